@@ -1,0 +1,227 @@
+//! EDN, the notation in which Jepsen writes histories and results.
+//!
+//! A value, a reader and two printers: one line (history files) and indented (results). The
+//! reader takes everything that Clojure's `pr` prints of plain data, including what this bench
+//! never writes (sets, characters, ratios are kept as text), because `maelstrom check` judges
+//! histories from any bench.
+//!
+//! Source: <https://github.com/edn-format/edn>. Absent: namespaced maps and `#_` outside of
+//! collections are not produced, only read.
+
+mod print;
+mod read;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub use print::{pretty, write_pretty};
+pub use read::{ReadError, Reader, read_all, read_one};
+
+/// One EDN value. Its order is total and the same on every machine, so that it can key a map.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Edn {
+    /// `nil`
+    Nil,
+    /// `true`, `false`
+    Bool(bool),
+    /// `42`
+    Int(i64),
+    /// `0.5`
+    Float(Float),
+    /// `"text"`
+    Str(Arc<str>),
+    /// `:name`, kept without the colon
+    Keyword(Arc<str>),
+    /// Anything that is not of a kind above or below, kept as it was written: symbols,
+    /// characters, ratios, integers beyond 64 bits.
+    Symbol(Arc<str>),
+    /// `(1 2)`
+    List(Vec<Edn>),
+    /// `[1 2]`
+    Vector(Vec<Edn>),
+    /// `#{1 2}`
+    Set(Vec<Edn>),
+    /// `{:a 1}`, in the order in which the keys were written
+    Map(Vec<(Edn, Edn)>),
+    /// `#inst "…"`
+    Tagged(Arc<str>, Box<Edn>),
+}
+
+/// A float with a total order, so that [`Edn`] can be compared and hashed.
+#[derive(Clone, Copy, Debug)]
+pub struct Float(pub f64);
+
+impl PartialEq for Float {
+    fn eq(&self, other: &Float) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Float {}
+
+impl PartialOrd for Float {
+    fn partial_cmp(&self, other: &Float) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Float {
+    fn cmp(&self, other: &Float) -> std::cmp::Ordering {
+        self.0.total_cmp(&other.0)
+    }
+}
+
+impl std::hash::Hash for Float {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.0.to_bits().hash(state);
+    }
+}
+
+impl Edn {
+    /// The keyword `:name`.
+    pub fn keyword(name: &str) -> Edn {
+        Edn::Keyword(name.into())
+    }
+
+    /// A map whose keys are keywords, in the order given.
+    pub fn map<const N: usize>(entries: [(&str, Edn); N]) -> Edn {
+        Edn::Map(entries.into_iter().map(|(key, value)| (Edn::keyword(key), value)).collect())
+    }
+
+    /// The value at `:name`, when this is a map that has it.
+    pub fn get(&self, name: &str) -> Option<&Edn> {
+        let Edn::Map(entries) = self else { return None };
+        entries
+            .iter()
+            .find(|(key, _)| matches!(key, Edn::Keyword(k) if &**k == name))
+            .map(|(_, value)| value)
+    }
+
+    /// The elements of a vector, a list or a set.
+    pub fn as_slice(&self) -> Option<&[Edn]> {
+        match self {
+            Edn::Vector(items) | Edn::List(items) | Edn::Set(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// The integer, when this is one.
+    pub fn as_i64(&self) -> Option<i64> {
+        if let Edn::Int(n) = self { Some(*n) } else { None }
+    }
+
+    /// The text of a string.
+    pub fn as_str(&self) -> Option<&str> {
+        if let Edn::Str(text) = self { Some(text) } else { None }
+    }
+
+    /// The name of a keyword, without the colon.
+    pub fn as_keyword(&self) -> Option<&str> {
+        if let Edn::Keyword(name) = self { Some(name) } else { None }
+    }
+
+    /// Whether this is `nil`.
+    pub fn is_nil(&self) -> bool {
+        matches!(self, Edn::Nil)
+    }
+
+    /// A JSON value, as Maelstrom reads it: objects become maps with string keys.
+    pub fn from_json(value: &serde_json::Value) -> Edn {
+        use serde_json::Value;
+        match value {
+            Value::Null => Edn::Nil,
+            Value::Bool(b) => Edn::Bool(*b),
+            Value::Number(n) => match (n.as_i64(), n.as_f64()) {
+                (Some(int), _) => Edn::Int(int),
+                (None, Some(float)) if n.is_f64() => Edn::Float(Float(float)),
+                // Beyond 64 bits: Clojure writes such an integer with an N behind it.
+                _ => Edn::Symbol(format!("{n}N").into()),
+            },
+            Value::String(text) => Edn::from(text.as_str()),
+            Value::Array(items) => Edn::Vector(items.iter().map(Edn::from_json).collect()),
+            Value::Object(entries) => Edn::Map(
+                entries.iter().map(|(k, v)| (Edn::from(k.as_str()), Edn::from_json(v))).collect(),
+            ),
+        }
+    }
+
+    /// The value as JSON, for a request: keywords become strings, and so do a map's keys.
+    pub fn to_json(&self) -> serde_json::Value {
+        use serde_json::Value;
+        match self {
+            Edn::Nil => Value::Null,
+            Edn::Bool(b) => Value::Bool(*b),
+            Edn::Int(n) => Value::from(*n),
+            Edn::Float(Float(f)) => Value::from(*f),
+            Edn::Str(text) | Edn::Keyword(text) | Edn::Symbol(text) => Value::from(&**text),
+            Edn::List(items) | Edn::Vector(items) | Edn::Set(items) => {
+                Value::Array(items.iter().map(Edn::to_json).collect())
+            }
+            Edn::Map(entries) => {
+                Value::Object(entries.iter().map(|(k, v)| (k.to_json_key(), v.to_json())).collect())
+            }
+            Edn::Tagged(_, value) => value.to_json(),
+        }
+    }
+
+    fn to_json_key(&self) -> String {
+        match self {
+            Edn::Str(text) | Edn::Keyword(text) | Edn::Symbol(text) => text.to_string(),
+            other => other.to_string(),
+        }
+    }
+}
+
+impl From<&str> for Edn {
+    fn from(text: &str) -> Edn {
+        Edn::Str(text.into())
+    }
+}
+
+impl From<String> for Edn {
+    fn from(text: String) -> Edn {
+        Edn::Str(text.into())
+    }
+}
+
+impl From<bool> for Edn {
+    fn from(value: bool) -> Edn {
+        Edn::Bool(value)
+    }
+}
+
+impl From<i64> for Edn {
+    fn from(value: i64) -> Edn {
+        Edn::Int(value)
+    }
+}
+
+impl From<usize> for Edn {
+    fn from(value: usize) -> Edn {
+        Edn::Int(value as i64)
+    }
+}
+
+impl From<f64> for Edn {
+    fn from(value: f64) -> Edn {
+        Edn::Float(Float(value))
+    }
+}
+
+impl<T: Into<Edn>> From<Option<T>> for Edn {
+    fn from(value: Option<T>) -> Edn {
+        value.map_or(Edn::Nil, Into::into)
+    }
+}
+
+impl<T: Into<Edn>> From<Vec<T>> for Edn {
+    fn from(items: Vec<T>) -> Edn {
+        Edn::Vector(items.into_iter().map(Into::into).collect())
+    }
+}
+
+impl<K: Into<Edn>, V: Into<Edn>> From<BTreeMap<K, V>> for Edn {
+    fn from(entries: BTreeMap<K, V>) -> Edn {
+        Edn::Map(entries.into_iter().map(|(k, v)| (k.into(), v.into())).collect())
+    }
+}

@@ -1,0 +1,336 @@
+//! A history: what the clients asked, what they were told, and when.
+//!
+//! It is the only thing that a checker sees. Every operation is two entries: its invocation
+//! and its completion. A completion is `ok` (it happened), `fail` (it did not) or `info`
+//! (nobody knows); an invocation without one counts as `info`.
+//!
+//! On disk it is Jepsen's `history.edn`: one map a line. The reader also takes a vector of
+//! maps, entries without `:index` or `:time`, and comments, so that it reads the histories of
+//! Knossos and Elle too.
+
+use std::fmt;
+use std::fmt::Write;
+
+use crate::edn::{Edn, Reader};
+
+/// Who acts in a history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ProcessId {
+    /// A client process. After an `info` its thread goes on under a new number.
+    Client(i64),
+    /// The fault injector.
+    Nemesis,
+}
+
+impl fmt::Display for ProcessId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ProcessId::Client(number) => write!(f, "{number}"),
+            ProcessId::Nemesis => f.write_str(":nemesis"),
+        }
+    }
+}
+
+/// What an entry of a history says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum OpType {
+    /// The operation begins.
+    Invoke,
+    /// It happened.
+    Ok,
+    /// It did not happen, and never will.
+    Fail,
+    /// It may have happened, or may yet, or never.
+    Info,
+}
+
+impl OpType {
+    /// The keyword's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            OpType::Invoke => "invoke",
+            OpType::Ok => "ok",
+            OpType::Fail => "fail",
+            OpType::Info => "info",
+        }
+    }
+
+    fn from_name(name: &str) -> Option<OpType> {
+        Some(match name {
+            "invoke" => OpType::Invoke,
+            "ok" => OpType::Ok,
+            "fail" => OpType::Fail,
+            "info" => OpType::Info,
+            _ => return None,
+        })
+    }
+}
+
+/// One entry of a history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Op {
+    /// Its place in the history, from 0.
+    pub index: usize,
+    /// Nanoseconds since the start of the run; -1 when the file had none.
+    pub time: i64,
+    /// Whether the operation begins or how it ended.
+    pub kind: OpType,
+    /// Who acts.
+    pub process: ProcessId,
+    /// What is done: `read`, `txn`, `start-partition`. Never with the colon.
+    pub f: std::sync::Arc<str>,
+    /// The operation's argument or result.
+    pub value: Edn,
+    /// Further keys in the order in which they are written: `error`, `exception`, `final?`.
+    pub extra: Vec<(&'static str, Edn)>,
+}
+
+impl Op {
+    /// The value of a further key (`error`, `exception`, `final?`).
+    pub fn extra(&self, name: &str) -> Option<&Edn> {
+        self.extra.iter().find(|(key, _)| *key == name).map(|(_, value)| value)
+    }
+
+    /// Whether a client, not the nemesis, acts.
+    pub fn is_client(&self) -> bool {
+        self.process != ProcessId::Nemesis
+    }
+
+    /// The entry as EDN, as Jepsen orders its keys.
+    pub fn to_edn(&self) -> Edn {
+        let process = match self.process {
+            ProcessId::Client(number) => Edn::Int(number),
+            ProcessId::Nemesis => Edn::keyword("nemesis"),
+        };
+        let mut entries = vec![
+            (Edn::keyword("process"), process),
+            (Edn::keyword("type"), Edn::keyword(self.kind.name())),
+            (Edn::keyword("f"), Edn::Keyword(self.f.clone())),
+            (Edn::keyword("value"), self.value.clone()),
+            (Edn::keyword("index"), Edn::from(self.index)),
+            (Edn::keyword("time"), Edn::Int(self.time)),
+        ];
+        entries.extend(self.extra.iter().map(|(key, value)| (Edn::keyword(key), value.clone())));
+        Edn::Map(entries)
+    }
+
+    /// Appends the entry as a line of `history.edn`, line feed included.
+    pub fn write_edn_line(&self, out: &mut String) {
+        // The same text as `to_edn`, without building the map for each of a million lines.
+        let (process, kind, f, value) = (self.process, self.kind.name(), &self.f, &self.value);
+        write!(out, "{{:process {process}, :type :{kind}, :f :{f}, :value {value}").expect("text");
+        write!(out, ", :index {}, :time {}", self.index, self.time).expect("text");
+        for (key, value) in &self.extra {
+            write!(out, ", :{key} {value}").expect("text");
+        }
+        out.push_str("}\n");
+    }
+
+    /// Appends the entry as a line of `history.txt`: process, type, f, value and error,
+    /// separated by tabs, line feed included.
+    pub fn write_text_line(&self, out: &mut String) {
+        let (process, kind, f, value) = (self.process, self.kind.name(), &self.f, &self.value);
+        write!(out, "{process}\t:{kind}\t:{f}\t{value}").expect("text");
+        if let Some(error) = self.extra("error") {
+            write!(out, "\t{error}").expect("text");
+        }
+        out.push('\n');
+    }
+
+    /// Reads one entry; `position` is the index it gets when it has none.
+    fn from_edn(value: &Edn, position: usize) -> Result<Op, String> {
+        let Edn::Map(entries) = value else {
+            return Err(format!("expected an operation, a map, but found {}", shorten(value)));
+        };
+        let mut op = Op {
+            index: position,
+            time: -1,
+            kind: OpType::Invoke,
+            process: ProcessId::Nemesis,
+            f: "".into(),
+            value: Edn::Nil,
+            extra: Vec::new(),
+        };
+        let (mut has_type, mut has_process) = (false, false);
+        for (key, value) in entries {
+            match key.as_keyword() {
+                Some("type") => {
+                    let name = value.as_keyword().and_then(OpType::from_name);
+                    op.kind = name.ok_or_else(|| {
+                        format!("an operation's :type is {}, not a known one", shorten(value))
+                    })?;
+                    has_type = true;
+                }
+                Some("process") => {
+                    // Jepsen's other named processes act like its nemesis: they are no client.
+                    op.process = value.as_i64().map_or(ProcessId::Nemesis, ProcessId::Client);
+                    has_process = true;
+                }
+                Some("f") => op.f = name_of(value),
+                Some("value") => op.value = value.clone(),
+                Some("index") => {
+                    let index = value.as_i64().and_then(|index| usize::try_from(index).ok());
+                    op.index = index.unwrap_or(position);
+                }
+                Some("time") => op.time = value.as_i64().unwrap_or(-1),
+                Some("error") => op.extra.push(("error", value.clone())),
+                Some("exception") => op.extra.push(("exception", value.clone())),
+                Some("final?") => op.extra.push(("final?", value.clone())),
+                _ => {}
+            }
+        }
+        match (has_type, has_process) {
+            (true, true) => Ok(op),
+            (false, _) => Err(format!("an operation has no :type: {}", shorten(value))),
+            (_, false) => Err(format!("an operation has no :process: {}", shorten(value))),
+        }
+    }
+}
+
+fn name_of(value: &Edn) -> std::sync::Arc<str> {
+    match value {
+        Edn::Keyword(name) | Edn::Str(name) | Edn::Symbol(name) => name.clone(),
+        other => other.to_string().into(),
+    }
+}
+
+/// The start of a value, for an error message.
+fn shorten(value: &Edn) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(80) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+/// What happened, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct History {
+    /// The entries; `ops[i].index` need not be `i` in a history that was read from a file.
+    pub ops: Vec<Op>,
+}
+
+impl History {
+    /// Reads `history.edn`, or any other form that the module's introduction names.
+    ///
+    /// # Errors
+    /// A sentence that says which line is not EDN, or what about an operation is wrong.
+    pub fn parse(text: &str) -> Result<History, String> {
+        let mut reader = Reader::new(text);
+        let mut history = History::default();
+        while let Some(value) = reader.next_value().map_err(|error| error.to_string())? {
+            match &value {
+                // A whole history in one vector or list.
+                Edn::Vector(ops) | Edn::List(ops) => {
+                    ops.iter().try_for_each(|op| history.push_edn(op))?;
+                }
+                // A tagged operation: `#jepsen.history.Op {…}`.
+                Edn::Tagged(_, op) => history.push_edn(op)?,
+                op => history.push_edn(op)?,
+            }
+        }
+        Ok(history)
+    }
+
+    fn push_edn(&mut self, value: &Edn) -> Result<(), String> {
+        let value = if let Edn::Tagged(_, inner) = value { inner } else { value };
+        self.ops.push(Op::from_edn(value, self.ops.len())?);
+        Ok(())
+    }
+
+    /// The text of `history.edn`.
+    pub fn to_edn_text(&self) -> String {
+        let mut text = String::new();
+        self.ops.iter().for_each(|op| op.write_edn_line(&mut text));
+        text
+    }
+
+    /// The operations of clients, each invocation with its completion, by order of invocation.
+    ///
+    /// # Errors
+    /// A sentence, when a process completes what it did not begin, or begins a second
+    /// operation before the first has ended: no checker could say anything about that.
+    pub fn pairs(&self) -> Result<Vec<Pair<'_>>, String> {
+        let mut open = std::collections::BTreeMap::new();
+        let mut pairs: Vec<Pair> = Vec::with_capacity(self.ops.len() / 2);
+        for op in self.ops.iter().filter(|op| op.is_client()) {
+            if op.kind == OpType::Invoke {
+                if open.insert(op.process, pairs.len()).is_some() {
+                    return Err(format!(
+                        "process {} begins operation {} before its last one has ended",
+                        op.process, op.index
+                    ));
+                }
+                pairs.push(Pair { invoke: op, complete: None });
+            } else {
+                let Some(pair) = open.remove(&op.process) else {
+                    return Err(format!(
+                        "process {} ends operation {} without having begun one",
+                        op.process, op.index
+                    ));
+                };
+                pairs[pair].complete = Some(op);
+            }
+        }
+        Ok(pairs)
+    }
+}
+
+/// One operation: how it began and how it ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Pair<'a> {
+    /// Its invocation.
+    pub invoke: &'a Op,
+    /// Its completion; `None` when the history ends before it.
+    pub complete: Option<&'a Op>,
+}
+
+impl Pair<'_> {
+    /// How the operation ended. Nobody knows how an operation without a completion did.
+    pub fn outcome(&self) -> OpType {
+        self.complete.map_or(OpType::Info, |op| op.kind)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HISTORY: &str = "\
+        {:process 0, :type :invoke, :f :read, :value nil, :index 0, :time 10}\n\
+        {:process :nemesis, :type :info, :f :start-partition, :value nil, :index 1, :time 11}\n\
+        {:process 0, :type :fail, :f :read, :value nil, :index 2, :time 20, :error :net-timeout}\n";
+
+    #[test]
+    fn what_is_written_is_what_was_read() {
+        let history = History::parse(HISTORY).unwrap();
+        assert_eq!(history.to_edn_text(), HISTORY);
+        let lines: String = history.ops.iter().map(|op| format!("{}\n", op.to_edn())).collect();
+        assert_eq!(lines, HISTORY);
+    }
+
+    #[test]
+    fn other_forms_are_read_too() {
+        let vector = "[{:type :invoke :process 1 :f :write :value 3} ; a comment\n
+                       #op{:type :ok, :process 1, :f :write, :value 3}]";
+        let history = History::parse(vector).unwrap();
+        assert_eq!(history.ops[1].index, 1);
+        assert_eq!(history.pairs().unwrap()[0].outcome(), OpType::Ok);
+    }
+
+    #[test]
+    fn what_is_not_a_history_is_an_error() {
+        for text in ["7", "{:process 1}", "{:type :ok}", "{:type :odd, :process 1}", "{:type"] {
+            assert!(History::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_process_has_one_operation_at_a_time() {
+        let invoke = "{:type :invoke :process 1 :f :read}";
+        let ok = "{:type :ok :process 1 :f :read}";
+        assert!(History::parse(&[invoke, invoke].concat()).unwrap().pairs().is_err());
+        assert!(History::parse(&[invoke, ok, ok].concat()).unwrap().pairs().is_err());
+        assert_eq!(History::parse(invoke).unwrap().pairs().unwrap()[0].outcome(), OpType::Info);
+    }
+}

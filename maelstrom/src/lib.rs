@@ -1,0 +1,5 @@
+//! A native test bench for distributed systems, a drop-in for the original Maelstrom.
+
+pub mod checker;
+pub mod edn;
+pub mod history;
