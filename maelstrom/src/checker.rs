@@ -1,5 +1,15 @@
 //! The checkers: plain functions from a history to a result. They know nothing of the engine.
 
+pub mod availability;
+mod compose;
+pub mod echo;
+pub mod exceptions;
+pub mod net;
+pub mod stats;
+pub mod unique_ids;
+
+pub use compose::compose;
+
 use crate::edn::Edn;
 
 /// A verdict. `False` beats `Unknown`, and `Unknown` beats `True`.
@@ -58,4 +68,20 @@ impl CheckResult {
         entries.extend(self.entries.iter().cloned());
         Edn::Map(entries)
     }
+}
+
+/// Nothing could be said, and why.
+pub fn unknown(reason: impl Into<String>) -> CheckResult {
+    CheckResult::new(Validity::Unknown, [("error", Edn::from(reason.into()))])
+}
+
+/// What is not checked is not valid: a history without an operation of a client.
+fn no_operations() -> CheckResult {
+    unknown("There is no operation in this history, so nothing was checked.")
+}
+
+/// `part / whole` as the original prints it: a 32-bit float, in its shortest decimal form.
+fn fraction(part: u64, whole: u64) -> Edn {
+    let ratio = (part as f64 / whole as f64) as f32;
+    Edn::from(ratio.to_string().parse::<f64>().expect("a float is read back"))
 }

@@ -8,6 +8,7 @@
 //! Source: <https://github.com/edn-format/edn>. Absent: namespaced maps and `#_` outside of
 //! collections are not produced, only read.
 
+mod canonical;
 mod print;
 mod read;
 

@@ -3,3 +3,5 @@
 pub mod checker;
 pub mod edn;
 pub mod history;
+pub mod journal;
+pub mod store;

@@ -1,0 +1,84 @@
+//! The fraction of operations that succeeded, against what the user asked for.
+//!
+//! The original compares a 32-bit float, so that 9 of 10 misses a target of 0.9; here the
+//! target is compared with the exact fraction, and only the printed one is rounded.
+//!
+//! Source: Maelstrom's `checker.clj`.
+
+use std::str::FromStr;
+
+use super::{CheckResult, Validity, fraction, no_operations};
+use crate::history::{History, OpType};
+
+/// What `--availability` asks for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Availability {
+    /// Every operation must succeed.
+    Total,
+    /// At least this fraction, from 0 to 1, must.
+    AtLeast(f64),
+}
+
+impl FromStr for Availability {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Availability, String> {
+        if text == "total" {
+            return Ok(Availability::Total);
+        }
+        match text.parse() {
+            Ok(fraction) if (0.0..=1.0).contains(&fraction) => Ok(Availability::AtLeast(fraction)),
+            _ => Err(format!("{text} is neither \"total\" nor a number from 0 to 1")),
+        }
+    }
+}
+
+/// The fraction of operations that are known to have succeeded; `None` asks for nothing.
+pub fn check(history: &History, target: Option<Availability>) -> CheckResult {
+    let of_kind = |kind| history.ops.iter().filter(|op| op.is_client() && op.kind == kind).count();
+    let (begun, ok) = (of_kind(OpType::Invoke), of_kind(OpType::Ok));
+    if begun == 0 {
+        return no_operations();
+    }
+    let valid = match target {
+        None => true,
+        Some(Availability::Total) => ok == begun,
+        Some(Availability::AtLeast(target)) => ok as f64 >= target * begun as f64,
+    };
+    CheckResult::new(Validity::from(valid), [("ok-fraction", fraction(ok as u64, begun as u64))])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fraction_is_compared_exactly() {
+        let ok = "{:type :invoke, :process 0, :f :read} {:type :ok, :process 0, :f :read}";
+        let info = "{:type :invoke, :process 0, :f :read} {:type :info, :process 0, :f :read}";
+        let history = History::parse(&format!("{}{info}", ok.repeat(9))).unwrap();
+        for (target, valid) in [
+            (None, true),
+            (Some("0"), true),
+            (Some("0.9"), true),
+            (Some("0.91"), false),
+            (Some("1"), false),
+            (Some("total"), false),
+        ] {
+            let target = target.map(|text| text.parse().unwrap());
+            let result = check(&history, target).to_edn().to_string();
+            assert_eq!(result, format!("{{:valid? {valid}, :ok-fraction 0.9}}"), "{target:?}");
+        }
+        let all_ok = History::parse(ok).unwrap();
+        let result = check(&all_ok, Some(Availability::Total));
+        assert_eq!(result.to_edn().to_string(), "{:valid? true, :ok-fraction 1.0}");
+        assert_eq!(check(&History::default(), None).valid, Validity::Unknown);
+    }
+
+    #[test]
+    fn other_targets_are_refused() {
+        for text in ["", "all", "-0.1", "1.1", "NaN"] {
+            assert!(text.parse::<Availability>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Operations that ended in a way their client did not foresee.
+//!
+//! Always valid: an operation that crashed is `info`, and the other checkers treat it so. But
+//! a node that answers in a form that its client cannot read makes every operation crash, and
+//! then this is the first place to look.
+//!
+//! Source: `unhandled-exceptions` in Jepsen's `checker.clj`.
+
+use super::{CheckResult, Validity};
+use crate::edn::Edn;
+use crate::history::{History, Op, OpType};
+
+/// Groups crashed operations by the class of their exception, the most frequent first, each
+/// with its first operation as an example.
+pub fn check(history: &History) -> CheckResult {
+    // A run has a handful of classes, in order of first appearance.
+    let mut groups: Vec<(Edn, &Op, usize)> = Vec::new();
+    for op in history.ops.iter().filter(|op| op.kind == OpType::Info) {
+        let Some(exception) = op.extra("exception").filter(|exception| !exception.is_nil()) else {
+            continue;
+        };
+        let class = class(exception);
+        match groups.iter_mut().find(|(known, ..)| *known == class) {
+            Some((_, _, count)) => *count += 1,
+            None => groups.push((class, op, 1)),
+        }
+    }
+    if groups.is_empty() {
+        return CheckResult::new(Validity::True, []);
+    }
+    groups.sort_by_key(|(_, _, count)| std::cmp::Reverse(*count));
+    let groups = groups.into_iter().map(|(class, example, count)| {
+        Edn::map([("count", count.into()), ("class", class), ("example", example.to_edn())])
+    });
+    CheckResult::new(Validity::True, [("exceptions", Edn::List(groups.collect()))])
+}
+
+/// The type of the outermost exception, as Clojure's `datafy` lays one out:
+/// `{:via [{:type …} …]}`.
+fn class(exception: &Edn) -> Edn {
+    let outermost = exception.get("via").and_then(Edn::as_slice).and_then(<[Edn]>::first);
+    outermost.unwrap_or(exception).get("type").cloned().unwrap_or(Edn::Nil)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn crashes_are_grouped_by_class() {
+        let crash = |class: &str| {
+            format!(
+                "{{:type :info, :process 0, :f :read, :exception {{:via [{{:type {class}}}]}}}}\n"
+            )
+        };
+        let text = [crash(":timeout"), crash(":malformed"), crash(":malformed")].concat();
+        let result = check(&History::parse(&text).unwrap()).to_edn();
+        let groups = result.get("exceptions").unwrap().as_slice().unwrap();
+        let summary: Vec<String> = groups
+            .iter()
+            .map(|group| format!("{} {}", group.get("count").unwrap(), group.get("class").unwrap()))
+            .collect();
+        assert_eq!(summary, ["2 :malformed", "1 :timeout"]);
+        assert_eq!(groups[0].get("example").unwrap().get("index"), Some(&Edn::Int(1)));
+        assert_eq!(result.get("valid?"), Some(&Edn::Bool(true)));
+    }
+
+    #[test]
+    fn without_a_crash_there_is_nothing_to_say() {
+        let text = "{:type :info, :process 0, :f :read, :error :net-timeout}
+                    {:type :ok, :process 0, :f :read, :exception nil}";
+        assert_eq!(check(&History::parse(text).unwrap()).to_edn().to_string(), "{:valid? true}");
+    }
+}

@@ -1,0 +1,106 @@
+//! How many operations ended how, over all and by function.
+//!
+//! A function none of whose operations ever succeeded was not really tested, so the run is
+//! not valid. The exception are kafka's `crash` and `debug-topic-partitions`, which are not
+//! meant to succeed.
+//!
+//! Source: `stats` in Jepsen's `checker.clj`, `stats-checker` in its `tests/kafka.clj`.
+
+use std::collections::BTreeMap;
+
+use super::{CheckResult, Validity, no_operations};
+use crate::edn::Edn;
+use crate::history::{History, OpType};
+
+/// Functions that need no success.
+const NEVER_OK: [&str; 2] = ["crash", "debug-topic-partitions"];
+
+#[derive(Clone, Copy, Default)]
+struct Count {
+    ok: usize,
+    fail: usize,
+    info: usize,
+}
+
+impl Count {
+    fn total(self) -> usize {
+        self.ok + self.fail + self.info
+    }
+
+    fn entries(self) -> [(&'static str, Edn); 4] {
+        [
+            ("count", self.total().into()),
+            ("ok-count", self.ok.into()),
+            ("fail-count", self.fail.into()),
+            ("info-count", self.info.into()),
+        ]
+    }
+}
+
+/// Counts the completions of clients' operations.
+pub fn check(history: &History) -> CheckResult {
+    let mut all = Count::default();
+    let mut by_f: BTreeMap<&str, Count> = BTreeMap::new();
+    for op in history.ops.iter().filter(|op| op.is_client()) {
+        for count in [&mut all, by_f.entry(&op.f).or_default()] {
+            match op.kind {
+                OpType::Invoke => {}
+                OpType::Ok => count.ok += 1,
+                OpType::Fail => count.fail += 1,
+                OpType::Info => count.info += 1,
+            }
+        }
+    }
+    // An operation that was begun and never ended is in no count.
+    by_f.retain(|_, count| count.total() > 0);
+    if by_f.is_empty() {
+        return no_operations();
+    }
+    let valid = by_f.iter().all(|(f, count)| count.ok > 0 || NEVER_OK.contains(f));
+    let by_f = by_f.into_iter().map(|(f, count)| {
+        let result = CheckResult::new(Validity::from(count.ok > 0), count.entries());
+        (Edn::keyword(f), result.to_edn())
+    });
+    let by_f = Edn::Map(by_f.collect());
+    let mut result = CheckResult::new(valid.into(), all.entries());
+    result.entries.push((Edn::keyword("by-f"), by_f));
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check_text(text: &str) -> String {
+        check(&History::parse(text).unwrap()).to_edn().to_string()
+    }
+
+    #[test]
+    fn every_function_must_succeed_once() {
+        let history = "{:type :invoke, :process 0, :f :read} {:type :ok, :process 0, :f :read}
+                       {:type :invoke, :process 0, :f :add} {:type :info, :process 0, :f :add}
+                       {:type :invoke, :process 1, :f :add} {:type :fail, :process 1, :f :add}
+                       {:type :info, :process :nemesis, :f :start}
+                       {:type :invoke, :process 0, :f :unfinished}";
+        assert_eq!(
+            check_text(history),
+            "{:valid? false, :count 3, :ok-count 1, :fail-count 1, :info-count 1, :by-f {\
+             :add {:valid? false, :count 2, :ok-count 0, :fail-count 1, :info-count 1}, \
+             :read {:valid? true, :count 1, :ok-count 1, :fail-count 0, :info-count 0}}}"
+        );
+    }
+
+    #[test]
+    fn a_crash_need_not_succeed() {
+        let read = "{:type :invoke, :process 0, :f :poll} {:type :ok, :process 0, :f :poll}";
+        let crash = "{:type :invoke, :process 0, :f :crash} {:type :info, :process 0, :f :crash}";
+        assert!(check_text(&format!("{read}{crash}")).starts_with("{:valid? true"));
+    }
+
+    #[test]
+    fn nothing_done_is_nothing_known() {
+        for text in ["", "{:type :info, :process :nemesis, :f :kill}"] {
+            assert!(check_text(text).starts_with("{:valid? :unknown, :error"), "{text}");
+        }
+    }
+}

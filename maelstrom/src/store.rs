@@ -1,0 +1,244 @@
+//! The store: the folder in which a run leaves what it found, laid out as Jepsen lays it out.
+//!
+//! ```text
+//! store/current, store/latest            links to the run that began last, that ended last
+//! store/<workload>/latest
+//! store/<workload>/20260131T235959.123Z/ one run, named after its start in local time
+//! store/<workload>/seed-42/              a run in virtual time; the same seed replaces it
+//!     history.edn history.txt jepsen.log results.edn node-logs/
+//! ```
+//!
+//! History and log are appended to as the run goes, in whole lines, so that whatever ends the
+//! run early leaves everything up to the last second readable. `results.edn` appears at once
+//! or not at all.
+//!
+//! Every failure is one sentence that names the file. Deliberately absent: Jepsen's own binary
+//! format (`test.jepsen`), and any knowledge of who reads the store.
+
+mod append;
+mod history;
+mod log;
+
+use std::fmt;
+use std::io;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use anyhow::anyhow;
+use jiff::tz::Offset;
+use jiff::{Timestamp, Zoned};
+
+use crate::checker::CheckResult;
+use crate::edn;
+
+pub use history::HistoryWriter;
+pub use log::{Console, Level, RunLog};
+
+/// What a run's folder is called.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RunName {
+    /// Under the wall clock: when it began.
+    StartedAt(Box<Zoned>),
+    /// Under the virtual clock: its seed.
+    Seed(u64),
+}
+
+impl RunName {
+    /// The name of a run that begins now, in the local time zone.
+    pub fn now() -> RunName {
+        RunName::StartedAt(Box::new(Zoned::now()))
+    }
+
+    /// The moment from which the run's log counts its time. A seeded run has none of its own,
+    /// and the same seed must give the same log.
+    fn origin(&self) -> Timestamp {
+        match self {
+            RunName::StartedAt(start) => start.timestamp(),
+            RunName::Seed(_) => Timestamp::UNIX_EPOCH,
+        }
+    }
+}
+
+impl fmt::Display for RunName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RunName::StartedAt(start) => {
+                write!(f, "{}", start.strftime("%Y%m%dT%H%M%S%.3f"))?;
+                // ISO 8601's basic format: the letter Z for Greenwich, else ±hhmm.
+                match start.offset() {
+                    Offset::UTC => f.write_str("Z"),
+                    _ => write!(f, "{}", start.strftime("%z")),
+                }
+            }
+            RunName::Seed(seed) => write!(f, "seed-{seed}"),
+        }
+    }
+}
+
+/// One run's folder.
+#[derive(Clone, Debug)]
+pub struct RunFolder {
+    store: PathBuf,
+    workload: String,
+    folder: String,
+    path: PathBuf,
+    origin: Timestamp,
+}
+
+impl RunFolder {
+    /// Creates `<store>/<workload>/<name>/` and points `<store>/current` to it.
+    ///
+    /// A seeded run replaces the folder of its last time. Two runs that begin in the same
+    /// millisecond get different names.
+    ///
+    /// # Errors
+    /// When a folder cannot be created or replaced.
+    pub fn create(store: &Path, workload: &str, name: RunName) -> anyhow::Result<RunFolder> {
+        let parent = store.join(workload);
+        std::fs::create_dir_all(&parent).map_err(failed("create", &parent))?;
+        let name = claim(&parent, name)?;
+        let folder = name.to_string();
+        let path = parent.join(&folder);
+        let origin = name.origin();
+        let run =
+            RunFolder { store: store.into(), workload: workload.into(), folder, path, origin };
+        run.link("current", &run.path_from_store())?;
+        Ok(run)
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the file or folder of this name stands, or would.
+    pub fn file(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Creates the folder of this name in the run's folder, and gives its path.
+    ///
+    /// # Errors
+    /// When it cannot be created.
+    pub fn subfolder(&self, name: impl AsRef<Path>) -> anyhow::Result<PathBuf> {
+        let path = self.file(name);
+        std::fs::create_dir_all(&path).map_err(failed("create", &path))?;
+        Ok(path)
+    }
+
+    /// The folder for what the nodes write to stderr, one file a node.
+    ///
+    /// # Errors
+    /// When it cannot be created.
+    pub fn node_logs(&self) -> anyhow::Result<PathBuf> {
+        self.subfolder("node-logs")
+    }
+
+    /// Opens `history.edn` and `history.txt`.
+    ///
+    /// # Errors
+    /// When they cannot be created.
+    pub fn history_writer(&self) -> anyhow::Result<HistoryWriter> {
+        HistoryWriter::create(&self.file("history.edn"), &self.file("history.txt"))
+    }
+
+    /// Opens `jepsen.log`. Each line also goes to the console, if there is one.
+    ///
+    /// # Errors
+    /// When it cannot be created.
+    pub fn log(&self, console: Option<Console>) -> anyhow::Result<RunLog> {
+        RunLog::create(&self.file("jepsen.log"), self.origin, console)
+    }
+
+    /// Writes a file of the run, folders above it included. A reader sees all of it or, until
+    /// it is complete, nothing.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, name: impl AsRef<Path>, contents: &[u8]) -> anyhow::Result<()> {
+        let path = self.file(name);
+        let parent = path.parent().expect("a file in a folder");
+        std::fs::create_dir_all(parent).map_err(failed("create", parent))?;
+        let unfinished = hidden_beside(&path);
+        std::fs::write(&unfinished, contents)
+            .and_then(|()| std::fs::rename(&unfinished, &path))
+            .map_err(|error| {
+                // Half a file helps nobody, and takes space where there may be none.
+                std::fs::remove_file(&unfinished).ok();
+                failed("write", &path)(error)
+            })
+    }
+
+    /// Writes `results.edn`, indented for people.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write_results(&self, results: &CheckResult) -> anyhow::Result<()> {
+        let mut text = edn::pretty(&results.to_edn());
+        text.push('\n');
+        self.write("results.edn", text.as_bytes())
+    }
+
+    /// Points `store/latest` and `store/<workload>/latest` here: the run has ended.
+    ///
+    /// # Errors
+    /// When a link cannot be replaced.
+    pub fn finish(&self) -> anyhow::Result<()> {
+        self.link("latest", &self.path_from_store())?;
+        let beside = Path::new(&self.workload).join("latest");
+        self.link(beside, Path::new(&self.folder))
+    }
+
+    fn path_from_store(&self) -> PathBuf {
+        Path::new(&self.workload).join(&self.folder)
+    }
+
+    /// Makes `<store>/<link>` a link to `target`, which is relative to the link's folder, so
+    /// that the store can be moved. At no moment is there no link.
+    fn link(&self, link: impl AsRef<Path>, target: &Path) -> anyhow::Result<()> {
+        let link = self.store.join(link);
+        let unfinished = hidden_beside(&link);
+        // What a killed bench with this process id may have left.
+        std::fs::remove_file(&unfinished).ok();
+        symlink(target, &unfinished)
+            .and_then(|()| std::fs::rename(&unfinished, &link))
+            .map_err(failed("replace the link", &link))
+    }
+}
+
+/// Creates the folder of this name, or of the next free one.
+fn claim(parent: &Path, mut name: RunName) -> anyhow::Result<RunName> {
+    loop {
+        let path = parent.join(name.to_string());
+        match std::fs::create_dir(&path) {
+            Ok(()) => return Ok(name),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match &mut name {
+                RunName::StartedAt(start) => **start += jiff::SignedDuration::from_millis(1),
+                RunName::Seed(_) => {
+                    std::fs::remove_dir_all(&path).map_err(failed("replace", &path))?;
+                }
+            },
+            Err(error) => return Err(failed("create", &path)(error)),
+        }
+    }
+}
+
+/// A name for what is not finished yet: hidden, in the same folder, and not another process's.
+fn hidden_beside(path: &Path) -> PathBuf {
+    let name = path.file_name().expect("a file has a name").to_string_lossy();
+    path.with_file_name(format!(".{name}.{}", std::process::id()))
+}
+
+/// The one sentence for everything that goes wrong here.
+fn failed(what: &str, path: &Path) -> impl Fn(io::Error) -> anyhow::Error {
+    move |error| {
+        anyhow!(
+            "cannot {what} {}: {error}. A run keeps its files in a folder named store in the \
+             working directory: start it where you may write and where there is space.",
+            path.display()
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests;

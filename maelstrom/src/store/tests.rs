@@ -1,0 +1,153 @@
+use std::cell::RefCell;
+use std::os::unix::fs::PermissionsExt;
+use std::rc::Rc;
+
+use gyre::Time;
+use jiff::civil::date;
+use jiff::tz::TimeZone;
+
+use super::*;
+use crate::checker::Validity;
+use crate::history::{History, Op};
+
+fn op(time_ms: i64) -> Op {
+    let nanos = time_ms * 1_000_000;
+    let text = format!("{{:process 0, :type :ok, :f :echo, :value nil, :index 0, :time {nanos}}}");
+    History::parse(&text).unwrap().ops.remove(0)
+}
+
+fn entries(folder: &Path) -> Vec<String> {
+    let names = std::fs::read_dir(folder).unwrap();
+    let mut names: Vec<String> =
+        names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+fn seeded(store: &Path, seed: u64) -> RunFolder {
+    RunFolder::create(store, "echo", RunName::Seed(seed)).unwrap()
+}
+
+#[test]
+fn a_run_is_named_after_its_start_or_its_seed() {
+    let start = date(2026, 1, 31).at(23, 59, 59, 7_000_000);
+    let name = |offset: i8| {
+        let zone = TimeZone::fixed(jiff::tz::offset(offset));
+        RunName::StartedAt(Box::new(start.to_zoned(zone).unwrap())).to_string()
+    };
+    assert_eq!(name(0), "20260131T235959.007Z");
+    assert_eq!(name(-5), "20260131T235959.007-0500");
+    assert_eq!(RunName::Seed(7).to_string(), "seed-7");
+}
+
+#[test]
+fn links_lead_to_the_run() {
+    let store = tempfile::tempdir().unwrap();
+    let at = |path: &str| std::fs::read_link(store.path().join(path)).map_err(|e| e.kind());
+    let first = seeded(store.path(), 1);
+    assert_eq!(at("current"), Ok("echo/seed-1".into()));
+    assert_eq!(at("latest"), Err(io::ErrorKind::NotFound));
+    first.finish().unwrap();
+    seeded(store.path(), 2);
+    assert_eq!(at("current"), Ok("echo/seed-2".into()));
+    assert_eq!(at("latest"), Ok("echo/seed-1".into()));
+    assert_eq!(at("echo/latest"), Ok("seed-1".into()));
+    assert_eq!(entries(store.path()), ["current", "echo", "latest"]);
+    assert!(store.path().join("echo/latest").is_dir(), "the link leads to the run");
+}
+
+#[test]
+fn a_seed_replaces_its_last_run_and_a_start_does_not() {
+    let store = tempfile::tempdir().unwrap();
+    seeded(store.path(), 1).write("old", b"").unwrap();
+    assert_eq!(entries(seeded(store.path(), 1).path()), [""; 0]);
+
+    let start = date(2026, 1, 1).at(0, 0, 0, 0).to_zoned(TimeZone::UTC).unwrap();
+    let name = RunName::StartedAt(Box::new(start));
+    for expected in ["20260101T000000.000Z", "20260101T000000.001Z"] {
+        let run = RunFolder::create(store.path(), "echo", name.clone()).unwrap();
+        assert!(run.path().ends_with(expected), "{}", run.path().display());
+    }
+}
+
+#[test]
+fn history_is_on_disk_within_a_second() {
+    let store = tempfile::tempdir().unwrap();
+    let run = seeded(store.path(), 1);
+    let lines = || {
+        let text = std::fs::read_to_string(run.file("history.edn")).unwrap();
+        assert_eq!(text, History::parse(&text).unwrap().to_edn_text(), "whole lines");
+        let plain = std::fs::read_to_string(run.file("history.txt")).unwrap();
+        [text.lines().count(), plain.lines().count()]
+    };
+    let mut history = run.history_writer().unwrap();
+    history.append(&op(0)).unwrap();
+    assert_eq!(lines(), [0, 0], "it is buffered");
+    history.append(&op(1_000)).unwrap();
+    assert_eq!(lines(), [2, 2]);
+    history.append(&op(1_500)).unwrap();
+    history.flush_if_due(Time::from_millis(1_999)).unwrap();
+    assert_eq!(lines(), [2, 2]);
+    history.flush_if_due(Time::from_millis(2_000)).unwrap();
+    assert_eq!(lines(), [3, 3]);
+    (0..10_000).for_each(|_| history.append(&op(2_001)).unwrap());
+    assert!(lines()[0] > 3, "much at once does not wait");
+    drop(history);
+    assert_eq!(lines(), [10_003, 10_003], "an early end loses nothing");
+}
+
+#[test]
+fn a_log_counts_time_from_the_start_of_the_run() {
+    let store = tempfile::tempdir().unwrap();
+    let run = seeded(store.path(), 1);
+    let seen = Rc::new(RefCell::new(Vec::new()));
+    let console = seen.clone();
+    let console: Console = Box::new(move |line| console.borrow_mut().push(line.to_string()));
+    let mut log = run.log(Some(console)).unwrap();
+    log.info(Time::from_millis(61_234), "nemesis", "n1 is cut off\nfrom n2").unwrap();
+    log.warn(Time::from_millis(61_235), "node n1", "exit 1").unwrap();
+    drop(log);
+    assert_eq!(
+        std::fs::read_to_string(run.file("jepsen.log")).unwrap(),
+        "1970-01-01 00:01:01,234\tINFO\t[nemesis] n1 is cut off\nfrom n2\n\
+         1970-01-01 00:01:01,235\tWARN\t[node n1] exit 1\n"
+    );
+    let expected = ["INFO\t[nemesis] n1 is cut off\nfrom n2", "WARN\t[node n1] exit 1"];
+    assert_eq!(*seen.borrow(), expected);
+}
+
+#[test]
+fn results_are_read_back() {
+    let store = tempfile::tempdir().unwrap();
+    let run = seeded(store.path(), 1);
+    let results = CheckResult::new(Validity::False, [("lost", vec![1i64; 100].into())]);
+    run.write_results(&results).unwrap();
+    let text = std::fs::read_to_string(run.file("results.edn")).unwrap();
+    assert_eq!(edn::read_one(&text).unwrap(), results.to_edn());
+    run.write("elle/G1a.txt", b"why").unwrap();
+    assert!(run.node_logs().unwrap().ends_with("node-logs"));
+    assert_eq!(entries(run.path()), ["elle", "node-logs", "results.edn"]);
+}
+
+#[test]
+fn a_store_that_cannot_be_written_is_one_sentence() {
+    let store = tempfile::tempdir().unwrap();
+    std::fs::write(store.path().join("echo"), "not a folder").unwrap();
+    let error = RunFolder::create(store.path(), "echo", RunName::Seed(1)).unwrap_err().to_string();
+    assert!(error.starts_with("cannot create ") && error.contains("echo: "), "{error}");
+
+    let run = RunFolder::create(store.path(), "g-set", RunName::Seed(1)).unwrap();
+    std::fs::set_permissions(run.path(), std::fs::Permissions::from_mode(0o555)).unwrap();
+    // The superuser may write all the same.
+    if let Err(error) = run.write("results.edn", b"") {
+        assert!(error.to_string().contains("results.edn: "), "{error}");
+    }
+    std::fs::set_permissions(run.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn a_full_disk_is_an_error_and_no_panic() {
+    let mut file = append::AppendFile::create(Path::new("/dev/full")).unwrap();
+    let error = file.append(Time::from_millis(1_000), "line\n").unwrap_err().to_string();
+    assert!(error.starts_with("cannot write /dev/full: No space left"), "{error}");
+}
