@@ -15,6 +15,8 @@
 //! Every failure is one sentence that names the file. Deliberately absent: Jepsen's own binary
 //! format (`test.jepsen`), and any knowledge of who reads the store.
 
+#![expect(clippy::disallowed_methods, reason = "the store is where a run meets the disk")]
+
 mod append;
 mod history;
 mod log;
