@@ -1,0 +1,150 @@
+//! Nodes as real processes: started, spoken to over pipes, paused, killed, and never left
+//! behind.
+//!
+//! - [`Children`] drives all nodes of a run under the wall clock: one thread and one `poll`
+//!   over non-blocking pipes, because a thread for every pipe would cost a context switch for
+//!   every batch of lines, and because nothing that a child does (or leaves undone) may block
+//!   the bench.
+//! - [`LockstepChild`] drives one node in virtual time, one step at a time: it is a
+//!   [`gyre::Process`] like a node that runs inside the bench.
+//! - [`Watchdog`] is a second process that kills what is left when the bench dies without a
+//!   chance to do so itself.
+//!
+//! Every node leads a process group of its own, so that a signal reaches whatever it forked,
+//! and Ctrl-C on the terminal reaches only the bench.
+//!
+//! This is the one part of the bench, beside `serve`, that touches real processes, pipes and
+//! clocks. It knows nothing of messages under the wall clock: a line is a line. Deliberately
+//! absent: limits on what a child may use, and any isolation from the rest of the machine.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the driver of real processes is one of the few places that do real I/O"
+)]
+
+mod group;
+mod lines;
+mod lockstep;
+mod node;
+mod wall;
+mod watchdog;
+
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, bail};
+use gyre::NodeId;
+use rustix::fs::{Access, access};
+
+use group::Group;
+pub use lockstep::{LockstepChild, pin_to_one_core};
+pub use wall::{ChildEvent, Children};
+pub use watchdog::{WATCHDOG_ARGUMENT, Watchdog, watchdog_main};
+
+/// More than this is never kept for one child: neither input that it does not read, nor a line
+/// that does not end, nor the answer to one step.
+const MOST_BYTES: usize = 64 << 20;
+
+/// How the nodes of a run are started.
+#[derive(Clone, Debug)]
+pub struct ChildOptions {
+    /// The node's program.
+    pub bin: PathBuf,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// The folder for `<node>.log`, which takes each node's stderr. Created when missing.
+    pub log_dir: PathBuf,
+    /// The folder in which each node gets one of its own, passed in `MAELSTROM_DATA_DIR`.
+    /// Created when missing; it outlives a kill, as a disk does.
+    pub data_dir: PathBuf,
+    /// An executable that calls [`watchdog_main`] when its first argument is
+    /// [`WATCHDOG_ARGUMENT`]: the bench itself. With `None`, children die with the
+    /// [`Children`] or [`LockstepChild`] that holds them, but outlive a bench that is killed.
+    pub watchdog: Option<PathBuf>,
+}
+
+impl ChildOptions {
+    /// The same options with `bin` checked and absolute: nodes have another working directory.
+    ///
+    /// # Errors
+    /// When there is no such file, or it is not a program.
+    fn resolved(mut self) -> anyhow::Result<ChildOptions> {
+        self.bin = resolve_program(&self.bin)?;
+        Ok(self)
+    }
+
+    /// Where the node's stderr goes.
+    fn log_path(&self, node: &NodeId) -> PathBuf {
+        self.log_dir.join(format!("{node}.log"))
+    }
+
+    /// Opens the node's log for appending: a restarted node goes on in the same file.
+    fn open_log(&self, node: &NodeId) -> anyhow::Result<File> {
+        let path = self.log_path(node);
+        fs::create_dir_all(&self.log_dir)
+            .and_then(|()| File::options().append(true).create(true).open(&path))
+            .with_context(|| format!("could not open the log of node {node}, {}", path.display()))
+    }
+
+    /// The command that starts the node, with its folder in place; only stderr is left open.
+    fn command(&self, node: &NodeId) -> anyhow::Result<Command> {
+        let data_dir = std::path::absolute(self.data_dir.join(node.as_str()))
+            .and_then(|path| fs::create_dir_all(&path).map(|()| path))
+            .with_context(|| format!("could not make a data directory for node {node}"))?;
+        let mut command = Command::new(&self.bin);
+        command
+            .args(&self.args)
+            .current_dir(std::env::temp_dir())
+            .env("MAELSTROM_DATA_DIR", data_dir)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        Ok(command)
+    }
+
+    /// Starts what [`ChildOptions::command`] made, as the leader of a new process group.
+    fn spawn(
+        &self,
+        node: &NodeId,
+        command: &mut Command,
+        watchdog: Option<&Watchdog>,
+    ) -> anyhow::Result<Group> {
+        Group::spawn(command, watchdog)
+            .with_context(|| format!("could not start node {node}: {}", self.why_not_started()))
+    }
+
+    /// What most likely kept a program from starting whose file is there and executable.
+    fn why_not_started(&self) -> String {
+        format!(
+            "{} must be a program for this machine, or a script whose first line is #! and an \
+             interpreter that is there",
+            self.bin.display()
+        )
+    }
+}
+
+/// The absolute path of a program that a user named. Symbolic links are kept: a program may
+/// behave by the name it is called by, as those of a Python environment do.
+///
+/// # Errors
+/// When there is no such file, or it is not a file, or not executable: one sentence that says
+/// what to do.
+pub fn resolve_program(bin: &Path) -> anyhow::Result<PathBuf> {
+    let shown = bin.display();
+    match fs::metadata(bin) {
+        Ok(metadata) if metadata.is_file() => {}
+        Ok(_) => bail!("{shown} is not a file: give the path of the node's program itself"),
+        Err(error) if error.kind() == ErrorKind::NotFound => bail!(
+            "there is no program {shown}: build it first, and give its path (it is not looked \
+             for in PATH)"
+        ),
+        Err(error) => {
+            return Err(error).with_context(|| format!("could not look for the program {shown}"));
+        }
+    }
+    if access(bin, Access::EXEC_OK).is_err() {
+        bail!("{shown} is not executable: make it so with `chmod +x {shown}`");
+    }
+    std::path::absolute(bin).with_context(|| format!("could not tell where {shown} is"))
+}

@@ -1,0 +1,125 @@
+//! A process group: a node and whatever it forked.
+//!
+//! A process id is free for reuse once its process has been waited for, and a signal sent
+//! after that may hit a stranger. So the order is always: see that the leader has ended, *not*
+//! waiting for it; kill the rest of the group, whose id is still held by the ended leader; take
+//! it off the watchdog's list; only then wait.
+
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus};
+
+use anyhow::Context;
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+
+use super::Watchdog;
+
+/// A running process group. Dropping it kills it.
+pub(super) struct Group {
+    leader: Child,
+    /// Also the id of the group.
+    id: Pid,
+    /// Becomes readable when the leader ends, where the system has such a thing.
+    end: Option<OwnedFd>,
+    watchdog: Option<Watchdog>,
+    status: Option<ExitStatus>,
+}
+
+impl Group {
+    /// Starts `command` as the leader of a new group.
+    ///
+    /// # Errors
+    /// When it does not start, or the watchdog is gone.
+    pub(super) fn spawn(
+        command: &mut Command,
+        watchdog: Option<&Watchdog>,
+    ) -> anyhow::Result<Group> {
+        if let Some(watchdog) = watchdog {
+            watchdog.mark(command);
+        }
+        let leader = command.process_group(0).spawn()?;
+        let id = Pid::from_child(&leader);
+        let group =
+            Group { leader, id, end: open_end(id), watchdog: watchdog.cloned(), status: None };
+        if let Some(watchdog) = watchdog {
+            watchdog.remember(id).context("the bench's watchdog process is gone")?;
+        }
+        Ok(group)
+    }
+
+    /// Our end of the leader's stdin. The ends can be taken once.
+    pub(super) fn take_stdin(&mut self) -> ChildStdin {
+        self.leader.stdin.take().expect("stdin is a pipe and not taken yet")
+    }
+
+    /// Our end of the leader's stdout.
+    pub(super) fn take_stdout(&mut self) -> ChildStdout {
+        self.leader.stdout.take().expect("stdout is a pipe and not taken yet")
+    }
+
+    /// Our end of the leader's stderr.
+    pub(super) fn take_stderr(&mut self) -> ChildStderr {
+        self.leader.stderr.take().expect("stderr is a pipe and not taken yet")
+    }
+
+    /// Sends a signal to every process of the group.
+    pub(super) fn signal(&self, signal: Signal) {
+        if self.status.is_none() {
+            // It fails only when all have ended: then there is nobody to be signalled.
+            let _ = kill_process_group(self.id, signal);
+        }
+    }
+
+    /// What `poll` finds readable once the leader has ended; `None` where that is not to be
+    /// had (Linux before 5.3, other systems) and [`Group::has_ended`] must be asked instead.
+    pub(super) fn end(&self) -> Option<BorrowedFd<'_>> {
+        self.end.as_ref().map(std::os::fd::AsFd::as_fd)
+    }
+
+    /// Whether the leader has ended. Does not wait for it in either sense.
+    pub(super) fn has_ended(&self) -> bool {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        match waitid(WaitId::Pid(self.id), options) {
+            Ok(state) => state.is_some(),
+            // Somebody made this process ignore SIGCHLD, and the system waited for it.
+            Err(error) => error == Errno::CHILD,
+        }
+    }
+
+    /// Kills what is still running and waits for the leader.
+    ///
+    /// # Errors
+    /// When the system does not tell how the leader ended.
+    pub(super) fn finish(&mut self) -> io::Result<ExitStatus> {
+        if let Some(status) = self.status {
+            return Ok(status);
+        }
+        self.signal(Signal::KILL);
+        if let Some(watchdog) = self.watchdog.take() {
+            watchdog.forget(self.id);
+        }
+        let status = self.leader.wait()?;
+        self.status = Some(status);
+        Ok(status)
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // Nobody is left to be told how it ended.
+        let _ = self.finish();
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn open_end(id: Pid) -> Option<OwnedFd> {
+    use rustix::process::{PidfdFlags, pidfd_open};
+    pidfd_open(id, PidfdFlags::empty()).ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn open_end(_id: Pid) -> Option<OwnedFd> {
+    None
+}

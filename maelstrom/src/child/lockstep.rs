@@ -1,0 +1,316 @@
+//! A node as a child process in virtual time: it runs only while it is asked, one step at a
+//! time.
+//!
+//! Each step is one line to the node, `{"at": nanoseconds, "message": {…}}`, or without
+//! `message` when its timer is due. The node answers with the messages that it sends, one a
+//! line, and then `{"idle": nanoseconds-or-null}`: when it next wants waking. It does nothing
+//! between lines. So its clock is ours, and the same seed gives the same run.
+//!
+//! Real time shows in one place only: a node that does not answer within ten seconds has
+//! failed. A failed node says why in [`LockstepChild::failure`] and does nothing any more.
+
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use gyre::{Message, NodeId, Process, Time};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::{Errno, ioctl_fionbio};
+use serde::Deserialize;
+
+use super::group::Group;
+use super::lines::{LineBuffer, RecentLines, shortened};
+use super::{ChildOptions, MOST_BYTES, Watchdog};
+
+/// The real time that a node has for one step.
+const STEP_LIMIT: Duration = Duration::from_secs(10);
+
+/// The real time that a node which closed its stdout has to end, so that we can say how.
+const END_LIMIT: Duration = Duration::from_secs(1);
+
+/// What every failure before the first answer suggests.
+const HINT: &str = " (if it was not written for lockstep, run it without --seed)";
+
+/// A node in lockstep. Dropping it kills it.
+pub struct LockstepChild {
+    node: NodeId,
+    group: Group,
+    stdin: OwnedFd,
+    stdout: OwnedFd,
+    /// The line of the current step; kept to be used again.
+    request: String,
+    lines: LineBuffer,
+    transmit: VecDeque<Message>,
+    wake: Option<Time>,
+    /// Whether it has ever answered a step: then it knows lockstep.
+    has_answered: bool,
+    failure: Option<String>,
+    log: PathBuf,
+    /// The length of the log before this life of the node.
+    log_start_bytes: u64,
+}
+
+/// How an exchange with the node went wrong.
+enum Trouble {
+    /// It ended, or closed its stdout, which is as good.
+    Closed,
+    /// It does not keep to the rules; the end of a sentence that begins with its name.
+    Wrong(String),
+}
+
+impl LockstepChild {
+    /// Starts a node with `MAELSTROM_LOCKSTEP=1` and `MAELSTROM_SEED=<seed>` in its environment.
+    /// Its stderr goes to its log.
+    ///
+    /// # Errors
+    /// When the program is missing or not executable, its folder or its log cannot be made, or
+    /// it does not start.
+    pub fn start(
+        options: &ChildOptions,
+        node: &NodeId,
+        seed: u64,
+        watchdog: Option<&Watchdog>,
+    ) -> anyhow::Result<LockstepChild> {
+        let options = options.clone().resolved()?;
+        let log = options.open_log(node)?;
+        let log_start_bytes = log.metadata().map_or(0, |metadata| metadata.len());
+        let mut command = options.command(node)?;
+        command.env("MAELSTROM_LOCKSTEP", "1").env("MAELSTROM_SEED", seed.to_string()).stderr(log);
+        let mut group = options.spawn(node, &mut command, watchdog)?;
+        let stdin = OwnedFd::from(group.take_stdin());
+        let stdout = OwnedFd::from(group.take_stdout());
+        for pipe in [&stdin, &stdout] {
+            ioctl_fionbio(pipe, true).context("could not prepare a pipe")?;
+        }
+        Ok(LockstepChild {
+            node: node.clone(),
+            group,
+            stdin,
+            stdout,
+            request: String::new(),
+            lines: LineBuffer::default(),
+            transmit: VecDeque::new(),
+            wake: None,
+            has_answered: false,
+            failure: None,
+            log: options.log_path(node),
+            log_start_bytes,
+        })
+    }
+
+    /// What went wrong, if something did: a sentence that names the node, with the last lines
+    /// that it wrote on stderr.
+    pub fn failure(&self) -> Option<&str> {
+        self.failure.as_deref()
+    }
+
+    /// One step: `message`, or the timer when there is none.
+    fn step(&mut self, now: Time, message: Option<&Message>) {
+        if self.failure.is_some() {
+            return;
+        }
+        self.request.clear();
+        write!(self.request, "{{\"at\":{}", now.as_nanos()).expect("a String takes everything");
+        if let Some(message) = message {
+            self.request.push_str(",\"message\":");
+            message.write_line(&mut self.request);
+        }
+        self.request.push_str("}\n");
+        match self.exchange() {
+            Ok(wake) => {
+                self.has_answered = true;
+                self.wake = wake;
+            }
+            Err(trouble) => self.fail(&trouble),
+        }
+    }
+
+    /// Sends the request and takes the whole answer. Gives when the node wants waking.
+    fn exchange(&mut self) -> Result<Option<Time>, Trouble> {
+        let started = Instant::now();
+        let mut sent = 0;
+        let mut answer_bytes = 0;
+        loop {
+            let unsent = &self.request.as_bytes()[sent..];
+            if !unsent.is_empty() {
+                match rustix::io::write(&self.stdin, unsent) {
+                    Ok(count) => sent += count,
+                    Err(Errno::AGAIN | Errno::INTR) => {}
+                    Err(_) => return Err(Trouble::Closed),
+                }
+            }
+            self.wait(started, sent < self.request.len())?;
+            match self.lines.read_from(&self.stdout) {
+                Ok([]) => return Err(Trouble::Closed),
+                Ok(bytes) => answer_bytes += bytes.len(),
+                Err(Errno::AGAIN | Errno::INTR) => continue,
+                Err(_) => return Err(Trouble::Closed),
+            }
+            if answer_bytes > MOST_BYTES {
+                return Err(Trouble::Wrong("answered one step with more than 64 MiB".to_owned()));
+            }
+            if let Some(wake) = self.take_answer()? {
+                return Ok(wake);
+            }
+        }
+    }
+
+    /// Waits until the node has written something, or also, with `unsent`, until it reads.
+    fn wait(&self, started: Instant, unsent: bool) -> Result<(), Trouble> {
+        let left = STEP_LIMIT.saturating_sub(started.elapsed());
+        let left = Timespec::try_from(left).expect("ten seconds can be expressed");
+        let mut fds =
+            [PollFd::new(&self.stdout, PollFlags::IN), PollFd::new(&self.stdin, PollFlags::OUT)];
+        match poll(&mut fds[..if unsent { 2 } else { 1 }], Some(&left)) {
+            Ok(0) => Err(Trouble::Wrong("did not answer a step within 10 s".to_owned())),
+            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Err(error) => Err(Trouble::Wrong(format!("could not be waited for: {error}"))),
+        }
+    }
+
+    /// Takes the lines that have come. Gives the end of the answer, if it has come.
+    fn take_answer(&mut self) -> Result<Option<Option<Time>>, Trouble> {
+        while let Some(line) = self.lines.next_line() {
+            let answer = Answer::parse(&line).map_err(|error| {
+                let line = shortened(&line);
+                let what = format!("wrote a line that is neither a message nor idle: {line}");
+                Trouble::Wrong(format!("{what} ({error})"))
+            })?;
+            match answer {
+                Answer::Message(message) => self.transmit.push_back(message),
+                Answer::Idle(_) if self.lines.left_bytes() > 0 => {
+                    let more = self.lines.next_line().unwrap_or_default();
+                    let more = shortened(&more);
+                    return Err(Trouble::Wrong(format!("wrote more after it said idle: {more}")));
+                }
+                Answer::Idle(wake) => return Ok(Some(wake)),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Ends the node and says why.
+    fn fail(&mut self, trouble: &Trouble) {
+        let node = &self.node;
+        let what = match trouble {
+            Trouble::Wrong(what) => format!("node {node} {what}"),
+            Trouble::Closed => self.how_it_ended(),
+        };
+        // It may have ended by itself; then this changes nothing.
+        let _ = self.group.finish();
+        let hint = if self.has_answered { "" } else { HINT };
+        let mut failure = format!("{what}{hint}");
+        let last_lines = self.last_log_lines();
+        if !last_lines.is_empty() {
+            write!(failure, "\nIts last lines on stderr:\n{}", last_lines.join("\n"))
+                .expect("a String takes everything");
+        }
+        self.failure = Some(failure);
+        self.transmit.clear();
+        self.wake = None;
+    }
+
+    /// How a node ended that closed its stdout or its stdin.
+    fn how_it_ended(&mut self) -> String {
+        let node = &self.node;
+        let started = Instant::now();
+        while !self.group.has_ended() {
+            if started.elapsed() > END_LIMIT {
+                return format!("node {node} closed its stdin or stdout and went on running");
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        match self.group.finish() {
+            Ok(status) => format!("node {node} ended during the run with {status}"),
+            Err(error) => format!("node {node} ended during the run ({error})"),
+        }
+    }
+
+    /// What the node wrote on stderr at the end of its life. Empty when it cannot be read: the
+    /// failure is then told without it.
+    fn last_log_lines(&self) -> Vec<String> {
+        let read = || -> std::io::Result<Vec<u8>> {
+            let mut file = File::open(&self.log)?;
+            let tail_bytes = (RecentLines::COUNT * 1024) as u64;
+            let length_bytes = file.metadata()?.len();
+            let start = self.log_start_bytes.max(length_bytes.saturating_sub(tail_bytes));
+            file.seek(SeekFrom::Start(start))?;
+            let mut tail = Vec::new();
+            file.take(tail_bytes).read_to_end(&mut tail)?;
+            Ok(tail)
+        };
+        let tail = read().unwrap_or_default();
+        let tail = String::from_utf8_lossy(&tail);
+        let lines: Vec<&str> = tail.lines().collect();
+        let first = lines.len().saturating_sub(RecentLines::COUNT);
+        lines[first..].iter().map(|&line| line.to_owned()).collect()
+    }
+}
+
+impl Process for LockstepChild {
+    fn handle_message(&mut self, now: Time, message: Message) {
+        self.step(now, Some(&message));
+    }
+
+    fn handle_timeout(&mut self, now: Time) {
+        self.step(now, None);
+    }
+
+    fn poll_timeout(&self) -> Option<Time> {
+        self.wake
+    }
+
+    fn poll_transmit(&mut self) -> Option<Message> {
+        self.transmit.pop_front()
+    }
+}
+
+/// A line from the node.
+enum Answer {
+    Message(Message),
+    /// The end of an answer: when the node wants waking.
+    Idle(Option<Time>),
+}
+
+impl Answer {
+    fn parse(line: &str) -> Result<Answer, serde_json::Error> {
+        /// The one key is required: without `deserialize_with`, serde would take a missing
+        /// option for `null`, and `{}` for idle.
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Idle {
+            #[serde(deserialize_with = "Option::deserialize")]
+            idle: Option<u64>,
+        }
+        // Idle has a single key, so its first key tells it from a message.
+        let first_key = line.trim_start().strip_prefix('{').map(str::trim_start);
+        if first_key.is_some_and(|key| key.starts_with("\"idle\"")) {
+            let Idle { idle } = serde_json::from_str(line)?;
+            Ok(Answer::Idle(idle.map(Time::from_nanos)))
+        } else {
+            Message::parse(line).map(Answer::Message)
+        }
+    }
+}
+
+/// Binds this process, and every child that it starts from now on, to the processor that it
+/// runs on. One step in lockstep wakes the node and then us; on one core that is over ten
+/// times faster than across two. Does nothing where the system has no such call.
+///
+/// # Errors
+/// When the system refuses.
+pub fn pin_to_one_core() -> anyhow::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::thread::{CpuSet, sched_getcpu, sched_setaffinity};
+        let mut set = CpuSet::new();
+        set.set(sched_getcpu());
+        sched_setaffinity(None, &set).context("could not bind the bench to one processor")?;
+    }
+    Ok(())
+}
