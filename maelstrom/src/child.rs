@@ -16,11 +16,8 @@
 //! This is the one part of the bench, beside `serve`, that touches real processes, pipes and
 //! clocks. It knows nothing of messages under the wall clock: a line is a line. Deliberately
 //! absent: limits on what a child may use, and any isolation from the rest of the machine.
-#![allow(
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    reason = "the driver of real processes is one of the few places that do real I/O"
-)]
+
+#![expect(clippy::disallowed_methods, reason = "the driver is where real processes are run")]
 
 mod group;
 mod lines;

@@ -1,5 +1,7 @@
 //! The test bench's command line.
 
+#![expect(clippy::disallowed_methods, reason = "the command line is read here")]
+
 use std::process::ExitCode;
 
 use maelstrom::child::{WATCHDOG_ARGUMENT, watchdog_main};

@@ -1,6 +1,8 @@
 //! The child-process driver against real processes: small shell scripts that behave as badly as
 //! a node can. Waits are for events, with a generous limit that only a failure reaches.
 
+#![expect(clippy::disallowed_methods, reason = "real processes run by a real clock")]
+
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -82,7 +84,6 @@ fn show(event: &ChildEvent) -> String {
         ChildEvent::Watched => "watched".to_owned(),
     }
 }
-
 
 #[test]
 fn what_a_node_says_and_how_it_ends_is_told_in_order() {
