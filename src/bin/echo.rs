@@ -1,2 +1,41 @@
-//! e
-fn main() {}
+//! Echo: every request is answered with what it said. The smallest node there is.
+
+use std::process::ExitCode;
+
+use gyre::{Ctx, Error, Node, NodeId, async_trait};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+struct Echo;
+
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Request {
+    Echo { echo: Value },
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Response {
+    EchoOk { echo: Value },
+}
+
+#[async_trait(?Send)]
+impl Node for Echo {
+    type Request = Request;
+    type Response = Response;
+
+    fn new(_: &Ctx) -> Echo {
+        Echo
+    }
+
+    async fn handle(&self, _: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
+        match request {
+            Request::Echo { echo } => Ok(Response::EchoOk { echo }),
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    gyre::run::<Echo>()
+}
