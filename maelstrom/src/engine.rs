@@ -1,0 +1,463 @@
+//! The engine: a single-threaded loop over a queue of events, under either clock.
+//!
+//! It carries every message between clients, nodes and services, lets the generator begin
+//! operations and the nemesis strike, and writes down what happened. It does not know whether
+//! time is real: the [`Cluster`] says what time it is. Under the virtual clock that is the
+//! time of the next event; under the wall clock it is whenever a node has said something.
+//!
+//! A run goes through these phases: every node is initialised; every node is set up, if the
+//! workload wants that; the main phase, until the time limit; outstanding operations end; and,
+//! for workloads that are judged at the end, faults are healed, ten quiet seconds pass, and
+//! every thread does a final operation.
+//!
+//! Absent: files, the terminal and checkers. An [`Observer`] is told what happens.
+
+mod clients;
+pub mod cluster;
+mod faults;
+mod messages;
+mod queue;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use gyre::{Body, Message, NodeId, Time};
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use rustc_hash::FxHashMap;
+use serde_json::json;
+
+use crate::generator::{Generator, GeneratorContext, Next};
+use crate::history::{History, Op};
+use crate::journal::Journal;
+use crate::nemesis::Nemesis;
+use crate::net::Network;
+use crate::options::TestOptions;
+use crate::seeds::{Concern, Seeds};
+use crate::service::{self, Service};
+use crate::workload::Workload;
+
+use clients::{Clients, Purpose};
+use cluster::{Cluster, Output};
+use queue::EventQueue;
+
+/// How long a node may take to answer `init`, as in the original.
+const INIT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long the final phase waits after the faults are healed, as in the original.
+const QUIET: Duration = Duration::from_secs(10);
+
+/// How many messages wait for a node that is down.
+const DOWN_BACKLOG: usize = 10;
+
+/// This many events without time passing are an endless exchange of messages.
+const EVENTS_AT_ONE_TIME: u64 = 10_000_000;
+
+/// Who is told what happens, as it happens.
+pub trait Observer {
+    /// The history has a new entry.
+    fn operation(&mut self, _op: &Op) {}
+    /// A node wrote a line to its log.
+    fn node_log(&mut self, _node: &NodeId, _line: &str) {}
+    /// The bench has something to say: a sentence.
+    fn log(&mut self, _now: Time, _sentence: &str) {}
+    /// A message was sent or received.
+    fn message(&mut self, _now: Time, _direction: Direction, _message: &Message) {}
+    /// Called now and then with how far the run is.
+    fn progress(&mut self, _now: Time, _progress: &Progress) {}
+    /// Why the observer cannot go on, if it cannot (a full disk, say): a sentence.
+    fn failure(&mut self) -> Option<String> {
+        None
+    }
+}
+
+/// An observer that is not interested.
+pub struct Nobody;
+
+impl Observer for Nobody {}
+
+/// Which end of its way a message is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// It was sent.
+    Send,
+    /// It was received.
+    Receive,
+}
+
+/// How far a run is.
+#[derive(Clone, Debug, Default)]
+pub struct Progress {
+    /// What is being done.
+    pub phase: &'static str,
+    /// Time since the main phase began.
+    pub elapsed: Duration,
+    /// Operations that happened, that did not, and of which nobody knows.
+    pub outcomes: [u64; 3],
+    /// Messages sent so far.
+    pub messages: u64,
+    /// The faults in force.
+    pub faults: Vec<&'static str>,
+}
+
+/// What a run left behind.
+pub struct Outcome {
+    /// What the clients saw.
+    pub history: History,
+    /// What the network saw.
+    pub journal: Journal,
+    /// Why the run ended before its time: a sentence.
+    pub failure: Option<String>,
+    /// Replies to clients that had given up and gone. The original stops reading a node that
+    /// sends one; here they are only counted.
+    pub late_replies: u64,
+}
+
+enum Event {
+    Deliver { id: u64, message: Message },
+    Wake { node: usize, at: Time },
+    RequestTimeout { connection: usize, msg_id: i64 },
+    NextOperation,
+    Strike { fault: usize },
+    TimeLimit,
+    FinalPhase,
+    Progress,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Init,
+    Setup,
+    Main,
+    Drain,
+    Quiet,
+    Final,
+    Done,
+}
+
+impl Phase {
+    fn name(self) -> &'static str {
+        match self {
+            Phase::Init => "starting",
+            Phase::Setup => "setting up",
+            Phase::Main => "running",
+            Phase::Drain => "finishing",
+            Phase::Quiet => "recovering",
+            Phase::Final => "final reads",
+            Phase::Done => "done",
+        }
+    }
+}
+
+/// Where a message goes.
+#[derive(Clone, Copy)]
+enum Address {
+    Node(usize),
+    Service(usize),
+    Connection(usize),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum NodeState {
+    /// Its first `init` is on its way. Peers may write to it already.
+    New,
+    Up,
+    Down,
+    /// It was started again and has not yet answered `init`.
+    Restarted,
+}
+
+struct Node {
+    state: NodeState,
+    /// Messages that came while it was down.
+    backlog: VecDeque<(u64, Message)>,
+    starts: u32,
+    /// The client that waits for `init_ok`, while one does.
+    init: Option<usize>,
+}
+
+/// One run of one workload.
+pub struct Engine<'a> {
+    options: &'a TestOptions,
+    workload: &'a dyn Workload,
+    cluster: &'a mut dyn Cluster,
+    observer: &'a mut dyn Observer,
+    seeds: Seeds,
+    now: Time,
+    queue: EventQueue<Event>,
+    phase: Phase,
+    /// Replies to `init` or to the set-up message that the current phase still waits for.
+    awaited: usize,
+    main_start: Time,
+    network: Network,
+    addresses: FxHashMap<NodeId, Address>,
+    nodes: Vec<Node>,
+    services: Vec<(NodeId, Box<dyn Service>, ChaCha8Rng)>,
+    clients: Clients,
+    generator: Box<dyn Generator>,
+    generator_rng: ChaCha8Rng,
+    /// An operation is due, but no thread was free for it.
+    operation_waits: bool,
+    nemesis: Nemesis,
+    next_message_id: u64,
+    late_replies: u64,
+    history: History,
+    outcomes: [u64; 3],
+    journal: Journal,
+    outputs: Vec<Output>,
+    failure: Option<String>,
+}
+
+impl<'a> Engine<'a> {
+    /// Prepares a run.
+    ///
+    /// `journal_events` says how many events of the network are kept for drawing them; its
+    /// statistics count all.
+    pub fn new(
+        options: &'a TestOptions,
+        workload: &'a dyn Workload,
+        cluster: &'a mut dyn Cluster,
+        observer: &'a mut dyn Observer,
+        seeds: Seeds,
+        journal_events: usize,
+    ) -> Engine<'a> {
+        let mut addresses = FxHashMap::default();
+        for (number, node) in options.nodes.iter().enumerate() {
+            addresses.insert(node.clone(), Address::Node(number));
+        }
+        let mut services = Vec::new();
+        for (number, (name, service)) in service::NAMES.iter().zip(service::all()).enumerate() {
+            let name = NodeId::from(*name);
+            addresses.insert(name.clone(), Address::Service(number));
+            services.push((name, service, seeds.stream(Concern::Service(number))));
+        }
+        let node =
+            || Node { state: NodeState::New, backlog: VecDeque::new(), starts: 0, init: None };
+        Engine {
+            options,
+            workload,
+            cluster,
+            observer,
+            seeds,
+            now: Time::ZERO,
+            queue: EventQueue::default(),
+            phase: Phase::Init,
+            awaited: options.nodes.len(),
+            main_start: Time::ZERO,
+            network: Network::new(options.latency_ms, options.latency_distribution, seeds),
+            addresses,
+            nodes: options.nodes.iter().map(|_| node()).collect(),
+            services,
+            clients: Clients::new(options, workload),
+            generator: workload.generator(options),
+            generator_rng: seeds.stream(Concern::Generator),
+            operation_waits: false,
+            nemesis: Nemesis::new(
+                &options.nodes,
+                &options.faults,
+                options.nemesis_interval_secs,
+                seeds,
+            ),
+            next_message_id: 0,
+            late_replies: 0,
+            history: History::default(),
+            outcomes: [0; 3],
+            journal: Journal::new(journal_events),
+            outputs: Vec::new(),
+            failure: None,
+        }
+    }
+
+    /// Runs to the end, or to the first failure; what was recorded until then is kept.
+    pub fn run(mut self) -> Outcome {
+        for node in 0..self.nodes.len() {
+            self.start_node(node);
+        }
+        self.queue.push(self.now, Event::Progress);
+        let mut events_now = 0u64;
+        while self.phase != Phase::Done && self.failure.is_none() {
+            let Some(next) = self.queue.next_time() else {
+                unreachable!("there is always a next progress report");
+            };
+            let now = self.cluster.advance(next, &mut self.outputs);
+            events_now = if now == self.now { events_now + 1 } else { 0 };
+            self.now = now;
+            self.take_outputs();
+            // A node that never stops talking must not keep the clock from being looked at.
+            let mut budget = 1000;
+            while budget > 0
+                && self.failure.is_none()
+                && self.queue.next_time().is_some_and(|at| at <= self.now)
+            {
+                let (_, event) = self.queue.pop().expect("the queue has a next event");
+                self.handle(event);
+                self.take_outputs();
+                self.advance_phase();
+                budget -= 1;
+                events_now += 1;
+            }
+            if events_now > EVENTS_AT_ONE_TIME {
+                self.fail(format!(
+                    "the nodes exchange messages without end at {}: with no latency, a node \
+                     that answers every message with another never lets time pass",
+                    self.now
+                ));
+            }
+        }
+        self.report_progress();
+        Outcome {
+            history: self.history,
+            journal: self.journal,
+            failure: self.failure,
+            late_replies: self.late_replies,
+        }
+    }
+
+    fn fail(&mut self, sentence: String) {
+        self.failure.get_or_insert(sentence);
+    }
+
+    fn handle(&mut self, event: Event) {
+        match event {
+            Event::Deliver { id, message } => self.deliver(id, message),
+            Event::Wake { node, at } => self.cluster.wake(node, at, self.now, &mut self.outputs),
+            Event::RequestTimeout { connection, msg_id } => {
+                self.on_request_timeout(connection, msg_id);
+            }
+            Event::NextOperation => self.next_operation(),
+            Event::Strike { fault } => self.on_strike(fault),
+            Event::TimeLimit => self.phase = Phase::Drain,
+            Event::FinalPhase => self.begin_final_phase(),
+            Event::Progress => {
+                self.report_progress();
+                self.queue.push(self.now + Duration::from_millis(100), Event::Progress);
+            }
+        }
+    }
+
+    /// Starts a node, for the first time or again, and sends it `init`.
+    fn start_node(&mut self, node: usize) {
+        let starts = self.nodes[node].starts;
+        self.nodes[node].starts += 1;
+        let seed = self.seeds.seed(Concern::Node(node, starts));
+        if let Err(sentence) = self.cluster.start(node, seed, self.now) {
+            return self.fail(sentence);
+        }
+        let nodes = &self.options.nodes;
+        let init = json!({"type": "init", "node_id": nodes[node], "node_ids": nodes});
+        let connection = self.open_connection(Purpose::Init(node));
+        self.nodes[node].init = Some(connection);
+        let body = Body::new(&init).expect("init is an object with a type");
+        self.request(connection, node, body, INIT_TIMEOUT);
+    }
+
+    fn advance_phase(&mut self) {
+        match self.phase {
+            Phase::Init if self.awaited == 0 => self.begin_setup(),
+            Phase::Setup if self.awaited == 0 => self.begin_main_phase(),
+            Phase::Drain if self.clients.all_free() => self.end_main_phase(),
+            Phase::Final if self.clients.all_free() => self.phase = Phase::Done,
+            _ => {}
+        }
+    }
+
+    /// Every workload opens a client per node here, so that the clients' numbers are those of
+    /// the original; only some have something to say.
+    fn begin_setup(&mut self) {
+        self.phase = Phase::Setup;
+        let body = self.workload.setup(&self.options.nodes, self.options);
+        let timeout = Duration::from_millis(self.workload.timeout_ms(self.options));
+        for node in 0..self.nodes.len() {
+            let connection = self.open_connection(Purpose::Setup(node));
+            match &body {
+                Some(body) => {
+                    self.awaited += 1;
+                    self.request(connection, node, body.clone(), timeout);
+                }
+                None => self.close_connection(connection),
+            }
+        }
+    }
+
+    fn begin_main_phase(&mut self) {
+        self.phase = Phase::Main;
+        self.main_start = self.now;
+        let limit = Duration::from_secs_f64(self.options.time_limit_secs);
+        self.queue.push(self.now + limit, Event::TimeLimit);
+        if self.options.rate > 0.0 {
+            self.queue.push(self.now, Event::NextOperation);
+        }
+        for fault in 0..self.nemesis.fault_count() {
+            let delay = self.nemesis.delay();
+            self.queue.push(self.now + delay, Event::Strike { fault });
+        }
+    }
+
+    fn end_main_phase(&mut self) {
+        if self.workload.final_operation().is_none() {
+            self.phase = Phase::Done;
+            return;
+        }
+        self.phase = Phase::Quiet;
+        self.heal();
+        self.say("waiting for recovery");
+        self.queue.push(self.now + QUIET, Event::FinalPhase);
+    }
+
+    fn begin_final_phase(&mut self) {
+        self.phase = Phase::Final;
+        let operation = self.workload.final_operation().expect("this phase needs one");
+        for thread in 0..self.clients.count() {
+            self.invoke(thread, operation.clone());
+        }
+    }
+
+    fn report_progress(&mut self) {
+        let progress = Progress {
+            phase: self.phase.name(),
+            elapsed: self.now.since(self.main_start),
+            outcomes: self.outcomes,
+            messages: self.next_message_id,
+            faults: self.nemesis.in_force().collect(),
+        };
+        self.observer.progress(self.now, &progress);
+        if let Some(sentence) = self.observer.failure() {
+            self.fail(sentence);
+        }
+    }
+
+    fn say(&mut self, sentence: &str) {
+        self.observer.log(self.now, sentence);
+    }
+
+    /// An operation is due: begins it, or remembers that it waits for a free thread.
+    fn next_operation(&mut self) {
+        if self.phase != Phase::Main {
+            return;
+        }
+        self.operation_waits = true;
+        if self.clients.free().is_empty() {
+            return;
+        }
+        let mut context = GeneratorContext {
+            rng: &mut self.generator_rng,
+            free: self.clients.free(),
+            processes: self.clients.processes(),
+        };
+        if let Next::Operation(thread, operation) = self.generator.next(&mut context) {
+            self.operation_waits = false;
+            let interval = self.generator_rng.random_range(0.0..2.0) / self.options.rate;
+            // A rate close to zero must not overflow the clock.
+            let interval = Duration::from_secs_f64(interval.min(1e9));
+            self.queue.push(self.now + interval, Event::NextOperation);
+            self.invoke(thread, operation);
+        }
+    }
+
+    fn record(&mut self, mut op: Op) {
+        op.index = self.history.ops.len();
+        op.time = self.now.since(self.main_start).as_nanos() as i64;
+        self.observer.operation(&op);
+        self.history.ops.push(op);
+    }
+}

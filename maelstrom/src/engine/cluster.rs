@@ -1,0 +1,275 @@
+//! Where the nodes are, and what time it is: the one difference between the two clocks.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use gyre::{Message, NodeId, Process, Time};
+
+use crate::net::SkewedClock;
+
+/// What a cluster tells the engine.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// A node sent a message.
+    Message {
+        /// The node.
+        node: usize,
+        /// What it sent.
+        message: Message,
+    },
+    /// A node wrote a line to its log.
+    Log {
+        /// The node.
+        node: usize,
+        /// The line.
+        line: String,
+    },
+    /// A node wants to be woken at a time, unless it says otherwise before.
+    Wake {
+        /// The node.
+        node: usize,
+        /// The time, by the engine's clock.
+        at: Time,
+    },
+    /// The cluster has something to say that the run can go on after: a sentence.
+    Say(String),
+    /// The run cannot go on: a sentence.
+    Failure(String),
+}
+
+/// A set of nodes, numbered from 0.
+pub trait Cluster {
+    /// Starts a node, for the first time or after a kill.
+    ///
+    /// # Errors
+    /// A sentence.
+    fn start(&mut self, node: usize, seed: u64, now: Time) -> Result<(), String>;
+
+    /// Lets time pass until `until`, or until a node says something; returns what time it is.
+    fn advance(&mut self, until: Time, outputs: &mut Vec<Output>) -> Time;
+
+    /// Hands a message to a node.
+    fn deliver(
+        &mut self,
+        node: usize,
+        id: u64,
+        message: Message,
+        now: Time,
+        outputs: &mut Vec<Output>,
+    );
+
+    /// Wakes a node that asked to be woken at the time `at`, if it still wants that.
+    fn wake(&mut self, node: usize, at: Time, now: Time, outputs: &mut Vec<Output>);
+
+    /// Kills a node. What it had not yet said is never heard.
+    fn kill(&mut self, node: usize, now: Time);
+
+    /// Stops a node in its tracks.
+    fn pause(&mut self, node: usize);
+
+    /// Lets a paused node go on; nothing happens to one that is not.
+    fn resume(&mut self, node: usize, now: Time, outputs: &mut Vec<Output>);
+
+    /// Whether a node is paused.
+    fn is_paused(&self, node: usize) -> bool;
+
+    /// Lets a node's clock jump and then run at another rate, in thousandths.
+    fn skew(
+        &mut self,
+        node: usize,
+        rate_per_mille: u64,
+        jump: Duration,
+        now: Time,
+        outputs: &mut Vec<Output>,
+    );
+
+    /// The last lines of a node's output for an error message, or nothing.
+    fn describe_output(&self, _node: usize) -> String {
+        String::new()
+    }
+}
+
+/// A node that can run in virtual time.
+pub trait SimulatedNode: Process {
+    /// Why the node cannot go on, if it cannot: a sentence.
+    fn failure(&self) -> Option<String> {
+        None
+    }
+}
+
+impl<N: gyre::Node> SimulatedNode for gyre::Runtime<N> {}
+
+/// Makes the nodes of a virtual cluster.
+pub trait NodeFactory {
+    /// A node that starts now: after a kill it finds what is left on its disk.
+    ///
+    /// # Errors
+    /// A sentence.
+    fn start(&mut self, node: usize, seed: u64) -> Result<Box<dyn SimulatedNode>, String>;
+
+    /// The node was killed: its disk may lose what was not synced.
+    fn crash(&mut self, node: usize);
+}
+
+struct Slot {
+    name: NodeId,
+    process: Option<Box<dyn SimulatedNode>>,
+    paused: bool,
+    /// Messages that came while it was paused.
+    inbox: VecDeque<Message>,
+    clock: SkewedClock,
+    /// When the engine was last asked to wake it.
+    wake_at: Option<Time>,
+}
+
+/// Nodes in virtual time.
+pub struct VirtualCluster<F> {
+    factory: F,
+    slots: Vec<Slot>,
+    interrupted: Box<dyn Fn() -> bool>,
+    advances: u64,
+}
+
+impl<F: NodeFactory> VirtualCluster<F> {
+    /// A cluster of nodes with these names, none of them started. `interrupted` is asked now
+    /// and then whether somebody wants the run to end.
+    pub fn new(
+        names: &[NodeId],
+        factory: F,
+        interrupted: impl Fn() -> bool + 'static,
+    ) -> VirtualCluster<F> {
+        let slot = |name: &NodeId| Slot {
+            name: name.clone(),
+            process: None,
+            paused: false,
+            inbox: VecDeque::new(),
+            clock: SkewedClock::default(),
+            wake_at: None,
+        };
+        VirtualCluster {
+            factory,
+            slots: names.iter().map(slot).collect(),
+            interrupted: Box::new(interrupted),
+            advances: 0,
+        }
+    }
+
+    /// Takes everything a node has to say after a step.
+    fn drain(&mut self, node: usize, now: Time, outputs: &mut Vec<Output>) {
+        let slot = &mut self.slots[node];
+        let Some(process) = &mut slot.process else { return };
+        while let Some(message) = process.poll_transmit() {
+            outputs.push(Output::Message { node, message });
+        }
+        while let Some(line) = process.poll_log() {
+            outputs.push(Output::Log { node, line });
+        }
+        if let Some(sentence) = process.failure() {
+            outputs.push(Output::Failure(format!("node {}: {sentence}", slot.name)));
+        }
+        let wake_at = process.poll_timeout().map(|local| slot.clock.real(local).max(now));
+        if wake_at != slot.wake_at {
+            slot.wake_at = wake_at;
+            outputs.extend(wake_at.map(|at| Output::Wake { node, at }));
+        }
+    }
+}
+
+impl<F: NodeFactory> Cluster for VirtualCluster<F> {
+    fn start(&mut self, node: usize, seed: u64, _now: Time) -> Result<(), String> {
+        let process = self.factory.start(node, seed)?;
+        let slot = &mut self.slots[node];
+        slot.process = Some(process);
+        slot.wake_at = None;
+        Ok(())
+    }
+
+    fn advance(&mut self, until: Time, outputs: &mut Vec<Output>) -> Time {
+        self.advances += 1;
+        if self.advances.is_multiple_of(1024) && (self.interrupted)() {
+            outputs.push(Output::Failure("the run was interrupted".into()));
+        }
+        until
+    }
+
+    fn deliver(
+        &mut self,
+        node: usize,
+        _id: u64,
+        message: Message,
+        now: Time,
+        outputs: &mut Vec<Output>,
+    ) {
+        let slot = &mut self.slots[node];
+        if slot.paused {
+            slot.inbox.push_back(message);
+        } else if let Some(process) = &mut slot.process {
+            process.handle_message(slot.clock.local(now), message);
+            self.drain(node, now, outputs);
+        }
+    }
+
+    fn wake(&mut self, node: usize, at: Time, now: Time, outputs: &mut Vec<Output>) {
+        let slot = &mut self.slots[node];
+        // A timer that was set anew since, or whose node is gone or paused, is stale.
+        if slot.wake_at != Some(at) || slot.paused {
+            return;
+        }
+        slot.wake_at = None;
+        if let Some(process) = &mut slot.process {
+            process.handle_timeout(slot.clock.local(now));
+            self.drain(node, now, outputs);
+        }
+    }
+
+    fn kill(&mut self, node: usize, _now: Time) {
+        let slot = &mut self.slots[node];
+        slot.process = None;
+        slot.paused = false;
+        slot.inbox.clear();
+        slot.wake_at = None;
+        self.factory.crash(node);
+    }
+
+    fn pause(&mut self, node: usize) {
+        self.slots[node].paused = true;
+    }
+
+    fn resume(&mut self, node: usize, now: Time, outputs: &mut Vec<Output>) {
+        let slot = &mut self.slots[node];
+        if !slot.paused {
+            return;
+        }
+        slot.paused = false;
+        let local = slot.clock.local(now);
+        if let Some(process) = &mut slot.process {
+            // Like a process that was stopped: its timers ring late, and its pipe is full.
+            process.handle_timeout(local);
+            for message in slot.inbox.drain(..) {
+                process.handle_message(local, message);
+            }
+            slot.wake_at = None;
+            self.drain(node, now, outputs);
+        }
+    }
+
+    fn is_paused(&self, node: usize) -> bool {
+        self.slots[node].paused
+    }
+
+    fn skew(
+        &mut self,
+        node: usize,
+        rate_per_mille: u64,
+        jump: Duration,
+        now: Time,
+        outputs: &mut Vec<Output>,
+    ) {
+        let slot = &mut self.slots[node];
+        slot.clock.change(now, rate_per_mille, jump);
+        if !slot.paused {
+            // Its timers now ring at other times.
+            self.drain(node, now, outputs);
+        }
+    }
+}

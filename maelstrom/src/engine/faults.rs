@@ -1,0 +1,89 @@
+//! Carrying out what the nemesis has decided.
+
+use super::{Engine, Event, NodeState, Phase};
+use crate::edn::Edn;
+use crate::history::{Op, OpType, ProcessId};
+use crate::nemesis::{Effect, Strike};
+
+impl Engine<'_> {
+    pub(super) fn on_strike(&mut self, fault: usize) {
+        if self.phase != Phase::Main {
+            return;
+        }
+        let strike = self.nemesis.flip(fault);
+        self.carry_out(strike);
+        let delay = self.nemesis.delay();
+        self.queue.push(self.now + delay, Event::Strike { fault });
+    }
+
+    pub(super) fn heal(&mut self) {
+        for strike in self.nemesis.heal() {
+            self.carry_out(strike);
+        }
+    }
+
+    /// Does it, and writes it down as Jepsen does: an entry before and an entry after.
+    fn carry_out(&mut self, strike: Strike) {
+        self.record_strike(&strike, strike.plan.clone());
+        let sentence = format!("{}: {}", strike.f(), strike.sentence);
+        self.say(&sentence);
+        let name = strike.fault.name();
+        match &strike.effect {
+            Effect::Cut(links) => self.network.cut(name, links.clone()),
+            Effect::Mend => self.network.mend(name),
+            Effect::Loss(per_mille) => self.network.set_loss(*per_mille),
+            Effect::Duplicate(per_mille) => self.network.set_duplication(*per_mille),
+            Effect::Kill(nodes) => nodes.iter().for_each(|&node| self.kill_node(node)),
+            Effect::Start(nodes) => {
+                for &node in nodes {
+                    if self.nodes[node].state == NodeState::Down {
+                        self.nodes[node].state = NodeState::Restarted;
+                        self.start_node(node);
+                    }
+                }
+            }
+            Effect::Pause(nodes) => {
+                for &node in nodes {
+                    if self.nodes[node].state != NodeState::Down {
+                        self.cluster.pause(node);
+                    }
+                }
+            }
+            Effect::Resume(nodes) => {
+                for &node in nodes {
+                    self.cluster.resume(node, self.now, &mut self.outputs);
+                }
+            }
+            Effect::Skew(changes) => {
+                for &(node, rate_per_mille, jump) in changes {
+                    let now = self.now;
+                    self.cluster.skew(node, rate_per_mille, jump, now, &mut self.outputs);
+                }
+            }
+        }
+        self.record_strike(&strike, strike.outcome.clone());
+    }
+
+    fn kill_node(&mut self, node: usize) {
+        if self.nodes[node].state == NodeState::Down {
+            return;
+        }
+        self.nodes[node].state = NodeState::Down;
+        if let Some(connection) = self.nodes[node].init.take() {
+            self.close_connection(connection);
+        }
+        self.cluster.kill(node, self.now);
+    }
+
+    fn record_strike(&mut self, strike: &Strike, value: Edn) {
+        self.record(Op {
+            index: 0,
+            time: 0,
+            kind: OpType::Info,
+            process: ProcessId::Nemesis,
+            f: strike.f().into(),
+            value,
+            extra: Vec::new(),
+        });
+    }
+}

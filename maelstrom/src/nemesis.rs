@@ -1,0 +1,294 @@
+//! The nemesis: decides which faults strike, when, and whom. It only decides; the engine acts.
+//!
+//! Each fault has a schedule of its own: it starts and stops in turn, at intervals drawn
+//! evenly from zero to twice the mean. So several faults at once overlap in every way.
+
+mod partition;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use gyre::NodeId;
+use rand::RngExt;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+
+use crate::edn::Edn;
+use crate::seeds::{Concern, Seeds};
+
+/// A kind of fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub enum Fault {
+    /// Cuts the network between nodes into parts.
+    Partition,
+    /// Kills nodes, and later starts them again as fresh processes.
+    Kill,
+    /// Stops nodes in their tracks, and later lets them go on.
+    Pause,
+    /// Loses some of the messages between nodes.
+    Loss,
+    /// Delivers some of the messages between nodes twice.
+    Duplicate,
+    /// Cuts some links between nodes in one direction only.
+    OneWay,
+    /// Lets nodes' clocks run fast or slow, and jump ahead (in virtual time only).
+    Skew,
+}
+
+impl Fault {
+    /// Every fault.
+    pub const ALL: [Fault; 7] = [
+        Fault::Partition,
+        Fault::Kill,
+        Fault::Pause,
+        Fault::Loss,
+        Fault::Duplicate,
+        Fault::OneWay,
+        Fault::Skew,
+    ];
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Fault::Partition => "partition",
+            Fault::Kill => "kill",
+            Fault::Pause => "pause",
+            Fault::Loss => "loss",
+            Fault::Duplicate => "duplicate",
+            Fault::OneWay => "one-way",
+            Fault::Skew => "skew",
+        }
+    }
+
+    /// The names in the history of its start and its stop.
+    pub fn operations(self) -> (&'static str, &'static str) {
+        match self {
+            Fault::Partition => ("start-partition", "stop-partition"),
+            Fault::Kill => ("kill", "start"),
+            Fault::Pause => ("pause", "resume"),
+            Fault::Loss => ("start-loss", "stop-loss"),
+            Fault::Duplicate => ("start-duplicate", "stop-duplicate"),
+            Fault::OneWay => ("start-one-way", "stop-one-way"),
+            Fault::Skew => ("start-skew", "stop-skew"),
+        }
+    }
+}
+
+/// What the engine has to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Cut these directed links, (from, to).
+    Cut(BTreeSet<(usize, usize)>),
+    /// Mend what this fault has cut.
+    Mend,
+    /// Kill these nodes.
+    Kill(Vec<usize>),
+    /// Start those of these nodes that are down.
+    Start(Vec<usize>),
+    /// Pause these nodes.
+    Pause(Vec<usize>),
+    /// Resume those of these nodes that are paused.
+    Resume(Vec<usize>),
+    /// Lose this share of messages, in thousandths.
+    Loss(u32),
+    /// Double this share of messages, in thousandths.
+    Duplicate(u32),
+    /// Let these nodes' clocks jump, and from now on run at this rate, in thousandths.
+    Skew(Vec<(usize, u64, Duration)>),
+}
+
+/// One move of the nemesis.
+#[derive(Clone, Debug)]
+pub struct Strike {
+    /// The fault that starts or stops.
+    pub fault: Fault,
+    /// Whether it starts.
+    pub starts: bool,
+    /// What the history shows as it begins: which kind of victims was chosen.
+    pub plan: Edn,
+    /// What the history shows when it is done: who was struck.
+    pub outcome: Edn,
+    /// The same for people: who is cut from whom, who was killed.
+    pub sentence: String,
+    /// What to do.
+    pub effect: Effect,
+}
+
+impl Strike {
+    /// The operation's name in the history.
+    pub fn f(&self) -> &'static str {
+        let (start, stop) = self.fault.operations();
+        if self.starts { start } else { stop }
+    }
+}
+
+/// The fault injector.
+pub struct Nemesis {
+    rng: ChaCha8Rng,
+    nodes: Vec<NodeId>,
+    interval_secs: f64,
+    /// The faults to inject; beside each, the victims while it is in force.
+    faults: Vec<(Fault, Option<Vec<usize>>)>,
+}
+
+impl Nemesis {
+    /// A nemesis for these nodes, with these faults.
+    pub fn new(
+        nodes: &[NodeId],
+        faults: &BTreeSet<Fault>,
+        interval_secs: f64,
+        seeds: Seeds,
+    ) -> Nemesis {
+        Nemesis {
+            rng: seeds.stream(Concern::Faults),
+            nodes: nodes.to_vec(),
+            interval_secs,
+            faults: faults.iter().map(|fault| (*fault, None)).collect(),
+        }
+    }
+
+    /// How many faults there are; they are numbered from 0.
+    pub fn fault_count(&self) -> usize {
+        self.faults.len()
+    }
+
+    /// The names of the faults that are in force.
+    pub fn in_force(&self) -> impl Iterator<Item = &'static str> {
+        self.faults.iter().filter(|(_, active)| active.is_some()).map(|(fault, _)| fault.name())
+    }
+
+    /// How long to wait before the next move of a fault.
+    pub fn delay(&mut self) -> Duration {
+        Duration::from_secs_f64(self.rng.random_range(0.0..2.0) * self.interval_secs)
+    }
+
+    /// Starts a fault, or stops it if it is in force.
+    pub fn flip(&mut self, number: usize) -> Strike {
+        let fault = self.faults[number].0;
+        match self.faults[number].1.take() {
+            Some(victims) => self.stop(fault, victims),
+            None => {
+                let (strike, victims) = self.start(fault);
+                self.faults[number].1 = Some(victims);
+                strike
+            }
+        }
+    }
+
+    /// Stops every fault that is in force.
+    pub fn heal(&mut self) -> Vec<Strike> {
+        let mut strikes = Vec::new();
+        for number in 0..self.faults.len() {
+            if let Some(victims) = self.faults[number].1.take() {
+                strikes.push(self.stop(self.faults[number].0, victims));
+            }
+        }
+        strikes
+    }
+
+    fn start(&mut self, fault: Fault) -> (Strike, Vec<usize>) {
+        match fault {
+            Fault::Partition => {
+                let plan = partition::Plan::choose(&mut self.rng, self.nodes.len());
+                let (links, outcome, sentence) = plan.cuts(&mut self.rng, &self.nodes);
+                let plan = Edn::keyword(plan.name());
+                let effect = Effect::Cut(links);
+                (Strike { fault, starts: true, plan, outcome, sentence, effect }, Vec::new())
+            }
+            Fault::OneWay => {
+                let (links, outcome, sentence) = partition::one_way(&mut self.rng, &self.nodes);
+                let (plan, effect) = (Edn::Nil, Effect::Cut(links));
+                (Strike { fault, starts: true, plan, outcome, sentence, effect }, Vec::new())
+            }
+            Fault::Loss | Fault::Duplicate => (self.start_rate(fault), Vec::new()),
+            Fault::Kill | Fault::Pause | Fault::Skew => self.start_on_nodes(fault),
+        }
+    }
+
+    /// A fault that strikes some share of all messages between nodes.
+    fn start_rate(&mut self, fault: Fault) -> Strike {
+        let per_mille = [10, 100, 300][self.rng.random_range(0..3usize)];
+        let (what, effect) = match fault {
+            Fault::Loss => ("lost", Effect::Loss(per_mille)),
+            _ => ("delivered twice", Effect::Duplicate(per_mille)),
+        };
+        let percent = per_mille / 10;
+        Strike {
+            fault,
+            starts: true,
+            plan: Edn::from(f64::from(per_mille) / 1000.0),
+            outcome: Edn::from(f64::from(per_mille) / 1000.0),
+            sentence: format!("{percent}% of the messages between nodes are {what}"),
+            effect,
+        }
+    }
+
+    /// A fault that strikes one node, a minority, a majority or all.
+    fn start_on_nodes(&mut self, fault: Fault) -> (Strike, Vec<usize>) {
+        let (plan, victims) = self.choose_nodes();
+        let names = self.names(&victims);
+        let list = names.join(", ");
+        let (effect, sentence) = match fault {
+            Fault::Kill => (Effect::Kill(victims.clone()), format!("killed {list}")),
+            Fault::Pause => (Effect::Pause(victims.clone()), format!("paused {list}")),
+            _ => self.skew(&victims),
+        };
+        let (outcome, plan) = (Edn::from(names), Edn::keyword(plan));
+        (Strike { fault, starts: true, plan, outcome, sentence, effect }, victims)
+    }
+
+    fn names(&self, nodes: &[usize]) -> Vec<String> {
+        nodes.iter().map(|&node| self.nodes[node].to_string()).collect()
+    }
+
+    fn choose_nodes(&mut self) -> (&'static str, Vec<usize>) {
+        let count = self.nodes.len();
+        let majority = count / 2 + 1;
+        // A minority of one or two nodes is empty, so it is not among the choices there.
+        let mut plans = vec![("one", 1), ("majority", majority), ("all", count)];
+        if majority > 1 {
+            plans.push(("minority", majority - 1));
+        }
+        let (plan, size) = plans[self.rng.random_range(0..plans.len())];
+        let mut nodes: Vec<usize> = (0..count).collect();
+        nodes.shuffle(&mut self.rng);
+        nodes.truncate(size);
+        nodes.sort_unstable();
+        (plan, nodes)
+    }
+
+    fn skew(&mut self, victims: &[usize]) -> (Effect, String) {
+        let mut changes = Vec::new();
+        let mut words = Vec::new();
+        for &node in victims {
+            let rate_per_mille = [500, 900, 1100, 2000][self.rng.random_range(0..4usize)];
+            let jump_ms = [0, 100, 2000][self.rng.random_range(0..3usize)];
+            changes.push((node, rate_per_mille, Duration::from_millis(jump_ms)));
+            let rate = rate_per_mille as f64 / 1000.0;
+            let name = &self.nodes[node];
+            words.push(format!("{name}'s clock jumps {jump_ms} ms and runs at {rate}x"));
+        }
+        (Effect::Skew(changes), words.join(", "))
+    }
+
+    fn stop(&self, fault: Fault, victims: Vec<usize>) -> Strike {
+        let names = self.names(&victims);
+        let list = names.join(", ");
+        let normal = victims.iter().map(|&node| (node, 1000, Duration::ZERO)).collect();
+        let outcome = match fault {
+            Fault::Partition | Fault::OneWay => Edn::keyword("network-healed"),
+            Fault::Loss | Fault::Duplicate => Edn::Nil,
+            _ => Edn::from(names),
+        };
+        let (effect, sentence) = match fault {
+            Fault::Partition => (Effect::Mend, "every link is whole again".into()),
+            Fault::OneWay => (Effect::Mend, "one-way cuts are mended".into()),
+            Fault::Kill => (Effect::Start(victims), format!("started {list} again")),
+            Fault::Pause => (Effect::Resume(victims), format!("resumed {list}")),
+            Fault::Loss => (Effect::Loss(0), "no more messages are lost".into()),
+            Fault::Duplicate => (Effect::Duplicate(0), "no more messages are doubled".into()),
+            Fault::Skew => (Effect::Skew(normal), format!("the clocks of {list} run true")),
+        };
+        Strike { fault, starts: false, plan: Edn::Nil, outcome, sentence, effect }
+    }
+}

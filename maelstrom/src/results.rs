@@ -1,0 +1,25 @@
+//! The results of a run: what every checker found, under one verdict.
+
+use crate::checker::{self, CheckResult, Validity};
+use crate::engine::Outcome;
+use crate::options::TestOptions;
+use crate::workload::Workload;
+
+/// Checks a run, in the order in which the original lists its checkers.
+///
+/// A run that ended before its time is never valid: its history is judged as far as it goes,
+/// and at best nobody knows.
+pub fn check(outcome: &Outcome, workload: &dyn Workload, options: &TestOptions) -> CheckResult {
+    let history = &outcome.history;
+    let mut results = checker::compose([
+        ("exceptions", checker::exceptions::check(history)),
+        ("stats", checker::stats::check(history)),
+        ("availability", checker::availability::check(history, options.availability)),
+        ("net", checker::net::check(outcome.journal.stats(), history)),
+        ("workload", workload.check(history, options)),
+    ]);
+    if outcome.failure.is_some() {
+        results.valid = results.valid.and(Validity::Unknown);
+    }
+    results
+}

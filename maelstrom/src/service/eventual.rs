@@ -1,0 +1,136 @@
+//! `lww-kv`: eventually consistent, the last write wins.
+//!
+//! Two replicas. With every request, one random replica is merged into another, and the
+//! request meets a random one. Each value carries the Lamport timestamp of its replica; a
+//! merge keeps the later one and, at a tie, its own: so two concurrent writes at the same
+//! timestamp may settle either way, or flip between reads.
+
+use std::collections::BTreeMap;
+
+use gyre::{Body, NodeId};
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use serde_json::Value;
+
+use super::kv::Request;
+use super::{Service, error_body};
+
+#[derive(Clone, Default)]
+struct Replica {
+    clock: u64,
+    values: BTreeMap<String, (u64, Value)>,
+}
+
+impl Replica {
+    /// Takes over what the other knows. `self` comes first at a tie.
+    fn merge(&mut self, other: &Replica) {
+        self.clock = self.clock.max(other.clock);
+        for (key, (timestamp, value)) in &other.values {
+            let newer = self.values.get(key).is_none_or(|(own, _)| own < timestamp);
+            if newer {
+                self.values.insert(key.clone(), (*timestamp, value.clone()));
+            }
+        }
+    }
+}
+
+/// An eventually consistent key-value store.
+#[derive(Default)]
+pub struct Eventual {
+    replicas: [Replica; 2],
+}
+
+impl Eventual {
+    /// Replaces one random replica by the merge of a random one with it. The source comes
+    /// first, so it wins a tie.
+    fn gossip(&mut self, rng: &mut ChaCha8Rng) {
+        let source = rng.random_range(0..self.replicas.len());
+        let dest = rng.random_range(0..self.replicas.len());
+        if source != dest {
+            let mut merged = self.replicas[source].clone();
+            merged.merge(&self.replicas[dest]);
+            self.replicas[dest] = merged;
+        }
+    }
+}
+
+impl Service for Eventual {
+    fn handle(&mut self, rng: &mut ChaCha8Rng, _src: &NodeId, request: &Body) -> Body {
+        let mut request = match Request::parse(request) {
+            Ok(request) => request,
+            Err(error) => return error_body(&error),
+        };
+        self.gossip(rng);
+        let chosen = rng.random_range(0..self.replicas.len());
+        let replica = &mut self.replicas[chosen];
+        // This store does not know the option, as in the original.
+        if let Request::Cas { create_if_not_exists, .. } = &mut request {
+            *create_if_not_exists = false;
+        }
+        let key = request.key();
+        let effect = request.effect_on(replica.values.get(&key).map(|(_, value)| value));
+        // Unlike elsewhere, writing the same value again is a change: it has a new timestamp.
+        let written = match request {
+            Request::Write { value, .. } => Some(value),
+            Request::Cas { to, .. } if effect.reply.kind() == "cas_ok" => Some(to),
+            _ => None,
+        };
+        if let Some(value) = written {
+            replica.values.insert(key, (replica.clock, value));
+            replica.clock += 1;
+        }
+        effect.reply
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use serde_json::json;
+
+    use super::*;
+
+    fn ask(store: &mut Eventual, rng: &mut ChaCha8Rng, request: &Value) -> Value {
+        let request = Body::new(request).unwrap();
+        store.handle(rng, &NodeId::from("n1"), &request).to().unwrap()
+    }
+
+    #[test]
+    fn a_value_is_missed_at_first_and_found_in_the_end() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mut missed = 0;
+        for _ in 0..50 {
+            let mut store = Eventual::default();
+            ask(&mut store, &mut rng, &json!({"type": "write", "key": 1, "value": 7}));
+            let reads: Vec<Value> = (0..40)
+                .map(|_| ask(&mut store, &mut rng, &json!({"type": "read", "key": 1})))
+                .collect();
+            missed += reads.iter().filter(|read| read["code"] == 20).count();
+            assert_eq!(reads.last().unwrap()["value"], 7);
+        }
+        assert!(missed > 0, "an eventual store that is never stale hides bugs");
+    }
+
+    #[test]
+    fn the_later_timestamp_wins_and_a_tie_keeps_the_first() {
+        let replica = |clock, value: i64| Replica {
+            clock,
+            values: BTreeMap::from([("k".into(), (clock, json!(value)))]),
+        };
+        let mut newer = replica(2, 20);
+        newer.merge(&replica(1, 10));
+        assert_eq!(newer.values["k"].1, json!(20));
+        let mut tie = replica(2, 21);
+        tie.merge(&replica(2, 20));
+        assert_eq!(tie.values["k"].1, json!(21));
+    }
+
+    #[test]
+    fn creation_by_compare_and_set_is_not_offered() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let request = json!({
+            "type": "cas", "key": 1, "from": 0, "to": 1, "create_if_not_exists": true
+        });
+        assert_eq!(ask(&mut Eventual::default(), &mut rng, &request)["code"], 20);
+    }
+}

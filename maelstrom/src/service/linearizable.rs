@@ -1,0 +1,31 @@
+//! `lin-kv`: there is one state, and every request meets it.
+
+use std::collections::BTreeMap;
+
+use gyre::{Body, NodeId};
+use rand_chacha::ChaCha8Rng;
+use serde_json::Value;
+
+use super::kv::Request;
+use super::{Service, error_body};
+
+/// A linearizable key-value store.
+#[derive(Default)]
+pub struct Linearizable {
+    values: BTreeMap<String, Value>,
+}
+
+impl Service for Linearizable {
+    fn handle(&mut self, _rng: &mut ChaCha8Rng, _src: &NodeId, request: &Body) -> Body {
+        let request = match Request::parse(request) {
+            Ok(request) => request,
+            Err(error) => return error_body(&error),
+        };
+        let key = request.key();
+        let effect = request.effect_on(self.values.get(&key));
+        if let Some(value) = effect.change {
+            self.values.insert(key, value);
+        }
+        effect.reply
+    }
+}

@@ -1,0 +1,88 @@
+//! Workloads: each is one file with its client, its generator, its final phase and its checker.
+
+mod echo;
+mod unique_ids;
+
+use gyre::{Body, NodeId};
+
+use crate::checker::CheckResult;
+use crate::client::{Client, Operation};
+use crate::generator::Generator;
+use crate::history::History;
+use crate::options::TestOptions;
+
+pub use echo::Echo;
+pub use unique_ids::UniqueIds;
+
+/// One kind of system to test.
+pub trait Workload {
+    /// The name on the command line and in `store/`.
+    fn name(&self) -> &'static str;
+
+    /// A client. Each thread has one, and gets a fresh one when its process is replaced.
+    fn client(&self, options: &TestOptions) -> Box<dyn Client>;
+
+    /// Whether a client goes on under the same network name after an indeterminate operation.
+    fn keeps_client_name(&self) -> bool {
+        false
+    }
+
+    /// How long a client waits for a reply, in milliseconds.
+    fn timeout_ms(&self, _options: &TestOptions) -> u64 {
+        5000
+    }
+
+    /// What every node is told after all have been initialised.
+    fn setup(&self, _nodes: &[NodeId], _options: &TestOptions) -> Option<Body> {
+        None
+    }
+
+    /// The operations of the main phase.
+    fn generator(&self, options: &TestOptions) -> Box<dyn Generator>;
+
+    /// What every thread does at the end, after the faults have been healed and ten quiet
+    /// seconds have passed; `None` for a workload without a final phase.
+    fn final_operation(&self) -> Option<Operation> {
+        None
+    }
+
+    /// Checks the options.
+    ///
+    /// # Errors
+    /// A sentence, when this workload cannot run with them.
+    fn validate(&self, _options: &TestOptions) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Judges a history.
+    fn check(&self, history: &History, options: &TestOptions) -> CheckResult;
+}
+
+/// The names of all workloads.
+pub const NAMES: [&str; 10] = [
+    "broadcast",
+    "echo",
+    "g-counter",
+    "g-set",
+    "kafka",
+    "lin-kv",
+    "pn-counter",
+    "txn-list-append",
+    "txn-rw-register",
+    "unique-ids",
+];
+
+/// The workload with this name.
+///
+/// # Errors
+/// A sentence, when there is none.
+pub fn by_name(name: &str) -> Result<Box<dyn Workload>, String> {
+    Ok(match name {
+        "echo" => Box::new(Echo),
+        "unique-ids" => Box::new(UniqueIds),
+        _ if NAMES.contains(&name) => {
+            return Err(format!("the workload {name} is not part of this bench yet"));
+        }
+        _ => return Err(format!("there is no workload {name}; there are: {}", NAMES.join(", "))),
+    })
+}

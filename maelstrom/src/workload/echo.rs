@@ -1,0 +1,66 @@
+//! Echo: the node sends back what it was sent.
+
+use gyre::Body;
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use serde_json::json;
+
+use super::Workload;
+use crate::checker::{self, CheckResult};
+use crate::client::{Client, Operation, Step, read_reply};
+use crate::edn::Edn;
+use crate::generator::{Anyone, Generator};
+use crate::history::History;
+use crate::options::TestOptions;
+use crate::reply;
+
+/// The echo workload.
+pub struct Echo;
+
+impl Workload for Echo {
+    fn name(&self) -> &'static str {
+        "echo"
+    }
+
+    fn client(&self, _options: &TestOptions) -> Box<dyn Client> {
+        Box::new(EchoClient)
+    }
+
+    fn generator(&self, _options: &TestOptions) -> Box<dyn Generator> {
+        Box::new(Anyone(|rng: &mut ChaCha8Rng| {
+            let text = format!("Please echo {}", rng.random_range(0..128));
+            Operation::new("echo", Edn::from(text))
+        }))
+    }
+
+    fn check(&self, history: &History, _options: &TestOptions) -> CheckResult {
+        checker::echo::check(history)
+    }
+}
+
+struct EchoClient;
+
+reply! {
+    /// The payload again.
+    EchoOk = "echo_ok" { echo: serde_json::Value }
+}
+
+impl Client for EchoClient {
+    fn invoke(&mut self, operation: &Operation) -> Step {
+        Step::request(&json!({"type": "echo", "echo": operation.value.to_json()}))
+    }
+
+    /// The history shows the whole body of the reply, as the original's does.
+    fn on_reply(&mut self, _operation: &Operation, reply: &Body) -> Result<Step, String> {
+        let EchoOk { echo, msg_id, in_reply_to, .. } = read_reply(reply)?;
+        let mut body = vec![
+            (Edn::keyword("echo"), Edn::from_json(&echo)),
+            (Edn::keyword("in_reply_to"), Edn::Int(in_reply_to)),
+            (Edn::keyword("type"), Edn::from("echo_ok")),
+        ];
+        if let Some(msg_id) = msg_id {
+            body.insert(2, (Edn::keyword("msg_id"), Edn::Int(msg_id)));
+        }
+        Ok(Step::ok(Edn::Map(body)))
+    }
+}

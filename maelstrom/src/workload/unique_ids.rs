@@ -1,0 +1,57 @@
+//! Unique ids: every id that any node ever generates is different from all others.
+
+use gyre::Body;
+use rand_chacha::ChaCha8Rng;
+use serde_json::json;
+
+use super::Workload;
+use crate::checker::{self, CheckResult};
+use crate::client::{Client, Operation, Step, read_reply};
+use crate::edn::Edn;
+use crate::generator::{Anyone, Generator};
+use crate::history::History;
+use crate::options::TestOptions;
+use crate::reply;
+
+/// The unique-ids workload.
+pub struct UniqueIds;
+
+impl Workload for UniqueIds {
+    fn name(&self) -> &'static str {
+        "unique-ids"
+    }
+
+    fn client(&self, _options: &TestOptions) -> Box<dyn Client> {
+        Box::new(UniqueIdsClient)
+    }
+
+    fn keeps_client_name(&self) -> bool {
+        true
+    }
+
+    fn generator(&self, _options: &TestOptions) -> Box<dyn Generator> {
+        Box::new(Anyone(|_: &mut ChaCha8Rng| Operation::new("generate", Edn::Nil)))
+    }
+
+    fn check(&self, history: &History, _options: &TestOptions) -> CheckResult {
+        checker::unique_ids::check(history)
+    }
+}
+
+struct UniqueIdsClient;
+
+reply! {
+    /// A new id, of any type.
+    GenerateOk = "generate_ok" { id: serde_json::Value }
+}
+
+impl Client for UniqueIdsClient {
+    fn invoke(&mut self, _operation: &Operation) -> Step {
+        Step::request(&json!({"type": "generate"}))
+    }
+
+    fn on_reply(&mut self, _operation: &Operation, reply: &Body) -> Result<Step, String> {
+        let GenerateOk { id, .. } = read_reply(reply)?;
+        Ok(Step::ok(Edn::from_json(&id)))
+    }
+}
