@@ -1,8 +1,41 @@
 //! A native test bench for distributed systems, a drop-in for the original Maelstrom.
+//!
+//! The parts, from the outside in:
+//!
+//! - [`cli`] is the command line, [`run`] one test from start to finish, [`store`] its files.
+//! - [`engine`] carries messages and lets operations and faults happen, under either clock.
+//!   [`net`] decides the fate of every message, [`nemesis`] the faults, [`service`] answers
+//!   what nodes ask the bench.
+//! - [`workload`] has one file for each kind of system to test: its [`client`], its
+//!   [`generator`], and which checker judges it.
+//! - [`checker`] judges a [`history`]; it knows nothing of all the above.
+//! - [`child`] drives nodes that are processes, [`wall`] under the wall clock; [`check()`] runs
+//!   nodes inside the bench, for simulated tests over many seeds.
+//!
+//! Absent: any node. Nodes are in the package `gyre`, which this one uses for the wire format
+//! and the [`gyre::Process`] seam.
 
+pub mod check;
 pub mod checker;
 pub mod child;
+pub mod cli;
+pub mod client;
 pub mod edn;
+pub mod engine;
+pub mod generator;
 pub mod history;
 pub mod journal;
+pub mod nemesis;
+pub mod net;
+pub mod options;
+pub mod recorder;
+pub mod results;
+pub mod run;
+pub mod seeds;
+pub mod service;
 pub mod store;
+pub mod wall;
+pub mod workload;
+
+pub use check::check;
+pub use nemesis::Fault;

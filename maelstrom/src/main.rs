@@ -1,4 +1,4 @@
-//! The test bench's command line.
+//! The test bench's program. Everything is in the library, so that tests can use it too.
 
 #![expect(clippy::disallowed_methods, reason = "the command line is read here")]
 
@@ -10,5 +10,5 @@ fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|argument| argument == WATCHDOG_ARGUMENT) {
         return watchdog_main();
     }
-    ExitCode::SUCCESS
+    maelstrom::cli::main(std::env::args_os())
 }

@@ -39,3 +39,17 @@ impl Node for Echo {
 fn main() -> ExitCode {
     gyre::run::<Echo>()
 }
+
+#[cfg(test)]
+mod tests {
+    use maelstrom::Fault;
+
+    use super::Echo;
+
+    /// Everything but a kill or a pause: a request that gets no answer is not an echo.
+    #[test]
+    fn sim() {
+        let faults = [Fault::Partition, Fault::OneWay, Fault::Loss, Fault::Duplicate, Fault::Skew];
+        maelstrom::check::<Echo>("echo").faults(faults).seeds(0..100);
+    }
+}

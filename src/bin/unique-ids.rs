@@ -59,3 +59,15 @@ impl Node for UniqueIds {
 fn main() -> ExitCode {
     gyre::run::<UniqueIds>()
 }
+
+#[cfg(test)]
+mod tests {
+    use maelstrom::Fault;
+
+    use super::UniqueIds;
+
+    #[test]
+    fn sim() {
+        maelstrom::check::<UniqueIds>("unique-ids").faults(Fault::ALL).seeds(0..100);
+    }
+}

@@ -1,0 +1,207 @@
+//! Simulated tests: a node against its workload, in virtual time, over many seeds.
+//!
+//! ```ignore
+//! #[test]
+//! fn echoes_under_every_fault() {
+//!     maelstrom::check::<Echo>("echo").faults(Fault::ALL).seeds(0..100);
+//! }
+//! ```
+//!
+//! A seed decides everything that is not fixed: latencies, faults, operations, what disks lose.
+//! The environment can replace the seeds: `SEED=8412` runs that one and leaves its files in
+//! `store/`, `SEEDS=1000` runs the first thousand. A failure prints its seed, its options and
+//! the command that replays it.
+
+mod in_process;
+mod report;
+
+use std::collections::BTreeSet;
+use std::marker::PhantomData;
+use std::ops::Range;
+
+use gyre::Node;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::checker::{CheckResult, Validity};
+use crate::engine::{Engine, Nobody, Observer, Outcome};
+use crate::nemesis::Fault;
+use crate::net::LatencyDistribution;
+use crate::options::{TestOptions, numbered_nodes};
+use crate::results;
+use crate::seeds::Seeds;
+use crate::workload::{self, Workload};
+
+pub use in_process::InProcess;
+
+/// A test of the node `N` against a workload; see the [module](self).
+///
+/// # Panics
+/// When there is no such workload.
+pub fn check<N: Node>(workload: &str) -> Check<N> {
+    let workload = workload::by_name(workload).unwrap_or_else(|sentence| panic!("{sentence}"));
+    let options = TestOptions {
+        nodes: numbered_nodes(5),
+        rate: 20.0,
+        time_limit_secs: 20.0,
+        nemesis_interval_secs: 2.0,
+        ..TestOptions::default()
+    };
+    Check { workload, options, varies: true, name: None, node: PhantomData }
+}
+
+/// A simulated test that is being set up.
+pub struct Check<N> {
+    workload: Box<dyn Workload>,
+    options: TestOptions,
+    varies: bool,
+    name: Option<String>,
+    node: PhantomData<N>,
+}
+
+/// A seed on which a node failed.
+pub struct Failure {
+    /// The seed.
+    pub seed: u64,
+    /// Why, in a sentence.
+    pub sentence: String,
+    /// What the checkers found.
+    pub results: CheckResult,
+    /// The options, fixed and drawn.
+    pub options: TestOptions,
+}
+
+impl<N: Node> Check<N> {
+    /// With this many nodes, and as many clients.
+    pub fn nodes(self, count: usize) -> Check<N> {
+        self.options(|options| {
+            options.nodes = numbered_nodes(count);
+            options.concurrency = count;
+        })
+    }
+
+    /// With these faults.
+    pub fn faults(self, faults: impl IntoIterator<Item = Fault>) -> Check<N> {
+        let faults: BTreeSet<Fault> = faults.into_iter().collect();
+        self.options(|options| options.faults = faults)
+    }
+
+    /// With this many operations a second.
+    pub fn rate(self, rate: f64) -> Check<N> {
+        self.options(|options| options.rate = rate)
+    }
+
+    /// With a main phase of this many seconds.
+    pub fn time_limit_secs(self, seconds: f64) -> Check<N> {
+        self.options(|options| options.time_limit_secs = seconds)
+    }
+
+    /// With other options changed.
+    pub fn options(mut self, change: impl FnOnce(&mut TestOptions)) -> Check<N> {
+        change(&mut self.options);
+        self
+    }
+
+    /// With a latency fixed by [`Check::options`], instead of one that each seed draws.
+    pub fn fixed_latency(mut self) -> Check<N> {
+        self.varies = false;
+        self
+    }
+
+    /// Under this name in the command that replays a failure: `make sim-<name> SEED=…`. Without
+    /// one, it is the workload's.
+    pub fn named(mut self, name: &str) -> Check<N> {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// The options of the run with this seed.
+    pub fn options_for(&self, seed: u64) -> TestOptions {
+        let mut options = self.options.clone();
+        if self.varies {
+            // A stream of its own: it must not be one of those that the run draws from.
+            let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 0x6779_7265);
+            options.latency_ms = [0, 1, 5, 20, 100][rng.random_range(0..5usize)];
+            options.latency_distribution = [
+                LatencyDistribution::Constant,
+                LatencyDistribution::Uniform,
+                LatencyDistribution::Exponential,
+            ][rng.random_range(0..3usize)];
+        }
+        options
+    }
+
+    /// Runs one seed, and says what happened and what the checkers found.
+    ///
+    /// # Panics
+    /// When the workload cannot run with the options.
+    pub fn run(&self, seed: u64) -> (Outcome, CheckResult) {
+        self.run_observed(seed, &mut Nobody, 0)
+    }
+
+    /// Like [`Check::run`], with somebody watching, keeping this many events of the network.
+    ///
+    /// # Panics
+    /// When the workload cannot run with the options.
+    pub fn run_observed(
+        &self,
+        seed: u64,
+        observer: &mut dyn Observer,
+        journal_events: usize,
+    ) -> (Outcome, CheckResult) {
+        let options = self.options_for(seed);
+        let workload = &*self.workload;
+        workload.validate(&options).unwrap_or_else(|sentence| panic!("{sentence}"));
+        let seeds = Seeds::new(seed);
+        let mut cluster = in_process::cluster::<N>(&options.nodes, seeds);
+        let engine = Engine::new(&options, workload, &mut cluster, observer, seeds, journal_events);
+        let outcome = engine.run();
+        let results = results::check(&outcome, workload, &options);
+        (outcome, results)
+    }
+
+    /// The first of these seeds on which the node fails, if it fails on any. This is how a
+    /// planted bug is shown to be caught.
+    pub fn first_failure(&self, seeds: Range<u64>) -> Option<Failure> {
+        seeds.into_iter().find_map(|seed| self.fails(seed))
+    }
+
+    /// Whether the node fails on this seed, and how.
+    pub fn fails(&self, seed: u64) -> Option<Failure> {
+        let announced = report::announce_on_panic(self.replay_command(seed));
+        let (outcome, results) = self.run(seed);
+        drop(announced);
+        let sentence = match outcome.failure {
+            Some(sentence) => sentence,
+            None if results.valid == Validity::True => return None,
+            None => report::first_problem(&results),
+        };
+        Some(Failure { seed, sentence, results, options: self.options_for(seed) })
+    }
+
+    /// Runs these seeds, or those that the environment names instead.
+    ///
+    /// # Panics
+    /// At the first seed on which the node fails, after printing how to replay it.
+    pub fn seeds(&self, seeds: Range<u64>) {
+        let seeds = report::seeds_from_environment(seeds);
+        let mut progress = report::Seeds::start(self.workload.name(), seeds.clone());
+        for seed in seeds.clone() {
+            if let Some(failure) = self.fails(seed) {
+                report::write_run(self, &failure);
+                report::print_failure(self.workload.name(), &failure, &self.replay_command(seed));
+                panic!("seed {seed} failed: {}", failure.sentence);
+            }
+            progress.done(seed);
+        }
+        if seeds.end - seeds.start == 1 {
+            report::write_passing_run(self, seeds.start);
+        }
+        progress.finish();
+    }
+
+    fn replay_command(&self, seed: u64) -> String {
+        let name = self.name.as_deref().unwrap_or_else(|| self.workload.name());
+        format!("make sim-{name} SEED={seed}")
+    }
+}

@@ -1,0 +1,170 @@
+//! What a simulated test prints, and which seeds it runs.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a test's harness reads SEED and SEEDS, times itself, and prints"
+)]
+
+use std::ops::Range;
+use std::path::Path;
+use std::time::Instant;
+
+use gyre::{Node, NodeId};
+
+use super::{Check, Failure};
+use crate::checker::{CheckResult, Validity};
+use crate::edn::Edn;
+use crate::engine::{Observer, Outcome, Progress};
+use crate::history::Op;
+use crate::recorder::{LogOptions, Recorder};
+use crate::store::{RunFolder, RunName};
+
+/// The seeds to run: `SEED=n` is that one, `SEEDS=n` the first n.
+pub fn seeds_from_environment(seeds: Range<u64>) -> Range<u64> {
+    let number = |name: &str| -> Option<u64> {
+        let text = std::env::var(name).ok().filter(|text| !text.is_empty())?;
+        Some(text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a whole number")))
+    };
+    match (number("SEED"), number("SEEDS")) {
+        (Some(seed), _) => seed..seed + 1,
+        (None, Some(count)) => 0..count,
+        (None, None) => seeds,
+    }
+}
+
+/// Counts seeds, and says how fast they went.
+pub struct Seeds {
+    workload: &'static str,
+    count: u64,
+    done: u64,
+    started_at: Instant,
+}
+
+impl Seeds {
+    /// Starts counting.
+    pub fn start(workload: &'static str, seeds: Range<u64>) -> Seeds {
+        Seeds { workload, count: seeds.end - seeds.start, done: 0, started_at: Instant::now() }
+    }
+
+    /// One more seed passed.
+    pub fn done(&mut self, _seed: u64) {
+        self.done += 1;
+        if self.done.is_multiple_of(1000) && self.done < self.count {
+            self.print();
+        }
+    }
+
+    /// All seeds passed.
+    pub fn finish(&self) {
+        self.print();
+    }
+
+    fn print(&self) {
+        let seconds = self.started_at.elapsed().as_secs_f64();
+        let rate = self.done as f64 / seconds.max(1e-9);
+        let (workload, done, count) = (self.workload, self.done, self.count);
+        println!("{workload}: {done} of {count} seeds passed, {rate:.0} seeds a second");
+    }
+}
+
+/// Prints how to replay a seed if the code inside panics before this is dropped: an assertion
+/// in a node or a core knows nothing of seeds.
+pub struct Announcement(String);
+
+/// See [`Announcement`].
+pub fn announce_on_panic(replay: String) -> Announcement {
+    Announcement(replay)
+}
+
+impl Drop for Announcement {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("  replay:  {}", self.0);
+        }
+    }
+}
+
+/// Prints a failure the way that DESIGN's users know.
+pub fn print_failure(workload: &str, failure: &Failure, replay: &str) {
+    let Failure { seed, sentence, .. } = failure;
+    eprintln!("FAIL {workload}  seed {seed}  {sentence}");
+    eprintln!("  options: {:?}", failure.options);
+    eprintln!("  replay:  {replay}");
+    eprintln!("  report:  store/{workload}/seed-{seed}/");
+}
+
+/// What is wrong, from the deepest part of the results that is not valid.
+pub fn first_problem(results: &CheckResult) -> String {
+    let (path, part) = worst_part(results.to_edn(), String::new());
+    let mut text = part.to_string();
+    if let Some((end, _)) = text.char_indices().nth(600) {
+        text.truncate(end);
+        text.push('…');
+    }
+    format!("{path} is {}: {text}", Edn::from(results.valid))
+}
+
+fn worst_part(part: Edn, path: String) -> (String, Edn) {
+    let Edn::Map(entries) = &part else { return (path, part) };
+    let is_bad = |value: &Edn| value.get("valid?").is_some_and(|v| *v != Edn::Bool(true));
+    let bad = entries.iter().find(|(key, value)| key.as_keyword().is_some() && is_bad(value));
+    match bad {
+        Some((key, value)) => worst_part(value.clone(), format!("{path}{key}")),
+        None => (path, part),
+    }
+}
+
+/// Runs a failed seed again and leaves its files in the store: it is the same run.
+pub fn write_run<N: Node>(check: &Check<N>, failure: &Failure) {
+    write(check, failure.seed);
+}
+
+/// Leaves the files of a single seed that passed: somebody asked for just that one.
+pub fn write_passing_run<N: Node>(check: &Check<N>, seed: u64) {
+    write(check, seed);
+}
+
+fn write<N: Node>(check: &Check<N>, seed: u64) {
+    if let Err(error) = try_write(check, seed) {
+        eprintln!("could not write the files of seed {seed}: {error:#}");
+    }
+}
+
+fn try_write<N: Node>(check: &Check<N>, seed: u64) -> anyhow::Result<()> {
+    let workload = check.workload.name();
+    let folder = RunFolder::create(Path::new("store"), workload, RunName::Seed(seed))?;
+    let recorder =
+        Recorder::new(&folder, None, LogOptions::default(), Box::new(|_: &Progress| ()))?;
+    let mut observer = InProcessRecorder { recorder, logs: Default::default() };
+    let (outcome, results): (Outcome, _) = check.run_observed(seed, &mut observer, 4_000_000);
+    observer.recorder.finish()?;
+    for (node, lines) in observer.logs {
+        folder.write(format!("node-logs/{node}.log"), lines.as_bytes())?;
+    }
+    if outcome.failure.is_none() || results.valid == Validity::False {
+        folder.write_results(&results)?;
+    }
+    folder.finish()
+}
+
+/// Nodes in the bench's own process have no stderr to redirect, so their logs are kept here.
+struct InProcessRecorder {
+    recorder: Recorder,
+    logs: std::collections::BTreeMap<NodeId, String>,
+}
+
+impl Observer for InProcessRecorder {
+    fn operation(&mut self, op: &Op) {
+        self.recorder.operation(op);
+    }
+
+    fn node_log(&mut self, node: &NodeId, line: &str) {
+        let log = self.logs.entry(node.clone()).or_default();
+        log.push_str(line);
+        log.push('\n');
+    }
+
+    fn log(&mut self, now: gyre::Time, sentence: &str) {
+        self.recorder.log(now, sentence);
+    }
+}

@@ -1,0 +1,128 @@
+//! The command line: flags of the original with the same meaning, and a few of our own.
+
+mod flags;
+mod terminal;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+
+use crate::edn;
+use crate::run::{Report, Test};
+use crate::workload;
+
+use flags::TestFlags;
+
+/// A workbench for learning distributed systems: runs your nodes as a cluster, carries their
+/// messages over a simulated network, breaks it, and judges what clients saw.
+#[derive(Parser)]
+#[command(name = "maelstrom", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Test a node against a workload.
+    Test(Box<TestFlags>),
+}
+
+/// Bad arguments: the status of the original.
+const BAD_ARGUMENTS: u8 = 254;
+
+/// A crash: the status of the original.
+const CRASH: u8 = 255;
+
+/// Runs the command line; returns the exit status: 0 for valid, 1 for invalid, 2 for unknown,
+/// 254 for bad arguments and 255 for a run that broke off.
+pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let is_help =
+                matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            // A closed terminal is no reason to fail differently.
+            error.print().ok();
+            return ExitCode::from(if is_help { 0 } else { BAD_ARGUMENTS });
+        }
+    };
+    match cli.command {
+        Command::Test(flags) => test(&flags),
+    }
+}
+
+fn test(flags: &TestFlags) -> ExitCode {
+    let prepared = workload::by_name(&flags.workload).and_then(|workload| {
+        let options = flags.options()?;
+        workload.validate(&options)?;
+        Ok((workload, options))
+    });
+    let (workload, options) = match prepared {
+        Ok(prepared) => prepared,
+        Err(sentence) => {
+            terminal::print_error(&sentence);
+            return ExitCode::from(BAD_ARGUMENTS);
+        }
+    };
+    for number in 0..flags.test_count {
+        let test = Test {
+            workload: &*workload,
+            options: &options,
+            bin: flags.bin.clone(),
+            args: flags.args.clone(),
+            seed: flags.seed.map(|seed| seed.wrapping_add(number)),
+            store: PathBuf::from("store"),
+            log: flags.log_options(),
+            watchdog: terminal::own_program(),
+        };
+        let status = run_one(test, &options);
+        if status != 0 {
+            return ExitCode::from(status);
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+/// Runs one test and prints what it came to: the results, a sentence, and where the files are.
+fn run_one(test: Test, options: &crate::options::TestOptions) -> u8 {
+    let terminal = match terminal::open(options.time_limit_secs) {
+        Ok(terminal) => terminal,
+        Err(error) => {
+            terminal::print_error(&format!("could not prepare the terminal: {error:#}"));
+            return CRASH;
+        }
+    };
+    let (workload, seed) = (test.workload.name(), test.seed);
+    match test.run(terminal) {
+        Ok(report) => {
+            print_report(&report, workload, seed);
+            report.exit_status()
+        }
+        Err(error) => {
+            terminal::print_error(&format!("{error:#}"));
+            CRASH
+        }
+    }
+}
+
+fn print_report(report: &Report, workload: &str, seed: Option<u64>) {
+    use crate::checker::Validity;
+    terminal::print(&edn::pretty(&report.results.to_edn()));
+    let verdict = match (&report.failure, report.results.valid) {
+        (Some(sentence), _) => format!("The run broke off: {sentence}"),
+        (None, Validity::True) => "Everything looks good! ヽ(‘ー`)ノ".into(),
+        (None, Validity::False) => "Analysis invalid! (ﾉಥ益ಥ）ﾉ ┻━┻".into(),
+        (None, Validity::Unknown) => {
+            "Errors occurred during analysis, but no anomalies found. ಠ~ಠ".into()
+        }
+    };
+    terminal::print(&format!("\n{verdict}"));
+    if let (Some(seed), true) = (seed, report.exit_status() != 0) {
+        let again = format!("the same command with --seed {seed} replays it");
+        terminal::print(&format!("FAIL {workload}  seed {seed}: {again}"));
+    }
+    terminal::print(&format!("Files: {}", report.folder.display()));
+}

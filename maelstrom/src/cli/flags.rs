@@ -1,0 +1,305 @@
+//! The flags, and what they mean.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
+
+use crate::checker::availability::Availability;
+use crate::nemesis::Fault;
+use crate::net::LatencyDistribution;
+use crate::options::{TestOptions, numbered_nodes};
+use crate::recorder::LogOptions;
+
+const EXAMPLES: &str = "Examples:
+  maelstrom test -w echo --bin target/release/echo --time-limit 5
+  maelstrom test -w unique-ids --bin ./my-node --rate 1000 --nemesis partition
+  maelstrom test -w echo --bin target/release/echo --seed 42 -- --an-argument-of-the-node
+
+Exit status: 0 valid, 1 invalid, 2 unknown, 254 bad arguments, 255 the run broke off.";
+
+/// The flags of `maelstrom test`.
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub struct TestFlags {
+    /// What kind of system to test.
+    #[arg(short, long, default_value = "lin-kv", value_name = "NAME")]
+    pub workload: String,
+
+    /// The program that runs a node.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub bin: PathBuf,
+
+    /// Arguments for the node's program.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
+    pub args: Vec<String>,
+
+    /// How many nodes to run: n0, n1, …. Overrides --nodes.
+    #[arg(long, value_name = "NUMBER", value_parser = positive, help_heading = "Cluster")]
+    node_count: Option<usize>,
+
+    /// The names of the nodes, separated by commas.
+    #[arg(
+        long,
+        value_name = "NAMES",
+        value_delimiter = ',',
+        default_value = "n1,n2,n3,n4,n5",
+        help_heading = "Cluster"
+    )]
+    nodes: Vec<String>,
+
+    /// The shape of the network that broadcast nodes are told.
+    #[arg(
+        long,
+        value_name = "SHAPE",
+        default_value = "grid",
+        value_parser = ["grid", "line", "total", "tree", "tree2", "tree3", "tree4"],
+        help_heading = "Cluster"
+    )]
+    topology: String,
+
+    /// How many clients to run: a number, or a number of clients per node such as 4n.
+    #[arg(
+        short,
+        long,
+        value_name = "NUMBER",
+        default_value = "1n",
+        value_parser = Concurrency::parse,
+        help_heading = "Load"
+    )]
+    concurrency: Concurrency,
+
+    /// Operations a second, over all clients.
+    #[arg(
+        long,
+        value_name = "RATE",
+        default_value_t = 5.0,
+        value_parser = not_negative,
+        help_heading = "Load"
+    )]
+    rate: f64,
+
+    /// How long to run, in seconds.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 60.0,
+        value_parser = not_negative,
+        help_heading = "Load"
+    )]
+    time_limit: f64,
+
+    /// For transactions and logs: how many keys are in use at once.
+    #[arg(long, value_name = "NUMBER", value_parser = positive, help_heading = "Load")]
+    key_count: Option<usize>,
+
+    /// The most operations of a transaction.
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        default_value = "4",
+        value_parser = positive,
+        help_heading = "Load"
+    )]
+    max_txn_length: usize,
+
+    /// For transactions and logs: the most writes to a key.
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        default_value = "16",
+        value_parser = positive,
+        help_heading = "Load"
+    )]
+    max_writes_per_key: usize,
+
+    /// How many times to run the test; the first that is not valid is the last.
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        default_value_t = 1,
+        value_parser = clap::value_parser!(u64).range(1..),
+        help_heading = "Load"
+    )]
+    pub test_count: u64,
+
+    /// Mean latency between servers, in milliseconds.
+    #[arg(long, value_name = "MILLIS", default_value_t = 0, help_heading = "Network and faults")]
+    latency: u64,
+
+    /// How latencies are distributed.
+    #[arg(
+        long,
+        value_name = "TYPE",
+        value_enum,
+        default_value_t = LatencyDistribution::Constant,
+        help_heading = "Network and faults"
+    )]
+    latency_dist: LatencyDistribution,
+
+    /// Faults to inject, separated by commas.
+    #[arg(
+        long,
+        value_name = "FAULTS",
+        value_enum,
+        value_delimiter = ',',
+        help_heading = "Network and faults"
+    )]
+    nemesis: Vec<Fault>,
+
+    /// Mean seconds between the start and the stop of a fault.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 10.0,
+        value_parser = above_zero,
+        help_heading = "Network and faults"
+    )]
+    nemesis_interval: f64,
+
+    /// The share of operations that must succeed: a number from 0 to 1, or "total".
+    #[arg(long, value_name = "SHARE", help_heading = "Judgement")]
+    availability: Option<Availability>,
+
+    /// The consistency models that transactions must satisfy, separated by commas.
+    #[arg(
+        long,
+        value_name = "MODELS",
+        value_delimiter = ',',
+        default_value = "strict-serializable",
+        help_heading = "Judgement"
+    )]
+    consistency_models: Vec<String>,
+
+    /// Run in virtual time, with all randomness from this seed: the same seed gives the same
+    /// history. The node must speak lockstep, as every node on the gyre runtime does.
+    #[arg(long, value_name = "NUMBER", help_heading = "Virtual time")]
+    pub seed: Option<u64>,
+
+    /// Log what nodes write to stderr.
+    #[arg(long, help_heading = "Logging")]
+    log_stderr: bool,
+
+    /// Log messages as they are sent.
+    #[arg(long, help_heading = "Logging")]
+    log_net_send: bool,
+
+    /// Log messages as they are received.
+    #[arg(long, help_heading = "Logging")]
+    log_net_recv: bool,
+}
+
+impl TestFlags {
+    /// The options that these flags ask for.
+    ///
+    /// # Errors
+    /// A sentence, when flags contradict each other.
+    pub fn options(&self) -> Result<TestOptions, String> {
+        let nodes = match self.node_count {
+            Some(count) => numbered_nodes(count),
+            None => self.nodes.iter().map(|name| name.trim().into()).collect(),
+        };
+        check_names(&nodes)?;
+        if self.nemesis.contains(&Fault::Skew) && self.seed.is_none() {
+            return Err("the clocks of real processes cannot be skewed: --nemesis skew needs \
+                        --seed, which runs them in virtual time"
+                .into());
+        }
+        let concurrency = self.concurrency.of(nodes.len());
+        Ok(TestOptions {
+            nodes,
+            concurrency,
+            rate: self.rate,
+            time_limit_secs: self.time_limit,
+            latency_ms: self.latency,
+            latency_distribution: self.latency_dist,
+            availability: self.availability,
+            faults: self.nemesis.iter().copied().collect(),
+            nemesis_interval_secs: self.nemesis_interval,
+            topology: self.topology.clone(),
+            consistency_models: trimmed(&self.consistency_models),
+            key_count: self.key_count,
+            max_txn_length: self.max_txn_length,
+            max_writes_per_key: self.max_writes_per_key,
+        })
+    }
+
+    /// What to log.
+    pub fn log_options(&self) -> LogOptions {
+        LogOptions {
+            stderr: self.log_stderr,
+            net_send: self.log_net_send,
+            net_recv: self.log_net_recv,
+        }
+    }
+}
+
+fn trimmed(names: &[String]) -> Vec<String> {
+    // Elle's keywords may be written with their colon.
+    names.iter().map(|name| name.trim().trim_start_matches(':').to_owned()).collect()
+}
+
+/// A node's name must be its own, and must not make it look like a client or a service.
+fn check_names(nodes: &[gyre::NodeId]) -> Result<(), String> {
+    let mut seen = std::collections::BTreeSet::new();
+    for node in nodes {
+        if node.as_str().is_empty() || node.is_client() {
+            return Err(format!(
+                "\"{node}\" cannot be a node's name: it must not be empty or begin with c, as \
+                 clients' names do"
+            ));
+        }
+        if node.as_str().contains(['/', '\0']) {
+            return Err(format!("\"{node}\" cannot be a node's name: it also names its log file"));
+        }
+        if crate::service::NAMES.contains(&node.as_str()) {
+            return Err(format!("\"{node}\" cannot be a node's name: a service is called so"));
+        }
+        if !seen.insert(node) {
+            return Err(format!("two nodes are called {node}; give each a name of its own"));
+        }
+    }
+    Ok(())
+}
+
+/// `12`, or `4n` for four per node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Concurrency {
+    number: usize,
+    per_node: bool,
+}
+
+impl Concurrency {
+    fn parse(text: &str) -> Result<Concurrency, String> {
+        let (digits, per_node) = match text.strip_suffix('n') {
+            Some(digits) => (digits, true),
+            None => (text, false),
+        };
+        match digits.parse() {
+            Ok(number) if (1..=1_000_000).contains(&number) => Ok(Concurrency { number, per_node }),
+            _ => Err("expected a whole number above zero, optionally followed by n".into()),
+        }
+    }
+
+    fn of(self, nodes: usize) -> usize {
+        if self.per_node { self.number * nodes } else { self.number }
+    }
+}
+
+fn positive(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number) if number > 0 => Ok(number),
+        _ => Err("expected a whole number above zero".into()),
+    }
+}
+
+fn not_negative(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if (0.0..=1e9).contains(&number) => Ok(number),
+        _ => Err("expected a number from 0 to 1000000000".into()),
+    }
+}
+
+fn above_zero(text: &str) -> Result<f64, String> {
+    not_negative(text)
+        .and_then(|n| if n > 0.0 { Ok(n) } else { Err("expected a number above zero".into()) })
+}

@@ -1,0 +1,136 @@
+//! Writes a run down as it goes, and tells whoever watches.
+
+use gyre::{Message, NodeId, Time};
+
+use crate::engine::{Direction, Observer, Progress};
+use crate::history::Op;
+use crate::store::{Console, HistoryWriter, RunFolder, RunLog};
+
+/// What to log besides operations.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LogOptions {
+    /// What nodes write to stderr.
+    pub stderr: bool,
+    /// Messages as they are sent.
+    pub net_send: bool,
+    /// Messages as they are received.
+    pub net_recv: bool,
+}
+
+/// Shows how far a run is.
+pub type ProgressDisplay = Box<dyn FnMut(&Progress)>;
+
+/// An observer that keeps `history.edn`, `history.txt` and `jepsen.log`.
+pub struct Recorder {
+    history: HistoryWriter,
+    log: RunLog,
+    options: LogOptions,
+    progress: ProgressDisplay,
+    /// When the last thing happened. The history's own time begins with the main phase; the
+    /// log's begins with the run.
+    now: Time,
+    /// The first thing that could not be written.
+    failure: Option<String>,
+    line: String,
+}
+
+impl Recorder {
+    /// A recorder for the run in this folder.
+    ///
+    /// # Errors
+    /// When its files cannot be created.
+    pub fn new(
+        folder: &RunFolder,
+        console: Option<Console>,
+        options: LogOptions,
+        progress: ProgressDisplay,
+    ) -> anyhow::Result<Recorder> {
+        Ok(Recorder {
+            history: folder.history_writer()?,
+            log: folder.log(console)?,
+            options,
+            progress,
+            now: Time::ZERO,
+            failure: None,
+            line: String::new(),
+        })
+    }
+
+    fn note(&mut self, written: anyhow::Result<()>) {
+        if let Err(error) = written {
+            self.failure.get_or_insert(format!("{error:#}"));
+        }
+    }
+
+    /// Logs a sentence that is no part of the run itself.
+    pub fn say(&mut self, source: &str, sentence: &str) {
+        let written = self.log.info(self.now, source, sentence);
+        self.note(written);
+    }
+
+    /// Logs a sentence about something that went wrong.
+    pub fn warn(&mut self, source: &str, sentence: &str) {
+        let written = self.log.warn(self.now, source, sentence);
+        self.note(written);
+    }
+
+    /// Writes everything.
+    ///
+    /// # Errors
+    /// When something could not be written, now or before.
+    pub fn finish(&mut self) -> anyhow::Result<()> {
+        let written = self.history.flush().and(self.log.flush());
+        match self.failure.take() {
+            Some(sentence) => Err(anyhow::anyhow!(sentence)),
+            None => written,
+        }
+    }
+}
+
+impl Observer for Recorder {
+    fn operation(&mut self, op: &Op) {
+        let written = self.history.append(op);
+        self.note(written);
+        self.line.clear();
+        op.write_text_line(&mut self.line);
+        let source = match op.process {
+            crate::history::ProcessId::Nemesis => "nemesis".to_owned(),
+            crate::history::ProcessId::Client(process) => format!("worker {process}"),
+        };
+        let written = self.log.info(self.now, &source, self.line.trim_end());
+        self.note(written);
+    }
+
+    fn node_log(&mut self, node: &NodeId, line: &str) {
+        if self.options.stderr {
+            self.say(&format!("node {node}"), line);
+        }
+    }
+
+    fn log(&mut self, now: Time, sentence: &str) {
+        self.now = now;
+        self.say("bench", sentence);
+    }
+
+    fn message(&mut self, now: Time, direction: Direction, message: &Message) {
+        self.now = now;
+        let verb = match direction {
+            Direction::Send if self.options.net_send => "send",
+            Direction::Receive if self.options.net_recv => "recv",
+            _ => return,
+        };
+        let line = message.to_line();
+        self.say("net", &format!("{verb} {line}"));
+    }
+
+    fn progress(&mut self, now: Time, progress: &Progress) {
+        self.now = now;
+        let written = self.history.flush_if_due(now).and(self.log.flush_if_due(now));
+        self.note(written);
+        (self.progress)(progress);
+    }
+
+    fn failure(&mut self) -> Option<String> {
+        self.failure.clone()
+    }
+}

@@ -1,0 +1,195 @@
+//! One test from start to finish: the cluster, the run, the checks and the files.
+
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use gyre::NodeId;
+
+use crate::checker::{CheckResult, Validity};
+use crate::child::{ChildOptions, LockstepChild, Watchdog, pin_to_one_core};
+use crate::engine::cluster::{Cluster, NodeFactory, SimulatedNode, VirtualCluster};
+use crate::engine::{Engine, Outcome};
+use crate::options::TestOptions;
+use crate::recorder::{LogOptions, ProgressDisplay, Recorder};
+use crate::results;
+use crate::seeds::Seeds;
+use crate::store::{Console, RunFolder, RunName};
+use crate::wall::WallCluster;
+use crate::workload::Workload;
+
+/// How many events of the network are kept for the report.
+const JOURNAL_EVENTS: usize = 4_000_000;
+
+/// What to test, and how to show it.
+pub struct Test<'a> {
+    /// The workload.
+    pub workload: &'a dyn Workload,
+    /// The options.
+    pub options: &'a TestOptions,
+    /// The node's program.
+    pub bin: PathBuf,
+    /// The program's arguments.
+    pub args: Vec<String>,
+    /// The seed for a run in virtual time; `None` for a run under the wall clock.
+    pub seed: Option<u64>,
+    /// The folder of all runs.
+    pub store: PathBuf,
+    /// What to log.
+    pub log: LogOptions,
+    /// The bench's own program, which watches over the children.
+    pub watchdog: Option<PathBuf>,
+}
+
+/// Who watches a test on the terminal, and may end it.
+pub struct Terminal {
+    /// Shows lines of the log.
+    pub console: Option<Console>,
+    /// Shows how far the run is.
+    pub progress: ProgressDisplay,
+    /// Becomes readable when the run is to end early.
+    pub interrupt: Option<OwnedFd>,
+    /// The same, for a run that does not wait.
+    pub interrupted: Box<dyn Fn() -> bool>,
+}
+
+/// What a test came to.
+pub struct Report {
+    /// What the checkers found.
+    pub results: CheckResult,
+    /// Why the run ended before its time, if it did.
+    pub failure: Option<String>,
+    /// The run's folder.
+    pub folder: PathBuf,
+}
+
+impl Report {
+    /// The exit status of the original: 0 for valid, 1 for invalid, 2 for unknown, and 255 for
+    /// a run that ended before its time.
+    pub fn exit_status(&self) -> u8 {
+        match (&self.failure, self.results.valid) {
+            (Some(_), _) => 255,
+            (None, Validity::True) => 0,
+            (None, Validity::False) => 1,
+            (None, Validity::Unknown) => 2,
+        }
+    }
+}
+
+impl Test<'_> {
+    /// Runs the test, judges it, and leaves its files in the store.
+    ///
+    /// # Errors
+    /// When the run cannot begin, or its files cannot be written.
+    pub fn run(self, terminal: Terminal) -> anyhow::Result<Report> {
+        let name = self.seed.map_or_else(RunName::now, RunName::Seed);
+        // A program that cannot be run is no run: it leaves no folder.
+        crate::child::resolve_program(&self.bin)?;
+        let folder = RunFolder::create(&self.store, self.workload.name(), name)?;
+        let Terminal { console, progress, interrupt, interrupted } = terminal;
+        let mut recorder = Recorder::new(&folder, console, self.log, progress)?;
+        recorder.say("bench", &format!("running {} in {}", self.bin.display(), self.clock()));
+        let children = self.child_options(&folder)?;
+        let seeds = Seeds::new(self.seed.map_or_else(crate::wall::entropy, Ok)?);
+        let mut cluster: Box<dyn Cluster> = match self.seed {
+            None => Box::new(WallCluster::new(&self.options.nodes, children, interrupt)?),
+            Some(_) => {
+                pin_to_one_core()?;
+                let factory = Lockstep::new(&self.options.nodes, children)?;
+                Box::new(VirtualCluster::new(&self.options.nodes, factory, interrupted))
+            }
+        };
+        let outcome = Engine::new(
+            self.options,
+            self.workload,
+            &mut *cluster,
+            &mut recorder,
+            seeds,
+            JOURNAL_EVENTS,
+        )
+        .run();
+        drop(cluster);
+        self.judge(outcome, &folder, &mut recorder)
+    }
+
+    fn clock(&self) -> String {
+        self.seed.map_or("real time".into(), |seed| format!("virtual time, seed {seed}"))
+    }
+
+    fn child_options(&self, folder: &RunFolder) -> anyhow::Result<ChildOptions> {
+        Ok(ChildOptions {
+            bin: self.bin.clone(),
+            args: self.args.clone(),
+            log_dir: folder.node_logs()?,
+            data_dir: folder.subfolder("node-data")?,
+            watchdog: self.watchdog.clone(),
+        })
+    }
+
+    fn judge(
+        &self,
+        outcome: Outcome,
+        folder: &RunFolder,
+        recorder: &mut Recorder,
+    ) -> anyhow::Result<Report> {
+        if outcome.late_replies > 0 {
+            let count = outcome.late_replies;
+            recorder.warn(
+                "bench",
+                &format!(
+                    "{count} messages to clients that had given up and gone were dropped; the \
+                     original would stop listening to a node that sends one"
+                ),
+            );
+        }
+        if let Some(sentence) = &outcome.failure {
+            recorder.warn("bench", sentence);
+        }
+        let recorded = recorder.finish();
+        let results = results::check(&outcome, self.workload, self.options);
+        recorded?;
+        // As with the original, a run that broke off has a history but no results.
+        if outcome.failure.is_none() {
+            folder.write_results(&results)?;
+        }
+        folder.finish()?;
+        let path = folder.path().to_owned();
+        Ok(Report { results, failure: outcome.failure, folder: path })
+    }
+}
+
+/// Makes nodes that are child processes in lockstep.
+struct Lockstep {
+    names: Vec<NodeId>,
+    options: ChildOptions,
+    watchdog: Option<Watchdog>,
+}
+
+impl Lockstep {
+    fn new(names: &[NodeId], options: ChildOptions) -> anyhow::Result<Lockstep> {
+        let watchdog = options.watchdog.as_deref().map(Watchdog::start).transpose()?;
+        Ok(Lockstep { names: names.to_vec(), options, watchdog })
+    }
+}
+
+impl SimulatedNode for LockstepChild {
+    fn failure(&self) -> Option<String> {
+        LockstepChild::failure(self).map(str::to_owned)
+    }
+}
+
+impl NodeFactory for Lockstep {
+    fn start(&mut self, node: usize, seed: u64) -> Result<Box<dyn SimulatedNode>, String> {
+        let name = &self.names[node];
+        LockstepChild::start(&self.options, name, seed, self.watchdog.as_ref())
+            .map(|child| Box::new(child) as Box<dyn SimulatedNode>)
+            .map_err(|error| format!("{error:#}"))
+    }
+
+    /// The files of a child are real, and the system keeps what it wrote.
+    fn crash(&mut self, _node: usize) {}
+}
+
+/// The folder of all runs, beside where the bench is used.
+pub fn default_store() -> &'static Path {
+    Path::new("store")
+}
