@@ -4,8 +4,9 @@ use std::fmt::{self, Display, Write};
 
 use super::{Edn, Float};
 
-/// A collection that fits into this many columns stays on one line.
-const LINE_WIDTH: usize = 80;
+/// A collection that ends within this many columns stays on one line: the width of `fipp`, with
+/// which Jepsen prints its results, so that both benches' results can be compared with `diff`.
+const LINE_WIDTH: usize = 70;
 
 impl Display for Edn {
     /// On one line, as Clojure's `pr` prints it.
@@ -133,4 +134,49 @@ fn fits(value: &Edn, width: usize) -> bool {
         }
     }
     write!(Budget(width), "{value}").is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::edn::read_one;
+
+    #[test]
+    fn what_does_not_fit_is_one_entry_a_line() {
+        let text = r#"{:valid? false,
+ :net {:all {:send-count 1234,
+             :recv-count 1233,
+             :msg-count 1234,
+             :msgs-per-op 9.871999},
+       :servers {:send-count 1, :recv-count 1, :msg-count 1}},
+ :workload {:stable-latencies {0 0, 0.5 6, 0.95 8, 0.99 9, 1 11111},
+            :lost-latencies {0 0,
+                             0.5 386,
+                             0.95 489,
+                             0.99 498,
+                             1 505555},
+            :lost (),
+            :never-read #{:a-keyword-that-takes-some-room
+                          :another-keyword-that-takes-some-room},
+            :worst-stale ({:element 1,
+                           :known {:process 0,
+                                   :type :ok,
+                                   :f :add,
+                                   :value 1,
+                                   :index 2}})}}"#;
+        let value = read_one(text).unwrap();
+        assert_eq!(pretty(&value), text);
+        assert_eq!(read_one(&value.to_string()).unwrap(), value);
+    }
+
+    #[test]
+    fn the_width_counts_from_the_margin() {
+        let list =
+            |columns: usize| Edn::Vector(vec![Edn::from("x".repeat(columns - 6)), Edn::Int(1)]);
+        let fits = list(LINE_WIDTH);
+        assert_eq!(pretty(&fits), fits.to_string());
+        assert_eq!(pretty(&list(LINE_WIDTH + 1)).lines().count(), 2);
+        assert_eq!(pretty(&Edn::map([("k", list(LINE_WIDTH - 4))])).lines().count(), 1);
+        assert_eq!(pretty(&Edn::map([("k", list(LINE_WIDTH - 3))])).lines().count(), 2);
+    }
 }
