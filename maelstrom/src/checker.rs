@@ -2,13 +2,19 @@
 
 pub mod availability;
 mod compose;
+pub mod counter;
 pub mod echo;
 pub mod exceptions;
 pub mod net;
+mod registry;
+pub mod set_full;
 pub mod stats;
 pub mod unique_ids;
 
 pub use compose::compose;
+pub use registry::{CheckOptions, check, require_workload};
+
+use std::fmt;
 
 use crate::edn::Edn;
 
@@ -27,6 +33,25 @@ impl Validity {
     /// The worse of two verdicts.
     pub fn and(self, other: Validity) -> Validity {
         self.max(other)
+    }
+
+    /// The exit status that says so to a shell: 0, 2 or 1, as in the original.
+    pub fn exit_status(self) -> u8 {
+        match self {
+            Validity::True => 0,
+            Validity::Unknown => 2,
+            Validity::False => 1,
+        }
+    }
+}
+
+impl fmt::Display for Validity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Validity::True => "true",
+            Validity::Unknown => "unknown",
+            Validity::False => "false",
+        })
     }
 }
 
@@ -62,6 +87,12 @@ impl CheckResult {
         CheckResult { valid, entries }
     }
 
+    /// The same, with a reason in words under `:error`.
+    pub fn because(mut self, reason: impl Into<String>) -> CheckResult {
+        self.entries.push((Edn::keyword("error"), Edn::from(reason.into())));
+        self
+    }
+
     /// The result map as it stands in `results.edn`, with `:valid?` first.
     pub fn to_edn(&self) -> Edn {
         let mut entries = vec![(Edn::keyword("valid?"), Edn::from(self.valid))];
@@ -72,7 +103,7 @@ impl CheckResult {
 
 /// Nothing could be said, and why.
 pub fn unknown(reason: impl Into<String>) -> CheckResult {
-    CheckResult::new(Validity::Unknown, [("error", Edn::from(reason.into()))])
+    CheckResult::new(Validity::Unknown, []).because(reason)
 }
 
 /// What is not checked is not valid: a history without an operation of a client.

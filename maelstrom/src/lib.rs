@@ -8,7 +8,8 @@
 //!   what nodes ask the bench.
 //! - [`workload`] has one file for each kind of system to test: its [`client`], its
 //!   [`generator`], and which checker judges it.
-//! - [`checker`] judges a [`history`]; it knows nothing of all the above.
+//! - [`checker`] judges a [`history`]; it knows nothing of all the above. [`check_files`] lets
+//!   it judge histories from files.
 //! - [`child`] drives nodes that are processes, [`wall`] under the wall clock; [`check()`] runs
 //!   nodes inside the bench, for simulated tests over many seeds.
 //!
@@ -16,6 +17,7 @@
 //! and the [`gyre::Process`] seam.
 
 pub mod check;
+pub mod check_files;
 pub mod checker;
 pub mod child;
 pub mod cli;

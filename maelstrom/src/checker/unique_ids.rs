@@ -38,7 +38,7 @@ pub fn check(history: &History) -> CheckResult {
         (true, _) => Validity::Unknown,
         (false, duplicates) => Validity::from(duplicates == 0),
     };
-    let mut result = CheckResult::new(
+    let result = CheckResult::new(
         valid,
         [
             ("attempted-count", attempted_count.into()),
@@ -48,11 +48,10 @@ pub fn check(history: &History) -> CheckResult {
             ("range", Edn::Vector(vec![end(ids.first()), end(ids.last())])),
         ],
     );
-    if valid == Validity::Unknown {
-        let reason = "No node gave out an id, so nothing was checked.";
-        result.entries.push((Edn::keyword("error"), reason.into()));
+    match valid {
+        Validity::Unknown => result.because("No node gave out an id, so nothing was checked."),
+        _ => result,
     }
-    result
 }
 
 #[cfg(test)]

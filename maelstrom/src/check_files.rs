@@ -1,0 +1,191 @@
+//! `maelstrom check`: judges history files, from this bench or any other that writes Jepsen's
+//! histories.
+//!
+//! One line a file: its path, `true`, `false` or `unknown`, and the result in one line of EDN,
+//! separated by tabs. A file that cannot be read, or is not a whole history, is `unknown` like
+//! any other that cannot be judged, with the reason under `:error`; it stops nothing.
+
+#![expect(clippy::disallowed_methods, reason = "the command reads the files it is given")]
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use crate::checker::{CheckOptions, CheckResult, Validity, check, require_workload, unknown};
+use crate::edn::{Edn, read_one};
+use crate::history::History;
+
+/// The command's arguments.
+#[derive(Args, Clone, Debug)]
+pub struct CheckFlags {
+    /// The workload whose histories these are.
+    #[arg(short, long, value_name = "NAME", default_value = "lin-kv")]
+    workload: String,
+
+    /// For transactions: the consistency models to check, separated by commas.
+    #[arg(long, value_name = "MODELS", value_delimiter = ',')]
+    consistency_models: Vec<String>,
+
+    /// For plain histories of one object: register, cas-register, mutex, …
+    #[arg(long, value_name = "MODEL")]
+    model: Option<String>,
+
+    /// The object's first value, as EDN.
+    #[arg(long, value_name = "VALUE", value_parser = parse_edn, requires = "model")]
+    init: Option<Edn>,
+
+    /// History files: EDN, one operation a line or all in a vector.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
+fn parse_edn(text: &str) -> Result<Edn, String> {
+    read_one(text).map_err(|error| format!("{} in this EDN", error.problem))
+}
+
+impl CheckFlags {
+    /// Says what is wrong with the arguments, before any file is read.
+    ///
+    /// # Errors
+    /// A sentence, when there is no such workload.
+    pub fn validate(&self) -> Result<(), String> {
+        require_workload(&self.workload)
+    }
+
+    /// Judges every file, a line each, and gives the worst verdict.
+    ///
+    /// # Errors
+    /// Those of writing to `out`.
+    pub fn run(&self, out: &mut impl Write) -> io::Result<Validity> {
+        let options = CheckOptions {
+            consistency_models: self.consistency_models.clone(),
+            model: self.model.clone(),
+            init: self.init.clone(),
+        };
+        check_files(&self.workload, &options, &self.files, out)
+    }
+}
+
+/// Judges every file as a history of this workload; writes a line each and gives the worst
+/// verdict. An unknown workload is a verdict too.
+///
+/// # Errors
+/// Those of writing to `out`.
+pub fn check_files(
+    workload: &str,
+    options: &CheckOptions,
+    files: &[PathBuf],
+    out: &mut impl Write,
+) -> io::Result<Validity> {
+    let mut worst = Validity::True;
+    for file in files {
+        let result = judge(workload, options, file).unwrap_or_else(unknown);
+        writeln!(out, "{}\t{}\t{}", file.display(), result.valid, result.to_edn())?;
+        // The next file may take minutes.
+        out.flush()?;
+        worst = worst.and(result.valid);
+    }
+    Ok(worst)
+}
+
+fn judge(workload: &str, options: &CheckOptions, file: &Path) -> Result<CheckResult, String> {
+    let bytes =
+        std::fs::read(file).map_err(|error| format!("The file cannot be read: {error}."))?;
+    let text = str::from_utf8(&bytes).map_err(|error| format!("The file is no text: {error}."))?;
+    let history = History::parse(text)
+        .map_err(|error| format!("The file is damaged, or not a history: {error}."))?;
+    check(workload, &history, options)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        flags: CheckFlags,
+    }
+
+    const READ: &str = "{:process 0, :type :invoke, :f :read, :value nil}\n\
+        {:process 0, :type :ok, :f :read, :value [1]}\n";
+    const EMPTY_READ: &str = "{:process 0, :type :invoke, :f :read, :value nil}\n\
+        {:process 0, :type :ok, :f :read, :value []}\n";
+    const ADD: &str = "{:process 0, :type :invoke, :f :add, :value 1}\n\
+        {:process 0, :type :ok, :f :add, :value 1}\n";
+
+    /// The lines for files with these contents, without their folder, and the verdict.
+    fn run(contents: &[&[u8]]) -> (Vec<String>, Validity) {
+        let folder = tempfile::tempdir().unwrap();
+        let files: Vec<PathBuf> = contents
+            .iter()
+            .enumerate()
+            .map(|(i, contents)| {
+                let file = folder.path().join(i.to_string());
+                std::fs::write(&file, contents).unwrap();
+                file
+            })
+            .collect();
+        let mut out = Vec::new();
+        let worst = check_files("g-set", &CheckOptions::default(), &files, &mut out).unwrap();
+        let prefix = format!("{}/", folder.path().display());
+        let lines = String::from_utf8(out).unwrap();
+        (lines.lines().map(|line| line.replace(&prefix, "")).collect(), worst)
+    }
+
+    #[test]
+    fn each_file_is_a_line_and_the_worst_decides() {
+        let good = [ADD, READ].concat();
+        let bad = [ADD, EMPTY_READ].concat();
+        let (lines, worst) = run(&[good.as_bytes(), b"", bad.as_bytes()]);
+        assert_eq!(worst, Validity::False);
+        assert_eq!(lines.len(), 3);
+        assert!(lines[0].starts_with("0\ttrue\t{:valid? true, :attempt-count 1, "), "{}", lines[0]);
+        assert!(lines[1].starts_with("1\tunknown\t{:valid? :unknown, :error \""), "{}", lines[1]);
+        assert!(lines[2].starts_with("2\tfalse\t{:valid? false, "), "{}", lines[2]);
+        assert_eq!(run(&[good.as_bytes(), b""]).1, Validity::Unknown);
+        assert_eq!(run(&[good.as_bytes()]).1, Validity::True);
+    }
+
+    #[test]
+    fn a_damaged_file_is_unknown_wherever_it_was_cut() {
+        let whole = [ADD, READ].concat();
+        for length in 0..whole.len() - 1 {
+            let (lines, worst) = run(&[&whole.as_bytes()[..length]]);
+            assert_eq!(worst, Validity::Unknown, "{length}: {lines:?}");
+            assert!(lines[0].contains(":error"), "{length}: {lines:?}");
+        }
+        for damaged in [&b"\xff"[..], b"\0", b"7", b"{:a 1}", &b"[".repeat(100_000)] {
+            let (lines, worst) = run(&[damaged]);
+            assert_eq!((lines.len(), worst), (1, Validity::Unknown));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_unknown() {
+        let files = ["/nonexistent/history.edn".into(), "/".into()];
+        let mut out = Vec::new();
+        let worst = check_files("echo", &CheckOptions::default(), &files, &mut out).unwrap();
+        let lines = String::from_utf8(out).unwrap();
+        assert_eq!(worst, Validity::Unknown);
+        assert!(lines.starts_with("/nonexistent/history.edn\tunknown\t{"), "{lines}");
+        assert_eq!(lines.lines().count(), 2);
+    }
+
+    #[test]
+    fn flags_are_checked_before_files_are_read() {
+        let parse = |args: &str| Cli::try_parse_from(format!("check {args}").split(' '));
+        let unknown = parse("-w ecko /nonexistent").unwrap().flags;
+        assert!(unknown.validate().unwrap_err().contains("ecko"));
+
+        let flags = parse("--model register --init [0 --consistency-models a,b x");
+        assert!(flags.is_err_and(|error| error.to_string().contains("'[0'")));
+        let flags = parse("--model register --init 0 --consistency-models a,b x y").unwrap().flags;
+        assert_eq!((flags.init, flags.consistency_models.len()), (Some(Edn::Int(0)), 2));
+        assert_eq!(flags.files.len(), 2);
+        assert!(parse("-w echo").is_err(), "a file is required");
+    }
+}

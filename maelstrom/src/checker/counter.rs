@@ -1,0 +1,243 @@
+//! Counters (g-counter, pn-counter): after a quiet time every node knows the sum.
+//!
+//! A final read must be the sum of all additions that certainly happened and of any choice of
+//! those that may have. With `k` uncertain additions there are 2^k choices, but their sums
+//! lie close together: they are kept as ranges of neighbouring integers.
+//!
+//! Source: `workload/pn_counter.clj` of the original. Unlike there, a read that is no integer
+//! is a wrong read, not a crash, and a run without final reads is unknown.
+
+use super::{CheckResult, Validity, no_operations, unknown};
+use crate::edn::Edn;
+use crate::history::{History, Op, OpType};
+
+/// Far more ranges than additions of like size can make, and few enough to be quick.
+const RANGE_LIMIT: usize = 100_000;
+
+/// Compares every successful read marked `:final?` with the acceptable sums.
+pub fn check(history: &History) -> CheckResult {
+    let acceptable = match acceptable_sums(history) {
+        Ok(None) => return no_operations(),
+        Ok(Some(acceptable)) => acceptable,
+        Err(error) => return unknown(error),
+    };
+    let reads: Vec<&Op> = history.ops.iter().filter(|op| is_final_read(op)).collect();
+    let wrong = |op: &&&Op| !integer(&op.value).is_some_and(|sum| acceptable.contains(sum));
+    let errors: Vec<Edn> = reads.iter().filter(wrong).map(|op| op.to_edn()).collect();
+
+    let (valid, reason) = if !errors.is_empty() {
+        (Validity::False, None)
+    } else if reads.is_empty() {
+        (Validity::Unknown, Some("No final read succeeded, so nothing was checked."))
+    } else if !acceptable.exact {
+        let reason = "The additions that may have happened are too many and too different to \
+                      try every choice of them.";
+        (Validity::Unknown, Some(reason))
+    } else {
+        (Validity::True, None)
+    };
+    let values = reads.iter().map(|op| op.value.clone()).collect();
+    let result = CheckResult::new(
+        valid,
+        [
+            ("errors", if errors.is_empty() { Edn::Nil } else { Edn::List(errors) }),
+            ("final-reads", Edn::List(values)),
+            ("acceptable", acceptable.to_edn()),
+        ],
+    );
+    match reason {
+        Some(reason) => result.because(reason),
+        None => result,
+    }
+}
+
+/// Whether this is the end of a successful final read.
+fn is_final_read(op: &Op) -> bool {
+    let marked =
+        op.extra("final?").is_some_and(|mark| !matches!(mark, Edn::Nil | Edn::Bool(false)));
+    op.is_client() && op.kind == OpType::Ok && marked
+}
+
+/// The sums that a final read may show; `None` without any operation.
+fn acceptable_sums(history: &History) -> Result<Option<Sums>, String> {
+    let pairs = history.pairs()?;
+    if pairs.is_empty() {
+        return Ok(None);
+    }
+    let (mut definite, mut uncertain) = (0, Vec::new());
+    for pair in pairs.iter().filter(|pair| &*pair.invoke.f == "add") {
+        let Some(delta) = integer(&pair.invoke.value) else {
+            return Err(format!(
+                "Operation {} adds {}, which is not an integer.",
+                pair.invoke.index, pair.invoke.value
+            ));
+        };
+        match pair.outcome() {
+            OpType::Ok => definite += delta,
+            OpType::Info => uncertain.push(delta),
+            OpType::Fail | OpType::Invoke => {}
+        }
+    }
+    let mut sums = Sums { ranges: vec![(definite, definite)], exact: true };
+    uncertain.into_iter().for_each(|delta| sums.allow(delta));
+    Ok(Some(sums))
+}
+
+/// An integer of up to 64 bits, or a larger one as Clojure prints it. Sums of them have room
+/// in 128 bits.
+fn integer(value: &Edn) -> Option<i128> {
+    match value {
+        Edn::Int(int) => Some(i128::from(*int)),
+        // Half the width, so that no sum can overflow.
+        Edn::Symbol(text) => {
+            let int: i128 = text.strip_suffix('N')?.parse().ok()?;
+            (int.abs() <= i128::from(u64::MAX)).then_some(int)
+        }
+        _ => None,
+    }
+}
+
+/// A set of integers.
+struct Sums {
+    /// Inclusive ranges, rising, with gaps between them.
+    ranges: Vec<(i128, i128)>,
+    /// Whether exactly these integers are in the set; otherwise at most these are.
+    exact: bool,
+}
+
+impl Sums {
+    /// Adds to the set every sum that an addition which may have happened makes of it.
+    fn allow(&mut self, delta: i128) {
+        let shifted = self.ranges.iter().map(|(low, high)| (low + delta, high + delta));
+        let mut both: Vec<(i128, i128)> = self.ranges.iter().copied().chain(shifted).collect();
+        // Two rising sequences: the standard library's sort merges them in linear time.
+        both.sort();
+        both.dedup_by(|next, last| {
+            let touches = next.0 <= last.1 + 1;
+            if touches {
+                last.1 = last.1.max(next.1);
+            }
+            touches
+        });
+        if both.len() > RANGE_LIMIT {
+            both = vec![(both[0].0, both[both.len() - 1].1)];
+            self.exact = false;
+        }
+        self.ranges = both;
+    }
+
+    fn contains(&self, sum: i128) -> bool {
+        let after = self.ranges.partition_point(|&(low, _)| low <= sum);
+        after > 0 && sum <= self.ranges[after - 1].1
+    }
+
+    fn to_edn(&self) -> Edn {
+        let int = |int: i128| match i64::try_from(int) {
+            Ok(int) => Edn::Int(int),
+            Err(_) => Edn::Symbol(format!("{int}N").into()),
+        };
+        let range = |&(low, high): &(i128, i128)| Edn::Vector(vec![int(low), int(high)]);
+        Edn::List(self.ranges.iter().map(range).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A history of additions `(outcome, delta)` and final reads.
+    fn history(adds: &[(&str, i64)], reads: &[&str]) -> History {
+        let mut text = String::new();
+        for (outcome, delta) in adds {
+            let op = format!(":process 0, :f :add, :value {delta}");
+            text += &format!("{{:type :invoke, {op}}} {{:type :{outcome}, {op}}}\n");
+        }
+        for value in reads {
+            text += "{:type :invoke, :process 1, :f :read, :final? true}";
+            text += &format!("{{:type :ok, :process 1, :f :read, :final? true, :value {value}}}\n");
+        }
+        History::parse(&text).unwrap()
+    }
+
+    fn check_text(adds: &[(&str, i64)], reads: &[&str]) -> String {
+        check(&history(adds, reads)).to_edn().to_string()
+    }
+
+    #[test]
+    fn a_final_read_is_a_possible_sum() {
+        let adds = [("ok", 3), ("fail", 100), ("info", 1), ("info", 4), ("ok", -1)];
+        assert_eq!(
+            check_text(&adds, &["2", "7", "3"]),
+            "{:valid? true, :errors nil, :final-reads (2 7 3), :acceptable ([2 3] [6 7])}"
+        );
+        let wrong = check_text(&adds, &["2", "4"]);
+        assert!(wrong.starts_with("{:valid? false, :errors ({:process 1, :type :ok"), "{wrong}");
+        assert!(wrong.contains(":value 4,"), "{wrong}");
+    }
+
+    #[test]
+    fn a_read_that_is_no_integer_is_wrong() {
+        for value in ["nil", "\"3\"", "3.0", "[3]", "99999999999999999999999N"] {
+            assert!(check_text(&[("ok", 3)], &[value]).starts_with("{:valid? false"), "{value}");
+        }
+    }
+
+    #[test]
+    fn large_sums_do_not_overflow() {
+        let adds = [("ok", i64::MAX), ("ok", i64::MAX), ("info", i64::MIN)];
+        assert_eq!(
+            check_text(&adds, &["18446744073709551614N", "9223372036854775806"]),
+            "{:valid? true, :errors nil, \
+             :final-reads (18446744073709551614N 9223372036854775806), :acceptable \
+             ([9223372036854775806 9223372036854775806] \
+             [18446744073709551614N 18446744073709551614N])}"
+        );
+    }
+
+    #[test]
+    fn what_was_not_read_is_unknown() {
+        for text in [check_text(&[], &[]), check_text(&[("ok", 1)], &[])] {
+            assert!(text.starts_with("{:valid? :unknown") && text.contains(":error"), "{text}");
+        }
+        let odd = "{:type :invoke, :process 0, :f :add, :value \"x\"}";
+        let result = check(&History::parse(odd).unwrap());
+        assert_eq!(result.valid, Validity::Unknown);
+    }
+
+    #[test]
+    fn too_many_choices_leave_only_certain_errors() {
+        // Every one of the 2^30 choices has another sum.
+        let adds: Vec<(&str, i64)> = (0..30).map(|bit| ("info", 2 << (2 * bit))).collect();
+        let sum: i64 = adds.iter().map(|(_, delta)| delta).sum();
+        assert!(check_text(&adds, &["2"]).starts_with("{:valid? :unknown"));
+        assert!(check_text(&adds, &["-1"]).starts_with("{:valid? false"));
+        assert!(check_text(&adds, &[&(sum + 1).to_string()]).starts_with("{:valid? false"));
+    }
+
+    proptest! {
+        #[test]
+        fn sums_are_those_of_all_choices(
+            definite in -9i64..9,
+            deltas in prop::collection::vec(-20i64..20, 0..9),
+        ) {
+            let mut sums = Sums { ranges: vec![(definite.into(), definite.into())], exact: true };
+            deltas.iter().for_each(|&delta| sums.allow(delta.into()));
+            let choices = 0..1u32 << deltas.len();
+            let slow: BTreeSet<i64> = choices
+                .map(|choice| {
+                    let chosen = deltas.iter().enumerate().filter(|(i, _)| choice >> i & 1 == 1);
+                    definite + chosen.map(|(_, delta)| delta).sum::<i64>()
+                })
+                .collect();
+            for sum in -200..200 {
+                prop_assert_eq!(sums.contains(sum.into()), slow.contains(&sum), "{}", sum);
+            }
+            let gaps = sums.ranges.windows(2).all(|pair| pair[0].1 + 1 < pair[1].0);
+            prop_assert!(gaps, "{:?}", sums.ranges);
+        }
+    }
+}

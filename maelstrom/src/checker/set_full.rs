@@ -1,0 +1,189 @@
+//! Sets (broadcast, g-set): what was added is there, from some moment on and for good.
+//!
+//! Three moments decide over an element:
+//!
+//! - it is *known* when its addition is acknowledged, or when a read first shows it;
+//! - the last read to begin that shows it;
+//! - the last read to begin, after the addition was requested, that lacks it.
+//!
+//! It is *stable* if the last read to show it began after the last to lack it: sooner or later
+//! it was always there. It is *lost* if it was known before a read began that lacks it, and
+//! no later one shows it. Otherwise it was *never read*: nothing can be said. A stable element
+//! is *stale* if a read lacked it a millisecond or more after it was known.
+//!
+//! Source: `set-full` in Jepsen's `checker.clj`. Two differences. Copies of an element in one
+//! read are reported (there a comparison is the wrong way round, and none ever is), but do not
+//! make the run invalid. And the time taken grows with what the reads contain, not with reads
+//! times elements: see [`scan`]. Absent: the option `linearizable?`, which Maelstrom never sets.
+
+mod scan;
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use self::scan::{Element, Scan, scan};
+use super::{CheckResult, Validity, no_operations, unknown};
+use crate::edn::Edn;
+use crate::history::History;
+
+/// This many of the elements that took longest to settle are shown in full.
+const WORST_SHOWN: usize = 8;
+
+/// The quantiles of latencies. Whole ones are integers, as the original prints them.
+const QUANTILES: [(Edn, f64); 5] = [
+    (Edn::Int(0), 0.0),
+    (Edn::Float(crate::edn::Float(0.5)), 0.5),
+    (Edn::Float(crate::edn::Float(0.95)), 0.95),
+    (Edn::Float(crate::edn::Float(0.99)), 0.99),
+    (Edn::Int(1), 1.0),
+];
+
+/// Checks a history of additions, whose function is `add`, and of reads, whose function is
+/// `read` and whose value is everything that is there.
+pub fn check(history: &History, add: &str) -> CheckResult {
+    if !history.ops.iter().any(|op| op.is_client()) {
+        return no_operations();
+    }
+    match scan(history, add) {
+        Ok(scan) => judge(history, &scan),
+        Err(error) => unknown(error),
+    }
+}
+
+/// What became of an element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Stable,
+    Lost,
+    NeverRead,
+}
+
+impl Outcome {
+    fn of(element: &Element) -> Outcome {
+        let Element { known, last_present, last_absent, .. } = *element;
+        // `None` comes before every position.
+        if last_present.is_some() && last_absent < last_present {
+            Outcome::Stable
+        } else if known.is_some() && last_present < last_absent && known < last_absent {
+            Outcome::Lost
+        } else {
+            Outcome::NeverRead
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Outcome::Stable => "stable",
+            Outcome::Lost => "lost",
+            Outcome::NeverRead => "never-read",
+        }
+    }
+}
+
+/// An element, what became of it, and how long after it was known.
+struct Judged<'a> {
+    element: &'a Element<'a>,
+    outcome: Outcome,
+    latency_ms: i64,
+}
+
+fn judge_element<'a>(history: &History, element: &'a Element<'a>) -> Judged<'a> {
+    let outcome = Outcome::of(element);
+    // The earliest moment at which it can have settled, if it settled at once.
+    let settled_after = match outcome {
+        Outcome::Stable => element.last_absent,
+        Outcome::Lost => element.last_present,
+        Outcome::NeverRead => None,
+    };
+    let time = |position: usize| history.ops[position].time;
+    let settled = settled_after.map_or(0, |read| time(read).saturating_add(1));
+    let known = element.known.map_or(0, time);
+    let latency_ms = settled.saturating_sub(known).max(0) / 1_000_000;
+    Judged { element, outcome, latency_ms }
+}
+
+fn judge(history: &History, scan: &Scan) -> CheckResult {
+    let judged: Vec<Judged> =
+        scan.elements.iter().map(|element| judge_element(history, element)).collect();
+    let with = |outcome| judged.iter().filter(move |judged| judged.outcome == outcome);
+    let latencies =
+        |outcome| -> Vec<i64> { with(outcome).map(|judged| judged.latency_ms).collect() };
+
+    let lost = values(with(Outcome::Lost));
+    let never_read = values(with(Outcome::NeverRead));
+    let mut stale: Vec<&Judged> = with(Outcome::Stable).filter(|j| j.latency_ms > 0).collect();
+    let stale_values = values(stale.iter().copied());
+    // Among equals the original shows the greatest elements first.
+    stale.sort_by_key(|judged| Reverse((judged.latency_ms, &judged.element.value)));
+    stale.truncate(WORST_SHOWN);
+
+    let stable_count = with(Outcome::Stable).count();
+    let valid = match (lost.len(), stable_count) {
+        (1.., _) => Validity::False,
+        (0, 0) => Validity::Unknown,
+        (0, _) => Validity::True,
+    };
+    let mut result = CheckResult::new(
+        valid,
+        [
+            ("attempt-count", judged.len().into()),
+            ("stable-count", stable_count.into()),
+            ("lost-count", lost.len().into()),
+            ("lost", Edn::List(lost)),
+            ("never-read-count", never_read.len().into()),
+            ("never-read", Edn::List(never_read)),
+            ("stale-count", stale_values.len().into()),
+            ("stale", Edn::List(stale_values)),
+            ("worst-stale", Edn::List(stale.into_iter().map(|j| describe(history, j)).collect())),
+        ],
+    );
+    for (name, outcome) in
+        [("stable-latencies", Outcome::Stable), ("lost-latencies", Outcome::Lost)]
+    {
+        result.entries.extend(quantiles(latencies(outcome)).map(|q| (Edn::keyword(name), q)));
+    }
+    result.entries.extend(duplicated(&scan.duplicated));
+    match valid {
+        Validity::Unknown => result.because("No read shows an element to be there for good."),
+        _ => result,
+    }
+}
+
+fn values<'a>(judged: impl Iterator<Item = &'a Judged<'a>>) -> Vec<Edn> {
+    judged.map(|judged| judged.element.value.clone().into_owned()).collect()
+}
+
+/// Everything about one element, as the original lays it out.
+fn describe(history: &History, judged: &Judged) -> Edn {
+    let latency = |outcome| (judged.outcome == outcome).then_some(judged.latency_ms);
+    let op = |position: Option<usize>| Edn::from(position.map(|at| history.ops[at].to_edn()));
+    Edn::map([
+        ("element", judged.element.value.clone().into_owned()),
+        ("outcome", Edn::keyword(judged.outcome.name())),
+        ("stable-latency", latency(Outcome::Stable).into()),
+        ("lost-latency", latency(Outcome::Lost).into()),
+        ("known", op(judged.element.known)),
+        ("last-absent", op(judged.element.last_absent)),
+    ])
+}
+
+/// The latency at each quantile `q`: the one at position `floor(n · q)` of `n` sorted ones.
+fn quantiles(mut latencies_ms: Vec<i64>) -> Option<Edn> {
+    latencies_ms.sort_unstable();
+    let last = latencies_ms.len().checked_sub(1)?;
+    let at =
+        |quantile: f64| latencies_ms[last.min((latencies_ms.len() as f64 * quantile) as usize)];
+    let entries = QUANTILES.map(|(key, quantile)| (key, Edn::Int(at(quantile))));
+    Some(Edn::Map(entries.into()))
+}
+
+/// How many elements were read more than once at a time, and the most copies of each.
+fn duplicated(copies: &BTreeMap<Edn, usize>) -> [(Edn, Edn); 2] {
+    [
+        (Edn::keyword("duplicated-count"), copies.len().into()),
+        (Edn::keyword("duplicated"), copies.clone().into()),
+    ]
+}
+
+#[cfg(test)]
+mod tests;
