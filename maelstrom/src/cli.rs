@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
+use crate::check_files::CheckFlags;
 use crate::edn;
 use crate::run::{Report, Test};
 use crate::workload;
@@ -28,6 +29,11 @@ struct Cli {
 enum Command {
     /// Test a node against a workload.
     Test(Box<TestFlags>),
+    /// Judge history files, of this bench or of the original.
+    ///
+    /// Prints a line for each: its path, true, false or unknown, and the result as EDN, separated
+    /// by tabs. The exit status is that of the worst: 0 valid, 1 invalid, 2 unknown.
+    Check(CheckFlags),
 }
 
 /// Bad arguments: the status of the original.
@@ -51,6 +57,21 @@ pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode
     };
     match cli.command {
         Command::Test(flags) => test(&flags),
+        Command::Check(flags) => check(&flags),
+    }
+}
+
+fn check(flags: &CheckFlags) -> ExitCode {
+    if let Err(sentence) = flags.validate() {
+        terminal::print_error(&sentence);
+        return ExitCode::from(BAD_ARGUMENTS);
+    }
+    match flags.run(&mut terminal::output()) {
+        Ok(worst) => ExitCode::from(worst.exit_status()),
+        Err(error) => {
+            terminal::print_error(&format!("the verdicts could not be printed: {error}"));
+            ExitCode::from(CRASH)
+        }
     }
 }
 

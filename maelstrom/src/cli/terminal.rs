@@ -25,6 +25,11 @@ pub fn print(text: &str) {
     writeln!(std::io::stdout(), "{text}").ok();
 }
 
+/// Where a command prints what it was asked for.
+pub fn output() -> impl std::io::Write {
+    std::io::stdout()
+}
+
 /// Prints what went wrong.
 pub fn print_error(sentence: &str) {
     use std::io::Write;

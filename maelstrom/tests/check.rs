@@ -1,0 +1,71 @@
+//! `maelstrom check`, as a user runs it.
+
+#![expect(clippy::disallowed_methods, reason = "the test runs the program and writes files")]
+
+use std::path::Path;
+use std::process::Command;
+
+const INVOKE: &str = "{:process 0, :type :invoke, :f :generate, :value nil}";
+
+/// A history in which these ids were given out.
+fn history(ids: &[&str]) -> String {
+    let pair = |id: &&str| format!("{INVOKE}{{:process 0, :type :ok, :f :generate, :value {id}}}");
+    ids.iter().map(pair).collect::<Vec<_>>().join("\n")
+}
+
+/// Writes files with these names and contents, runs the command on them, and gives its exit
+/// status, its output and its complaints.
+fn check(workload: &str, files: &[(&str, &str)]) -> (i32, String, String) {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, contents) in files {
+        std::fs::write(folder.path().join(name), contents).unwrap();
+    }
+    let names = files.iter().map(|(name, _)| Path::new(name));
+    let output = Command::new(env!("CARGO_BIN_EXE_maelstrom"))
+        .current_dir(folder.path())
+        .args(["check", "-w", workload])
+        .args(names)
+        .output()
+        .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn the_exit_status_is_that_of_the_worst_file() {
+    let (good, bad) = (history(&["1", "2"]), history(&["1", "1"]));
+    let cut = &good[..good.len() - 5];
+    let verdicts = |output: &str| -> Vec<String> {
+        let first_two = |line: &str| line.splitn(3, '\t').take(2).collect::<Vec<_>>().join(" ");
+        output.lines().map(first_two).collect()
+    };
+    for (files, status, expected) in [
+        (vec![("a", &*good)], 0, vec!["a true"]),
+        (vec![("a", &*good), ("b", cut)], 2, vec!["a true", "b unknown"]),
+        (vec![("a", ""), ("b", &*bad), ("c", &*good)], 1, vec!["a unknown", "b false", "c true"]),
+    ] {
+        let (code, output, complaints) = check("unique-ids", &files);
+        assert_eq!(
+            (code, verdicts(&output)),
+            (status, expected.iter().map(|&s| s.into()).collect())
+        );
+        assert_eq!(complaints, "");
+    }
+}
+
+#[test]
+fn a_line_is_path_verdict_and_result() {
+    let (_, output, _) = check("unique-ids", &[("run.edn", &history(&["7", "7"]))]);
+    assert_eq!(
+        output,
+        "run.edn\tfalse\t{:valid? false, :attempted-count 2, :acknowledged-count 2, \
+         :duplicated-count 1, :duplicated {7 2}, :range [7 7]}\n"
+    );
+}
+
+#[test]
+fn an_unknown_workload_is_a_bad_argument() {
+    let (code, output, complaints) = check("unique-idz", &[("a", "")]);
+    assert_eq!((code, &*output), (254, ""));
+    assert!(complaints.contains("unique-idz") && complaints.contains("unique-ids"), "{complaints}");
+}
