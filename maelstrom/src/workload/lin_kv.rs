@@ -1,0 +1,208 @@
+//! A linearizable key-value store: registers that are read, written and compared-and-set.
+//!
+//! The threads are split into groups of two per node, and each group works on one key at a
+//! time: one thread per node reads, the others write and compare-and-set small values. A key
+//! is left for the next once 20 processes have touched it: every indeterminate operation ends
+//! a process, and they are what makes a history hard to check.
+//!
+//! Source: `jepsen.tests.linearizable-register`, and Maelstrom's `workload/lin_kv.clj`.
+
+use std::collections::BTreeSet;
+
+use gyre::Body;
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use serde_json::json;
+
+use super::Workload;
+use crate::checker::CheckResult;
+use crate::client::{Client, Operation, Step, read_reply};
+use crate::edn::Edn;
+use crate::generator::{Generator, GeneratorContext, Next};
+use crate::history::History;
+use crate::options::TestOptions;
+use crate::reply;
+
+/// How many processes may touch a key.
+const PROCESSES_PER_KEY: usize = 20;
+
+/// The lin-kv workload.
+pub struct LinKv;
+
+impl Workload for LinKv {
+    fn name(&self) -> &'static str {
+        "lin-kv"
+    }
+
+    fn client(&self, _options: &TestOptions) -> Box<dyn Client> {
+        Box::new(LinKvClient)
+    }
+
+    fn keeps_client_name(&self) -> bool {
+        true
+    }
+
+    fn timeout_ms(&self, options: &TestOptions) -> u64 {
+        (10 * options.latency_ms).max(1000)
+    }
+
+    fn generator(&self, options: &TestOptions) -> Box<dyn Generator> {
+        Box::new(Registers::new(options.nodes.len(), options.concurrency))
+    }
+
+    fn validate(&self, options: &TestOptions) -> Result<(), String> {
+        let group = 2 * options.nodes.len();
+        if options.concurrency == 0 || !options.concurrency.is_multiple_of(group) {
+            return Err(format!(
+                "lin-kv needs two clients per node, or a multiple of that: {} clients for {} \
+                 nodes will not do; try --concurrency 2n",
+                options.concurrency,
+                options.nodes.len()
+            ));
+        }
+        Ok(())
+    }
+
+    fn check(&self, history: &History, _options: &TestOptions) -> CheckResult {
+        crate::checker::linear::check_lin_kv(history)
+    }
+}
+
+/// Threads in groups, a key for each group.
+struct Registers {
+    nodes: usize,
+    groups: Vec<Group>,
+    next_key: i64,
+}
+
+struct Group {
+    key: i64,
+    processes: BTreeSet<i64>,
+}
+
+impl Registers {
+    fn new(nodes: usize, concurrency: usize) -> Registers {
+        let groups = concurrency / (2 * nodes);
+        let group = |key: usize| Group { key: key as i64, processes: BTreeSet::new() };
+        Registers { nodes, groups: (0..groups).map(group).collect(), next_key: groups as i64 }
+    }
+
+    /// The key that this process works on now: a new one when its group's is worn out.
+    fn key(&mut self, group: usize, process: i64) -> i64 {
+        let group = &mut self.groups[group];
+        if group.processes.len() == PROCESSES_PER_KEY && !group.processes.contains(&process) {
+            *group = Group { key: self.next_key, processes: BTreeSet::new() };
+            self.next_key += 1;
+        }
+        group.processes.insert(process);
+        group.key
+    }
+}
+
+fn random_value(rng: &mut ChaCha8Rng) -> Edn {
+    Edn::Int(rng.random_range(0..5))
+}
+
+impl Generator for Registers {
+    fn next(&mut self, context: &mut GeneratorContext) -> Next {
+        let thread = context.any_thread();
+        let (group, place) = (thread / (2 * self.nodes), thread % (2 * self.nodes));
+        let key = self.key(group, context.processes[thread]);
+        let rng = &mut *context.rng;
+        let (f, argument) = if place < self.nodes {
+            ("read", Edn::Nil)
+        } else if rng.random_range(0..3) == 0 {
+            ("write", random_value(rng))
+        } else {
+            ("cas", Edn::Vector(vec![random_value(rng), random_value(rng)]))
+        };
+        let value = Edn::Vector(vec![Edn::Int(key), argument]);
+        Next::Operation(thread, Operation::new(f, value))
+    }
+}
+
+struct LinKvClient;
+
+reply! {
+    /// The value of a key.
+    ReadOk = "read_ok" { value: serde_json::Value }
+}
+
+reply! {
+    /// The key was set.
+    WriteOk = "write_ok" {}
+}
+
+reply! {
+    /// The key was compared and set.
+    CasOk = "cas_ok" {}
+}
+
+/// An operation's key and argument.
+fn key_and_argument(operation: &Operation) -> (&Edn, &Edn) {
+    match operation.value.as_slice() {
+        Some([key, argument]) => (key, argument),
+        _ => unreachable!("the generator makes pairs"),
+    }
+}
+
+impl Client for LinKvClient {
+    fn invoke(&mut self, operation: &Operation) -> Step {
+        let (key, argument) = key_and_argument(operation);
+        let (key, argument) = (key.to_json(), argument.to_json());
+        Step::request(&match operation.f {
+            "read" => json!({"type": "read", "key": key}),
+            "write" => json!({"type": "write", "key": key, "value": argument}),
+            _ => json!({"type": "cas", "key": key, "from": argument[0], "to": argument[1]}),
+        })
+    }
+
+    fn on_reply(&mut self, operation: &Operation, reply: &Body) -> Result<Step, String> {
+        match operation.f {
+            "read" => {
+                let ReadOk { value, .. } = read_reply(reply)?;
+                let (key, _) = key_and_argument(operation);
+                return Ok(Step::ok(Edn::Vector(vec![key.clone(), Edn::from_json(&value)])));
+            }
+            "write" => drop(read_reply::<WriteOk>(reply)?),
+            _ => drop(read_reply::<CasOk>(reply)?),
+        }
+        Ok(Step::ok(operation.value.clone()))
+    }
+
+    fn is_idempotent(&self, f: &str) -> bool {
+        f == "read"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+
+    use super::*;
+
+    #[test]
+    fn half_the_threads_read_and_a_worn_key_is_left() {
+        let mut registers = Registers::new(2, 8);
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mut processes: Vec<i64> = (0..8).collect();
+        let mut keys = BTreeSet::new();
+        for round in 0..400 {
+            let thread = round % 8;
+            let mut context =
+                GeneratorContext { rng: &mut rng, free: &[thread], processes: &processes };
+            let Next::Operation(_, operation) = registers.next(&mut context) else {
+                panic!("a free thread has something to do");
+            };
+            assert_eq!(operation.f == "read", thread % 4 < 2);
+            keys.insert(key_and_argument(&operation).0.clone());
+            // Every operation of the first thread ends its process.
+            if thread == 0 {
+                processes[0] += 8;
+            }
+        }
+        // 50 processes of that thread, beside three others: 3 keys for its group, 1 for the
+        // other.
+        assert_eq!(keys.len(), 4);
+    }
+}
