@@ -19,7 +19,8 @@ Exit status: 0 valid, 1 invalid, 2 unknown, 254 bad arguments, 255 the run broke
 
 /// The flags of `maelstrom test`.
 #[derive(Args)]
-#[command(after_help = EXAMPLES)]
+// As with the original, a flag that is given twice has the last value.
+#[command(after_help = EXAMPLES, args_override_self = true)]
 pub struct TestFlags {
     /// What kind of system to test.
     #[arg(short, long, default_value = "lin-kv", value_name = "NAME")]

@@ -1,0 +1,60 @@
+//! An echo with a bug: now and then it echoes what another request said.
+//!
+//! The classic mistake of a buffer that is kept from one request to the next.
+
+use std::cell::RefCell;
+use std::process::ExitCode;
+
+use gyre::{Ctx, Error, Node, NodeId, async_trait};
+use rand::RngExt;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+struct Echo {
+    last: RefCell<Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Request {
+    Echo { echo: Value },
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Response {
+    EchoOk { echo: Value },
+}
+
+#[async_trait(?Send)]
+impl Node for Echo {
+    type Request = Request;
+    type Response = Response;
+
+    fn new(_: &Ctx) -> Echo {
+        Echo { last: RefCell::new(Value::Null) }
+    }
+
+    async fn handle(&self, ctx: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
+        let Request::Echo { echo } = request;
+        let last = self.last.replace(echo.clone());
+        let mixed_up = ctx.rng().random_range(0..100) == 0;
+        Ok(Response::EchoOk { echo: if mixed_up { last } else { echo } })
+    }
+}
+
+fn main() -> ExitCode {
+    gyre::run::<Echo>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Echo;
+
+    #[test]
+    fn is_caught() {
+        let failure = maelstrom::check::<Echo>("echo").first_failure(0..100);
+        let failure = failure.expect("the checker must catch an echo that mixes up requests");
+        assert!(failure.sentence.contains(":workload"), "{}", failure.sentence);
+    }
+}

@@ -1,0 +1,55 @@
+//! An id generator with a bug that repeats between nodes: each counts for itself, and
+//! nothing in the id says who counted.
+
+use std::cell::Cell;
+use std::process::ExitCode;
+
+use gyre::{Ctx, Error, Node, NodeId, async_trait};
+use serde::{Deserialize, Serialize};
+
+struct Ids {
+    given: Cell<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Request {
+    Generate {},
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Response {
+    GenerateOk { id: String },
+}
+
+#[async_trait(?Send)]
+impl Node for Ids {
+    type Request = Request;
+    type Response = Response;
+
+    fn new(_: &Ctx) -> Ids {
+        Ids { given: Cell::new(0) }
+    }
+
+    async fn handle(&self, _: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
+        let Request::Generate {} = request;
+        Ok(Response::GenerateOk { id: self.given.replace(self.given.get() + 1).to_string() })
+    }
+}
+
+fn main() -> ExitCode {
+    gyre::run::<Ids>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Ids;
+
+    #[test]
+    fn is_caught() {
+        let failure = maelstrom::check::<Ids>("unique-ids").first_failure(0..100);
+        let failure = failure.expect("the checker must catch an id that two nodes gave");
+        assert!(failure.sentence.contains("duplicated"), "{}", failure.sentence);
+    }
+}
