@@ -87,13 +87,23 @@ impl ChildOptions {
 
     /// The command that starts the node, with its folder in place; only stderr is left open.
     fn command(&self, node: &NodeId) -> anyhow::Result<Command> {
+        if Path::new(node.as_str()).file_name() != Some(node.as_str().as_ref()) {
+            bail!("a node cannot be called {node:?}: its name is also that of a file");
+        }
         let data_dir = std::path::absolute(self.data_dir.join(node.as_str()))
             .and_then(|path| fs::create_dir_all(&path).map(|()| path))
             .with_context(|| format!("could not make a data directory for node {node}"))?;
+        let working_dir = std::env::temp_dir();
+        if !working_dir.is_dir() {
+            bail!(
+                "the temporary directory {}, in which nodes run, does not exist: set TMPDIR",
+                working_dir.display()
+            );
+        }
         let mut command = Command::new(&self.bin);
         command
             .args(&self.args)
-            .current_dir(std::env::temp_dir())
+            .current_dir(working_dir)
             .env("MAELSTROM_DATA_DIR", data_dir)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());

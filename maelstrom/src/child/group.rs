@@ -6,7 +6,7 @@
 //! it off the watchdog's list; only then wait.
 
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus};
 
@@ -21,8 +21,9 @@ pub(super) struct Group {
     leader: Child,
     /// Also the id of the group.
     id: Pid,
-    /// Becomes readable when the leader ends, where the system has such a thing.
-    end: Option<OwnedFd>,
+    /// Becomes readable when the leader ends. `None` where the system has no such thing (Linux
+    /// before 5.3, other systems): there [`Group::has_ended`] must be asked.
+    pub(super) end: Option<OwnedFd>,
     watchdog: Option<Watchdog>,
     status: Option<ExitStatus>,
 }
@@ -70,12 +71,6 @@ impl Group {
             // It fails only when all have ended: then there is nobody to be signalled.
             let _ = kill_process_group(self.id, signal);
         }
-    }
-
-    /// What `poll` finds readable once the leader has ended; `None` where that is not to be
-    /// had (Linux before 5.3, other systems) and [`Group::has_ended`] must be asked instead.
-    pub(super) fn end(&self) -> Option<BorrowedFd<'_>> {
-        self.end.as_ref().map(std::os::fd::AsFd::as_fd)
     }
 
     /// Whether the leader has ended. Does not wait for it in either sense.

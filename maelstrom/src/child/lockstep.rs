@@ -49,6 +49,8 @@ pub struct LockstepChild {
     wake: Option<Time>,
     /// Whether it has ever answered a step: then it knows lockstep.
     has_answered: bool,
+    /// [`STEP_LIMIT`], but for tests.
+    step_limit: Duration,
     failure: Option<String>,
     log: PathBuf,
     /// The length of the log before this life of the node.
@@ -77,9 +79,9 @@ impl LockstepChild {
         watchdog: Option<&Watchdog>,
     ) -> anyhow::Result<LockstepChild> {
         let options = options.clone().resolved()?;
+        let mut command = options.command(node)?;
         let log = options.open_log(node)?;
         let log_start_bytes = log.metadata().map_or(0, |metadata| metadata.len());
-        let mut command = options.command(node)?;
         command.env("MAELSTROM_LOCKSTEP", "1").env("MAELSTROM_SEED", seed.to_string()).stderr(log);
         let mut group = options.spawn(node, &mut command, watchdog)?;
         let stdin = OwnedFd::from(group.take_stdin());
@@ -97,6 +99,7 @@ impl LockstepChild {
             transmit: VecDeque::new(),
             wake: None,
             has_answered: false,
+            step_limit: STEP_LIMIT,
             failure: None,
             log: options.log_path(node),
             log_start_bytes,
@@ -132,42 +135,49 @@ impl LockstepChild {
 
     /// Sends the request and takes the whole answer. Gives when the node wants waking.
     fn exchange(&mut self) -> Result<Option<Time>, Trouble> {
-        let started = Instant::now();
-        let mut sent = 0;
+        let deadline = Instant::now() + self.step_limit;
+        let mut sent_bytes = 0;
         let mut answer_bytes = 0;
         loop {
-            let unsent = &self.request.as_bytes()[sent..];
+            let unsent = &self.request.as_bytes()[sent_bytes..];
             if !unsent.is_empty() {
                 match rustix::io::write(&self.stdin, unsent) {
-                    Ok(count) => sent += count,
+                    Ok(count) => sent_bytes += count,
                     Err(Errno::AGAIN | Errno::INTR) => {}
                     Err(_) => return Err(Trouble::Closed),
                 }
             }
-            self.wait(started, sent < self.request.len())?;
+            // On one core the node often runs, and answers, before our write returns. So the
+            // first thing to try is a read, and waiting comes after.
             match self.lines.read_from(&self.stdout) {
                 Ok([]) => return Err(Trouble::Closed),
                 Ok(bytes) => answer_bytes += bytes.len(),
-                Err(Errno::AGAIN | Errno::INTR) => continue,
+                Err(Errno::AGAIN | Errno::INTR) => {
+                    self.wait(deadline, sent_bytes < self.request.len())?;
+                    continue;
+                }
                 Err(_) => return Err(Trouble::Closed),
-            }
-            if answer_bytes > MOST_BYTES {
-                return Err(Trouble::Wrong("answered one step with more than 64 MiB".to_owned()));
             }
             if let Some(wake) = self.take_answer()? {
                 return Ok(wake);
+            }
+            if answer_bytes > MOST_BYTES {
+                return Err(Trouble::Wrong("answered one step with more than 64 MiB".to_owned()));
             }
         }
     }
 
     /// Waits until the node has written something, or also, with `unsent`, until it reads.
-    fn wait(&self, started: Instant, unsent: bool) -> Result<(), Trouble> {
-        let left = STEP_LIMIT.saturating_sub(started.elapsed());
+    fn wait(&self, deadline: Instant, unsent: bool) -> Result<(), Trouble> {
+        let left = deadline.saturating_duration_since(Instant::now());
         let left = Timespec::try_from(left).expect("ten seconds can be expressed");
         let mut fds =
             [PollFd::new(&self.stdout, PollFlags::IN), PollFd::new(&self.stdin, PollFlags::OUT)];
         match poll(&mut fds[..if unsent { 2 } else { 1 }], Some(&left)) {
-            Ok(0) => Err(Trouble::Wrong("did not answer a step within 10 s".to_owned())),
+            Ok(0) => {
+                let limit = self.step_limit;
+                Err(Trouble::Wrong(format!("did not answer a step within {limit:?} of real time")))
+            }
             Ok(_) | Err(Errno::INTR) => Ok(()),
             Err(error) => Err(Trouble::Wrong(format!("could not be waited for: {error}"))),
         }
@@ -313,4 +323,149 @@ pub fn pin_to_one_core() -> anyhow::Result<()> {
         sched_setaffinity(None, &set).context("could not bind the bench to one processor")?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A node that runs `script` in a shell, and the folder that it lives in.
+    fn start(script: &str) -> (LockstepChild, tempfile::TempDir) {
+        let dir = tempfile::tempdir().unwrap();
+        let options = ChildOptions {
+            bin: "/bin/sh".into(),
+            args: vec!["-c".to_owned(), script.to_owned()],
+            log_dir: dir.path().join("node-logs"),
+            data_dir: dir.path().join("data"),
+            watchdog: None,
+        };
+        (LockstepChild::start(&options, &NodeId::from("n1"), 7, None).unwrap(), dir)
+    }
+
+    fn message() -> Message {
+        Message::parse(r#"{"src":"c1","dest":"n1","body":{"type":"echo","msg_id":1}}"#).unwrap()
+    }
+
+    #[test]
+    fn a_step_is_a_line_and_its_answer_is_up_to_idle() {
+        // Sends back what it is sent, twice, after a message that shows what it was asked.
+        let (mut child, _dir) = start(
+            r#"while read -r line; do
+                echo "$line" >&2
+                message=${line#*'"message":'}
+                if [ "$message" != "$line" ]; then printf '%s\n%s\n' "${message%?}" "${message%?}"; fi
+                echo " { \"idle\" : $MAELSTROM_SEED$MAELSTROM_LOCKSTEP }"
+            done"#,
+        );
+        child.handle_message(Time::from_nanos(5), message());
+        assert_eq!(child.failure(), None);
+        assert_eq!(child.poll_timeout(), Some(Time::from_nanos(71)));
+        assert_eq!(child.poll_transmit(), Some(message()));
+        assert_eq!(child.poll_transmit(), Some(message()));
+        assert_eq!(child.poll_transmit(), None);
+        child.handle_timeout(Time::from_nanos(71));
+        assert_eq!(child.failure(), None);
+        assert_eq!(child.poll_transmit(), None);
+        let asked = format!("{{\"at\":5,\"message\":{}}}\n{{\"at\":71}}\n", message().to_line());
+        assert_eq!(std::fs::read_to_string(&child.log).unwrap(), asked);
+    }
+
+    #[test]
+    fn a_long_message_goes_there_and_back() {
+        let (mut child, _dir) = start(
+            r#"while read -r line; do
+                line=${line#*'"message":'}
+                echo "${line%?}"
+                echo '{"idle":null}'
+            done"#,
+        );
+        let long = format!(r#"{{"type":"echo","echo":"{}"}}"#, "x".repeat(1 << 20));
+        let message = Message { body: gyre::Body::parse(&long).unwrap(), ..message() };
+        child.handle_message(Time::ZERO, message.clone());
+        assert_eq!(child.failure(), None);
+        assert!(child.poll_transmit() == Some(message));
+    }
+
+    #[test]
+    fn a_failure_says_what_happened() {
+        // A script, and how the failure begins.
+        let cases = [
+            ("exit 3", "node n1 ended during the run with exit status: 3"),
+            ("read x; exit 0", "node n1 ended during the run with exit status: 0"),
+            ("kill -9 $$", "node n1 ended during the run with signal: 9 (SIGKILL)"),
+            (
+                "echo hi there; read x",
+                "node n1 wrote a line that is neither a message nor idle: hi there (",
+            ),
+            ("read x; echo {}; read x", "node n1 wrote a line that is neither a message nor idle"),
+            (
+                r#"read x; echo '{"idle":-1}'; read x"#,
+                r#"node n1 wrote a line that is neither a message nor idle: {"idle":-1} ("#,
+            ),
+            (
+                r#"read x; printf '{"idle":null}\nmore\n'; read x"#,
+                "node n1 wrote more after it said idle: more",
+            ),
+            (
+                "yes '{\"src\":\"n1\",\"dest\":\"c1\",\"body\":{\"type\":\"echo\"}}'",
+                "node n1 answered one step with more than 64 MiB",
+            ),
+        ];
+        for (script, expected) in cases {
+            let (mut child, _dir) = start(script);
+            child.handle_message(Time::ZERO, message());
+            let failure = child.failure().expect(script).to_owned();
+            assert!(failure.starts_with(expected), "{script}: {failure}");
+            assert!(failure.contains("run it without --seed"), "{script}: {failure}");
+            // It stays failed, and silent.
+            child.handle_timeout(Time::ZERO);
+            assert_eq!(child.failure(), Some(&*failure));
+            assert_eq!((child.poll_transmit(), child.poll_timeout()), (None, None));
+        }
+    }
+
+    #[test]
+    fn a_failure_shows_the_last_lines_of_this_life() {
+        let (mut child, dir) = start("echo old >&2; exit 1");
+        child.handle_timeout(Time::ZERO);
+        let options = ChildOptions {
+            bin: "/bin/sh".into(),
+            args: vec!["-c".into(), "read x; echo '{\"idle\":null}'; read x; seq 100 >&2".into()],
+            log_dir: dir.path().join("node-logs"),
+            data_dir: dir.path().join("data"),
+            watchdog: None,
+        };
+        let mut child = LockstepChild::start(&options, &NodeId::from("n1"), 7, None).unwrap();
+        child.handle_timeout(Time::ZERO);
+        assert_eq!(child.failure(), None);
+        child.handle_timeout(Time::ZERO);
+        let lines: Vec<String> = (69..=100).map(|number: u8| number.to_string()).collect();
+        // It has answered before, so it knows lockstep.
+        let expected = format!(
+            "node n1 ended during the run with exit status: 0\nIts last lines on stderr:\n{}",
+            lines.join("\n")
+        );
+        assert_eq!(child.failure(), Some(&*expected));
+    }
+
+    #[test]
+    fn a_silent_node_fails_and_so_does_one_that_reads_nothing() {
+        let long = format!(r#"{{"type":"echo","echo":"{}"}}"#, "x".repeat(1 << 20));
+        let long = Message { body: gyre::Body::parse(&long).unwrap(), ..message() };
+        for message in [message(), long] {
+            let (mut child, _dir) = start("exec sleep 1000");
+            child.step_limit = Duration::from_millis(20);
+            child.handle_message(Time::ZERO, message);
+            let failure = child.failure().unwrap();
+            assert!(failure.starts_with("node n1 did not answer a step within 20ms"), "{failure}");
+        }
+    }
+
+    #[test]
+    fn a_node_that_closes_its_stdout_fails() {
+        let (mut child, _dir) = start("exec 1>&-; exec sleep 1000");
+        child.handle_message(Time::ZERO, message());
+        let failure = child.failure().unwrap();
+        assert!(failure.starts_with("node n1 closed its stdin or stdout"), "{failure}");
+    }
 }

@@ -84,7 +84,7 @@ impl Node {
 
     /// Whether nothing but asking tells that this node has ended.
     pub(super) fn must_be_asked(&self) -> bool {
-        self.running.as_ref().is_some_and(|running| running.group.end().is_none())
+        self.running.as_ref().is_some_and(|running| running.group.end.is_none())
     }
 
     /// Tries to write what was queued since the pipe was last seen full.
@@ -203,8 +203,8 @@ impl Running {
         node: &NodeId,
         watchdog: Option<&Watchdog>,
     ) -> anyhow::Result<Running> {
-        let log = options.open_log(node)?;
         let mut command = options.command(node)?;
+        let log = options.open_log(node)?;
         command.stderr(Stdio::piped());
         // A bench that itself runs in lockstep must not pass that on.
         command.env_remove("MAELSTROM_LOCKSTEP").env_remove("MAELSTROM_SEED");

@@ -256,8 +256,8 @@ impl Children {
             if let Some(pipe) = &running.stderr.pipe {
                 add(pipe.as_fd(), PollFlags::IN, Source::Stderr(index));
             }
-            if let Some(end) = running.group.end() {
-                add(end, PollFlags::IN, Source::End(index));
+            if let Some(end) = &running.group.end {
+                add(end.as_fd(), PollFlags::IN, Source::End(index));
             }
         }
         for (index, fd) in self.watched.iter().enumerate() {
@@ -294,5 +294,31 @@ impl Children {
 impl Drop for Children {
     fn drop(&mut self) {
         self.stop();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_is_found_by_asking_where_the_system_does_not_tell_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut children = Children::new(ChildOptions {
+            bin: "/bin/sh".into(),
+            args: vec!["-c".into(), "exec 0<&- 1>&- 2>&-; exit 3".into()],
+            log_dir: dir.path().join("node-logs"),
+            data_dir: dir.path().join("data"),
+            watchdog: None,
+        })
+        .unwrap();
+        children.start(&"n1".into()).unwrap();
+        children.nodes[0].running.as_mut().unwrap().group.end = None;
+        let mut events = Vec::new();
+        while events.is_empty() {
+            children.wait(None, &mut events).unwrap();
+        }
+        let [ChildEvent::Exited { status, .. }] = events[..] else { panic!("{events:?}") };
+        assert_eq!(status.code(), Some(3));
     }
 }
