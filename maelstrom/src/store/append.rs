@@ -1,7 +1,7 @@
 //! A file that grows by whole lines.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -52,19 +52,34 @@ impl AppendFile {
         self.flush()
     }
 
-    /// Writes everything.
+    /// Writes everything, or as many whole lines as the disk takes. The others stay in the
+    /// buffer, so that a later flush can still save them.
     pub(super) fn flush(&mut self) -> anyhow::Result<()> {
-        if let Err(error) = self.file.write_all(&self.buffer) {
-            // A full disk takes some of it: what it took of the last line is cut off again.
-            // The lines stay in the buffer, so that a later flush can still save them.
+        let (written, result) = write_what_fits(&mut self.file, &self.buffer);
+        let kept =
+            self.buffer[..written].iter().rposition(|&byte| byte == b'\n').map_or(0, |i| i + 1);
+        self.buffer.drain(..kept);
+        self.length += kept as u64;
+        if kept < written {
             self.file.set_len(self.length).ok();
-            std::io::Seek::seek(&mut self.file, std::io::SeekFrom::Start(self.length)).ok();
-            return Err(failed("write", &self.path)(error));
+            self.file.seek(SeekFrom::Start(self.length)).ok();
         }
-        self.length += self.buffer.len() as u64;
-        self.buffer.clear();
-        Ok(())
+        result.map_err(failed("write", &self.path))
     }
+}
+
+/// Like `write_all`, but says how many bytes it wrote before it failed.
+pub(super) fn write_what_fits(out: &mut impl Write, bytes: &[u8]) -> (usize, io::Result<()>) {
+    let mut written = 0;
+    while written < bytes.len() {
+        match out.write(&bytes[written..]) {
+            Ok(0) => return (written, Err(io::ErrorKind::WriteZero.into())),
+            Ok(more) => written += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return (written, Err(error)),
+        }
+    }
+    (written, Ok(()))
 }
 
 impl Drop for AppendFile {

@@ -151,3 +151,12 @@ fn a_full_disk_is_an_error_and_no_panic() {
     let error = file.append(Time::from_millis(1_000), "line\n").unwrap_err().to_string();
     assert!(error.starts_with("cannot write /dev/full: No space left"), "{error}");
 }
+
+#[test]
+fn a_disk_with_little_space_takes_what_fits() {
+    let mut disk = [0; 5];
+    let (written, result) = append::write_what_fits(&mut &mut disk[..], b"a\nb\ncd\n");
+    assert_eq!((written, result.map_err(|e| e.kind())), (5, Err(io::ErrorKind::WriteZero)));
+    assert_eq!(&disk, b"a\nb\nc");
+    assert_eq!(append::write_what_fits(&mut Vec::new(), b"a\n").0, 2);
+}
