@@ -14,7 +14,7 @@
 //! Source: `set-full` in Jepsen's `checker.clj`. Two differences. Copies of an element in one
 //! read are reported (there a comparison is the wrong way round, and none ever is), but do not
 //! make the run invalid. And the time taken grows with what the reads contain, not with reads
-//! times elements: see [`scan`]. Absent: the option `linearizable?`, which Maelstrom never sets.
+//! times elements: see `scan.rs`. Absent: the option `linearizable?`, which Maelstrom never sets.
 
 mod scan;
 
