@@ -1,0 +1,248 @@
+//! The bench as its user meets it: real nodes, wrong nodes and wrong flags. Whatever happens,
+//! it ends with a sentence and the right exit status, and what was recorded is on disk.
+#![allow(clippy::disallowed_methods, reason = "these tests run the bench's own program")]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use maelstrom::edn::{self, Edn};
+use maelstrom::history::History;
+
+/// What a run of the bench came to.
+struct Run {
+    status: Option<i32>,
+    output: String,
+    store: tempfile::TempDir,
+}
+
+impl Run {
+    fn read(&self, file: &str) -> Option<String> {
+        std::fs::read_to_string(self.store.path().join("store/current").join(file)).ok()
+    }
+
+    fn history(&self) -> History {
+        History::parse(&self.read("history.edn").expect("a run leaves its history")).unwrap()
+    }
+
+    fn results(&self) -> Edn {
+        edn::read_one(&self.read("results.edn").expect("a run leaves its results")).unwrap()
+    }
+}
+
+/// Runs `maelstrom` with these arguments in an empty folder.
+fn maelstrom(arguments: &[&str]) -> Run {
+    let store = tempfile::tempdir().unwrap();
+    let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_maelstrom"))
+        .args(arguments)
+        .current_dir(store.path())
+        .output()
+        .unwrap();
+    let output = [stdout, stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    Run { status: status.code(), output: output.concat(), store }
+}
+
+/// The path of a node in `tests/nodes`.
+fn node(name: &str) -> String {
+    format!("{}/tests/nodes/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Whether the nodes of these tests can run at all.
+fn has_python() -> bool {
+    let found = Command::new("python3").arg("--version").output().is_ok();
+    if !found {
+        println!("skipped: the nodes of this test need python3, which is not installed");
+    }
+    found
+}
+
+/// Tests a cluster of two nodes that do something wrong, for a second.
+fn misbehave(fault: &str) -> Run {
+    let bin = node("misbehave.py");
+    let limits = ["--time-limit", "1", "--rate", "40", "--node-count", "2"];
+    let arguments = [&["test", "-w", "echo", "--bin", &bin], &limits[..], &[fault]].concat();
+    maelstrom(&arguments)
+}
+
+#[test]
+fn a_node_in_another_language_passes() {
+    if !has_python() {
+        return;
+    }
+    let bin = node("echo.py");
+    let run = maelstrom(&["test", "-w", "echo", "--bin", &bin, "--time-limit", "1"]);
+    assert_eq!(run.status, Some(0), "{}", run.output);
+}
+
+#[test]
+fn a_well_behaved_node_leaves_every_file() {
+    if !has_python() {
+        return;
+    }
+    let run = misbehave("not at all");
+    assert_eq!(run.status, Some(0), "{}", run.output);
+    assert!(run.output.contains("Everything looks good!"), "{}", run.output);
+    assert_eq!(run.results().get("valid?"), Some(&Edn::Bool(true)));
+    assert!(run.history().ops.len() > 20);
+    for file in ["history.txt", "jepsen.log", "node-logs/n0.log", "node-logs/n1.log"] {
+        assert!(run.read(file).is_some(), "{file} is missing");
+    }
+    let store = run.store.path().join("store");
+    for link in ["latest", "current", "echo/latest"] {
+        assert!(store.join(link).join("results.edn").exists(), "{link} leads nowhere");
+    }
+}
+
+#[test]
+fn what_a_node_does_wrong_ends_the_run_with_a_sentence() {
+    if !has_python() {
+        return;
+    }
+    for (fault, sentence) in [
+        ("garbage", "wrote a line on stdout that is not a message"),
+        ("exits", "exited on its own, with exit status: 7"),
+        ("to-nobody", "sent a message to n99, and there is nobody of that name"),
+        ("wrong-init", "expected init_ok from node"),
+    ] {
+        let run = misbehave(fault);
+        assert_eq!(run.status, Some(255), "{fault}: {}", run.output);
+        assert!(run.output.contains(sentence), "{fault}: {}", run.output);
+        assert!(run.read("results.edn").is_none(), "{fault}: a broken run has no results");
+        assert!(run.read("jepsen.log").unwrap().contains(sentence), "{fault}");
+        assert!(run.read("history.edn").is_some(), "{fault}");
+    }
+}
+
+#[test]
+fn the_last_words_of_a_node_that_exits_are_shown() {
+    if !has_python() {
+        return;
+    }
+    let run = misbehave("exits");
+    assert!(run.output.contains("I give up"), "{}", run.output);
+    // The history up to that moment is there, and it is not empty.
+    assert!(run.history().ops.len() >= 4);
+}
+
+#[test]
+fn an_unexpected_key_makes_the_operation_indeterminate() {
+    if !has_python() {
+        return;
+    }
+    let run = misbehave("extra-key");
+    assert_eq!(run.status, Some(1), "{}", run.output);
+    let history = run.history();
+    let infos: Vec<_> = history.ops.iter().filter(|op| op.extra("exception").is_some()).collect();
+    assert!(!infos.is_empty());
+    assert!(infos[0].extra("exception").unwrap().to_string().contains("surprise"));
+}
+
+#[test]
+fn a_lost_reply_is_a_timeout_and_noise_on_stderr_is_kept() {
+    if !has_python() {
+        return;
+    }
+    let run = misbehave("late");
+    assert!(run.history().to_edn_text().contains(":error :net-timeout"), "{}", run.output);
+    let run = misbehave("floods-stderr");
+    assert_eq!(run.status, Some(0), "{}", run.output);
+    assert!(run.read("node-logs/n0.log").unwrap().lines().count() >= 20_000);
+}
+
+#[test]
+fn a_node_that_does_not_answer_init_fails_the_run() {
+    if !has_python() {
+        return;
+    }
+    for fault in ["no-init-ok", "never-reads"] {
+        let run = misbehave(fault);
+        assert_eq!(run.status, Some(255), "{}", run.output);
+        assert!(run.output.contains("did not answer init with init_ok"), "{}", run.output);
+    }
+}
+
+#[test]
+fn a_node_that_does_not_speak_lockstep_is_told_so() {
+    if !has_python() {
+        return;
+    }
+    let run = maelstrom(&["test", "-w", "echo", "--bin", &node("echo.py"), "--seed", "1"]);
+    assert_eq!(run.status, Some(255), "{}", run.output);
+    assert!(run.output.contains("without --seed"), "{}", run.output);
+}
+
+#[test]
+fn wrong_arguments_are_254() {
+    for (arguments, sentence) in [
+        (&["test", "-w", "echo"][..], "--bin"),
+        (&["test", "-w", "nothing", "--bin", "/bin/cat"], "there is no workload nothing"),
+        (&["test", "-w", "echo", "--bin", "/bin/cat", "--rate", "fast"], "--rate"),
+        (&["test", "-w", "echo", "--bin", "/bin/cat", "--nemesis", "fire"], "partition"),
+        (&["test", "-w", "echo", "--bin", "/bin/cat", "--nodes", "a,a"], "two nodes"),
+        (&["test", "-w", "echo", "--bin", "/bin/cat", "--nodes", "cat"], "clients' names"),
+        (&["test", "-w", "echo", "--bin", "/bin/cat", "--nemesis", "skew"], "--seed"),
+        (&["frobnicate"], "frobnicate"),
+    ] {
+        let run = maelstrom(arguments);
+        assert_eq!(run.status, Some(254), "{arguments:?}: {}", run.output);
+        assert!(run.output.contains(sentence), "{arguments:?}: {}", run.output);
+        assert!(!Path::new(&run.store.path().join("store")).exists());
+    }
+}
+
+#[test]
+fn a_program_that_cannot_be_run_is_named() {
+    for (bin, sentence) in [
+        ("./missing", "there is no program ./missing"),
+        ("/etc/passwd", "is not executable"),
+        ("/", "is not a file"),
+    ] {
+        let run = maelstrom(&["test", "-w", "echo", "--bin", bin]);
+        assert_eq!(run.status, Some(255), "{}", run.output);
+        assert!(run.output.contains(sentence), "{}", run.output);
+    }
+}
+
+#[test]
+fn a_run_without_operations_is_unknown() {
+    if !has_python() {
+        return;
+    }
+    let bin = node("misbehave.py");
+    let run = maelstrom(&[
+        "test",
+        "-w",
+        "echo",
+        "--bin",
+        &bin,
+        "--rate",
+        "0",
+        "--time-limit",
+        "1",
+        "fine",
+    ]);
+    assert_eq!(run.status, Some(2), "{}", run.output);
+}
+
+#[test]
+fn an_interrupt_ends_the_run_and_keeps_the_history() {
+    if !has_python() {
+        return;
+    }
+    let store = tempfile::tempdir().unwrap();
+    let mut bench = Command::new(env!("CARGO_BIN_EXE_maelstrom"))
+        .args(["test", "-w", "echo", "--rate", "50", "--bin", &node("misbehave.py"), "forks"])
+        .current_dir(store.path())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let history = store.path().join("store/current/history.edn");
+    // The history is flushed every second; then there is something to keep.
+    while std::fs::read_to_string(&history).unwrap_or_default().is_empty() {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let process = rustix::process::Pid::from_child(&bench);
+    rustix::process::kill_process(process, rustix::process::Signal::INT).unwrap();
+    assert_eq!(bench.wait().unwrap().code(), Some(255));
+    let history = History::parse(&std::fs::read_to_string(history).unwrap()).unwrap();
+    assert!(history.ops.len() > 10);
+}
