@@ -13,8 +13,7 @@
 //! Every node leads a process group of its own, so that a signal reaches whatever it forked,
 //! and Ctrl-C on the terminal reaches only the bench.
 //!
-//! This is the one part of the bench, beside `serve`, that touches real processes, pipes and
-//! clocks. It knows nothing of messages under the wall clock: a line is a line. Deliberately
+//! Under the wall clock nothing here knows what a message is: a line is a line. Deliberately
 //! absent: limits on what a child may use, and any isolation from the rest of the machine.
 
 #![expect(clippy::disallowed_methods, reason = "the driver is where real processes are run")]
@@ -117,17 +116,7 @@ impl ChildOptions {
         command: &mut Command,
         watchdog: Option<&Watchdog>,
     ) -> anyhow::Result<Group> {
-        Group::spawn(command, watchdog)
-            .with_context(|| format!("could not start node {node}: {}", self.why_not_started()))
-    }
-
-    /// What most likely kept a program from starting whose file is there and executable.
-    fn why_not_started(&self) -> String {
-        format!(
-            "{} must be a program for this machine, or a script whose first line is #! and an \
-             interpreter that is there",
-            self.bin.display()
-        )
+        Group::spawn(command, watchdog).with_context(|| format!("could not start node {node}"))
     }
 }
 

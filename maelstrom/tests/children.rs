@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use gyre::NodeId;
-use maelstrom::child::{ChildEvent, ChildOptions, Children};
+use maelstrom::child::{ChildEvent, ChildOptions, Children, LockstepChild, Watchdog};
 use rustix::process::{Pid, test_kill_process};
 use tempfile::TempDir;
 
@@ -150,6 +150,9 @@ fn a_program_that_cannot_run_is_refused_with_what_to_do() {
     let dir = TempDir::new().unwrap();
     let plain = dir.path().join("plain");
     fs::write(&plain, "#!/bin/sh\n").unwrap();
+    let no_shebang = dir.path().join("no-shebang");
+    fs::write(&no_shebang, "echo hello\n").unwrap();
+    fs::set_permissions(&no_shebang, fs::Permissions::from_mode(0o755)).unwrap();
     let no_interpreter = dir.path().join("no-interpreter");
     fs::write(&no_interpreter, "#!/no/such/interpreter\n").unwrap();
     fs::set_permissions(&no_interpreter, fs::Permissions::from_mode(0o755)).unwrap();
@@ -163,6 +166,7 @@ fn a_program_that_cannot_run_is_refused_with_what_to_do() {
         (dir.path().join("missing"), "n1", "build it first"),
         (dir.path().to_owned(), "n1", "is not a file"),
         (plain, "n1", "chmod +x"),
+        (no_shebang, "n1", "whose first line is #!"),
         (no_interpreter, "n1", "whose first line is #! and an interpreter that is there"),
         ("/bin/sh".into(), "../n1", "cannot be called ../n1"),
     ];
@@ -246,12 +250,9 @@ fn a_node_that_does_not_read_costs_no_more_than_64_mib() {
 
 #[test]
 fn closed_pipes_do_not_keep_the_bench_busy() {
-    let mut one = One::start("exec cat");
     let mut quiet = One::start("echo ready; exec 0<&- 1>&- 2>&-; exec sleep 1000");
     quiet.wait_until(|events| !events.is_empty());
-    one.children.send(&n1(), "x");
     quiet.children.send(&n1(), "x");
-    one.wait_until(|events| !events.is_empty());
     // The three pipes close some time during these waits, and each takes one of them at most.
     let started = Instant::now();
     for _ in 0..10 {
@@ -384,9 +385,13 @@ fn nothing_outlives_a_bench_that_is_killed() {
     const NODES: usize = 10;
     // This test runs itself once more as the bench that is to be killed.
     if let Some(dir) = std::env::var_os("CHILDREN_TEST_DIR") {
-        let mut children = Children::new(options(dir.as_ref(), FAMILY)).unwrap();
+        let options = options(dir.as_ref(), FAMILY);
+        let watchdog = Watchdog::start(BENCH.as_ref()).unwrap();
+        let _lockstep = LockstepChild::start(&options, &"n99".into(), 7, Some(&watchdog)).unwrap();
+        let mut children = Children::new(options).unwrap();
         for number in 0..NODES {
             children.start(&format!("n{number}").into()).unwrap();
+            // Being paused must not save it.
             children.pause(&"n3".into());
             println!("\nstarted");
         }
@@ -426,9 +431,7 @@ fn not_even_a_daemon_outlives_an_orderly_end() {
 
 /// Waits until no process of the [`FAMILY`]s in this folder is left.
 fn wait_until_all_gone(dir: &Path) {
-    let started = Instant::now();
-    // A process that has not yet written its number is found by what it would write next: all
-    // are looked for twice, so late numbers are seen.
+    // Twice: one that was missed may be about to write its number.
     for _ in 0..2 {
         for entry in fs::read_dir(dir.join("data")).into_iter().flatten() {
             for file in fs::read_dir(entry.unwrap().path()).unwrap() {
@@ -440,7 +443,6 @@ fn wait_until_all_gone(dir: &Path) {
         }
         std::thread::sleep(Duration::from_millis(50));
     }
-    assert!(started.elapsed() < LIMIT);
 }
 
 fn wait_until_gone(pid: &str) {

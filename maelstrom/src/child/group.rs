@@ -25,7 +25,8 @@ pub(super) struct Group {
     /// before 5.3, other systems): there [`Group::has_ended`] must be asked.
     pub(super) end: Option<OwnedFd>,
     watchdog: Option<Watchdog>,
-    status: Option<ExitStatus>,
+    /// Whether the group was killed: then its id may belong to somebody else by now.
+    is_finished: bool,
 }
 
 impl Group {
@@ -40,10 +41,18 @@ impl Group {
         if let Some(watchdog) = watchdog {
             watchdog.mark(command);
         }
-        let leader = command.process_group(0).spawn()?;
+        let leader = command
+            .process_group(0)
+            .spawn()
+            .map_err(|error| explain(error, &command.get_program().to_string_lossy()))?;
         let id = Pid::from_child(&leader);
-        let group =
-            Group { leader, id, end: open_end(id), watchdog: watchdog.cloned(), status: None };
+        let group = Group {
+            leader,
+            id,
+            end: open_end(id),
+            watchdog: watchdog.cloned(),
+            is_finished: false,
+        };
         if let Some(watchdog) = watchdog {
             watchdog.remember(id).context("the bench's watchdog process is gone")?;
         }
@@ -67,7 +76,7 @@ impl Group {
 
     /// Sends a signal to every process of the group.
     pub(super) fn signal(&self, signal: Signal) {
-        if self.status.is_none() {
+        if !self.is_finished {
             // It fails only when all have ended: then there is nobody to be signalled.
             let _ = kill_process_group(self.id, signal);
         }
@@ -83,21 +92,19 @@ impl Group {
         }
     }
 
-    /// Kills what is still running and waits for the leader.
+    /// Kills what is still running and waits for the leader. Called again, it tells again.
     ///
     /// # Errors
     /// When the system does not tell how the leader ended.
     pub(super) fn finish(&mut self) -> io::Result<ExitStatus> {
-        if let Some(status) = self.status {
-            return Ok(status);
+        if !self.is_finished {
+            self.signal(Signal::KILL);
+            self.is_finished = true;
+            if let Some(watchdog) = &self.watchdog {
+                watchdog.forget(self.id);
+            }
         }
-        self.signal(Signal::KILL);
-        if let Some(watchdog) = self.watchdog.take() {
-            watchdog.forget(self.id);
-        }
-        let status = self.leader.wait()?;
-        self.status = Some(status);
-        Ok(status)
+        self.leader.wait()
     }
 }
 
@@ -105,6 +112,22 @@ impl Drop for Group {
     fn drop(&mut self) {
         // Nobody is left to be told how it ended.
         let _ = self.finish();
+    }
+}
+
+/// Why a program did not start that is there and executable.
+fn explain(error: io::Error, program: &str) -> anyhow::Error {
+    let is_unknown_format = error.raw_os_error() == Some(Errno::NOEXEC.raw_os_error());
+    // What was not found is what the program itself needs.
+    let help = is_unknown_format || error.kind() == io::ErrorKind::NotFound;
+    let error = anyhow::Error::from(error);
+    if help {
+        error.context(format!(
+            "{program} must be a program for this machine, or a script whose first line is #! \
+             and an interpreter that is there"
+        ))
+    } else {
+        error
     }
 }
 

@@ -308,7 +308,7 @@ impl Answer {
     }
 }
 
-/// Binds this process, and every child that it starts from now on, to the processor that it
+/// Binds this thread, and every child that it starts from now on, to the processor that it
 /// runs on. One step in lockstep wakes the node and then us; on one core that is over ten
 /// times faster than across two. Does nothing where the system has no such call.
 ///
@@ -446,6 +446,16 @@ mod tests {
             lines.join("\n")
         );
         assert_eq!(child.failure(), Some(&*expected));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn pinning_leaves_one_processor() {
+        let pinned = std::thread::spawn(|| {
+            pin_to_one_core().unwrap();
+            rustix::thread::sched_getaffinity(None).unwrap().count()
+        });
+        assert_eq!(pinned.join().unwrap(), 1);
     }
 
     #[test]

@@ -48,7 +48,7 @@ impl Watchdog {
     pub fn start(executable: &Path) -> anyhow::Result<Watchdog> {
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let mark = format!("{}-{}", std::process::id(), since_1970.as_nanos());
-        let process = Command::new(executable)
+        let process = Command::new(std::path::absolute(executable)?)
             .args([WATCHDOG_ARGUMENT, &mark])
             .stdin(Stdio::piped())
             // Else whoever reads the bench's output to its end would wait for the watchdog too.
