@@ -51,7 +51,7 @@ const QUIET: Duration = Duration::from_secs(10);
 const DOWN_BACKLOG: usize = 10;
 
 /// This many events without time passing are an endless exchange of messages.
-const EVENTS_AT_ONE_TIME: u64 = 10_000_000;
+const EVENTS_AT_ONE_TIME: u64 = 1_000_000;
 
 /// Who is told what happens, as it happens.
 pub trait Observer {

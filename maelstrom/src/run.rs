@@ -95,7 +95,7 @@ impl Test<'_> {
             Some(_) => {
                 pin_to_one_core()?;
                 let factory = Lockstep::new(&self.options.nodes, children)?;
-                Box::new(VirtualCluster::new(&self.options.nodes, factory, interrupted))
+                Box::new(VirtualCluster::new(self.options.nodes.len(), factory, interrupted))
             }
         };
         let outcome = Engine::new(

@@ -30,5 +30,5 @@ impl<N: Node> NodeFactory for InProcess<N> {
 pub fn cluster<N: Node>(names: &[NodeId], seeds: Seeds) -> VirtualCluster<InProcess<N>> {
     let disk = |node: usize| (SimDisk::default(), seeds.stream(Concern::Disk(node)));
     let disks = (0..names.len()).map(disk).collect();
-    VirtualCluster::new(names, InProcess { disks, node: PhantomData }, || false)
+    VirtualCluster::new(names.len(), InProcess { disks, node: PhantomData }, || false)
 }

@@ -5,9 +5,11 @@
     reason = "this is where the bench meets its user"
 )]
 
+use std::cell::RefCell;
 use std::io::IsTerminal;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -54,10 +56,14 @@ pub fn open(time_limit_secs: f64) -> anyhow::Result<Terminal> {
         signal_hook::flag::register(signal, interrupted.clone()).context("no signals")?;
     }
     let line = if std::io::stderr().is_terminal() { live_line()? } else { ProgressBar::hidden() };
-    let above = line.clone();
+    let lines = Rc::new(RefCell::new(Lines { waiting: String::new(), live: line.clone() }));
+    let log = lines.clone();
     Ok(Terminal {
-        console: Some(Box::new(move |text| show(&above, text))),
-        progress: Box::new(move |progress| line.set_message(describe(progress, time_limit_secs))),
+        console: Some(Box::new(move |text| log.borrow_mut().push(text))),
+        progress: Box::new(move |progress| {
+            lines.borrow_mut().show();
+            line.set_message(describe(progress, time_limit_secs));
+        }),
         interrupt: Some(OwnedFd::from(reader)),
         interrupted: Box::new(move || interrupted.load(Ordering::Relaxed)),
     })
@@ -69,13 +75,37 @@ fn live_line() -> anyhow::Result<ProgressBar> {
     Ok(line)
 }
 
-/// Prints a line of the log above the live line, if there is one.
-fn show(line: &ProgressBar, text: &str) {
-    use std::io::Write;
-    if line.is_hidden() {
-        writeln!(std::io::stderr(), "{text}").ok();
-    } else {
-        line.suspend(|| writeln!(std::io::stderr(), "{text}").ok());
+/// Lines of the log that wait to be shown, above the live line if there is one. A line each
+/// time would cost more than all the rest of a run in virtual time.
+struct Lines {
+    waiting: String,
+    live: ProgressBar,
+}
+
+impl Lines {
+    fn push(&mut self, text: &str) {
+        self.waiting.push_str(text);
+        self.waiting.push('\n');
+        if self.waiting.len() > 64 << 10 {
+            self.show();
+        }
+    }
+
+    fn show(&mut self) {
+        use std::io::Write;
+        let show = || std::io::stderr().write_all(self.waiting.as_bytes()).ok();
+        if self.live.is_hidden() {
+            show()
+        } else {
+            self.live.suspend(show)
+        };
+        self.waiting.clear();
+    }
+}
+
+impl Drop for Lines {
+    fn drop(&mut self) {
+        self.show();
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use gyre::{Message, NodeId, Process, Time};
+use gyre::{Message, Process, Time};
 
 use crate::net::SkewedClock;
 
@@ -91,7 +91,7 @@ pub trait Cluster {
 
 /// A node that can run in virtual time.
 pub trait SimulatedNode: Process {
-    /// Why the node cannot go on, if it cannot: a sentence.
+    /// Why the node cannot go on, if it cannot: a sentence that names it.
     fn failure(&self) -> Option<String> {
         None
     }
@@ -112,7 +112,6 @@ pub trait NodeFactory {
 }
 
 struct Slot {
-    name: NodeId,
     process: Option<Box<dyn SimulatedNode>>,
     paused: bool,
     /// Messages that came while it was paused.
@@ -131,15 +130,14 @@ pub struct VirtualCluster<F> {
 }
 
 impl<F: NodeFactory> VirtualCluster<F> {
-    /// A cluster of nodes with these names, none of them started. `interrupted` is asked now
-    /// and then whether somebody wants the run to end.
+    /// A cluster of this many nodes, none of them started. `interrupted` is asked now and then
+    /// whether somebody wants the run to end.
     pub fn new(
-        names: &[NodeId],
+        nodes: usize,
         factory: F,
         interrupted: impl Fn() -> bool + 'static,
     ) -> VirtualCluster<F> {
-        let slot = |name: &NodeId| Slot {
-            name: name.clone(),
+        let slot = |_| Slot {
             process: None,
             paused: false,
             inbox: VecDeque::new(),
@@ -148,7 +146,7 @@ impl<F: NodeFactory> VirtualCluster<F> {
         };
         VirtualCluster {
             factory,
-            slots: names.iter().map(slot).collect(),
+            slots: (0..nodes).map(slot).collect(),
             interrupted: Box::new(interrupted),
             advances: 0,
         }
@@ -165,7 +163,7 @@ impl<F: NodeFactory> VirtualCluster<F> {
             outputs.push(Output::Log { node, line });
         }
         if let Some(sentence) = process.failure() {
-            outputs.push(Output::Failure(format!("node {}: {sentence}", slot.name)));
+            outputs.push(Output::Failure(sentence));
         }
         let wake_at = process.poll_timeout().map(|local| slot.clock.real(local).max(now));
         if wake_at != slot.wake_at {

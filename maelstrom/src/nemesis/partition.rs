@@ -29,7 +29,10 @@ pub enum Plan {
 impl Plan {
     /// Draws a shape that cuts something among this many nodes, if any does.
     pub fn choose(rng: &mut ChaCha8Rng, nodes: usize) -> Plan {
-        let mut plans = vec![Plan::One, Plan::Majority, Plan::MajoritiesRing];
+        let mut plans = vec![Plan::One, Plan::Majority];
+        if nodes > 2 {
+            plans.push(Plan::MajoritiesRing);
+        }
         if nodes > 3 {
             plans.push(Plan::MinorityThird);
         }
