@@ -2,6 +2,7 @@
 //!
 //! Implement [`Node`], and call [`run`] from `main`; `src/bin/echo.rs` is a whole node.
 
+pub mod crdt;
 mod ctx;
 mod error;
 mod executor;

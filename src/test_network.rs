@@ -17,8 +17,16 @@ use crate::{NodeId, Time};
 pub(crate) struct Effects<M, R> {
     /// To be made durable before anything is sent.
     pub(crate) records: Vec<R>,
+    /// Stands for all records so far, those above included.
+    pub(crate) snapshot: Option<Vec<R>>,
     /// To be sent.
     pub(crate) sends: Vec<(NodeId, M)>,
+}
+
+impl<M, R> Default for Effects<M, R> {
+    fn default() -> Effects<M, R> {
+        Effects { records: Vec::new(), snapshot: None, sends: Vec::new() }
+    }
 }
 
 /// A core as the network sees it.
@@ -215,6 +223,10 @@ impl<C: Core> Network<C> {
     fn carry_out(&mut self, rank: usize, effects: Effects<C::Message, C::Record>) {
         let slot = &mut self.slots[rank];
         slot.records.extend(effects.records);
+        if let Some(snapshot) = effects.snapshot {
+            slot.durable = snapshot.len();
+            slot.records = snapshot;
+        }
         if !effects.sends.is_empty() {
             slot.durable = slot.records.len();
         }

@@ -18,7 +18,7 @@ const fn setting(route: u8) -> Setting {
 }
 
 fn effects(outputs: Vec<Output>) -> Effects<Rumor, Record> {
-    let mut effects = Effects { records: Vec::new(), sends: Vec::new() };
+    let mut effects = Effects::default();
     for output in outputs {
         match output {
             Output::Persist(record) => effects.records.push(record),
