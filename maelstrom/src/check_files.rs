@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::checker::{CheckOptions, CheckResult, Validity, check, require_workload, unknown};
+use crate::checker::{CheckOptions, CheckResult, Validity, check, elle, require_workload, unknown};
 use crate::edn::{Edn, read_one};
 use crate::history::History;
 
@@ -48,8 +48,9 @@ impl CheckFlags {
     /// Says what is wrong with the arguments, before any file is read.
     ///
     /// # Errors
-    /// A sentence, when there is no such workload.
+    /// A sentence, when there is no such workload, or no such consistency model.
     pub fn validate(&self) -> Result<(), String> {
+        elle::Options::new(&self.consistency_models)?;
         require_workload(&self.workload)
     }
 
@@ -180,6 +181,8 @@ mod tests {
         let parse = |args: &str| Cli::try_parse_from(format!("check {args}").split(' '));
         let unknown = parse("-w ecko /nonexistent").unwrap().flags;
         assert!(unknown.validate().unwrap_err().contains("ecko"));
+        let unknown = parse("--consistency-models serializable,odd /nonexistent").unwrap().flags;
+        assert!(unknown.validate().unwrap_err().contains("odd"));
 
         let flags = parse("--model register --init [0 --consistency-models a,b x");
         assert!(flags.is_err_and(|error| error.to_string().contains("'[0'")));

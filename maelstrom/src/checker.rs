@@ -4,6 +4,7 @@ pub mod availability;
 mod compose;
 pub mod counter;
 pub mod echo;
+pub mod elle;
 pub mod exceptions;
 pub mod net;
 mod registry;

@@ -1,6 +1,6 @@
 //! Which checker judges which workload: for whoever has a history and the workload's name.
 
-use super::{CheckResult, counter, echo, set_full, unique_ids};
+use super::{CheckResult, counter, echo, elle, set_full, unique_ids, unknown};
 use crate::edn::Edn;
 use crate::history::History;
 
@@ -26,8 +26,20 @@ const CHECKERS: &[(&str, Checker)] = &[
     ("g-counter", |history, _| counter::check(history)),
     ("g-set", |history, _| set_full::check(history, "add")),
     ("pn-counter", |history, _| counter::check(history)),
+    ("txn-list-append", |history, options| transactions(elle::list_append, history, options)),
     ("unique-ids", |history, _| unique_ids::check(history)),
 ];
+
+fn transactions(
+    judge: fn(&History, &elle::Options) -> elle::Report,
+    history: &History,
+    options: &CheckOptions,
+) -> CheckResult {
+    match elle::Options::new(&options.consistency_models) {
+        Ok(options) => judge(history, &options).result,
+        Err(error) => unknown(error),
+    }
+}
 
 /// Judges a history as the workload's own test would.
 ///

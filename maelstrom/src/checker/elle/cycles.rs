@@ -1,0 +1,369 @@
+//! Cycles, the shortest of each kind.
+//!
+//! A cycle of dependencies is what no serial order can have; which edges it is made of says
+//! which anomaly it is (Adya, *Weak Consistency*, sections 3.1 to 3.3 and 4.2 to 4.3; for
+//! `G-nonadjacent`, Cerone and Gotsman, *Analysing Snapshot Isolation*, Theorem 9):
+//!
+//! | kind | edges |
+//! |---|---|
+//! | `G0` | `ww` |
+//! | `G1c` | `ww` and `wr`, at least one of them `wr` |
+//! | `G-single-item` | the same, and exactly one `rw` |
+//! | `G-nonadjacent-item` | the same, and several `rw`, no two of which follow each other |
+//! | `G2-item` | `ww`, `wr` and `rw`, at least one of them `rw` |
+//!
+//! Each comes plain, and in a second form that also takes the edges of time (`-process` or
+//! `-realtime`). Every cycle lies within one strongly connected component. In each component
+//! the kinds are looked for from the worst down, and a kind that a worse one already implies is
+//! passed over. That makes the search simple: when `G-single-item-realtime` is looked for, no
+//! cycle without real time has exactly one `rw`, so that each one found must use real time.
+//!
+//! A cycle of a kind starts with an edge that the kind must have. From there, breadth-first
+//! search over pairs of a transaction and whether an `rw` led there finds the shortest way back.
+//! Only edges that some cycle can contain are tried as a start, a question that components
+//! answer in linear time; so no search is in vain, except for `G-single-item`, where it is kept
+//! to what lies between the edge's two ends in a topological order. Nothing is timed.
+
+use super::components::{Components, Walk, components};
+use super::graph::{Graph, Relation, Relations};
+use super::model::{self, Name};
+use super::order::Timing;
+use super::transaction::{NONE, number};
+
+/// A cycle: each step starts where the one before ends, and the last ends where the first starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cycle {
+    /// Which anomaly it is.
+    pub kind: Name,
+    /// Its steps in order.
+    pub steps: Vec<Step>,
+}
+
+/// A step of a cycle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The transaction that comes first.
+    pub from: u32,
+    /// The one that comes after it.
+    pub to: u32,
+    /// Why it does.
+    pub relation: Relation,
+}
+
+/// What a kind allows of anti-dependencies, `rw`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rule {
+    /// None but the first edge, if that is one.
+    NoMore,
+    /// No two that follow each other.
+    Apart,
+    /// Any.
+    Any,
+}
+
+struct Kind {
+    /// The names of its plain form, with process edges and with real-time edges.
+    names: [Name; 3],
+    /// The edge that it must have, and with which the search starts.
+    first: Relation,
+    /// The other edges that it may have.
+    others: Relations,
+    rule: Rule,
+}
+
+const WRITES: Relations = Relation::WriteWrite.only();
+const FLOW: Relations = WRITES.and(Relation::WriteRead.only());
+
+/// From the worst down.
+const KINDS: [Kind; 5] = [
+    Kind {
+        names: ["G0", "G0-process", "G0-realtime"],
+        first: Relation::WriteWrite,
+        others: WRITES,
+        rule: Rule::NoMore,
+    },
+    Kind {
+        names: ["G1c", "G1c-process", "G1c-realtime"],
+        first: Relation::WriteRead,
+        others: FLOW,
+        rule: Rule::NoMore,
+    },
+    Kind {
+        names: ["G-single-item", "G-single-item-process", "G-single-item-realtime"],
+        first: Relation::ReadWrite,
+        others: FLOW,
+        rule: Rule::NoMore,
+    },
+    Kind {
+        names: ["G-nonadjacent-item", "G-nonadjacent-item-process", "G-nonadjacent-item-realtime"],
+        first: Relation::ReadWrite,
+        others: FLOW,
+        rule: Rule::Apart,
+    },
+    Kind {
+        names: ["G2-item", "G2-item-process", "G2-item-realtime"],
+        first: Relation::ReadWrite,
+        others: FLOW.and(Relation::ReadWrite.only()),
+        rule: Rule::Any,
+    },
+];
+
+/// The kinds of cycles that can be found with such an order of time, from the worst down.
+fn kinds(timing: Timing) -> impl Iterator<Item = (Name, &'static Kind, Option<Relation>)> {
+    let plain = KINDS.iter().map(|kind| (kind.names[0], kind, None));
+    let form = if timing == Timing::Process { 1 } else { 2 };
+    let timed = KINDS.iter().map(move |kind| (kind.names[form], kind, timing.relation()));
+    plain.chain(timed.filter(move |_| timing != Timing::Ignored))
+}
+
+/// The names of all kinds of cycles that use this order of time.
+pub fn names(timing: Timing) -> impl Iterator<Item = Name> {
+    kinds(timing).filter(|(_, _, time)| time.is_some()).map(|(name, ..)| name)
+}
+
+/// The cycles of a graph: of each component, one of each kind that no worse one implies.
+pub fn cycles(graph: &Graph, timing: Timing) -> impl Iterator<Item = Cycle> {
+    let mut places = vec![NONE; graph.len()];
+    components(graph).of_several().into_iter().flat_map(move |vertices| {
+        let component = graph.restricted_to(&vertices, &mut places);
+        let mut search = Search::new(&component);
+        let mut implied = std::collections::BTreeSet::new();
+        let mut found = Vec::new();
+        for (name, kind, time) in kinds(timing) {
+            if implied.contains(name) {
+                continue;
+            }
+            if let Some(mut steps) = search.shortest(kind, time) {
+                implied.extend(model::implied_by(name));
+                for step in &mut steps {
+                    step.from = vertices[step.from as usize];
+                    step.to = vertices[step.to as usize];
+                }
+                found.push(Cycle { kind: name, steps });
+            }
+        }
+        found
+    })
+}
+
+/// A graph with only some of its edges.
+struct Only<'a>(&'a Graph, Relations);
+
+impl Walk for Only<'_> {
+    fn vertices(&self) -> usize {
+        self.0.len()
+    }
+
+    fn edge(&self, vertex: u32, nth: u32) -> Option<u32> {
+        let (to, relation) = self.0.nth_edge(vertex, nth)?;
+        let is_taken = relation == Relation::Onward || self.1.has(relation);
+        Some(if is_taken { to } else { vertex })
+    }
+}
+
+/// A graph in which an `rw` edge may not follow another: each vertex is there twice, reached by
+/// an `rw` edge (the odd number) or otherwise.
+struct Alternating<'a>(&'a Graph, Relations);
+
+impl Walk for Alternating<'_> {
+    fn vertices(&self) -> usize {
+        2 * self.0.len()
+    }
+
+    fn edge(&self, vertex: u32, nth: u32) -> Option<u32> {
+        let (to, relation) = self.0.nth_edge(vertex / 2, nth)?;
+        let after_rw = vertex % 2;
+        Some(match relation {
+            Relation::Onward => 2 * to + after_rw,
+            Relation::ReadWrite if after_rw == 0 => 2 * to + 1,
+            relation if self.1.has(relation) => 2 * to,
+            _ => vertex,
+        })
+    }
+}
+
+/// How many times a component's edges may be walked to make a cycle shorter that is already
+/// found. A component where every transaction is tangled with every other has short cycles
+/// everywhere, and they are found at once; this bounds the one that has only long ones.
+const PATIENCE: usize = 32;
+
+/// The search for cycles in one component.
+struct Search<'a> {
+    graph: &'a Graph,
+    edges: usize,
+    /// How each pair of a vertex and whether an `rw` led to it was reached: in which round, from
+    /// which pair, and by what relation.
+    round_of: Vec<u32>,
+    reached_from: Vec<u32>,
+    reached_by: Vec<Relation>,
+    round: u32,
+    effort: usize,
+}
+
+impl Search<'_> {
+    fn new(graph: &Graph) -> Search<'_> {
+        let pairs = 2 * graph.len();
+        let edges = (0..number(graph.len())).map(|vertex| graph.edges(vertex).count()).sum();
+        Search {
+            graph,
+            edges,
+            round_of: vec![0; pairs],
+            reached_from: vec![NONE; pairs],
+            reached_by: vec![Relation::Onward; pairs],
+            round: 0,
+            effort: 0,
+        }
+    }
+
+    fn shortest(&mut self, kind: &Kind, time: Option<Relation>) -> Option<Vec<Step>> {
+        let others = time.map_or(kind.others, |time| kind.others.and(time.only()));
+        let graph = self.graph;
+        let alternates = kind.first == Relation::ReadWrite && kind.rule != Rule::Any;
+        let can_close = if alternates {
+            components(&Alternating(graph, others))
+        } else {
+            components(&Only(graph, others))
+        };
+        let is_candidate = |from: u32, to: u32| {
+            if alternates {
+                can_close.are_together(2 * from, 2 * to + 1)
+            } else {
+                can_close.are_together(from, to)
+            }
+        };
+        let between =
+            (alternates && kind.rule == Rule::NoMore).then(|| components(&Only(graph, others)));
+        let mut best: Option<Vec<Step>> = None;
+        self.effort = 0;
+        for from in (0..number(graph.len())).filter(|&vertex| !graph.is_helper(vertex)) {
+            for (to, relation) in graph.edges(from) {
+                if relation != kind.first || !is_candidate(from, to) {
+                    continue;
+                }
+                let limit = best.as_ref().map_or(usize::MAX, Vec::len);
+                if limit == 2 || (best.is_some() && self.effort > PATIENCE * self.edges) {
+                    return best;
+                }
+                let start = Start { from, to, relation, rule: kind.rule, others };
+                best = self.way_back(&start, between.as_ref(), limit).or(best);
+            }
+        }
+        best
+    }
+
+    /// The shortest cycle that starts with this edge, if it has fewer steps than the limit.
+    fn way_back(
+        &mut self,
+        start: &Start,
+        between: Option<&Components>,
+        limit: usize,
+    ) -> Option<Vec<Step>> {
+        let graph = self.graph;
+        self.round += 1;
+        let first = 2 * start.to + u32::from(start.rule == Rule::Apart);
+        self.reach(first, NONE, start.relation);
+        let (mut level, mut next_level) = (vec![first], Vec::new());
+        // A step ends at a transaction, so an edge out of a helper stays at its level.
+        let mut steps = 1;
+        while !level.is_empty() && steps < limit {
+            let mut last = None;
+            let mut i = 0;
+            while let Some(&pair) = level.get(i) {
+                i += 1;
+                let vertex = pair / 2;
+                let is_step = !graph.is_helper(vertex);
+                for (to, relation) in graph.edges(vertex) {
+                    self.effort += 1;
+                    let Some(after_rw) = start.follow(pair % 2, relation) else { continue };
+                    if to == start.from {
+                        if start.rule == Rule::Apart && after_rw == 1 {
+                            continue;
+                        } else if is_step {
+                            last = last.or(Some((pair, relation)));
+                        } else if steps > 1 {
+                            return self.cycle(start, pair, relation);
+                        }
+                        continue;
+                    }
+                    let is_beyond = between.is_some_and(|components| {
+                        components.of[to as usize] < components.of[start.from as usize]
+                    });
+                    let next = 2 * to + after_rw;
+                    if is_beyond || self.round_of[next as usize] == self.round {
+                        continue;
+                    }
+                    self.reach(next, pair, relation);
+                    if is_step { next_level.push(next) } else { level.push(next) }
+                }
+            }
+            if let Some((pair, relation)) = last {
+                return if steps + 1 < limit { self.cycle(start, pair, relation) } else { None };
+            }
+            level.clear();
+            std::mem::swap(&mut level, &mut next_level);
+            steps += 1;
+        }
+        None
+    }
+
+    fn reach(&mut self, pair: u32, from: u32, by: Relation) {
+        self.round_of[pair as usize] = self.round;
+        self.reached_from[pair as usize] = from;
+        self.reached_by[pair as usize] = by;
+    }
+
+    /// The cycle that ends with an edge from this pair to the start; `None` when it comes by
+    /// some transaction twice, and so is two cycles of other kinds.
+    fn cycle(&self, start: &Start, last: u32, by: Relation) -> Option<Vec<Step>> {
+        let mut edges = vec![(start.from, by)];
+        let mut pair = last;
+        while pair != NONE {
+            edges.push((pair / 2, self.reached_by[pair as usize]));
+            pair = self.reached_from[pair as usize];
+        }
+        let mut steps: Vec<Step> = Vec::new();
+        let (mut from, mut by) = (start.from, None);
+        for &(to, relation) in edges.iter().rev() {
+            // By way of helpers, the relation is that of the edge into the first of them.
+            let relation = *by.get_or_insert(relation);
+            if !self.graph.is_helper(to) {
+                steps.push(Step { from, to, relation });
+                (from, by) = (to, None);
+            }
+        }
+        steps.dedup_by(|next, step| {
+            // What a process ran later than what it ran later is later still.
+            let is_transitive =
+                step.relation == Relation::Process && next.relation == Relation::Process;
+            if is_transitive {
+                step.to = next.to;
+            }
+            is_transitive
+        });
+        let mut visited: Vec<u32> = steps.iter().map(|step| step.from).collect();
+        visited.sort_unstable();
+        visited.dedup();
+        (visited.len() == steps.len()).then_some(steps)
+    }
+}
+
+/// The edge that a search starts with, and what it may go on with.
+struct Start {
+    from: u32,
+    to: u32,
+    relation: Relation,
+    rule: Rule,
+    others: Relations,
+}
+
+impl Start {
+    /// Whether an edge may be taken, after one that was or was not an `rw`: if so, whether the
+    /// next comes after an `rw`. Only the rule that keeps them apart needs to know.
+    fn follow(&self, after_rw: u32, relation: Relation) -> Option<u32> {
+        match (relation, self.rule) {
+            (Relation::Onward, _) => Some(after_rw),
+            (Relation::ReadWrite, Rule::Apart) => (after_rw == 0).then_some(1),
+            (relation, _) => self.others.has(relation).then_some(0),
+        }
+    }
+}

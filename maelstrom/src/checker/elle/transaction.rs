@@ -1,0 +1,430 @@
+//! Transactions in flat arrays.
+//!
+//! A history of a million transactions is too large to walk as a tree of values, so it is taken
+//! in operation by operation and kept as numbers: keys, versions and states are places in
+//! tables, and all micro-operations lie in one array. What the checkers print is put together
+//! again from the numbers.
+//!
+//! What is odd about a history is settled here, once. An invocation without a completion is
+//! `info`; a completion without an invocation may have begun at any time; what no checker could
+//! make sense of (a value that is no transaction, one value written twice to a key) is a
+//! [`Problem`], and the verdict is unknown.
+
+use std::collections::BTreeMap;
+
+use rustc_hash::FxHashMap;
+
+use super::atom::{Atom, Atoms};
+use crate::edn::Edn;
+use crate::history::{Op, OpType, ProcessId};
+
+/// No transaction, no version, no state.
+pub const NONE: u32 = u32::MAX;
+
+/// What a micro-operation does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// `[:r key value]`
+    Read,
+    /// `[:append key element]` or `[:w key value]`
+    Write,
+}
+
+/// A part of a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MicroOp {
+    /// Whether it reads or writes.
+    pub action: Action,
+    /// Which key, by its place in the table of keys.
+    pub key: u32,
+    /// The version that it writes; or the state that it saw, as the workload numbers states,
+    /// [`NONE`] when nobody knows what it saw.
+    pub value: u32,
+}
+
+/// A transaction, without its micro-operations.
+#[derive(Clone, Debug)]
+pub struct Transaction {
+    /// How it ended.
+    pub outcome: OpType,
+    /// The process that ran it.
+    pub process: i64,
+    /// Where it begins among the entries of the history; `None` when that is not recorded.
+    pub begin: Option<u32>,
+    /// Where it ends; `None` when it never does.
+    pub end: Option<u32>,
+    /// The `:index` of its invocation, and of its completion, as the history gives them.
+    pub indices: (usize, usize),
+    /// Nanoseconds at its invocation and at its completion, -1 where not recorded.
+    pub times: (i64, i64),
+    first_micro_op: u32,
+}
+
+/// A value that somebody wrote, or read, at a key.
+#[derive(Clone, Copy, Debug)]
+pub struct Version {
+    /// The key.
+    pub key: u32,
+    /// The value itself.
+    pub atom: Atom,
+    /// The transaction that wrote it; [`NONE`] when none did.
+    pub writer: u32,
+    /// Whether its writer went on to write this key again.
+    pub is_superseded: bool,
+}
+
+/// Why a history cannot be judged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// What kind of problem it is, as a keyword's name.
+    pub kind: &'static str,
+    /// What is wrong, as a sentence.
+    pub message: String,
+}
+
+/// What differs between the two workloads while a history is read.
+pub trait States: Default {
+    /// The name of the micro-operation that writes.
+    const WRITE: &'static str;
+
+    /// The number of the state that a read saw, for a value that is not `nil`.
+    ///
+    /// # Errors
+    /// When the value is none that a read can return, what it should have been.
+    fn read(&mut self, tables: &mut Tables, key: u32, value: &Edn) -> Result<u32, String>;
+
+    /// The number of the initial state of a key, which reads as `nil`.
+    fn initial(&mut self, key: u32) -> u32;
+
+    /// A state as it is printed.
+    fn edn(&self, tables: &Tables, state: u32) -> Edn;
+}
+
+/// The values that occur in a history, each with a number.
+#[derive(Default)]
+pub struct Tables {
+    /// Values that are not plain integers.
+    pub atoms: Atoms,
+    /// The keys.
+    pub keys: Vec<Atom>,
+    /// The versions of all keys.
+    pub versions: Vec<Version>,
+    key_numbers: FxHashMap<Atom, u32>,
+    version_numbers: FxHashMap<(u32, Atom), u32>,
+}
+
+impl Tables {
+    /// The number of a key.
+    pub fn key(&mut self, key: &Edn) -> u32 {
+        let atom = self.atoms.intern(key);
+        *self.key_numbers.entry(atom).or_insert_with(|| {
+            self.keys.push(atom);
+            number(self.keys.len() - 1)
+        })
+    }
+
+    /// The number of a version.
+    pub fn version(&mut self, key: u32, atom: Atom) -> u32 {
+        *self.version_numbers.entry((key, atom)).or_insert_with(|| {
+            self.versions.push(Version { key, atom, writer: NONE, is_superseded: false });
+            number(self.versions.len() - 1)
+        })
+    }
+
+    /// A key as it is printed.
+    pub fn key_edn(&self, key: u32) -> Edn {
+        self.atoms.edn(self.keys[key as usize])
+    }
+
+    /// A version as it is printed.
+    pub fn version_edn(&self, version: u32) -> Edn {
+        self.atoms.edn(self.versions[version as usize].atom)
+    }
+
+    /// The transaction that wrote a version; [`NONE`] when none did.
+    pub fn writer(&self, version: u32) -> u32 {
+        self.versions[version as usize].writer
+    }
+}
+
+/// The number of a place in a table.
+pub fn number(place: usize) -> u32 {
+    u32::try_from(place).expect("a table has fewer than 2^32 places")
+}
+
+/// The transactions of a history. Their numbers follow the order of their completions.
+#[derive(Default)]
+pub struct Transactions {
+    /// The values that occur in them.
+    pub tables: Tables,
+    all: Vec<Transaction>,
+    micro_ops: Vec<MicroOp>,
+}
+
+impl Transactions {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// The transaction with this number.
+    pub fn get(&self, number: u32) -> &Transaction {
+        &self.all[number as usize]
+    }
+
+    /// The micro-operations of a transaction, in order.
+    pub fn micro_ops(&self, number: u32) -> &[MicroOp] {
+        let start = self.get(number).first_micro_op as usize;
+        let next = self.all.get(number as usize + 1);
+        let end = next.map_or(self.micro_ops.len(), |next| next.first_micro_op as usize);
+        &self.micro_ops[start..end]
+    }
+
+    /// The numbers of all transactions.
+    pub fn numbers(&self) -> std::ops::Range<u32> {
+        0..number(self.all.len())
+    }
+
+    /// The numbers of those that certainly happened.
+    pub fn committed(&self) -> impl Iterator<Item = u32> + '_ {
+        self.numbers().filter(|&txn| self.get(txn).outcome == OpType::Ok)
+    }
+
+    /// The numbers of those that did not certainly fail.
+    pub fn possible(&self) -> impl Iterator<Item = u32> + '_ {
+        self.numbers().filter(|&txn| self.get(txn).outcome != OpType::Fail)
+    }
+
+    /// Who wrote a version, unless that transaction certainly failed.
+    pub fn possible_writer(&self, version: u32) -> Option<u32> {
+        let writer = self.tables.writer(version);
+        (writer != NONE && self.get(writer).outcome != OpType::Fail).then_some(writer)
+    }
+
+    /// A micro-operation as it is printed.
+    pub fn micro_op_edn<S: States>(&self, states: &S, op: &MicroOp) -> Edn {
+        let (name, value) = match (op.action, op.value) {
+            (Action::Write, version) => (S::WRITE, self.tables.version_edn(version)),
+            (Action::Read, NONE) => ("r", Edn::Nil),
+            (Action::Read, state) => ("r", states.edn(&self.tables, state)),
+        };
+        Edn::Vector(vec![Edn::keyword(name), self.tables.key_edn(op.key), value])
+    }
+
+    /// A transaction as it is printed: its completion, as it stands in a history.
+    pub fn edn<S: States>(&self, states: &S, txn: u32) -> Edn {
+        let ops = self.micro_ops(txn).iter().map(|op| self.micro_op_edn(states, op)).collect();
+        let txn = self.get(txn);
+        Edn::map([
+            ("process", Edn::Int(txn.process)),
+            ("type", Edn::keyword(txn.outcome.name())),
+            ("f", Edn::keyword("txn")),
+            ("value", Edn::Vector(ops)),
+            ("index", Edn::from(txn.indices.1)),
+            ("time", Edn::Int(txn.times.1)),
+        ])
+    }
+}
+
+/// Takes in a history, operation by operation.
+pub struct Recorder<S> {
+    txns: Transactions,
+    states: S,
+    position: u32,
+    open: BTreeMap<i64, Open>,
+    /// Which transaction wrote each key last, while one transaction is recorded.
+    written_by: Vec<u32>,
+    problem: Option<Problem>,
+}
+
+/// An invocation that has no completion yet.
+struct Open {
+    position: u32,
+    index: usize,
+    time: i64,
+    micro_ops: Vec<MicroOp>,
+}
+
+impl<S: States> Default for Recorder<S> {
+    fn default() -> Recorder<S> {
+        Recorder {
+            txns: Transactions::default(),
+            states: S::default(),
+            position: 0,
+            open: BTreeMap::new(),
+            written_by: Vec::new(),
+            problem: None,
+        }
+    }
+}
+
+impl<S: States> Recorder<S> {
+    /// Takes in the next entry of the history.
+    pub fn push(&mut self, op: &Op) {
+        if self.problem.is_none()
+            && let ProcessId::Client(process) = op.process
+            && let Err(problem) = self.take(process, op)
+        {
+            self.problem = Some(problem);
+        }
+        self.position += 1;
+    }
+
+    /// The transactions, when the history has come to its end.
+    ///
+    /// # Errors
+    /// When the history cannot be judged.
+    pub fn finish(mut self) -> Result<(Transactions, S), Problem> {
+        for (process, open) in std::mem::take(&mut self.open) {
+            if self.problem.is_some() {
+                break;
+            }
+            let txn = Transaction {
+                outcome: OpType::Info,
+                process,
+                begin: Some(open.position),
+                end: None,
+                indices: (open.index, open.index),
+                times: (open.time, -1),
+                first_micro_op: 0,
+            };
+            self.problem = self.record(txn, &open.micro_ops).err();
+        }
+        match self.problem {
+            Some(problem) => Err(problem),
+            None => Ok((self.txns, self.states)),
+        }
+    }
+
+    fn take(&mut self, process: i64, op: &Op) -> Result<(), Problem> {
+        if op.kind == OpType::Invoke {
+            let micro_ops = self.micro_ops(op)?.unwrap_or_default();
+            let open = Open { position: self.position, index: op.index, time: op.time, micro_ops };
+            return match self.open.insert(process, open) {
+                None => Ok(()),
+                Some(_) => Err(Problem {
+                    kind: "overlapping-operations",
+                    message: format!(
+                        "process {process} begins operation {} before its last one has ended",
+                        op.index
+                    ),
+                }),
+            };
+        }
+        let open = self.open.remove(&process);
+        let completed = self.micro_ops(op)?;
+        let invoked = open.as_ref().map(|open| &open.micro_ops[..]);
+        let micro_ops = match (&completed, op.kind) {
+            (Some(completed), _) => completed,
+            (None, OpType::Ok) => return Err(malformed(op)),
+            (None, _) => invoked.unwrap_or_default(),
+        };
+        let txn = Transaction {
+            outcome: op.kind,
+            process,
+            begin: open.as_ref().map(|open| open.position),
+            end: Some(self.position),
+            indices: (open.as_ref().map_or(op.index, |open| open.index), op.index),
+            times: (open.as_ref().map_or(-1, |open| open.time), op.time),
+            first_micro_op: 0,
+        };
+        self.record(txn, micro_ops)
+    }
+
+    fn record(&mut self, mut txn: Transaction, micro_ops: &[MicroOp]) -> Result<(), Problem> {
+        let txn_number = number(self.txns.all.len());
+        txn.first_micro_op = number(self.txns.micro_ops.len());
+        self.txns.all.push(txn);
+        self.txns.micro_ops.extend_from_slice(micro_ops);
+        self.written_by.resize(self.txns.tables.keys.len(), NONE);
+        // Backwards, so that the last write of each key comes first.
+        for write in micro_ops.iter().rev().filter(|op| op.action == Action::Write) {
+            let version = &mut self.txns.tables.versions[write.value as usize];
+            if version.writer != NONE {
+                let first = version.writer;
+                return Err(self.written_twice(write, first, txn_number));
+            }
+            version.writer = txn_number;
+            let by = &mut self.written_by[write.key as usize];
+            version.is_superseded = *by == txn_number;
+            *by = txn_number;
+        }
+        Ok(())
+    }
+
+    fn written_twice(&self, write: &MicroOp, first: u32, second: u32) -> Problem {
+        let (tables, index) = (&self.txns.tables, |txn| self.txns.get(txn).indices.1);
+        let kind = if S::WRITE == "append" { "duplicate-appends" } else { "duplicate-writes" };
+        let what = if S::WRITE == "append" { "appended" } else { "written" };
+        let (value, key) = (tables.version_edn(write.value), tables.key_edn(write.key));
+        let message = format!(
+            "{value} is {what} to key {key} twice, by operations {} and {}; what a read saw \
+             can only be told when each value is {what} once",
+            index(first),
+            index(second)
+        );
+        Problem { kind, message }
+    }
+
+    /// The micro-operations of an entry; `None` when its value is `nil` or no list at all, as
+    /// the completion of an operation that went wrong may be.
+    fn micro_ops(&mut self, op: &Op) -> Result<Option<Vec<MicroOp>>, Problem> {
+        let Some(items) = op.value.as_slice() else {
+            let is_needed = matches!(op.kind, OpType::Invoke | OpType::Ok);
+            return if is_needed { Err(malformed(op)) } else { Ok(None) };
+        };
+        items.iter().map(|item| self.micro_op(op, item)).collect::<Result<Vec<_>, _>>().map(Some)
+    }
+
+    fn micro_op(&mut self, op: &Op, item: &Edn) -> Result<MicroOp, Problem> {
+        let (f, key, value) = match item.as_slice() {
+            Some([f, key, value]) => (f, key, value),
+            Some([f, key]) => (f, key, &Edn::Nil),
+            _ => return Err(malformed(op)),
+        };
+        let tables = &mut self.txns.tables;
+        match f.as_keyword().or(f.as_str()) {
+            Some("r") => {
+                let key = tables.key(key);
+                let value = match (op.kind, value.is_nil()) {
+                    (OpType::Ok, true) => self.states.initial(key),
+                    // Nobody knows what an operation saw that was not seen to succeed; its
+                    // `nil` is the client's, not the database's.
+                    (OpType::Invoke | OpType::Fail, _) | (OpType::Info, true) => NONE,
+                    (OpType::Ok | OpType::Info, false) => {
+                        self.states.read(tables, key, value).map_err(|expected| Problem {
+                            kind: "malformed-read",
+                            message: format!(
+                                "operation {} reads {item}, but a read returns {expected}",
+                                op.index
+                            ),
+                        })?
+                    }
+                };
+                Ok(MicroOp { action: Action::Read, key, value })
+            }
+            Some(name) if name == S::WRITE && !value.is_nil() => {
+                let key = tables.key(key);
+                let atom = tables.atoms.intern(value);
+                Ok(MicroOp { action: Action::Write, key, value: tables.version(key, atom) })
+            }
+            _ => Err(Problem {
+                kind: "unexpected-txn-micro-op-types",
+                message: format!(
+                    "operation {} contains {item}; this workload knows only [:r key value] and \
+                     [:{} key value], whose value is not nil",
+                    op.index,
+                    S::WRITE
+                ),
+            }),
+        }
+    }
+}
+
+fn malformed(op: &Op) -> Problem {
+    let message = format!(
+        "operation {} of process {} is not a list of micro-operations [f key value]: {}",
+        op.index, op.process, op.value
+    );
+    Problem { kind: "malformed-transaction", message }
+}
