@@ -59,8 +59,8 @@ ORIGINAL := https://github.com/jepsen-io/maelstrom/releases/download/$(ORIGINAL_
 
 jepsen: ## Fetch the original Maelstrom into target/jepsen
 	@mkdir -p target/jepsen
-	@curl --fail --location --silent --show-error $(ORIGINAL)/maelstrom.tar.bz2 \
-	  | tar --extract --bzip2 --directory target/jepsen || { \
+	@cd target/jepsen && curl --fail --location --silent --show-error --remote-name \
+	  $(ORIGINAL)/maelstrom.tar.bz2 && tar --extract --file maelstrom.tar.bz2 || { \
 	  echo "The original Maelstrom could not be fetched. Download maelstrom.tar.bz2 from" \
 	    "its releases page, unpack it, and name its program:" \
 	    "make test-echo MAELSTROM=/path/to/maelstrom/maelstrom" >&2; exit 1; }

@@ -37,6 +37,7 @@ pub mod seeds;
 pub mod service;
 pub mod store;
 pub mod wall;
+pub mod wire;
 pub mod workload;
 
 pub use check::check;

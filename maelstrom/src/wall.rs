@@ -16,6 +16,7 @@ use rustc_hash::FxHashMap;
 
 use crate::child::{ChildEvent, ChildOptions, Children};
 use crate::engine::cluster::{Cluster, Output};
+use crate::wire::parse_line;
 
 /// A seed that nobody chose, for a run that nobody can repeat anyway.
 ///
@@ -70,7 +71,7 @@ impl WallCluster {
 
     fn output(&self, event: ChildEvent) -> Output {
         match event {
-            ChildEvent::Line { node, line } => match Message::parse(&line) {
+            ChildEvent::Line { node, line } => match parse_line(&line) {
                 Ok(message) => Output::Message { node: self.numbers[&node], message },
                 Err(error) => Output::Failure(not_a_message(&node, &line, &error)),
             },

@@ -165,6 +165,23 @@ fn a_node_that_does_not_answer_init_fails_the_run() {
 }
 
 #[test]
+fn the_node_of_the_book_runs_under_both_clocks() {
+    if !has_python() {
+        return;
+    }
+    let bin = node("lockstep.py");
+    for clock in [["--rate", "20"], ["--seed", "1"]] {
+        let arguments = ["test", "-w", "echo", "--bin", &bin, "--time-limit", "1"];
+        let run = maelstrom(&[&arguments[..], &clock].concat());
+        assert_eq!(run.status, Some(0), "{}", run.output);
+    }
+    let book = concat!(env!("CARGO_MANIFEST_DIR"), "/../book/lockstep.md");
+    let node = std::fs::read_to_string(&bin).unwrap();
+    let program = node.split_once("import").expect("the program begins with an import").1;
+    assert!(std::fs::read_to_string(book).unwrap().contains(program), "the book differs");
+}
+
+#[test]
 fn a_node_that_does_not_speak_lockstep_is_told_so() {
     if !has_python() {
         return;

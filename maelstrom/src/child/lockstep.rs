@@ -26,6 +26,7 @@ use serde::Deserialize;
 use super::group::Group;
 use super::lines::{LineBuffer, RecentLines, shortened};
 use super::{ChildOptions, MOST_BYTES, Watchdog};
+use crate::wire::parse_line;
 
 /// The real time that a node has for one step.
 const STEP_LIMIT: Duration = Duration::from_secs(10);
@@ -303,7 +304,7 @@ impl Answer {
             let Idle { idle } = serde_json::from_str(line)?;
             Ok(Answer::Idle(idle.map(Time::from_nanos)))
         } else {
-            Message::parse(line).map(Answer::Message)
+            parse_line(line).map(Answer::Message)
         }
     }
 }

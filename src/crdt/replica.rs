@@ -1,0 +1,338 @@
+//! A replica of a CRDT: keeps the state, and sees to it that everybody gets every delta.
+//!
+//! This is the delta-interval algorithm of Almeida, Shoker and Baquero (2018, algorithm 2). A
+//! replica numbers the deltas that it makes or takes in, and remembers for each peer up to
+//! which number that peer has acknowledged. What a peer is sent is the join of all deltas
+//! since. A peer about whom nothing is known, or that is too far behind, is sent the state.
+//! Two refinements come from Enes et al. (2019): of what is taken in only the new part counts
+//! as a delta, and nothing is sent back to whom it came from.
+//!
+//! Whom to send to is left to chance, as in an epidemic (Demers et al., 1987): every
+//! [`INTERVAL`] a replica picks [`FANOUT`] of the peers that lack something. Since they pass
+//! on what they get, it spreads exponentially, along whatever paths a broken network has left.
+//! When all is acknowledged, nothing is sent.
+//!
+//! Acknowledgements count within a *session*. A restarted replica numbers its deltas from zero
+//! again, in a new session, so it sends every peer its state once. A peer that comes back
+//! under another [`Incarnation`] has lost its storage; that too begins a new session with it.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use rand::{Rng, RngExt};
+use serde::{Deserialize, Serialize};
+
+use super::Crdt;
+use crate::{Incarnation, NodeId, Time};
+
+/// How often a replica sends.
+pub const INTERVAL: Duration = Duration::from_millis(100);
+/// How many peers it sends to at a time.
+pub const FANOUT: usize = 2;
+/// How long an acknowledgement may take.
+const RESEND_AFTER: Duration = Duration::from_secs(1);
+/// How many deltas are kept for peers that do not acknowledge. (Both limits are low in tests,
+/// so that tests reach them.)
+const DELTAS_MAX: usize = if cfg!(test) { 10 } else { 1_000 };
+/// After how many records the storage is made small again.
+const RECORDS_MAX: usize = if cfg!(test) { 20 } else { 1_000 };
+
+/// What one replica tells another.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Message<C> {
+    /// The sender's incarnation.
+    pub from: Incarnation,
+    /// The delta, which brings the receiver up to a number of a session of the sender.
+    #[serde(default = "no_update", skip_serializing_if = "Option::is_none")]
+    pub update: Option<Update<C>>,
+    /// What the sender has taken in of the receiver's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledged: Option<Mark>,
+}
+
+// `default` alone would ask for `C: Default` of whoever deserializes.
+fn no_update<C>() -> Option<Update<C>> {
+    None
+}
+
+/// A point in the sequence of a replica's deltas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// Random for each start of the replica, and another for each incarnation of the receiver.
+    pub session: u64,
+    /// How many deltas there had been.
+    pub number: u64,
+}
+
+/// A delta with the mark that it brings its receiver up to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Update<C> {
+    /// Up to where.
+    pub upto: Mark,
+    /// Everything since the last mark that the receiver acknowledged.
+    pub delta: C,
+}
+
+/// What a replica must find in its storage after a crash.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Record<C> {
+    /// The name under which the replica makes its changes; the first record.
+    Incarnation(Incarnation),
+    /// A part of the state. The state is the join of all of them.
+    Delta(C),
+}
+
+/// Something that happens to a replica.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input<C> {
+    /// A client makes a change, as a delta.
+    Change(C),
+    /// Another replica says something.
+    Message {
+        /// The node that sent it.
+        from: NodeId,
+        /// What it says.
+        message: Message<C>,
+    },
+    /// The time at which [`Replica::next_wake`] wanted to be woken has come.
+    Wake,
+}
+
+/// Something that the replica's shell must do. Records are made durable before the first
+/// `Send` after them goes out, and before a client hears `ok`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output<C> {
+    /// Append this to the storage.
+    Persist(Record<C>),
+    /// Let these records stand for all that the storage holds.
+    Compact([Record<C>; 2]),
+    /// Send this.
+    Send {
+        /// To whom.
+        to: NodeId,
+        /// What.
+        message: Message<C>,
+    },
+}
+
+/// One replica: a state machine without I/O or clock. Chance is passed in.
+#[derive(Debug)]
+pub struct Replica<C> {
+    me: Incarnation,
+    peers: Vec<Peer>,
+    state: C,
+    /// The latest deltas, each with the index of the peer it came from.
+    deltas: VecDeque<(C, Option<usize>)>,
+    /// How many deltas there have been since the start, kept or not.
+    number: u64,
+    /// How many records the storage holds.
+    records: usize,
+    tick_at: Option<Time>,
+    outputs: Vec<Output<C>>,
+}
+
+#[derive(Debug)]
+struct Peer {
+    name: NodeId,
+    /// The incarnation that was last heard.
+    life: Option<Incarnation>,
+    /// The session in which an acknowledgement counts.
+    session: u64,
+    /// Up to where it has acknowledged; `None` when it may lack anything.
+    acknowledged: Option<u64>,
+    /// The number of the last update that was sent to it.
+    sent: u64,
+    /// Until when something sent to it may still be acknowledged.
+    wait_until: Time,
+}
+
+impl<C: Crdt> Replica<C> {
+    /// The state of `node` after a start, from what its storage holds.
+    ///
+    /// The outputs are to be carried out as those of [`step`](Replica::step).
+    pub fn new(
+        node: &NodeId,
+        nodes: &[NodeId],
+        records: Vec<Record<C>>,
+        now: Time,
+        rng: &mut impl Rng,
+    ) -> (Replica<C>, Vec<Output<C>>) {
+        let session = rng.random();
+        let peer = |name: &NodeId| Peer {
+            name: name.clone(),
+            life: None,
+            session,
+            acknowledged: None,
+            sent: 0,
+            wait_until: now,
+        };
+        let mut replica = Replica {
+            me: Incarnation::new(node, rng.random()),
+            peers: nodes.iter().filter(|other| *other != node).map(peer).collect(),
+            state: C::default(),
+            deltas: VecDeque::new(),
+            number: 0,
+            records: records.len(),
+            tick_at: Some(now + INTERVAL),
+            outputs: Vec::new(),
+        };
+        if records.is_empty() {
+            replica.persist(Record::Incarnation(replica.me.clone()));
+        }
+        for record in records {
+            match record {
+                Record::Incarnation(me) => replica.me = me,
+                Record::Delta(delta) => replica.state.join(&delta),
+            }
+        }
+        let outputs = std::mem::take(&mut replica.outputs);
+        (replica, outputs)
+    }
+
+    /// The state.
+    pub fn state(&self) -> &C {
+        &self.state
+    }
+
+    /// The name under which this replica makes its changes.
+    pub fn incarnation(&self) -> &Incarnation {
+        &self.me
+    }
+
+    /// Takes one input and gives what is to be done about it. `now` must never go back.
+    pub fn step(&mut self, now: Time, input: Input<C>, rng: &mut impl Rng) -> Vec<Output<C>> {
+        match input {
+            Input::Change(delta) => self.take_in(&delta, None),
+            Input::Message { from, message } => self.hear(now, &from, message),
+            Input::Wake => {}
+        }
+        if self.tick_at.is_some_and(|at| at <= now) {
+            self.tick_at = None;
+            self.tick(now, rng);
+        }
+        if self.tick_at.is_none() && !self.lacking().is_empty() {
+            self.tick_at = Some(now + INTERVAL);
+        }
+        std::mem::take(&mut self.outputs)
+    }
+
+    /// When [`Input::Wake`] is due; `None` when everybody has everything.
+    pub fn next_wake(&self) -> Option<Time> {
+        self.tick_at
+    }
+
+    /// Joins a delta into the state. What of it is new is stored, and passed on.
+    fn take_in(&mut self, delta: &C, from: Option<usize>) {
+        let new = delta.minus(&self.state);
+        if new.is_bottom() {
+            return;
+        }
+        self.state.join(&new);
+        self.persist(Record::Delta(new.clone()));
+        self.deltas.push_back((new, from));
+        self.number += 1;
+        if self.deltas.len() > DELTAS_MAX {
+            self.deltas.pop_front();
+        }
+    }
+
+    fn persist(&mut self, record: Record<C>) {
+        self.outputs.push(Output::Persist(record));
+        self.records += 1;
+        if self.records > RECORDS_MAX {
+            let state = [Record::Incarnation(self.me.clone()), Record::Delta(self.state.clone())];
+            self.records = state.len();
+            self.outputs.push(Output::Compact(state));
+        }
+    }
+
+    /// Takes in what another node says. Whoever is not of the cluster is not listened to.
+    fn hear(&mut self, now: Time, from: &NodeId, message: Message<C>) {
+        let Some(index) = self.peers.iter().position(|peer| peer.name == *from) else { return };
+        let peer = &mut self.peers[index];
+        if peer.life.as_ref() != Some(&message.from) {
+            // Its memory is a new one: what its former life acknowledged is void. Or a word
+            // from its former life was overtaken; then its next word begins a session again.
+            peer.life = Some(message.from);
+            peer.session = peer.session.wrapping_add(1);
+            peer.acknowledged = None;
+            peer.wait_until = now;
+        }
+        if let Some(mark) = message.acknowledged.filter(|mark| mark.session == peer.session) {
+            let number = mark.number.min(self.number);
+            peer.acknowledged = peer.acknowledged.max(Some(number));
+            if number == peer.sent {
+                // A second copy of an older acknowledgement ends no waiting: if it did, each
+                // would set off an update, and each copy of that an acknowledgement.
+                peer.wait_until = now;
+            }
+            self.forget_acknowledged();
+        }
+        if let Some(Update { upto, delta }) = message.update {
+            self.take_in(&delta, Some(index));
+            self.send(now, index, Some(upto));
+        }
+    }
+
+    /// Sends to a few of those that lack something, chosen by chance.
+    fn tick(&mut self, now: Time, rng: &mut impl Rng) {
+        let mut lacking = self.lacking();
+        lacking.retain(|index| self.peers[*index].wait_until <= now);
+        for _ in 0..FANOUT.min(lacking.len()) {
+            let index = lacking.swap_remove(rng.random_range(0..lacking.len()));
+            self.send(now, index, None);
+        }
+    }
+
+    /// The peers that lack something, as far as this replica knows.
+    fn lacking(&self) -> Vec<usize> {
+        let lacks = |index: &usize| self.peers[*index].acknowledged != Some(self.number);
+        (0..self.peers.len()).filter(lacks).collect()
+    }
+
+    /// Sends a peer what it lacks, if it lacks anything and is not on its way, and what it is
+    /// owed: the acknowledgement of its own update.
+    fn send(&mut self, now: Time, index: usize, acknowledged: Option<Mark>) {
+        let delta = if self.peers[index].wait_until <= now { self.delta_for(index) } else { None };
+        if delta.is_none() && acknowledged.is_none() {
+            return;
+        }
+        let peer = &mut self.peers[index];
+        let upto = Mark { session: peer.session, number: self.number };
+        let update = delta.map(|delta| Update { upto, delta });
+        if update.is_some() {
+            peer.sent = self.number;
+            peer.wait_until = now + RESEND_AFTER;
+        }
+        let message = Message { from: self.me.clone(), update, acknowledged };
+        self.outputs.push(Output::Send { to: peer.name.clone(), message });
+    }
+
+    /// What a peer lacks: nothing, a join of deltas, or maybe anything.
+    fn delta_for(&mut self, index: usize) -> Option<C> {
+        let first = self.number - self.deltas.len() as u64;
+        let acknowledged = self.peers[index].acknowledged.filter(|number| *number >= first);
+        let Some(acknowledged) = acknowledged else { return Some(self.state.clone()) };
+        let mut delta = C::default();
+        for (part, from) in self.deltas.iter().skip((acknowledged - first) as usize) {
+            if *from != Some(index) {
+                delta.join(part);
+            }
+        }
+        if delta.is_bottom() {
+            // All that is new here came from there.
+            self.peers[index].acknowledged = Some(self.number);
+            return None;
+        }
+        Some(delta)
+    }
+
+    /// Drops the deltas that everybody has.
+    fn forget_acknowledged(&mut self) {
+        let everybody = self.peers.iter().map(|peer| peer.acknowledged.unwrap_or(0)).min();
+        let first = self.number - self.deltas.len() as u64;
+        let known = everybody.unwrap_or(self.number).saturating_sub(first);
+        self.deltas.drain(..known as usize);
+    }
+}

@@ -1,0 +1,171 @@
+//! Replicas in a simulated network: whatever goes wrong, no change is lost or counted twice.
+
+use std::time::Duration;
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::*;
+use crate::test_network::{Core, Effects, Faults, Network};
+use crate::{Incarnation, NodeId, Time};
+
+const LATENCY: Duration = Duration::from_millis(50);
+
+/// A replica with its source of chance, as the network wants it.
+struct Node<C> {
+    replica: Replica<C>,
+    rng: ChaCha8Rng,
+}
+
+impl<C: Crdt> Node<C> {
+    fn step(&mut self, now: Time, input: Input<C>) -> Effects<Message<C>, Record<C>> {
+        effects(self.replica.step(now, input, &mut self.rng))
+    }
+}
+
+fn effects<C>(outputs: Vec<Output<C>>) -> Effects<Message<C>, Record<C>> {
+    let mut effects = Effects::default();
+    for output in outputs {
+        match output {
+            Output::Persist(record) => effects.records.push(record),
+            Output::Compact(records) => effects.snapshot = Some(records.into()),
+            Output::Send { to, message } => effects.sends.push((to, message)),
+        }
+    }
+    effects
+}
+
+impl<C: Crdt + std::fmt::Debug> Core for Node<C> {
+    type Message = Message<C>;
+    type Record = Record<C>;
+
+    fn start(
+        node: &NodeId,
+        nodes: &[NodeId],
+        records: Vec<Record<C>>,
+        number: u64,
+        now: Time,
+    ) -> (Self, Effects<Message<C>, Record<C>>) {
+        let mut rng = ChaCha8Rng::seed_from_u64(number);
+        let (replica, outputs) = Replica::new(node, nodes, records, now, &mut rng);
+        (Node { replica, rng }, effects(outputs))
+    }
+
+    fn receive(
+        &mut self,
+        now: Time,
+        from: &NodeId,
+        message: Message<C>,
+    ) -> Effects<Message<C>, Record<C>> {
+        self.step(now, Input::Message { from: from.clone(), message })
+    }
+
+    fn wake(&mut self, now: Time) -> Effects<Message<C>, Record<C>> {
+        self.step(now, Input::Wake)
+    }
+
+    fn next_wake(&self) -> Option<Time> {
+        self.replica.next_wake()
+    }
+}
+
+/// Ten seconds of changes and every fault, then ten of quiet. Returns what each node's reader
+/// sees at the end, and the deltas that were acknowledged.
+fn run<C: Crdt + std::fmt::Debug + PartialEq>(
+    seed: u64,
+    size: usize,
+    memory_only: bool,
+    mut change: impl FnMut(&C, &Incarnation, i64) -> C,
+) -> (Vec<C>, Vec<i64>) {
+    let mut network: Network<Node<C>> = Network::new(size, seed, Faults::none(LATENCY));
+    network.memory_only = memory_only;
+    let mut changes = Vec::new();
+    for step in 0..200 {
+        network.run_until(Time::from_millis(step * 50));
+        let rank = network.rng.random_range(0..size);
+        if network.is_up(rank) {
+            let amount = network.rng.random_range(-5..5);
+            changes.push(amount);
+            network.act(rank, |node, now| {
+                let delta = change(node.replica.state(), node.replica.incarnation(), amount);
+                node.step(now, Input::Change(delta))
+            });
+        }
+        if network.rng.random_bool(0.2) {
+            network.trouble();
+        }
+    }
+    network.heal(LATENCY);
+    network.run_until(network.now + Duration::from_secs(10));
+    let states: Vec<C> =
+        (0..size).map(|rank| network.core(rank).unwrap().replica.state().clone()).collect();
+    for (rank, state) in states.iter().enumerate() {
+        assert_eq!(*state, states[0], "seed {seed}, {size} nodes: n{rank} differs");
+        let wake = network.core(rank).unwrap().next_wake();
+        assert_eq!(wake, None, "seed {seed}, {size} nodes: n{rank} does not fall silent");
+    }
+    (states, changes)
+}
+
+#[test]
+fn a_counter_counts_each_change_once_through_every_fault() {
+    for seed in 0..100 {
+        let size = [1, 2, 3, 5, 8, 13][seed as usize % 6];
+        let (states, changes) =
+            run(seed, size, false, |state: &PnCounter, me, amount| state.add(me, amount).unwrap());
+        let expected: i64 = changes.iter().sum();
+        assert_eq!(states[0].value(), expected.into(), "seed {seed}, {size} nodes");
+    }
+}
+
+#[test]
+fn a_set_keeps_each_element_through_every_fault() {
+    for seed in 0..100 {
+        let size = [1, 2, 3, 5, 8, 13][seed as usize % 6];
+        let mut next = 0;
+        let (states, changes) = run(seed, size, false, |_: &GSet<u64>, _, _| {
+            next += 1;
+            GSet::add(next)
+        });
+        assert_eq!(states[0].iter().len(), changes.len(), "seed {seed}, {size} nodes");
+    }
+}
+
+/// Without a disk a change that nobody else had yet dies with its node; but all agree, and
+/// nobody counts more than there was.
+#[test]
+fn replicas_without_storage_agree_after_every_fault() {
+    for seed in 0..100 {
+        let size = [2, 3, 5, 8][seed as usize % 4];
+        let (states, changes) = run(seed, size, true, |state: &GCounter, me, amount| {
+            state.add(me, amount.unsigned_abs()).unwrap()
+        });
+        let most: u64 = changes.iter().map(|amount| amount.unsigned_abs()).sum();
+        assert!(states[0].value() <= most.into(), "seed {seed}, {size} nodes");
+    }
+}
+
+#[test]
+fn nonsense_is_survived() {
+    let nodes = ["n1", "n2"].map(NodeId::from);
+    let mut rng = ChaCha8Rng::seed_from_u64(0);
+    let (mut replica, _) =
+        Replica::<GCounter>::new(&nodes[0], &nodes, vec![], Time::ZERO, &mut rng);
+    // Whoever says something begins a session, which its second word can name.
+    let outputs = replica.step(Time::from_millis(200), Input::Wake, &mut rng);
+    let [Output::Send { message, .. }] = &outputs[..] else { panic!("{outputs:?}") };
+    let session = message.update.as_ref().unwrap().upto.session.wrapping_add(1);
+    let far = Mark { session, number: u64::MAX };
+    let message = Message {
+        from: Incarnation::new(&nodes[1], 1),
+        update: Some(Update { upto: far, delta: GCounter::default() }),
+        acknowledged: Some(far),
+    };
+    for from in ["n1", "n2", "n2", "c1", "nobody"] {
+        let input = Input::Message { from: NodeId::from(from), message: message.clone() };
+        replica.step(Time::from_millis(200), input, &mut rng);
+    }
+    let delta = replica.state().add(replica.incarnation(), 1).unwrap();
+    replica.step(Time::from_millis(200), Input::Change(delta), &mut rng);
+    assert!(replica.next_wake().is_some(), "the change has yet to be sent");
+}
