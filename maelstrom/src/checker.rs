@@ -6,6 +6,7 @@ pub mod counter;
 pub mod echo;
 pub mod elle;
 pub mod exceptions;
+pub mod kafka;
 pub mod net;
 mod registry;
 pub mod set_full;

@@ -176,6 +176,7 @@ impl Op {
                 Some("error") => op.extra.push(("error", value.clone())),
                 Some("exception") => op.extra.push(("exception", value.clone())),
                 Some("final?") => op.extra.push(("final?", value.clone())),
+                Some("committed") => op.extra.push(("committed", value.clone())),
                 _ => {}
             }
         }
@@ -253,7 +254,7 @@ impl History {
     pub fn pairs(&self) -> Result<Vec<Pair<'_>>, String> {
         let mut open = std::collections::BTreeMap::new();
         let mut pairs: Vec<Pair> = Vec::with_capacity(self.ops.len() / 2);
-        for op in self.ops.iter().filter(|op| op.is_client()) {
+        for (position, op) in self.ops.iter().enumerate().filter(|(_, op)| op.is_client()) {
             if op.kind == OpType::Invoke {
                 if open.insert(op.process, pairs.len()).is_some() {
                     return Err(format!(
@@ -261,7 +262,7 @@ impl History {
                         op.process, op.index
                     ));
                 }
-                pairs.push(Pair { invoke: op, complete: None });
+                pairs.push(Pair { invoke: op, complete: None, invoked_at: position, ended_at: None });
             } else {
                 let Some(pair) = open.remove(&op.process) else {
                     return Err(format!(
@@ -270,6 +271,7 @@ impl History {
                     ));
                 };
                 pairs[pair].complete = Some(op);
+                pairs[pair].ended_at = Some(position);
             }
         }
         Ok(pairs)
@@ -283,6 +285,10 @@ pub struct Pair<'a> {
     pub invoke: &'a Op,
     /// Its completion; `None` when the history ends before it.
     pub complete: Option<&'a Op>,
+    /// The invocation's place in [`History::ops`].
+    pub invoked_at: usize,
+    /// The completion's place in [`History::ops`], when there is one.
+    pub ended_at: Option<usize>,
 }
 
 impl Pair<'_> {

@@ -1,6 +1,6 @@
 //! Which checker judges which workload: for whoever has a history and the workload's name.
 
-use super::{CheckResult, counter, echo, elle, set_full, unique_ids, unknown};
+use super::{CheckResult, counter, echo, elle, kafka, set_full, unique_ids, unknown};
 use crate::edn::Edn;
 use crate::history::History;
 
@@ -25,6 +25,7 @@ const CHECKERS: &[(&str, Checker)] = &[
     ("echo", |history, _| echo::check(history)),
     ("g-counter", |history, _| counter::check(history)),
     ("g-set", |history, _| set_full::check(history, "add")),
+    ("kafka", |history, _| kafka::check(history)),
     ("pn-counter", |history, _| counter::check(history)),
     ("txn-list-append", |history, options| transactions(elle::list_append, history, options)),
     ("unique-ids", |history, _| unique_ids::check(history)),

@@ -1,0 +1,137 @@
+//! Kafka: logs to which messages are sent, and from which they are polled.
+//!
+//! | type | what happened |
+//! |---|---|
+//! | `duplicate` | a message stands in a log at two offsets |
+//! | `inconsistent-offsets` | two messages stand at one offset |
+//! | `G1a` | a message was polled although its send failed |
+//! | `no-writer-of-value` | a message was polled that nobody sent |
+//! | `G1c-realtime` | a message was polled before anybody began to send it |
+//! | `precommitted-read` | a transaction polled a message that it sends itself |
+//! | `lost-write` | nobody polled an acknowledged message, but somebody a later one |
+//! | `unseen` | nobody polled an acknowledged message at the end of its log |
+//! | `poll-skip` | from one poll to its next a process left out messages |
+//! | `nonmonotonic-poll` | from one poll to its next a process went back, or stayed |
+//! | `int-poll-skip`, `int-nonmonotonic-poll` | the same within one operation |
+//! | `nonmonotonic-send` | a process's later message stands before its earlier one |
+//! | `int-nonmonotonic-send` | the same within one operation |
+//! | `int-send-skip` (allowed) | others sent between two messages of one operation |
+//! | `unprocessed-commit` | an offset was committed that nobody had polled |
+//! | `nonmonotonic-commit` (allowed) | a committed offset went back |
+//!
+//! Any time linear in the history, but for sorting, and whatever the offsets are: none, huge,
+//! negative, or the same for all. Source: Jepsen's `tests/kafka.clj`, where most types have
+//! their names from; the two about commits are this bench's own, and a message without a
+//! writer is an exception there. Of each type so many are shown, and all are counted.
+//!
+//! Absent: cycles of transactions that both send and poll, which need a search as Elle's. In
+//! this workload every operation does one thing, and then the only cycle there can be is a
+//! poll that sees a message too early. Absent too: excuses for the rebalancing of consumer
+//! groups, which this workload does not have.
+
+mod commits;
+mod consume_counts;
+mod events;
+mod lag;
+mod order;
+mod report;
+mod steps;
+mod visibility;
+
+#[cfg(test)]
+mod notation;
+#[cfg(test)]
+mod slow;
+#[cfg(test)]
+mod tests;
+
+use super::{CheckResult, Validity, no_operations, unknown};
+use crate::edn::Edn;
+use crate::history::{History, OpType};
+
+pub use events::{Action, Event, Events, KeyId, MessageId, Offset, Record};
+pub use lag::Lag;
+pub use order::{Orders, Slot};
+
+/// What is reported, but does not make a history invalid.
+const ALLOWED: [&str; 2] = ["int-send-skip", "nonmonotonic-commit"];
+
+/// Everything that is known of a history, for the verdict and for drawing it.
+pub struct Analysis<'a> {
+    /// What the clients sent and polled.
+    pub events: Events<'a>,
+    /// The logs that follow from it.
+    pub orders: Orders,
+    /// How far behind each poll was.
+    pub lags: Vec<Lag>,
+    steps: steps::Steps,
+    visibility: visibility::Visibility,
+    commits: commits::Commits,
+}
+
+impl<'a> Analysis<'a> {
+    /// Analyses a history.
+    ///
+    /// # Errors
+    /// A sentence, when an operation is not of the form that the workload gives it.
+    pub fn new(history: &'a History) -> Result<Analysis<'a>, String> {
+        let events = Events::read(history)?;
+        let orders = Orders::new(&events);
+        Ok(Analysis {
+            lags: lag::find(&events),
+            steps: steps::find(&events, &orders),
+            visibility: visibility::find(&events, &orders),
+            commits: commits::find(&events),
+            events,
+            orders,
+        })
+    }
+}
+
+/// Judges a history.
+pub fn check(history: &History) -> CheckResult {
+    let analysis = match Analysis::new(history) {
+        Ok(analysis) => analysis,
+        Err(sentence) => return unknown(sentence),
+    };
+    if analysis.events.list.is_empty() {
+        return no_operations();
+    }
+    let errors = analysis.errors();
+    let types = |wanted: &dyn Fn(&str) -> bool| {
+        let types = errors.keys().filter(|name| wanted(name)).map(|name| Edn::keyword(name));
+        Edn::Vector(types.collect())
+    };
+    let is_bad = |name: &str| !ALLOWED.contains(&name);
+    let invalid = errors.keys().any(|name| is_bad(name));
+    let is_empty = analysis.events.messages.is_empty() || !analysis.has_success();
+    let valid = match (invalid, is_empty) {
+        (true, _) => Validity::False,
+        (false, true) => Validity::Unknown,
+        (false, false) => Validity::True,
+    };
+    let mut result = CheckResult::new(
+        valid,
+        [
+            ("worst-realtime-lag", analysis.worst_realtime_lag()),
+            ("bad-error-types", types(&is_bad)),
+            ("error-types", types(&|_| true)),
+            ("info-txn-causes", analysis.info_causes()),
+            ("consume-counts", consume_counts::count(&analysis.events)),
+        ],
+    );
+    if valid == Validity::Unknown {
+        let reason = "No message was sent or polled successfully, so nothing was checked.";
+        result.entries.push((Edn::keyword("error"), reason.into()));
+    }
+    result.entries.extend(errors.iter().map(|(name, error)| (Edn::keyword(name), error.clone())));
+    result
+}
+
+impl Analysis<'_> {
+    /// Whether any message was sent or polled successfully.
+    fn has_success(&self) -> bool {
+        let touches = |event: &Event| !event.sends().is_empty() || !event.reads().is_empty();
+        self.events.list.iter().any(|event| event.outcome == OpType::Ok && touches(event))
+    }
+}
