@@ -8,7 +8,7 @@
 //! A run goes through these phases: every node is initialised; every node is set up, if the
 //! workload wants that; the main phase, until the time limit; outstanding operations end; and,
 //! for workloads that are judged at the end, faults are healed, ten quiet seconds pass, and
-//! every thread does a final operation.
+//! every thread does a final operation, or several.
 //!
 //! Absent: files, the terminal and checkers. An [`Observer`] is told what happens.
 
@@ -27,6 +27,7 @@ use rand_chacha::ChaCha8Rng;
 use rustc_hash::FxHashMap;
 use serde_json::json;
 
+use crate::client::Operation;
 use crate::generator::{Generator, GeneratorContext, Next};
 use crate::history::{History, Op};
 use crate::journal::Journal;
@@ -121,6 +122,7 @@ enum Event {
     Strike { fault: usize },
     TimeLimit,
     FinalPhase,
+    FinalOperation { thread: usize, operation: Operation },
     Progress,
 }
 
@@ -189,6 +191,9 @@ pub struct Engine<'a> {
     /// Replies to `init` or to the set-up message that the current phase still waits for.
     awaited: usize,
     main_start: Time,
+    final_start: Time,
+    /// Threads that pause between two operations of the final phase.
+    final_pauses: usize,
     network: Network,
     addresses: FxHashMap<NodeId, Address>,
     nodes: Vec<Node>,
@@ -244,6 +249,8 @@ impl<'a> Engine<'a> {
             phase: Phase::Init,
             awaited: options.nodes.len(),
             main_start: Time::ZERO,
+            final_start: Time::ZERO,
+            final_pauses: 0,
             network: Network::new(options.latency_ms, options.latency_distribution, seeds),
             addresses,
             nodes: options.nodes.iter().map(|_| node()).collect(),
@@ -328,6 +335,10 @@ impl<'a> Engine<'a> {
             Event::Strike { fault } => self.on_strike(fault),
             Event::TimeLimit => self.phase = Phase::Drain,
             Event::FinalPhase => self.begin_final_phase(),
+            Event::FinalOperation { thread, operation } => {
+                self.final_pauses -= 1;
+                self.invoke(thread, operation);
+            }
             Event::Progress => {
                 self.report_progress();
                 self.queue.push(self.now + Duration::from_millis(100), Event::Progress);
@@ -356,7 +367,9 @@ impl<'a> Engine<'a> {
             Phase::Init if self.awaited == 0 => self.begin_setup(),
             Phase::Setup if self.awaited == 0 => self.begin_main_phase(),
             Phase::Drain if self.clients.all_free() => self.end_main_phase(),
-            Phase::Final if self.clients.all_free() => self.phase = Phase::Done,
+            Phase::Final if self.final_pauses == 0 && self.clients.all_free() => {
+                self.phase = Phase::Done;
+            }
             _ => {}
         }
     }
@@ -394,7 +407,7 @@ impl<'a> Engine<'a> {
     }
 
     fn end_main_phase(&mut self) {
-        if self.workload.final_operation().is_none() {
+        if !self.workload.has_final_phase() {
             self.phase = Phase::Done;
             return;
         }
@@ -406,9 +419,22 @@ impl<'a> Engine<'a> {
 
     fn begin_final_phase(&mut self) {
         self.phase = Phase::Final;
-        let operation = self.workload.final_operation().expect("this phase needs one");
+        self.final_start = self.now;
         for thread in 0..self.clients.count() {
-            self.invoke(thread, operation.clone());
+            match self.workload.final_operation() {
+                Some(operation) => self.invoke(thread, operation),
+                None => self.continue_final_phase(thread),
+            }
+        }
+    }
+
+    /// A thread has ended an operation of the final phase, or is about to begin its first.
+    fn continue_final_phase(&mut self, thread: usize) {
+        let elapsed = self.now.since(self.final_start);
+        let next = self.generator.next_final(thread, elapsed, &mut self.generator_rng);
+        if let Some((pause, operation)) = next {
+            self.final_pauses += 1;
+            self.queue.push(self.now + pause, Event::FinalOperation { thread, operation });
         }
     }
 
@@ -443,6 +469,7 @@ impl<'a> Engine<'a> {
             rng: &mut self.generator_rng,
             free: self.clients.free(),
             processes: self.clients.processes(),
+            elapsed: self.now.since(self.main_start),
         };
         if let Next::Operation(thread, operation) = self.generator.next(&mut context) {
             self.operation_waits = false;

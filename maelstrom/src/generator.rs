@@ -4,11 +4,14 @@
 //! thread has become free for one that had to wait. It draws from the random stream it is
 //! given and from nothing else.
 
+use std::time::Duration;
+
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use crate::client::Operation;
 use crate::edn::Edn;
+use crate::history::Op;
 
 /// What a generator may look at.
 pub struct GeneratorContext<'a> {
@@ -18,6 +21,8 @@ pub struct GeneratorContext<'a> {
     pub free: &'a [usize],
     /// The current process number of every thread.
     pub processes: &'a [i64],
+    /// Time since the main phase began.
+    pub elapsed: Duration,
 }
 
 impl GeneratorContext<'_> {
@@ -40,6 +45,20 @@ pub enum Next {
 pub trait Generator {
     /// The next operation.
     fn next(&mut self, context: &mut GeneratorContext) -> Next;
+
+    /// Learns how an operation ended. Most generators do not care.
+    fn observe(&mut self, _completion: &Op) {}
+
+    /// What a thread does next in a final phase of several operations, and after what pause;
+    /// `None` when it is done. `elapsed` is the time since that phase began.
+    fn next_final(
+        &mut self,
+        _thread: usize,
+        _elapsed: Duration,
+        _rng: &mut ChaCha8Rng,
+    ) -> Option<(Duration, Operation)> {
+        None
+    }
 }
 
 /// The simplest generator: any free thread does what a function says.

@@ -262,7 +262,12 @@ impl History {
                         op.process, op.index
                     ));
                 }
-                pairs.push(Pair { invoke: op, complete: None, invoked_at: position, ended_at: None });
+                pairs.push(Pair {
+                    invoke: op,
+                    complete: None,
+                    invoked_at: position,
+                    ended_at: None,
+                });
             } else {
                 let Some(pair) = open.remove(&op.process) else {
                     return Err(format!(

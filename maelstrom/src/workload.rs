@@ -1,6 +1,7 @@
 //! Workloads: each is one file with its client, its generator, its final phase and its checker.
 
 mod echo;
+mod kafka;
 mod unique_ids;
 
 use gyre::{Body, NodeId};
@@ -12,6 +13,7 @@ use crate::history::History;
 use crate::options::TestOptions;
 
 pub use echo::Echo;
+pub use kafka::Kafka;
 pub use unique_ids::UniqueIds;
 
 /// One kind of system to test.
@@ -44,6 +46,12 @@ pub trait Workload {
     /// seconds have passed; `None` for a workload without a final phase.
     fn final_operation(&self) -> Option<Operation> {
         None
+    }
+
+    /// Whether there is a final phase: after `final_operation`, or without one at once, every
+    /// thread goes on with what the generator's `next_final` says.
+    fn has_final_phase(&self) -> bool {
+        self.final_operation().is_some()
     }
 
     /// Checks the options.
@@ -79,6 +87,7 @@ pub const NAMES: [&str; 10] = [
 pub fn by_name(name: &str) -> Result<Box<dyn Workload>, String> {
     Ok(match name {
         "echo" => Box::new(Echo),
+        "kafka" => Box::new(Kafka),
         "unique-ids" => Box::new(UniqueIds),
         _ if NAMES.contains(&name) => {
             return Err(format!("the workload {name} is not part of this bench yet"));

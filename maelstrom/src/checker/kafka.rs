@@ -49,7 +49,9 @@ use super::{CheckResult, Validity, no_operations, unknown};
 use crate::edn::Edn;
 use crate::history::{History, OpType};
 
-pub use events::{Action, Event, Events, KeyId, MessageId, Offset, Record};
+pub use events::{
+    Action, Event, Events, KeyId, MessageId, Offset, Record, by_key, offset_edn, offset_of,
+};
 pub use lag::Lag;
 pub use order::{Orders, Slot};
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use gyre::{Body, Message, NodeId};
 use rustc_hash::FxHashMap;
 
-use super::{Address, Engine, Event};
+use super::{Address, Engine, Event, Phase};
 use crate::client::{Client, Completion, Operation, RequestError, Step};
 use crate::edn::Edn;
 use crate::history::{Op, OpType, ProcessId};
@@ -226,7 +226,10 @@ impl Engine<'_> {
             self.replace_process(thread);
         }
         self.clients.release(thread);
-        if self.operation_waits {
+        self.generator.observe(self.history.ops.last().expect("the completion was recorded"));
+        if self.phase == Phase::Final {
+            self.continue_final_phase(thread);
+        } else if self.operation_waits {
             self.next_operation();
         }
     }

@@ -166,7 +166,12 @@ impl<'a> Numbers<'a> {
     fn event(&mut self, pair: Pair<'a>) -> Result<Event<'a>, String> {
         let op = pair.complete.unwrap_or(pair.invoke);
         let action = self.action(op).ok_or_else(|| {
-            format!("operation {} is not of the form of a :{}: {}", op.index, op.f, short(&op.value))
+            format!(
+                "operation {} is not of the form of a :{}: {}",
+                op.index,
+                op.f,
+                short(&op.value)
+            )
         })?;
         Ok(Event {
             op,
@@ -252,7 +257,7 @@ fn pairs_of(value: &Edn) -> Option<&[(Edn, Edn)]> {
 }
 
 /// An offset, if it is an integer. One beyond 64 bits is written with an `N` behind it.
-fn offset_of(offset: &Edn) -> Option<Offset> {
+pub fn offset_of(offset: &Edn) -> Option<Offset> {
     match offset {
         Edn::Int(offset) => Some(Offset::from(*offset)),
         Edn::Symbol(text) => text.strip_suffix('N').unwrap_or(text).parse().ok(),

@@ -39,8 +39,7 @@ pub fn parse(text: &str) -> Vec<Step> {
 }
 
 fn parse_step(text: &str) -> Step {
-    let mut step =
-        Step { process: 0, f: "", outcome: OpType::Ok, early: 0, items: Vec::new() };
+    let mut step = Step { process: 0, f: "", outcome: OpType::Ok, early: 0, items: Vec::new() };
     for word in text.split_whitespace() {
         if let Some(early) = word.strip_prefix('^') {
             step.early = early.parse().expect("a number of steps");

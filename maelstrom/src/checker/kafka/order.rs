@@ -68,9 +68,8 @@ impl Orders {
     }
 
     fn build(&mut self, events: &Events) {
-        let known = |record: &Record| {
-            record.offset.map(|offset| (record.key, offset, record.message))
-        };
+        let known =
+            |record: &Record| record.offset.map(|offset| (record.key, offset, record.message));
         let mut seen: Vec<(KeyId, Offset, MessageId)> = Vec::new();
         for event in &events.list {
             seen.extend(event.reads().iter().filter_map(known));
@@ -90,12 +89,7 @@ impl Orders {
         }
     }
 
-    fn push_slot(
-        &mut self,
-        events: &Events,
-        index: usize,
-        seen: &[(KeyId, Offset, MessageId)],
-    ) {
+    fn push_slot(&mut self, events: &Events, index: usize, seen: &[(KeyId, Offset, MessageId)]) {
         for &(_, _, message) in seen {
             let known = &mut self.messages[message as usize];
             known.seen_at.get_or_insert((index, index)).1 = index;

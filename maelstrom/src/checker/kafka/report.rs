@@ -215,7 +215,8 @@ impl Analysis<'_> {
         let mut causes: Vec<&Edn> = Vec::new();
         for event in &self.events.list {
             let is_data = matches!(event.action, super::Action::Data { .. });
-            if is_data && event.outcome == OpType::Info
+            if is_data
+                && event.outcome == OpType::Info
                 && let Some(error) = event.op.extra("error")
                 && causes.len() < SHOWN
                 && !causes.contains(&error)

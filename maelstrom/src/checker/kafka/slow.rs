@@ -236,8 +236,7 @@ impl<'a> Steps<'a> {
     fn nonmonotonic_commits(&self) -> usize {
         let mut count = 0;
         for assign in self.assigns() {
-            let before =
-                |step: usize| step < begins_after(self.0, assign) && self.is_ok(step);
+            let before = |step: usize| step < begins_after(self.0, assign) && self.is_ok(step);
             let keys: BTreeSet<&str> =
                 self.0[assign].items.iter().map(|item| item.key.as_str()).collect();
             for key in keys {

@@ -49,11 +49,15 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("txns? +x1@0 +x2@1 | 1 polls x2@1", "lost-write"),
     ("sends x1@0", "unseen"),
     ("sends x1@0 | sends x2@1 | sends x3@2 | 1 polls x1@0 x2@1 | 2 polls x3@2 | 1 polls x3@2", ""),
-    ("sends x1@0 | sends x2@4 | sends x3@9 | 1 polls x1@0 | 2 polls x2@4 | 1 polls x3@9",
-     "poll-skip"),
+    (
+        "sends x1@0 | sends x2@4 | sends x3@9 | 1 polls x1@0 | 2 polls x2@4 | 1 polls x3@9",
+        "poll-skip",
+    ),
     ("sends x1@0 | 1 polls x1@0 | 1 polls x1@0", "nonmonotonic-poll"),
-    ("sends x1@0 | sends x2@4 | sends x3@9 | 2 polls x1@0 x2@4 | 1 polls x1@0 x3@9",
-     "int-poll-skip"),
+    (
+        "sends x1@0 | sends x2@4 | sends x3@9 | 2 polls x1@0 x2@4 | 1 polls x1@0 x3@9",
+        "int-poll-skip",
+    ),
     ("sends x1@0 | sends x2@1 | 1 polls x2@1 x1@0", "int-nonmonotonic-poll"),
     ("sends x1@1 | sends x2@0 | 1 polls x2@0 x1@1", "nonmonotonic-send"),
     ("txns +x1@1 +x2@0 | 1 polls x2@0 x1@1", "int-nonmonotonic-send"),
@@ -128,11 +132,8 @@ fn random_steps(rng: &mut ChaCha8Rng) -> Vec<Step> {
                 rng.random_range(0..6)
             };
             // Mostly a message's offset is its number: otherwise everything would be wrong.
-            let offset = if is_orderly || rng.random_bool(0.8) {
-                message
-            } else {
-                rng.random_range(-1..6)
-            };
+            let offset =
+                if is_orderly || rng.random_bool(0.8) { message } else { rng.random_range(-1..6) };
             let offset = if f == "assign" { rng.random_range(0..6) } else { offset };
             let offset = rng.random_bool(0.9).then_some(offset);
             Item { is_send, key, message, offset }

@@ -1,0 +1,379 @@
+//! Which operation comes next in the kafka workload.
+//!
+//! As often sends as polls. A send goes to one of some ten keys in use: to the newest with
+//! chance 1/2, to the next with 1/4, and so on; a key that has had its share of messages, a
+//! random number up to `--max-writes-per-key`, gives its place to a new one. One operation in
+//! 64 is an assign of such a key instead, and every third assign takes besides all keys that
+//! have messages nobody has polled yet: otherwise many would stay unseen. And every 30 s on
+//! average, each client crashes.
+//!
+//! In the end each thread starts afresh, takes all keys from their beginning, and polls until
+//! it has seen every offset that anybody was ever told, or 10 s have passed.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rand::{Rng, RngExt};
+use rand_chacha::ChaCha8Rng;
+
+use super::micro_op;
+use crate::checker::kafka::{Offset, offset_of};
+use crate::client::Operation;
+use crate::edn::Edn;
+use crate::generator::{Generator, GeneratorContext, Next};
+use crate::history::{Op, OpType, ProcessId};
+use crate::options::TestOptions;
+
+/// How many keys are in use at once, unless told otherwise.
+const KEY_COUNT: usize = 10;
+
+/// The chance that an operation is an assign.
+const ASSIGN_CHANCE: f64 = 1.0 / 64.0;
+
+/// The chance that an assign takes the keys with unseen messages too.
+const UNSEEN_CHANCE: f64 = 1.0 / 3.0;
+
+/// How often each client crashes, on average.
+const CRASH_INTERVAL_SECS: f64 = 30.0;
+
+/// How long the final polls may take.
+const FINAL_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long a thread pauses between two final polls, on average.
+const FINAL_POLL_INTERVAL_SECS: f64 = 0.2;
+
+/// Offsets by key. Keys are numbers here, so that they are in order; elsewhere their digits.
+type Offsets = BTreeMap<i64, Offset>;
+
+/// The generator.
+pub struct Logs {
+    concurrency: usize,
+    writes_per_key_max: usize,
+    key_count: usize,
+    /// The keys in use; filled at the first operation.
+    pool: Vec<Key>,
+    next_key: i64,
+    next_crash_secs: Option<f64>,
+    /// The highest offset of each key that anybody was told.
+    highest: Offsets,
+    /// The highest offset of each key that was sent and is not polled yet.
+    unseen: Offsets,
+    /// The same of what was polled of those keys.
+    polled: Offsets,
+    finals: Vec<FinalPolls>,
+}
+
+struct Key {
+    name: i64,
+    next_message: i64,
+    last_message: i64,
+}
+
+/// How far a thread is in the final phase.
+#[derive(Default)]
+struct FinalPolls {
+    step: FinalStep,
+    /// What it must still see.
+    targets: Offsets,
+}
+
+#[derive(Clone, Copy, Default, PartialEq)]
+enum FinalStep {
+    #[default]
+    Begin,
+    Assign,
+    Poll,
+}
+
+impl Logs {
+    /// A generator.
+    pub fn new(options: &TestOptions) -> Logs {
+        Logs {
+            concurrency: options.concurrency.max(1),
+            writes_per_key_max: options.max_writes_per_key.max(1),
+            key_count: options.key_count.unwrap_or(KEY_COUNT).max(1),
+            pool: Vec::new(),
+            next_key: 0,
+            next_crash_secs: None,
+            highest: Offsets::new(),
+            unseen: Offsets::new(),
+            polled: Offsets::new(),
+            finals: (0..options.concurrency).map(|_| FinalPolls::default()).collect(),
+        }
+    }
+
+    /// Whether a client is to crash now.
+    fn crash_is_due(&mut self, elapsed: Duration, rng: &mut ChaCha8Rng) -> bool {
+        let now = elapsed.as_secs_f64();
+        let mean = CRASH_INTERVAL_SECS / self.concurrency as f64;
+        let next = *self.next_crash_secs.get_or_insert_with(|| rng.random_range(0.0..2.0) * mean);
+        if now < next {
+            return false;
+        }
+        self.next_crash_secs = Some(now + rng.random_range(0.0..2.0) * mean);
+        true
+    }
+
+    fn assign(&mut self, rng: &mut ChaCha8Rng) -> Operation {
+        let place = self.place(rng);
+        let mut keys = vec![self.pool[place].name];
+        if rng.random_bool(UNSEEN_CHANCE) {
+            let unseen = self.unseen.keys().copied().filter(|key| *key != keys[0]);
+            keys = unseen.chain([keys[0]]).collect();
+        }
+        Operation::new("assign", edn_keys(keys))
+    }
+
+    fn send(&mut self, rng: &mut ChaCha8Rng) -> Operation {
+        let place = self.place(rng);
+        if self.pool[place].next_message > self.pool[place].last_message {
+            self.pool[place] = self.new_key(rng);
+        }
+        let key = &mut self.pool[place];
+        let message = Edn::Int(key.next_message);
+        key.next_message += 1;
+        Operation::new("send", micro_op("send", [edn_key(key.name), message]))
+    }
+
+    fn new_key(&mut self, rng: &mut ChaCha8Rng) -> Key {
+        let name = self.next_key;
+        self.next_key += 1;
+        let last_message = 1 + zipf(rng, self.writes_per_key_max) as i64;
+        Key { name, next_message: 1, last_message }
+    }
+
+    /// The last place with a chance of 1/2, the one before with 1/4, and so on. What falls off
+    /// the other end is drawn again.
+    fn place(&self, rng: &mut ChaCha8Rng) -> usize {
+        loop {
+            let heads_in_a_row = rng.next_u64().trailing_zeros() as usize;
+            if let Some(place) = (self.pool.len() - 1).checked_sub(heads_in_a_row) {
+                return place;
+            }
+        }
+    }
+
+    fn observe_main(&mut self, f: &str, offsets: &Offsets) {
+        for (&key, &offset) in offsets {
+            raise(&mut self.highest, key, offset);
+            let of_kind = if f == "send" { &mut self.unseen } else { &mut self.polled };
+            raise(of_kind, key, offset);
+            let polled = self.polled.get(&key).copied().unwrap_or(-1);
+            if self.unseen.get(&key).is_none_or(|unseen| *unseen <= polled) {
+                self.unseen.remove(&key);
+                self.polled.remove(&key);
+            }
+        }
+    }
+
+    fn observe_final(&mut self, completion: &Op, offsets: &Offsets) {
+        let ProcessId::Client(process) = completion.process else { return };
+        let thread = process.rem_euclid(self.concurrency as i64) as usize;
+        let finals = &mut self.finals[thread];
+        match (&*completion.f, completion.kind) {
+            ("poll", OpType::Ok) => {
+                finals
+                    .targets
+                    .retain(|key, target| offsets.get(key).is_none_or(|offset| offset < target));
+            }
+            // Its client is gone, and a fresh one has no keys yet.
+            (_, OpType::Info) => finals.step = FinalStep::Assign,
+            _ => {}
+        }
+    }
+}
+
+impl Generator for Logs {
+    fn next(&mut self, context: &mut GeneratorContext) -> Next {
+        while self.pool.len() < self.key_count {
+            let key = self.new_key(context.rng);
+            self.pool.push(key);
+        }
+        let operation = if self.crash_is_due(context.elapsed, context.rng) {
+            Operation::new("crash", Edn::Nil)
+        } else if context.rng.random_bool(ASSIGN_CHANCE) {
+            self.assign(context.rng)
+        } else if context.rng.random_bool(0.5) {
+            Operation::new("poll", micro_op("poll", []))
+        } else {
+            self.send(context.rng)
+        };
+        Next::Operation(context.any_thread(), operation)
+    }
+
+    fn observe(&mut self, completion: &Op) {
+        let offsets = highest_offsets(completion);
+        if completion.extra("final?").is_some() {
+            self.observe_final(completion, &offsets);
+        } else if completion.kind == OpType::Ok {
+            self.observe_main(&completion.f, &offsets);
+        }
+    }
+
+    fn next_final(
+        &mut self,
+        thread: usize,
+        elapsed: Duration,
+        rng: &mut ChaCha8Rng,
+    ) -> Option<(Duration, Operation)> {
+        let finals = &mut self.finals[thread];
+        let (pause, operation) = match finals.step {
+            FinalStep::Begin => {
+                finals.targets = self.highest.clone();
+                finals.step = FinalStep::Assign;
+                (Duration::ZERO, Operation::new("crash", Edn::Nil))
+            }
+            FinalStep::Assign => {
+                finals.step = FinalStep::Poll;
+                let keys = self.highest.keys().copied().collect();
+                (Duration::ZERO, Operation::new("assign", edn_keys(keys)))
+            }
+            FinalStep::Poll => {
+                let pause = rng.random_range(0.0..2.0) * FINAL_POLL_INTERVAL_SECS;
+                let poll = Operation::new("poll", micro_op("poll", []));
+                (Duration::from_secs_f64(pause), poll)
+            }
+        };
+        let is_over = finals.targets.is_empty() || elapsed + pause > FINAL_LIMIT;
+        (!is_over).then(|| (pause, Operation { is_final: true, ..operation }))
+    }
+}
+
+/// A number below `count`: 0 is twice as likely as 1, three times as likely as 2, and so on.
+fn zipf(rng: &mut ChaCha8Rng, count: usize) -> usize {
+    let total: f64 = (1..=count).map(|rank| 1.0 / rank as f64).sum();
+    let mut rest = rng.random_range(0.0..total);
+    for rank in 0..count - 1 {
+        rest -= 1.0 / (rank + 1) as f64;
+        if rest < 0.0 {
+            return rank;
+        }
+    }
+    count - 1
+}
+
+fn raise(offsets: &mut Offsets, key: i64, offset: Offset) {
+    let entry = offsets.entry(key).or_insert(offset);
+    *entry = (*entry).max(offset);
+}
+
+fn edn_key(key: i64) -> Edn {
+    Edn::from(key.to_string())
+}
+
+fn edn_keys(keys: Vec<i64>) -> Edn {
+    Edn::Vector(keys.into_iter().map(edn_key).collect())
+}
+
+/// The highest offset of each key that an operation was told. Keys that no generator made are
+/// left out: a node may say what it likes.
+fn highest_offsets(completion: &Op) -> Offsets {
+    let mut highest = Offsets::new();
+    let mut note = |key: &Edn, record: &Edn| {
+        let key = key.as_str().and_then(|key| key.parse().ok());
+        let offset = record.as_slice().and_then(|record| offset_of(record.first()?));
+        if let (Some(key), Some(offset)) = (key, offset) {
+            raise(&mut highest, key, offset);
+        }
+    };
+    for micro_op in completion.value.as_slice().unwrap_or_default() {
+        match micro_op.as_slice() {
+            Some([_, key, record]) => note(key, record),
+            Some([_, Edn::Map(polled)]) => {
+                for (key, records) in polled {
+                    records.as_slice().unwrap_or_default().iter().for_each(|r| note(key, r));
+                }
+            }
+            _ => {}
+        }
+    }
+    highest
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+
+    use super::*;
+
+    fn op(f: &str, kind: OpType, value: &str, is_final: bool) -> Op {
+        let extra = if is_final { vec![("final?", Edn::Bool(true))] } else { Vec::new() };
+        let value = crate::edn::read_one(value).unwrap();
+        Op { index: 0, time: 0, kind, process: ProcessId::Client(0), f: f.into(), value, extra }
+    }
+
+    fn logs(max_writes_per_key: usize) -> Logs {
+        Logs::new(&TestOptions { concurrency: 2, max_writes_per_key, ..TestOptions::default() })
+    }
+
+    #[test]
+    fn operations_come_in_their_proportions() {
+        let mut logs = logs(16);
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mut counts = BTreeMap::new();
+        let mut last = BTreeMap::new();
+        for second in 0..3000 {
+            for _ in 0..10 {
+                let elapsed = Duration::from_secs(second);
+                let mut context =
+                    GeneratorContext { rng: &mut rng, free: &[0, 1], processes: &[0, 1], elapsed };
+                let Next::Operation(_, operation) = logs.next(&mut context) else { panic!() };
+                *counts.entry(operation.f).or_insert(0) += 1;
+                if operation.f == "send" {
+                    let (key, message) = super::super::message_of(&operation);
+                    let message = message.as_i64().unwrap();
+                    assert_eq!(last.insert(key.to_owned(), message).unwrap_or(0) + 1, message);
+                    assert!(message <= 16);
+                }
+            }
+        }
+        let near = |f: &str, expected: i32| (counts[f] - expected).abs() < expected / 5;
+        assert!(near("crash", 200) && near("assign", 465), "{counts:?}");
+        assert!(near("send", 14_650) && near("poll", 14_650), "{counts:?}");
+        assert!(last.len() > 2_000, "{}", last.len());
+    }
+
+    #[test]
+    fn zipf_prefers_small_numbers() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mut counts = [0; 4];
+        (0..25_000).for_each(|_| counts[zipf(&mut rng, 4)] += 1);
+        for (rank, expected) in [12_000, 6_000, 4_000, 3_000].into_iter().enumerate() {
+            assert!((counts[rank] - expected as i32).abs() < 400, "{counts:?}");
+        }
+        assert_eq!(zipf(&mut rng, 1), 0);
+    }
+
+    #[test]
+    fn a_key_is_unseen_until_its_last_message_is_polled() {
+        let mut logs = logs(1);
+        logs.observe(&op("send", OpType::Ok, "[[:send \"3\" [7 1]]]", false));
+        logs.observe(&op("poll", OpType::Info, "[[:poll {\"3\" [[7 1]]}]]", false));
+        logs.observe(&op("poll", OpType::Ok, "[[:poll {\"3\" [[6 1]], \"x\" [[1 1]]}]]", false));
+        assert_eq!(logs.unseen, Offsets::from([(3, 7)]));
+        logs.observe(&op("poll", OpType::Ok, "[[:poll {\"3\" [[6 1] [7 1]]}]]", false));
+        assert!(logs.unseen.is_empty() && logs.polled.is_empty());
+        assert_eq!(logs.highest, Offsets::from([(3, 7)]));
+    }
+
+    #[test]
+    fn a_final_thread_starts_afresh_and_polls_until_it_has_seen_everything() {
+        let mut logs = logs(1);
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        assert!(logs.next_final(1, Duration::ZERO, &mut rng).is_none(), "there is nothing");
+        logs.observe(&op("send", OpType::Ok, "[[:send \"3\" [7 1]]]", false));
+        let mut next = |logs: &mut Logs, millis: u64| {
+            let next = logs.next_final(0, Duration::from_millis(millis), &mut rng);
+            next.map(|(_, operation)| format!("{} {}", operation.f, operation.value))
+        };
+        assert_eq!(next(&mut logs, 0).unwrap(), "crash nil");
+        assert_eq!(next(&mut logs, 0).unwrap(), "assign [\"3\"]");
+        assert_eq!(next(&mut logs, 0).unwrap(), "poll [[:poll]]");
+        logs.observe(&op("poll", OpType::Info, "[[:poll]]", true));
+        assert_eq!(next(&mut logs, 100).unwrap(), "assign [\"3\"]");
+        assert_eq!(next(&mut logs, 200).unwrap(), "poll [[:poll]]");
+        assert_eq!(next(&mut logs, 10_001), None);
+        logs.observe(&op("poll", OpType::Ok, "[[:poll {\"3\" [[7 1]]}]]", true));
+        assert_eq!(next(&mut logs, 300), None);
+    }
+}
