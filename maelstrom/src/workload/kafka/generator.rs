@@ -235,7 +235,7 @@ impl Generator for Logs {
             }
         };
         let is_over = finals.targets.is_empty() || elapsed + pause > FINAL_LIMIT;
-        (!is_over).then(|| (pause, Operation { is_final: true, ..operation }))
+        (!is_over).then_some((pause, Operation { is_final: true, ..operation }))
     }
 }
 
@@ -336,10 +336,10 @@ mod tests {
     #[test]
     fn zipf_prefers_small_numbers() {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
-        let mut counts = [0; 4];
+        let mut counts = [0i32; 4];
         (0..25_000).for_each(|_| counts[zipf(&mut rng, 4)] += 1);
         for (rank, expected) in [12_000, 6_000, 4_000, 3_000].into_iter().enumerate() {
-            assert!((counts[rank] - expected as i32).abs() < 400, "{counts:?}");
+            assert!((counts[rank] - expected).abs() < 400, "{counts:?}");
         }
         assert_eq!(zipf(&mut rng, 1), 0);
     }
