@@ -42,13 +42,7 @@ impl Engine<'_> {
                     }
                 }
             }
-            Effect::Pause(nodes) => {
-                for &node in nodes {
-                    if self.nodes[node].state != NodeState::Down {
-                        self.cluster.pause(node);
-                    }
-                }
-            }
+            Effect::Pause(nodes) => nodes.iter().for_each(|&node| self.pause_node(node)),
             Effect::Resume(nodes) => {
                 for &node in nodes {
                     self.cluster.resume(node, self.now, &mut self.outputs);
@@ -73,6 +67,15 @@ impl Engine<'_> {
             self.close_connection(connection);
         }
         self.cluster.kill(node, self.now);
+    }
+
+    fn pause_node(&mut self, node: usize) {
+        if self.nodes[node].state == NodeState::Down {
+            let sentence = format!("{} is down, so it is not paused", self.options.nodes[node]);
+            self.say(&sentence);
+        } else {
+            self.cluster.pause(node);
+        }
     }
 
     fn record_strike(&mut self, strike: &Strike, value: Edn) {
