@@ -4,9 +4,7 @@ use std::cell::{Cell, RefCell, RefMut};
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use rand::RngExt;
@@ -16,9 +14,10 @@ use serde::Serialize;
 use crate::executor::Task;
 use crate::kv::{Kv, Tso};
 use crate::network::Network;
+use crate::rpc::{RetryPolicy, Rpc};
 use crate::storage::Storage;
-use crate::timers::{TimerKey, Timers};
-use crate::{Body, Error, ErrorCode, Message, NodeId, Time};
+use crate::timers::{Sleep, Timers};
+use crate::{Body, Error, Message, NodeId, Time};
 
 /// The world as one node sees it. Cheap to clone, so a spawned task can have its own.
 #[derive(Clone)]
@@ -101,8 +100,8 @@ impl Ctx {
     /// what [`send`](Ctx::send) can say.
     pub fn rpc(&self, dest: &NodeId, payload: &impl Serialize, timeout: Duration) -> Rpc {
         match body_of(payload) {
-            Ok(body) => self.rpc_body(dest, body, timeout),
-            Err(error) => Rpc(RpcState::Failed(Some(error))),
+            Ok(body) => Rpc::start(self, dest, body, timeout),
+            Err(error) => Rpc::failed(error),
         }
     }
 
@@ -120,40 +119,7 @@ impl Ctx {
         payload: &impl Serialize,
         policy: RetryPolicy,
     ) -> Result<Body, Error> {
-        let body = body_of(payload)?;
-        let deadline = self.now() + policy.deadline;
-        let mut pause = policy.first_pause;
-        let mut may_have_happened = false;
-        loop {
-            let timeout = policy.attempt_timeout.min(deadline - self.now());
-            let error = match self.rpc_body(dest, body.clone(), timeout).await {
-                Ok(reply) => return Ok(reply),
-                Err(error) => error,
-            };
-            // Full pauses would keep nodes that failed together in step with each other.
-            let pause_now = pause.mul_f64(self.rng().random_range(0.5..=1.0));
-            let may_pass = !error.is_definite() || error.code == ErrorCode::TemporarilyUnavailable;
-            if !may_pass || self.now() + pause_now >= deadline {
-                return Err(policy.verdict(error, may_have_happened));
-            }
-            may_have_happened |= !error.is_definite();
-            self.sleep(pause_now).await;
-            pause = (pause * 2).min(policy.pause_max);
-        }
-    }
-
-    fn rpc_body(&self, dest: &NodeId, body: Body, timeout: Duration) -> Rpc {
-        let outbox = &mut self.0.outside.outbox.borrow_mut();
-        Rpc(match self.0.network.borrow_mut().call(dest, body, outbox) {
-            Ok(msg_id) => RpcState::Called(Call {
-                ctx: self.clone(),
-                dest: dest.clone(),
-                msg_id,
-                timeout,
-                timer: self.sleep(timeout),
-            }),
-            Err(error) => RpcState::Failed(Some(error)),
-        })
+        policy.call(self, dest, body_of(payload)?).await
     }
 
     /// Waits for so long. What is due already does not wait.
@@ -163,7 +129,7 @@ impl Ctx {
 
     /// Waits until this moment. What is due already does not wait.
     pub fn sleep_until(&self, at: Time) -> Sleep {
-        Sleep { ctx: self.clone(), at, timer: None }
+        Sleep::new(self.clone(), at)
     }
 
     /// Runs a future beside the handlers, to its end or the node's.
@@ -253,6 +219,20 @@ impl Ctx {
         self.0.network.borrow_mut().heard_from(src, setup_is_over, outbox);
     }
 
+    /// Sends a request, and gives the `msg_id` under which its reply can be had.
+    pub(crate) fn call(&self, dest: &NodeId, body: Body) -> Result<i64, Error> {
+        let outbox = &mut self.0.outside.outbox.borrow_mut();
+        self.0.network.borrow_mut().call(dest, body, outbox)
+    }
+
+    pub(crate) fn network(&self) -> RefMut<'_, Network> {
+        self.0.network.borrow_mut()
+    }
+
+    pub(crate) fn timers(&self) -> RefMut<'_, Timers> {
+        self.0.timers.borrow_mut()
+    }
+
     pub(crate) fn complete(&self, src: &NodeId, msg_id: i64, reply: Body) {
         self.0.network.borrow_mut().complete(src, msg_id, reply);
     }
@@ -260,152 +240,9 @@ impl Ctx {
     pub(crate) fn next_spawned(&self) -> Option<Task> {
         self.0.spawned.borrow_mut().pop_front()
     }
-
-    /// How many calls and timers wait.
-    #[cfg(test)]
-    pub(crate) fn waiting(&self) -> (usize, usize) {
-        (self.0.network.borrow().calls(), self.0.timers.borrow().len())
-    }
 }
 
 fn body_of(payload: &impl Serialize) -> Result<Body, Error> {
     Body::new(payload)
         .map_err(|error| Error::crash(format!("this node tried to send what is no body: {error}")))
-}
-
-/// How [`Ctx::rpc_retry`] retries. Start from [`RetryPolicy::within`].
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct RetryPolicy {
-    /// How long to go on trying, all in all.
-    pub deadline: Duration,
-    /// How long one attempt waits for its reply.
-    pub attempt_timeout: Duration,
-    /// The pause after the first attempt; each later one is twice as long.
-    pub first_pause: Duration,
-    /// The longest pause.
-    pub pause_max: Duration,
-    /// Whether the request changes nothing, so that what earlier attempts did is of no
-    /// account when a later one fails.
-    pub read_only: bool,
-}
-
-impl RetryPolicy {
-    /// Tries for so long, a second an attempt, with pauses of up to 50 ms, then 100 ms, and so
-    /// on to a second.
-    pub const fn within(deadline: Duration) -> RetryPolicy {
-        RetryPolicy {
-            deadline,
-            attempt_timeout: Duration::from_secs(1),
-            first_pause: Duration::from_millis(50),
-            pause_max: Duration::from_secs(1),
-            read_only: false,
-        }
-    }
-
-    /// The same for a request that changes nothing.
-    pub const fn read_only(self) -> RetryPolicy {
-        RetryPolicy { read_only: true, ..self }
-    }
-
-    /// The error of the last attempt, as it stands for all of them.
-    fn verdict(&self, error: Error, may_have_happened: bool) -> Error {
-        if may_have_happened && error.is_definite() && !self.read_only {
-            Error::timeout(format!("an earlier attempt got no answer, and the last one: {error}"))
-        } else {
-            error
-        }
-    }
-}
-
-/// The future that [`Ctx::sleep`] gives.
-#[must_use = "a sleep that is not awaited does not wait"]
-pub struct Sleep {
-    ctx: Ctx,
-    at: Time,
-    timer: Option<TimerKey>,
-}
-
-impl Future for Sleep {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Sleep>, context: &mut Context<'_>) -> Poll<()> {
-        if self.at <= self.ctx.now() {
-            return Poll::Ready(());
-        }
-        let sleep = &mut *self;
-        let mut timers = sleep.ctx.0.timers.borrow_mut();
-        match sleep.timer {
-            Some(key) if timers.update(key, context.waker()) => {}
-            _ => sleep.timer = Some(timers.set(sleep.at, context.waker().clone())),
-        }
-        Poll::Pending
-    }
-}
-
-impl Drop for Sleep {
-    fn drop(&mut self) {
-        if let Some(key) = self.timer {
-            self.ctx.0.timers.borrow_mut().cancel(key);
-        }
-    }
-}
-
-/// The future that [`Ctx::rpc`] gives: the reply's body, or an error.
-#[must_use = "the reply is had by awaiting"]
-pub struct Rpc(RpcState);
-
-enum RpcState {
-    /// It could not be sent.
-    Failed(Option<Error>),
-    Called(Call),
-}
-
-/// A request that is on its way. Dropping it forgets it.
-struct Call {
-    ctx: Ctx,
-    dest: NodeId,
-    msg_id: i64,
-    timeout: Duration,
-    timer: Sleep,
-}
-
-impl Future for Rpc {
-    type Output = Result<Body, Error>;
-
-    fn poll(mut self: Pin<&mut Rpc>, context: &mut Context<'_>) -> Poll<Result<Body, Error>> {
-        match &mut self.0 {
-            RpcState::Failed(error) => {
-                Poll::Ready(Err(error.take().expect("a future is not polled after its end")))
-            }
-            RpcState::Called(call) => call.poll(context),
-        }
-    }
-}
-
-impl Call {
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Body, Error>> {
-        let reply = self.ctx.0.network.borrow_mut().take_reply(self.msg_id, context.waker());
-        if let Some(reply) = reply {
-            return Poll::Ready(as_result(reply));
-        }
-        Pin::new(&mut self.timer).poll(context).map(|()| {
-            Err(Error::timeout(format!("no reply from {} in {:?}", self.dest, self.timeout)))
-        })
-    }
-}
-
-impl Drop for Call {
-    fn drop(&mut self) {
-        self.ctx.0.network.borrow_mut().forget(self.msg_id);
-    }
-}
-
-/// An error body is an `Err`.
-fn as_result(reply: Body) -> Result<Body, Error> {
-    if reply.kind() != "error" {
-        return Ok(reply);
-    }
-    Err(reply.to::<Error>().unwrap_or_else(|_| {
-        Error::crash(format!("an error without a code came in: {}", reply.as_json()))
-    }))
 }

@@ -42,12 +42,20 @@ enum Stage<N> {
     Waiting {
         seed: u64,
         disk: Option<Box<dyn Disk>>,
-        early: VecDeque<(Time, Message)>,
+        early: Early,
     },
     Running {
         node: Rc<N>,
         ctx: Ctx,
     },
+}
+
+/// Messages that came before `init`, with the time at which they did.
+#[derive(Default)]
+struct Early {
+    kept: VecDeque<(Time, Message)>,
+    /// How many came when there were too many to keep.
+    dropped: u64,
 }
 
 #[derive(Deserialize)]
@@ -70,7 +78,7 @@ impl<N: Node> Runtime<N> {
         Runtime {
             outside: Rc::default(),
             executor: Executor::default(),
-            stage: Stage::Waiting { seed, disk: Some(disk), early: VecDeque::new() },
+            stage: Stage::Waiting { seed, disk: Some(disk), early: Early::default() },
         }
     }
 
@@ -103,13 +111,10 @@ impl<N: Node> Runtime<N> {
                 self.deliver(now, message);
             }
             Stage::Waiting { .. } if message.body.kind() == "init" => self.init(message),
-            Stage::Waiting { early, .. } if early.len() < EARLY_MESSAGES_MAX => {
-                early.push_back((now, message));
+            Stage::Waiting { early, .. } if early.kept.len() < EARLY_MESSAGES_MAX => {
+                early.kept.push_back((now, message));
             }
-            Stage::Waiting { .. } => self.outside.log(format_args!(
-                "dropped a message, as {EARLY_MESSAGES_MAX} wait for init: {}",
-                message.to_line()
-            )),
+            Stage::Waiting { early, .. } => early.dropped += 1,
         }
     }
 
@@ -129,7 +134,14 @@ impl<N: Node> Runtime<N> {
             Storage::new(disk.take().expect("a process becomes a node only once")),
         );
         let early = std::mem::take(early);
-        for (_, message) in &early {
+        if early.dropped > 0 {
+            self.outside.log(format_args!(
+                "{} messages came before init and were kept, {} more were dropped",
+                early.kept.len(),
+                early.dropped
+            ));
+        }
+        for (_, message) in &early.kept {
             ctx.heard_from(&message.src, false);
         }
         let node = Rc::new(N::new(&ctx));
@@ -138,7 +150,7 @@ impl<N: Node> Runtime<N> {
         // Only now: a node that fails to start must not say that it has.
         self.reply(&message, &InitOk {});
         self.run();
-        for (arrived, message) in early {
+        for (arrived, message) in early.kept {
             self.deliver(arrived, message);
             self.run();
         }
