@@ -23,7 +23,7 @@ use std::fs::File;
 use std::future::{Future, poll_fn};
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::process::ExitCode;
 use std::task::{Context, Poll};
@@ -37,6 +37,7 @@ use tokio::net::unix::pipe;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
+use crate::storage::RecordedDisk;
 use crate::{Disk, FileDisk, MemoryDisk, Message, Node, Process, Runtime, Time, lockstep};
 
 /// How much is read, or gathered for writing, at once.
@@ -79,13 +80,15 @@ pub fn run<N: Node>() -> ExitCode {
 }
 
 fn try_run<N: Node>() -> anyhow::Result<()> {
-    let disk = open_disk()?;
     if std::env::var_os("MAELSTROM_LOCKSTEP").is_some_and(|value| value == "1") {
-        let mut process = Runtime::<N>::new(seed_from_environment()?, disk);
+        let seed = seed_from_environment()?;
+        let disk = open_disk(|directory| Ok(Box::new(RecordedDisk::open(directory, seed)?)))?;
+        let mut process = Runtime::<N>::new(seed, disk);
         let input = io::BufReader::with_capacity(CHUNK, own(io::stdin())?);
         return clean_end(lockstep::drive(&mut process, input, own(io::stdout())?, log));
     }
     let seed = SysRng.try_next_u64().context("the system gave no randomness")?;
+    let disk = open_disk(|directory| Ok(Box::new(FileDisk::open(directory)?)))?;
     let process = Runtime::<N>::new(seed, disk);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let shell = async { Shell::new(process)?.drive().await };
@@ -107,11 +110,13 @@ fn log(line: impl std::fmt::Display) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-fn open_disk() -> anyhow::Result<Box<dyn Disk>> {
+/// The disk that `open` makes of the data directory, or memory if none was given.
+fn open_disk(
+    open: impl FnOnce(&Path) -> io::Result<Box<dyn Disk>>,
+) -> anyhow::Result<Box<dyn Disk>> {
     let Some(directory) = data_dir()? else { return Ok(Box::new(MemoryDisk::default())) };
-    let disk = FileDisk::open(&directory)
-        .with_context(|| format!("could not open the data directory {}", directory.display()))?;
-    Ok(Box::new(disk))
+    open(&directory)
+        .with_context(|| format!("could not open the data directory {}", directory.display()))
 }
 
 /// The directory for durable storage, if one was given.

@@ -21,6 +21,7 @@
 
 mod disk;
 mod log;
+mod recorded;
 mod sim;
 
 use std::cell::{Cell, RefCell};
@@ -28,6 +29,7 @@ use std::io;
 use std::rc::Rc;
 
 pub use disk::{Disk, FileDisk, MemoryDisk};
+pub(crate) use recorded::RecordedDisk;
 pub use sim::SimDisk;
 
 use crate::Error;

@@ -153,7 +153,7 @@ impl<N: Node> Check<N> {
         let workload = &*self.workload;
         workload.validate(&options).unwrap_or_else(|sentence| panic!("{sentence}"));
         let seeds = Seeds::new(seed);
-        let mut cluster = in_process::cluster::<N>(&options.nodes, seeds);
+        let mut cluster = in_process::cluster::<N>(&options.nodes);
         let engine = Engine::new(&options, workload, &mut cluster, observer, seeds, journal_events);
         let outcome = engine.run();
         let results = results::check(&outcome, workload, &options);

@@ -184,9 +184,6 @@ impl NodeFactory for Lockstep {
             .map(|child| Box::new(child) as Box<dyn SimulatedNode>)
             .map_err(|error| format!("{error:#}"))
     }
-
-    /// The files of a child are real, and the system keeps what it wrote.
-    fn crash(&mut self, _node: usize) {}
 }
 
 /// The folder of all runs, beside where the bench is used.

@@ -19,8 +19,6 @@ pub enum Concern {
     Service(usize),
     /// A node, by its number and how often it has been started.
     Node(usize, u32),
-    /// What a node's disk loses when the node is killed.
-    Disk(usize),
 }
 
 /// The root of all randomness of a run.
@@ -42,7 +40,6 @@ impl Seeds {
             Concern::Generator => (4, 0),
             Concern::Service(service) => (5, service as u64),
             Concern::Node(node, starts) => (6, ((node as u64) << 24) | u64::from(starts)),
-            Concern::Disk(node) => (7, node as u64),
         };
         let mut rng = ChaCha8Rng::seed_from_u64(self.0);
         rng.set_stream((kind << 56) | number);

@@ -138,8 +138,6 @@ impl NodeFactory for Probes {
             chats: 0,
         }))
     }
-
-    fn crash(&mut self, _node: usize) {}
 }
 
 fn options(faults: &[Fault]) -> TestOptions {

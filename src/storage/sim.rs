@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::rc::Rc;
 
-use rand::{Rng, RngExt};
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 
 use super::Disk;
 
@@ -79,6 +80,16 @@ impl SimDisk {
         for file in self.0.borrow_mut().values_mut() {
             file.crash(rng);
         }
+    }
+
+    /// The crash that comes before the life with this seed: [`crash`](SimDisk::crash), decided
+    /// by the seed that the node is then made with.
+    ///
+    /// A node in lockstep does this to itself when it starts, for only it knows its disk. A
+    /// bench that does the same for a node of its own gets the same run from both. Before the
+    /// first life it does nothing.
+    pub fn crash_with_seed(&self, seed: u64) {
+        self.crash(&mut ChaCha8Rng::seed_from_u64(seed));
     }
 }
 

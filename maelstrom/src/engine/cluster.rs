@@ -101,14 +101,12 @@ impl<N: gyre::Node> SimulatedNode for gyre::Runtime<N> {}
 
 /// Makes the nodes of a virtual cluster.
 pub trait NodeFactory {
-    /// A node that starts now: after a kill it finds what is left on its disk.
+    /// A node that starts now. After a kill it finds what is left on its disk, and `seed`
+    /// decides what that is, as it decides all else about this life of the node.
     ///
     /// # Errors
     /// A sentence.
     fn start(&mut self, node: usize, seed: u64) -> Result<Box<dyn SimulatedNode>, String>;
-
-    /// The node was killed: its disk may lose what was not synced.
-    fn crash(&mut self, node: usize);
 }
 
 struct Slot {
@@ -226,7 +224,6 @@ impl<F: NodeFactory> Cluster for VirtualCluster<F> {
         slot.paused = false;
         slot.inbox.clear();
         slot.wake_at = None;
-        self.factory.crash(node);
     }
 
     fn pause(&mut self, node: usize) {

@@ -1,0 +1,110 @@
+//! A simulated disk that outlives its process, for nodes in lockstep.
+//!
+//! The bench kills such a node with SIGKILL, which takes nothing from the files of the
+//! operating system, so a directory would be too kind a disk. Instead every operation on a
+//! [`SimDisk`] is recorded in one file. The next life replays it, and begins with the crash
+//! that ended the last one. So a kill does to a child exactly what it does inside the bench.
+//!
+//! The record is a row of operations: a line `append log 5`, `replace snapshot 17`,
+//! `truncate log 0` or `sync log 0`, and after the first two so many bytes.
+
+#![expect(clippy::disallowed_methods, reason = "this is storage that meets a file, too")]
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::Path;
+
+use super::{Disk, LOG, SNAPSHOT, SimDisk};
+
+/// A [`SimDisk`], and the record of what was done to it.
+pub(crate) struct RecordedDisk {
+    disk: SimDisk,
+    record: File,
+}
+
+impl RecordedDisk {
+    /// The disk whose record is in this directory, after the crash that `seed` decides: that
+    /// of the life that begins.
+    ///
+    /// # Errors
+    /// When the record cannot be read or written, or is no record.
+    pub(crate) fn open(directory: &Path, seed: u64) -> io::Result<RecordedDisk> {
+        fs::create_dir_all(directory)?;
+        let path = directory.join("simulated-disk");
+        let mut disk = SimDisk::new();
+        if path.exists() {
+            replay(&fs::read(&path)?, &mut disk)?;
+        }
+        disk.crash_with_seed(seed);
+        // What is left begins a new record, or it would grow with every life.
+        let mut recorded = RecordedDisk { record: File::create(path)?, disk: disk.clone() };
+        for file in [SNAPSHOT, LOG] {
+            if let Some(content) = disk.read(file)? {
+                recorded.replace(file, &content)?;
+                recorded.sync(file)?;
+            }
+        }
+        Ok(recorded)
+    }
+
+    fn record(&mut self, verb: &str, file: &str, number: u64, bytes: &[u8]) -> io::Result<()> {
+        let mut operation = format!("{verb} {file} {number}\n").into_bytes();
+        operation.extend(bytes);
+        self.record.write_all(&operation)
+    }
+}
+
+fn replay(mut record: &[u8], disk: &mut SimDisk) -> io::Result<()> {
+    while !record.is_empty() {
+        record = replay_one(record, disk)
+            .ok_or_else(|| io::Error::other("simulated-disk is no record of a simulated disk"))?;
+    }
+    Ok(())
+}
+
+/// Replays the first operation, and gives the rest.
+fn replay_one<'a>(record: &'a [u8], disk: &mut SimDisk) -> Option<&'a [u8]> {
+    let line_end = memchr::memchr(b'\n', record)?;
+    let line = std::str::from_utf8(&record[..line_end]).ok()?;
+    let rest = &record[line_end + 1..];
+    let mut words = line.split(' ');
+    let (verb, file, number) = (words.next()?, words.next()?, words.next()?.parse().ok()?);
+    let (bytes, rest) = match verb {
+        "append" | "replace" => rest.split_at_checked(usize::try_from(number).ok()?)?,
+        _ => (&rest[..0], rest),
+    };
+    let done = match verb {
+        "append" => disk.append(file, bytes),
+        "replace" => disk.replace(file, bytes),
+        "truncate" => disk.truncate(file, number),
+        "sync" => disk.sync(file),
+        _ => return None,
+    };
+    done.ok().map(|()| rest)
+}
+
+impl Disk for RecordedDisk {
+    fn read(&mut self, file: &str) -> io::Result<Option<Vec<u8>>> {
+        self.disk.read(file)
+    }
+
+    fn append(&mut self, file: &str, bytes: &[u8]) -> io::Result<()> {
+        self.record("append", file, bytes.len() as u64, bytes)?;
+        self.disk.append(file, bytes)
+    }
+
+    fn sync(&mut self, file: &str) -> io::Result<()> {
+        self.record("sync", file, 0, b"")?;
+        self.disk.sync(file)
+    }
+
+    fn replace(&mut self, file: &str, bytes: &[u8]) -> io::Result<()> {
+        self.record("replace", file, bytes.len() as u64, bytes)?;
+        self.disk.replace(file, bytes)
+    }
+
+    fn truncate(&mut self, file: &str, length: u64) -> io::Result<()> {
+        self.record("truncate", file, length, b"")?;
+        self.disk.truncate(file, length)
+    }
+}
