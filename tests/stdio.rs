@@ -1,0 +1,573 @@
+//! Nodes as programs: how they begin, read, write and end.
+//!
+//! Started with `GYRE_TEST_NODE` set, this program is a node itself, one that can be made to
+//! panic and to store things; else it is the test.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "this test is about processes, files and signals, and has no harness"
+)]
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::fd::AsRawFd;
+use std::path::Path;
+use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use gyre::{Ctx, Error, Node, NodeId, Storage, async_trait};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+const ECHO: &str = env!("CARGO_BIN_EXE_echo");
+const UNIQUE_IDS: &str = env!("CARGO_BIN_EXE_unique-ids");
+
+/// No test here should take a second; this is for a machine that is very busy.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The node that this program can be.
+struct Subject {
+    storage: Storage,
+    /// What earlier lives have stored.
+    found: usize,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Request {
+    /// Stores one more record, syncs it if asked to, and replies with how many were found.
+    Store {
+        sync: bool,
+    },
+    Sleep {
+        ms: u64,
+    },
+    Panic {},
+    PanicLater {},
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Response {
+    StoreOk { found: usize },
+    SleepOk {},
+}
+
+#[async_trait(?Send)]
+impl Node for Subject {
+    type Request = Request;
+    type Response = Response;
+
+    fn new(ctx: &Ctx) -> Subject {
+        let storage = ctx.storage();
+        let found = storage.load().expect("the storage can be read").records.len();
+        Subject { storage, found }
+    }
+
+    async fn handle(&self, ctx: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
+        match request {
+            Request::Store { sync } => {
+                self.storage.append(b"record")?;
+                if sync {
+                    self.storage.sync()?;
+                }
+                Ok(Response::StoreOk { found: self.found })
+            }
+            Request::Sleep { ms } => {
+                ctx.sleep(Duration::from_millis(ms)).await;
+                Ok(Response::SleepOk {})
+            }
+            Request::Panic {} => panic!("a planted panic"),
+            Request::PanicLater {} => {
+                let own = ctx.clone();
+                ctx.spawn(async move {
+                    own.sleep(Duration::from_millis(5)).await;
+                    panic!("a planted panic");
+                });
+                Ok(Response::SleepOk {})
+            }
+        }
+    }
+}
+
+/// This program as a node.
+fn subject() -> Command {
+    let mut command = Command::new(std::env::current_exe().expect("this program has a path"));
+    command.env("GYRE_TEST_NODE", "1");
+    command
+}
+
+/// A running node. Lines that it writes are gathered by threads.
+struct Running {
+    child: Child,
+    stdout: mpsc::Receiver<String>,
+    stderr: mpsc::Receiver<String>,
+}
+
+impl Running {
+    fn start(command: &mut Command) -> Running {
+        let mut child = command
+            .env_remove("MAELSTROM_DATA_DIR")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the node starts");
+        let stdout = lines(child.stdout.take().expect("it is piped"));
+        let stderr = lines(child.stderr.take().expect("it is piped"));
+        Running { child, stdout, stderr }
+    }
+
+    /// Starts it, and sends it its init.
+    fn init(command: &mut Command) -> Running {
+        let mut node = Running::start(command);
+        node.say(INIT);
+        assert_eq!(node.hear(), INIT_OK);
+        node
+    }
+
+    fn say(&mut self, line: &str) {
+        self.say_bytes(format!("{line}\n").as_bytes());
+    }
+
+    fn say_bytes(&mut self, bytes: &[u8]) {
+        self.child.stdin.as_mut().expect("stdin is open").write_all(bytes).expect("it reads");
+    }
+
+    /// The next line on its stdout.
+    fn hear(&self) -> String {
+        self.stdout.recv_timeout(PATIENCE).expect("the node answers")
+    }
+
+    fn ask(&mut self, body: &serde_json::Value) -> String {
+        self.say(&request(body));
+        self.hear()
+    }
+
+    /// Waits for its end, and gives the rest of its output.
+    fn end(self) -> (ExitStatus, Vec<String>, Vec<String>) {
+        let Running { mut child, stdout, stderr } = self;
+        let status = wait(&mut child);
+        (status, stdout.iter().collect(), stderr.iter().collect())
+    }
+
+    /// Waits for its end, which must be a clean one.
+    fn end_cleanly(self) -> (Vec<String>, Vec<String>) {
+        let (status, stdout, stderr) = self.end();
+        assert_eq!(status.code(), Some(0), "{stderr:?}");
+        (stdout, stderr)
+    }
+}
+
+/// Waits, but not for ever, and without closing the child's stdin.
+fn wait(child: &mut Child) -> ExitStatus {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(status) = child.try_wait().expect("the child can be waited for") {
+            return status;
+        }
+        if Instant::now() > deadline {
+            child.kill().expect("the child can be killed");
+            panic!("the node did not end");
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn lines(stream: impl Read + Send + 'static) -> mpsc::Receiver<String> {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(stream).split(b'\n') {
+            let line = line.expect("a pipe can be read");
+            if sender.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+fn signal(child: &Child, name: &str) {
+    let status = Command::new("kill").args([name, &child.id().to_string()]).status();
+    assert!(status.expect("there is a kill command").success());
+}
+
+const INIT: &str = concat!(
+    r#"{"src":"c0","dest":"n1","body":{"type":"init","msg_id":1,"node_id":"n1","#,
+    r#""node_ids":["n1"]}}"#,
+);
+const INIT_OK: &str = r#"{"src":"n1","dest":"c0","body":{"in_reply_to":1,"type":"init_ok"}}"#;
+
+/// A request from a client, with `msg_id` 2.
+fn request(body: &serde_json::Value) -> String {
+    let mut body = body.clone();
+    body["msg_id"] = 2.into();
+    json!({"src": "c1", "dest": "n1", "body": body}).to_string()
+}
+
+fn echo(payload: &str) -> String {
+    request(&json!({"type": "echo", "echo": payload}))
+}
+
+fn echo_ok(payload: &str) -> String {
+    let payload = json!(payload);
+    format!(
+        r#"{{"src":"n1","dest":"c1","body":{{"in_reply_to":2,"type":"echo_ok","echo":{payload}}}}}"#
+    )
+}
+
+fn it_ends_at_the_end_of_its_input() {
+    let mut node = Running::init(&mut Command::new(ECHO));
+    // The last line need not have a line feed.
+    node.say_bytes(format!("{}\n{}", echo("one"), echo("two")).as_bytes());
+    drop(node.child.stdin.take());
+    let (stdout, stderr) = node.end_cleanly();
+    assert_eq!(stdout, [echo_ok("one"), echo_ok("two")]);
+    assert_eq!(stderr, [""; 0]);
+    // Without any input at all, too.
+    let mut node = Running::start(&mut Command::new(ECHO));
+    drop(node.child.stdin.take());
+    node.end_cleanly();
+}
+
+fn it_ends_at_sigterm() {
+    let node = Running::init(&mut Command::new(ECHO));
+    signal(&node.child, "-TERM");
+    node.end_cleanly();
+}
+
+fn it_ends_at_sigterm_when_nobody_reads_it() {
+    let mut child = Command::new(ECHO)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the node starts");
+    let mut stdin = child.stdin.take().expect("it is piped");
+    let writer = std::thread::spawn(move || {
+        let flood = format!("{INIT}\n{}", format!("{}\n", echo("x")).repeat(1_000));
+        // Until the pipe closes, as the node has ended.
+        while stdin.write_all(flood.as_bytes()).is_ok() {}
+    });
+    // Time for both pipes to fill. If they are not full yet, the node must end all the same.
+    std::thread::sleep(Duration::from_millis(200));
+    signal(&child, "-TERM");
+    assert_eq!(wait(&mut child).code(), Some(0));
+    writer.join().expect("the writer ends");
+}
+
+fn it_ends_at_sigterm_in_a_flood() {
+    let mut child = Command::new(ECHO)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the node starts");
+    let stdout = lines(child.stdout.take().expect("it is piped"));
+    let mut stdin = child.stdin.take().expect("it is piped");
+    let writer = std::thread::spawn(move || {
+        let flood = format!("{INIT}\n{}", format!("{}\n", echo("x")).repeat(10_000));
+        while stdin.write_all(flood.as_bytes()).is_ok() {}
+    });
+    for _ in 0..20_000 {
+        stdout.recv_timeout(PATIENCE).expect("the node answers");
+    }
+    signal(&child, "-TERM");
+    let reader = std::thread::spawn(move || stdout.iter().count());
+    assert_eq!(wait(&mut child).code(), Some(0));
+    writer.join().expect("the writer ends");
+    reader.join().expect("the reader ends");
+}
+
+fn it_ends_when_its_output_is_closed() {
+    let mut child = Command::new(ECHO)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the node starts");
+    drop(child.stdout.take());
+    let mut stdin = child.stdin.take().expect("it is piped");
+    stdin.write_all(format!("{INIT}\n").as_bytes()).expect("the node reads");
+    assert_eq!(wait(&mut child).code(), Some(0), "its stdin is still open");
+}
+
+fn it_skips_what_is_no_message() {
+    let mut node = Running::init(&mut Command::new(ECHO));
+    let long = "x".repeat(10_000);
+    let garbage: [&[u8]; 7] = [
+        b"",
+        b"hello",
+        b"\xff\xfe",
+        b"{}",
+        b"[1]",
+        br#"{"src":"a","dest":"b","body":{}}"#,
+        long.as_bytes(),
+    ];
+    for line in garbage {
+        node.say_bytes(&[line, b"\n"].concat());
+    }
+    node.say(&echo("still there"));
+    assert_eq!(node.hear(), echo_ok("still there"));
+    drop(node.child.stdin.take());
+    let (stdout, stderr) = node.end_cleanly();
+    assert_eq!(stdout, [""; 0]);
+    assert_eq!(stderr.len(), garbage.len(), "{stderr:?}");
+    for line in stderr {
+        assert!(
+            line.starts_with("skipped a line that is no message") && line.len() < 400,
+            "{line}"
+        );
+    }
+}
+
+fn it_takes_lines_of_any_length() {
+    let mut node = Running::init(&mut Command::new(ECHO));
+    for length in [1, 65_535, 65_536, 65_537, 1_000_000, 5_000_000] {
+        let payload = "ü".repeat(length / 2);
+        node.say(&echo(&payload));
+        assert_eq!(node.hear(), echo_ok(&payload));
+    }
+    // A line that comes in parts, with time in between to be seen as a part.
+    for part in echo("in parts").as_bytes().chunks(7) {
+        node.say_bytes(part);
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    node.say("");
+    assert_eq!(node.hear(), echo_ok("in parts"));
+}
+
+fn a_panic_ends_it_with_a_message_and_a_failure() {
+    for body in [json!({"type": "panic"}), json!({"type": "panic_later"})] {
+        let mut node = Running::init(&mut subject());
+        node.say(&request(&body));
+        let (status, _, stderr) = node.end();
+        assert_eq!(status.code(), Some(101));
+        assert!(stderr.iter().any(|line| line.contains("a planted panic")), "{stderr:?}");
+    }
+}
+
+fn it_answers_when_a_timer_is_due() {
+    let mut node = Running::init(&mut subject());
+    assert!(node.ask(&json!({"type": "sleep", "ms": 20})).contains("sleep_ok"));
+}
+
+fn it_reads_and_writes_what_is_no_pipe() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (input, output) = (directory.path().join("in"), directory.path().join("out"));
+    std::fs::write(&input, format!("{INIT}\n{}\n", echo("file"))).expect("a file");
+    let mut child = Command::new(ECHO)
+        .stdin(File::open(&input).expect("a file"))
+        .stdout(File::create(&output).expect("a file"))
+        .spawn()
+        .expect("the node starts");
+    assert_eq!(wait(&mut child).code(), Some(0));
+    let written = std::fs::read_to_string(&output).expect("a file");
+    assert_eq!(written, format!("{INIT_OK}\n{}\n", echo_ok("file")));
+    let mut child = Command::new(ECHO).stdin(Stdio::null()).spawn().expect("the node starts");
+    assert_eq!(wait(&mut child).code(), Some(0));
+}
+
+/// The other end of our pipes may be shared with programs that expect them to block.
+fn it_leaves_the_pipes_that_it_inherits_as_they_were() {
+    let (stdin, mut to_node) = std::io::pipe().expect("a pipe");
+    let (from_node, stdout) = std::io::pipe().expect("a pipe");
+    let (kept_stdin, kept_stdout) =
+        (stdin.try_clone().expect("a pipe"), stdout.try_clone().expect("a pipe"));
+    let mut child =
+        Command::new(ECHO).stdin(stdin).stdout(stdout).spawn().expect("the node starts");
+    to_node.write_all(format!("{INIT}\n").as_bytes()).expect("the node reads");
+    let mut line = String::new();
+    BufReader::new(from_node).read_line(&mut line).expect("the node answers");
+    assert_eq!(line.trim_end(), INIT_OK);
+    for number in [kept_stdin.as_raw_fd(), kept_stdout.as_raw_fd()] {
+        let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{number}"));
+        let Ok(info) = info else { continue };
+        let flags = info.lines().find_map(|line| line.strip_prefix("flags:")).expect("flags");
+        let flags = u32::from_str_radix(flags.trim(), 8).expect("an octal number");
+        assert_eq!(flags & 0o4000, 0, "the pipe is non-blocking for everybody");
+    }
+    drop((to_node, kept_stdin));
+    assert_eq!(wait(&mut child).code(), Some(0));
+}
+
+fn two_starts_never_give_the_same_id() {
+    let first_id = || {
+        let mut node = Running::init(&mut Command::new(UNIQUE_IDS));
+        node.ask(&json!({"type": "generate"}))
+    };
+    assert_ne!(first_id(), first_id());
+}
+
+/// Has a node of this command store something, and kills it. Gives what it had found.
+fn store_and_kill(command: &mut Command) -> usize {
+    let mut node = Running::init(command);
+    let reply = node.ask(&json!({"type": "store", "sync": true}));
+    signal(&node.child, "-KILL");
+    node.end();
+    found_in(&reply)
+}
+
+/// How many records had been found, says a `store_ok`.
+fn found_in(reply: &str) -> usize {
+    let (_, count) = reply.rsplit_once(':').expect("it ends with the count");
+    count.trim_end_matches('}').parse().expect("a number")
+}
+
+fn what_it_stores_is_there_after_a_kill() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("new");
+    let path = path.display();
+    for (count, arguments) in [
+        vec!["--data-dir".to_owned(), path.to_string()],
+        vec![format!("--data-dir={path}")],
+        vec!["--other".to_owned(), "argument".to_owned(), format!("--data-dir={path}")],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        assert_eq!(store_and_kill(subject().args(arguments)), count);
+    }
+    // The environment's directory, which `Running` takes away, so through a shell.
+    let mut command = Command::new("sh");
+    let script = format!("MAELSTROM_DATA_DIR={path} exec {}", this_program());
+    command.env("GYRE_TEST_NODE", "1").args(["-c", &script]);
+    assert_eq!(store_and_kill(&mut command), 3);
+}
+
+fn this_program() -> String {
+    std::env::current_exe().expect("this program has a path").display().to_string()
+}
+
+fn without_a_directory_it_says_so_once() {
+    let mut node = Running::init(&mut subject());
+    for _ in 0..3 {
+        node.ask(&json!({"type": "store", "sync": true}));
+    }
+    drop(node.child.stdin.take());
+    let (_, stderr) = node.end_cleanly();
+    assert!(stderr.len() == 1 && stderr[0].contains("memory only"), "{stderr:?}");
+}
+
+fn bad_arguments_are_a_failure_with_a_sentence() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("file");
+    std::fs::write(&file, "").expect("a file");
+    for (arguments, expected) in [
+        (vec!["--data-dir".into()], "--data-dir needs a directory after it"),
+        (vec!["--data-dir".into(), file.into_os_string()], "could not open the data directory"),
+    ] {
+        let node = Running::start(subject().args(arguments));
+        let (status, _, stderr) = node.end();
+        assert_eq!(status.code(), Some(1));
+        assert!(stderr.len() == 1 && stderr[0].starts_with(expected), "{stderr:?}");
+    }
+}
+
+/// The subject in lockstep.
+fn in_lockstep(seed: &str, data_dir: Option<&Path>) -> Running {
+    let mut command = subject();
+    command.env("MAELSTROM_LOCKSTEP", "1").env("MAELSTROM_SEED", seed);
+    if let Some(directory) = data_dir {
+        command.arg("--data-dir").arg(directory);
+    }
+    Running::start(&mut command)
+}
+
+fn step(at: u64, message: &str) -> String {
+    format!(r#"{{"at":{at},"message":{message}}}"#)
+}
+
+fn in_lockstep_the_bench_decides_the_time() {
+    let mut node = in_lockstep("1", None);
+    node.say(&step(1_000, INIT));
+    assert_eq!([node.hear(), node.hear()], [INIT_OK, r#"{"idle":null}"#]);
+    // An hour's sleep takes no time.
+    node.say(&step(2_000, &request(&json!({"type": "sleep", "ms": 3_600_000}))));
+    assert_eq!(node.hear(), r#"{"idle":3600000002000}"#);
+    node.say(r#"{"at":3600000001999}"#);
+    assert_eq!(node.hear(), r#"{"idle":3600000002000}"#);
+    // The reply would be too late for a client.
+    node.say(r#"{"at": 3600000002000}"#);
+    assert_eq!(node.hear(), r#"{"idle":null}"#);
+    drop(node.child.stdin.take());
+    let (_, stderr) = node.end_cleanly();
+    assert!(stderr.iter().any(|line| line.contains("withheld a reply to c1")), "{stderr:?}");
+}
+
+fn in_lockstep_what_is_no_step_is_a_failure() {
+    for (seed, line, expected) in [
+        ("1", "hello", "MAELSTROM_LOCKSTEP is set, so each line must be a step"),
+        ("1", INIT, "MAELSTROM_LOCKSTEP is set, so each line must be a step"),
+        ("x", "", "MAELSTROM_SEED must be a number, but is \"x\""),
+    ] {
+        let mut node = in_lockstep(seed, None);
+        // It may have ended already.
+        let _ = node
+            .child
+            .stdin
+            .as_mut()
+            .expect("stdin is open")
+            .write_all(format!("{line}\n").as_bytes());
+        let (status, _, stderr) = node.end();
+        assert_eq!(status.code(), Some(1));
+        assert!(stderr.len() == 1 && stderr[0].starts_with(expected), "{stderr:?}");
+    }
+}
+
+/// A kill takes unsynced records from a node in lockstep, and it is the seed that says which.
+fn in_lockstep_a_kill_is_a_crash_of_the_disk() {
+    let lives = |sync: bool| {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut found = Vec::new();
+        for seed in 0..12 {
+            let mut node = in_lockstep(&seed.to_string(), Some(directory.path()));
+            node.say(&step(1, INIT));
+            assert_eq!([node.hear(), node.hear()], [INIT_OK, r#"{"idle":null}"#]);
+            node.say(&step(2, &request(&json!({"type": "store", "sync": sync}))));
+            found.push(found_in(&node.hear()));
+            signal(&node.child, "-KILL");
+            node.end();
+        }
+        found
+    };
+    assert_eq!(lives(true), (0..12).collect::<Vec<_>>());
+    let unsynced = lives(false);
+    assert!(*unsynced.last().expect("there were lives") < 11, "some were lost: {unsynced:?}");
+    assert!(unsynced.iter().any(|&count| count > 0), "and some were not: {unsynced:?}");
+    assert_eq!(unsynced, lives(false), "the same seeds");
+}
+
+fn main() -> ExitCode {
+    if std::env::var_os("GYRE_TEST_NODE").is_some() {
+        return gyre::run::<Subject>();
+    }
+    macro_rules! tests {
+        ($($name:ident)*) => { [$((stringify!($name), $name as fn())),*] };
+    }
+    let tests = tests! {
+        it_ends_at_the_end_of_its_input
+        it_ends_at_sigterm
+        it_ends_at_sigterm_when_nobody_reads_it
+        it_ends_at_sigterm_in_a_flood
+        it_ends_when_its_output_is_closed
+        it_skips_what_is_no_message
+        it_takes_lines_of_any_length
+        a_panic_ends_it_with_a_message_and_a_failure
+        it_answers_when_a_timer_is_due
+        it_reads_and_writes_what_is_no_pipe
+        it_leaves_the_pipes_that_it_inherits_as_they_were
+        two_starts_never_give_the_same_id
+        what_it_stores_is_there_after_a_kill
+        without_a_directory_it_says_so_once
+        bad_arguments_are_a_failure_with_a_sentence
+        in_lockstep_the_bench_decides_the_time
+        in_lockstep_what_is_no_step_is_a_failure
+        in_lockstep_a_kill_is_a_crash_of_the_disk
+    };
+    // A test that fails panics, and that ends the program with a status that says so.
+    for (name, test) in tests {
+        test();
+        println!("test {name} ... ok");
+    }
+    println!("{} passed, 0 failed", tests.len());
+    ExitCode::SUCCESS
+}
