@@ -33,7 +33,7 @@ mod set;
 mod tests;
 
 pub use counter::{GCounter, PnCounter};
-pub use replica::{Input, Mark, Message, Output, Record, Replica, Update};
+pub use replica::{Mark, Message, Record, Replica, Update};
 pub use set::{Element, GSet};
 
 /// A type whose states form a join-semilattice with a least element, the default.

@@ -69,6 +69,7 @@ mod version;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -79,6 +80,7 @@ pub use version::VersionVector;
 use archive::Archive;
 use peer::Peer;
 
+use crate::driver::{Core, Input, Output, Outputs};
 use crate::{Incarnation, NodeId, Time};
 
 /// How long a spoke keeps news to itself, hoping for a message to put its vector on.
@@ -125,38 +127,8 @@ pub enum Record {
     Batch(Batch),
 }
 
-/// Something that happens to a node.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Input {
-    /// A client broadcasts a message.
-    Broadcast(Value),
-    /// Another node says something.
-    Rumor {
-        /// The node that sent it.
-        from: NodeId,
-        /// What it says.
-        rumor: Rumor,
-    },
-    /// The time at which [`Gossip::next_wake`] wanted to be woken has come.
-    Wake,
-}
-
-/// Something that the node's shell must do. The order matters: whatever a `Persist` gave is
-/// made durable before the first `Send` after it goes out, and before a client hears `ok`.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Output {
-    /// Append this to the storage.
-    Persist(Record),
-    /// Send this.
-    Send {
-        /// To whom.
-        to: NodeId,
-        /// What.
-        rumor: Rumor,
-    },
-}
-
-/// One node's part of the broadcast: a state machine without I/O, clock or randomness.
+/// One node's part of the broadcast: a state machine without I/O, clock or randomness. What a
+/// client wants of it, [`Core::Local`], is the message to broadcast.
 #[derive(Debug)]
 pub struct Gossip {
     setting: Setting,
@@ -193,14 +165,40 @@ pub struct Gossip {
     /// How many candidates for the hub are asked at once.
     probes: usize,
 
-    outputs: Vec<Output>,
+    outputs: Outputs<Gossip>,
+}
+
+impl Core for Gossip {
+    type Local = Value;
+    type Message = Rumor;
+    type Record = Record;
+
+    fn step(
+        &mut self,
+        now: Time,
+        input: Input<Value, Rumor>,
+        _: &mut ChaCha8Rng,
+    ) -> Outputs<Gossip> {
+        match input {
+            Input::Local(message) => self.broadcast(now, message),
+            Input::Message { from, message } => self.hear(now, &from, message),
+            Input::Wake => {}
+        }
+        self.do_what_is_due(now);
+        std::mem::take(&mut self.outputs)
+    }
+
+    /// `None` when everything is everywhere.
+    fn next_wake(&self) -> Option<Time> {
+        [self.flush_at, self.tick_at].into_iter().flatten().min()
+    }
 }
 
 impl Gossip {
     /// The state of `node` after a start at `now`, from what its storage holds.
     ///
     /// `number` is drawn at random: it names a new incarnation when `records` is empty. The
-    /// outputs are to be carried out as those of [`step`](Gossip::step).
+    /// outputs are to be carried out as those of [`step`](Core::step).
     ///
     /// # Panics
     /// When `node` is not among `nodes`.
@@ -211,7 +209,7 @@ impl Gossip {
         records: Vec<Record>,
         number: u64,
         now: Time,
-    ) -> (Gossip, Vec<Output>) {
+    ) -> (Gossip, Outputs<Gossip>) {
         let my_rank = nodes.iter().position(|other| other == node).expect("a node of the cluster");
         let fresh = records.is_empty();
         let mut me = Incarnation::new(node, number);
@@ -250,29 +248,18 @@ impl Gossip {
             let name = Record::Incarnation(gossip.me.clone());
             gossip.outputs.push(Output::Persist(name));
         }
-        let outputs = gossip.step(now, Input::Wake);
+        gossip.do_what_is_due(now);
+        let outputs = std::mem::take(&mut gossip.outputs);
         (gossip, outputs)
     }
 
-    /// Takes one input and gives what is to be done about it. `now` must never go back.
-    pub fn step(&mut self, now: Time, input: Input) -> Vec<Output> {
-        match input {
-            Input::Broadcast(message) => self.broadcast(now, message),
-            Input::Rumor { from, rumor } => self.hear(now, &from, rumor),
-            Input::Wake => {}
-        }
+    fn do_what_is_due(&mut self, now: Time) {
         if self.tick_at.is_some_and(|at| at <= now) {
             self.tick(now);
         }
         if self.flush_at.is_some_and(|at| at <= now) {
             self.flush(now);
         }
-        std::mem::take(&mut self.outputs)
-    }
-
-    /// When [`Input::Wake`] is due; `None` when everything is everywhere.
-    pub fn next_wake(&self) -> Option<Time> {
-        [self.flush_at, self.tick_at].into_iter().flatten().min()
     }
 
     /// Every message this node knows, each once, in the order of arrival.
@@ -387,6 +374,6 @@ impl Gossip {
         if ask {
             peer.asked(now);
         }
-        self.outputs.push(Output::Send { to: self.nodes[rank].clone(), rumor });
+        self.outputs.push(Output::Send { to: self.nodes[rank].clone(), message: rumor });
     }
 }

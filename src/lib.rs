@@ -112,6 +112,7 @@
 
 pub mod crdt;
 mod ctx;
+pub mod driver;
 mod error;
 mod executor;
 pub mod gossip;

@@ -11,48 +11,19 @@ use std::time::Duration;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use crate::driver::{Core, Input, Output, Outputs};
 use crate::{NodeId, Time};
 
-/// What a core wants done after a step.
-pub(crate) struct Effects<M, R> {
-    /// To be made durable before anything is sent.
-    pub(crate) records: Vec<R>,
-    /// Stands for all records so far, those above included.
-    pub(crate) snapshot: Option<Vec<R>>,
-    /// To be sent.
-    pub(crate) sends: Vec<(NodeId, M)>,
-}
-
-impl<M, R> Default for Effects<M, R> {
-    fn default() -> Effects<M, R> {
-        Effects { records: Vec::new(), snapshot: None, sends: Vec::new() }
-    }
-}
-
-/// A core as the network sees it.
-pub(crate) trait Core: Sized {
-    type Message: Clone + Debug;
-    type Record: Clone + Debug;
-
-    /// A start with what the disk holds; `number` is random.
+/// A core that the network can start.
+pub(crate) trait Start: Core<Message: Clone + Debug, Record: Clone> + Sized {
+    /// A start with what the disk holds.
     fn start(
         node: &NodeId,
         nodes: &[NodeId],
         records: Vec<Self::Record>,
-        number: u64,
         now: Time,
-    ) -> (Self, Effects<Self::Message, Self::Record>);
-
-    fn receive(
-        &mut self,
-        now: Time,
-        from: &NodeId,
-        message: Self::Message,
-    ) -> Effects<Self::Message, Self::Record>;
-
-    fn wake(&mut self, now: Time) -> Effects<Self::Message, Self::Record>;
-
-    fn next_wake(&self) -> Option<Time>;
+        rng: &mut ChaCha8Rng,
+    ) -> (Self, Outputs<Self>);
 }
 
 /// What may go wrong on the way; nothing, by default.
@@ -75,8 +46,9 @@ impl Faults {
     }
 }
 
-struct Slot<C: Core> {
+struct Slot<C: Start> {
     core: Option<C>,
+    rng: ChaCha8Rng,
     records: Vec<C::Record>,
     /// How many of the records are synced.
     durable: usize,
@@ -85,7 +57,7 @@ struct Slot<C: Core> {
     queue: Vec<(NodeId, C::Message)>,
 }
 
-pub(crate) struct Network<C: Core> {
+pub(crate) struct Network<C: Start> {
     pub(crate) nodes: Vec<NodeId>,
     pub(crate) now: Time,
     pub(crate) faults: Faults,
@@ -99,11 +71,12 @@ pub(crate) struct Network<C: Core> {
     sequence: u64,
 }
 
-impl<C: Core> Network<C> {
+impl<C: Start> Network<C> {
     pub(crate) fn new(size: usize, seed: u64, faults: Faults) -> Network<C> {
         let nodes: Vec<NodeId> = (0..size).map(|i| NodeId::from(format!("n{i}"))).collect();
         let slot = || Slot {
             core: None,
+            rng: ChaCha8Rng::seed_from_u64(0),
             records: Vec::new(),
             durable: 0,
             paused: false,
@@ -133,26 +106,30 @@ impl<C: Core> Network<C> {
         self.slots[rank].core.is_some() && !self.slots[rank].paused
     }
 
-    /// Lets a client act on a node; its effects are carried out, and durable afterwards.
-    pub(crate) fn act(
-        &mut self,
-        rank: usize,
-        action: impl FnOnce(&mut C, Time) -> Effects<C::Message, C::Record>,
-    ) {
-        let core = self.slots[rank].core.as_mut().expect("the node is up");
-        let effects = action(core, self.now);
-        self.carry_out(rank, effects);
+    /// Lets a client's wish happen on a node that is up; it is durable afterwards.
+    pub(crate) fn act(&mut self, rank: usize, wish: C::Local) {
+        self.step(rank, Input::Local(wish));
         self.slots[rank].durable = self.slots[rank].records.len();
+    }
+
+    /// Lets something happen to a node that is up.
+    pub(crate) fn step(&mut self, rank: usize, input: Input<C::Local, C::Message>) {
+        let Slot { core, rng, .. } = &mut self.slots[rank];
+        let core = core.as_mut().expect("the node is up");
+        let outputs = core.step(self.now, input, rng);
+        self.carry_out(rank, outputs);
     }
 
     pub(crate) fn start(&mut self, rank: usize) {
         if self.slots[rank].core.is_none() {
             let records = self.slots[rank].records.clone();
-            let number = self.rng.next_u64();
-            let (core, effects) =
-                C::start(&self.nodes[rank], &self.nodes, records, number, self.now);
+            // Chance must differ from life to life.
+            let mut rng = ChaCha8Rng::seed_from_u64(self.rng.next_u64());
+            let (core, outputs) =
+                C::start(&self.nodes[rank], &self.nodes, records, self.now, &mut rng);
             self.slots[rank].core = Some(core);
-            self.carry_out(rank, effects);
+            self.slots[rank].rng = rng;
+            self.carry_out(rank, outputs);
         }
     }
 
@@ -202,9 +179,7 @@ impl<C: Core> Network<C> {
                 let (_, (from, rank, message)) = self.in_transit.pop_first().expect("an arrival");
                 self.deliver(rank, from, message);
             } else if let Some((_, rank)) = wake {
-                let core = self.slots[rank].core.as_mut().expect("the node is up");
-                let effects = core.wake(self.now);
-                self.carry_out(rank, effects);
+                self.step(rank, Input::Wake);
             }
         }
         self.now = end;
@@ -214,38 +189,43 @@ impl<C: Core> Network<C> {
         let slot = &mut self.slots[rank];
         if slot.paused {
             slot.queue.push((from, message));
-        } else if let Some(core) = &mut slot.core {
-            let effects = core.receive(self.now, &from, message);
-            self.carry_out(rank, effects);
+        } else if slot.core.is_some() {
+            self.step(rank, Input::Message { from, message });
         }
     }
 
-    fn carry_out(&mut self, rank: usize, effects: Effects<C::Message, C::Record>) {
-        let slot = &mut self.slots[rank];
-        slot.records.extend(effects.records);
-        if let Some(snapshot) = effects.snapshot {
-            slot.durable = snapshot.len();
-            slot.records = snapshot;
-        }
-        if !effects.sends.is_empty() {
-            slot.durable = slot.records.len();
-        }
-        for (to, message) in effects.sends {
-            let dest = self.nodes.iter().position(|node| *node == to).expect("a known node");
-            assert_ne!(dest, rank, "{to} sends to itself: {message:?}");
-            self.sent += 1;
-            if self.faults.cut.contains(&(rank, dest)) || self.rng.random_bool(self.faults.loss) {
-                continue;
+    fn carry_out(&mut self, rank: usize, outputs: Outputs<C>) {
+        for output in outputs {
+            let slot = &mut self.slots[rank];
+            match output {
+                Output::Persist(record) => slot.records.push(record),
+                Output::Compact(records) => {
+                    slot.durable = records.len();
+                    slot.records = records;
+                }
+                Output::Send { to, message } => {
+                    slot.durable = slot.records.len();
+                    self.send(rank, &to, &message);
+                }
             }
-            let copies = 1 + usize::from(self.rng.random_bool(self.faults.duplicate));
-            for _ in 0..copies {
-                let (least, most) = self.faults.latency;
-                let latency = self.rng.random_range(least..=most);
-                self.sequence += 1;
-                let place = (self.now + latency, self.sequence);
-                let from = self.nodes[rank].clone();
-                self.in_transit.insert(place, (from, dest, message.clone()));
-            }
+        }
+    }
+
+    fn send(&mut self, rank: usize, to: &NodeId, message: &C::Message) {
+        let dest = self.nodes.iter().position(|node| node == to).expect("a known node");
+        assert_ne!(dest, rank, "{to} sends to itself: {message:?}");
+        self.sent += 1;
+        if self.faults.cut.contains(&(rank, dest)) || self.rng.random_bool(self.faults.loss) {
+            return;
+        }
+        let copies = 1 + usize::from(self.rng.random_bool(self.faults.duplicate));
+        for _ in 0..copies {
+            let (least, most) = self.faults.latency;
+            let latency = self.rng.random_range(least..=most);
+            self.sequence += 1;
+            let place = (self.now + latency, self.sequence);
+            let from = self.nodes[rank].clone();
+            self.in_transit.insert(place, (from, dest, message.clone()));
         }
     }
 

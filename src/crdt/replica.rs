@@ -19,10 +19,12 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use rand::{Rng, RngExt};
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::Crdt;
+use crate::driver::{Core, Input, Output, Outputs};
 use crate::{Incarnation, NodeId, Time};
 
 /// How often a replica sends.
@@ -83,42 +85,10 @@ pub enum Record<C> {
     Delta(C),
 }
 
-/// Something that happens to a replica.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Input<C> {
-    /// A client makes a change, as a delta.
-    Change(C),
-    /// Another replica says something.
-    Message {
-        /// The node that sent it.
-        from: NodeId,
-        /// What it says.
-        message: Message<C>,
-    },
-    /// The time at which [`Replica::next_wake`] wanted to be woken has come.
-    Wake,
-}
-
-/// Something that the replica's shell must do. Records are made durable before the first
-/// `Send` after them goes out, and before a client hears `ok`.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Output<C> {
-    /// Append this to the storage.
-    Persist(Record<C>),
-    /// Let these records stand for all that the storage holds.
-    Compact([Record<C>; 2]),
-    /// Send this.
-    Send {
-        /// To whom.
-        to: NodeId,
-        /// What.
-        message: Message<C>,
-    },
-}
-
-/// One replica: a state machine without I/O or clock. Chance is passed in.
+/// One replica: a state machine without I/O or clock. Chance is passed in. What a client wants
+/// of it, [`Core::Local`], is a change as a delta.
 #[derive(Debug)]
-pub struct Replica<C> {
+pub struct Replica<C: Crdt> {
     me: Incarnation,
     peers: Vec<Peer>,
     state: C,
@@ -129,7 +99,7 @@ pub struct Replica<C> {
     /// How many records the storage holds.
     records: usize,
     tick_at: Option<Time>,
-    outputs: Vec<Output<C>>,
+    outputs: Outputs<Replica<C>>,
 }
 
 #[derive(Debug)]
@@ -147,17 +117,49 @@ struct Peer {
     wait_until: Time,
 }
 
+impl<C: Crdt> Core for Replica<C> {
+    type Local = C;
+    type Message = Message<C>;
+    type Record = Record<C>;
+
+    fn step(
+        &mut self,
+        now: Time,
+        input: Input<C, Message<C>>,
+        rng: &mut ChaCha8Rng,
+    ) -> Outputs<Replica<C>> {
+        match input {
+            Input::Local(delta) => self.take_in(&delta, None),
+            Input::Message { from, message } => self.hear(now, &from, message),
+            Input::Wake => {}
+        }
+        if self.tick_at.is_some_and(|at| at <= now) {
+            self.tick_at = None;
+            self.tick(now, rng);
+        }
+        if self.tick_at.is_none() && !self.lacking().is_empty() {
+            self.tick_at = Some(now + INTERVAL);
+        }
+        std::mem::take(&mut self.outputs)
+    }
+
+    /// `None` when everybody has everything.
+    fn next_wake(&self) -> Option<Time> {
+        self.tick_at
+    }
+}
+
 impl<C: Crdt> Replica<C> {
     /// The state of `node` after a start, from what its storage holds.
     ///
-    /// The outputs are to be carried out as those of [`step`](Replica::step).
+    /// The outputs are to be carried out as those of [`step`](Core::step).
     pub fn new(
         node: &NodeId,
         nodes: &[NodeId],
         records: Vec<Record<C>>,
         now: Time,
-        rng: &mut impl Rng,
-    ) -> (Replica<C>, Vec<Output<C>>) {
+        rng: &mut ChaCha8Rng,
+    ) -> (Replica<C>, Outputs<Replica<C>>) {
         let session = rng.random();
         let peer = |name: &NodeId| Peer {
             name: name.clone(),
@@ -200,28 +202,6 @@ impl<C: Crdt> Replica<C> {
         &self.me
     }
 
-    /// Takes one input and gives what is to be done about it. `now` must never go back.
-    pub fn step(&mut self, now: Time, input: Input<C>, rng: &mut impl Rng) -> Vec<Output<C>> {
-        match input {
-            Input::Change(delta) => self.take_in(&delta, None),
-            Input::Message { from, message } => self.hear(now, &from, message),
-            Input::Wake => {}
-        }
-        if self.tick_at.is_some_and(|at| at <= now) {
-            self.tick_at = None;
-            self.tick(now, rng);
-        }
-        if self.tick_at.is_none() && !self.lacking().is_empty() {
-            self.tick_at = Some(now + INTERVAL);
-        }
-        std::mem::take(&mut self.outputs)
-    }
-
-    /// When [`Input::Wake`] is due; `None` when everybody has everything.
-    pub fn next_wake(&self) -> Option<Time> {
-        self.tick_at
-    }
-
     /// Joins a delta into the state. What of it is new is stored, and passed on.
     fn take_in(&mut self, delta: &C, from: Option<usize>) {
         let new = delta.minus(&self.state);
@@ -241,7 +221,8 @@ impl<C: Crdt> Replica<C> {
         self.outputs.push(Output::Persist(record));
         self.records += 1;
         if self.records > RECORDS_MAX {
-            let state = [Record::Incarnation(self.me.clone()), Record::Delta(self.state.clone())];
+            let state =
+                vec![Record::Incarnation(self.me.clone()), Record::Delta(self.state.clone())];
             self.records = state.len();
             self.outputs.push(Output::Compact(state));
         }
@@ -276,7 +257,7 @@ impl<C: Crdt> Replica<C> {
     }
 
     /// Sends to a few of those that lack something, chosen by chance.
-    fn tick(&mut self, now: Time, rng: &mut impl Rng) {
+    fn tick(&mut self, now: Time, rng: &mut ChaCha8Rng) {
         let mut lacking = self.lacking();
         lacking.retain(|index| self.peers[*index].wait_until <= now);
         for _ in 0..FANOUT.min(lacking.len()) {

@@ -1,83 +1,39 @@
 //! Replicas in a simulated network: whatever goes wrong, no change is lost or counted twice.
 
+use std::fmt::Debug;
 use std::time::Duration;
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::*;
-use crate::test_network::{Core, Effects, Faults, Network};
+use crate::driver::{Core, Input, Output, Outputs};
+use crate::test_network::{Faults, Network, Start};
 use crate::{Incarnation, NodeId, Time};
 
 const LATENCY: Duration = Duration::from_millis(50);
 
-/// A replica with its source of chance, as the network wants it.
-struct Node<C> {
-    replica: Replica<C>,
-    rng: ChaCha8Rng,
-}
-
-impl<C: Crdt> Node<C> {
-    fn step(&mut self, now: Time, input: Input<C>) -> Effects<Message<C>, Record<C>> {
-        effects(self.replica.step(now, input, &mut self.rng))
-    }
-}
-
-fn effects<C>(outputs: Vec<Output<C>>) -> Effects<Message<C>, Record<C>> {
-    let mut effects = Effects::default();
-    for output in outputs {
-        match output {
-            Output::Persist(record) => effects.records.push(record),
-            Output::Compact(records) => effects.snapshot = Some(records.into()),
-            Output::Send { to, message } => effects.sends.push((to, message)),
-        }
-    }
-    effects
-}
-
-impl<C: Crdt + std::fmt::Debug> Core for Node<C> {
-    type Message = Message<C>;
-    type Record = Record<C>;
-
+impl<C: Crdt + Debug> Start for Replica<C> {
     fn start(
         node: &NodeId,
         nodes: &[NodeId],
         records: Vec<Record<C>>,
-        number: u64,
         now: Time,
-    ) -> (Self, Effects<Message<C>, Record<C>>) {
-        let mut rng = ChaCha8Rng::seed_from_u64(number);
-        let (replica, outputs) = Replica::new(node, nodes, records, now, &mut rng);
-        (Node { replica, rng }, effects(outputs))
-    }
-
-    fn receive(
-        &mut self,
-        now: Time,
-        from: &NodeId,
-        message: Message<C>,
-    ) -> Effects<Message<C>, Record<C>> {
-        self.step(now, Input::Message { from: from.clone(), message })
-    }
-
-    fn wake(&mut self, now: Time) -> Effects<Message<C>, Record<C>> {
-        self.step(now, Input::Wake)
-    }
-
-    fn next_wake(&self) -> Option<Time> {
-        self.replica.next_wake()
+        rng: &mut ChaCha8Rng,
+    ) -> (Self, Outputs<Self>) {
+        Replica::new(node, nodes, records, now, rng)
     }
 }
 
 /// Ten seconds of changes and every fault, then ten of quiet. Returns what each node's reader
 /// sees at the end, and the deltas that were acknowledged.
-fn run<C: Crdt + std::fmt::Debug + PartialEq>(
+fn run<C: Crdt + Debug + PartialEq>(
     seed: u64,
     size: usize,
     memory_only: bool,
     mut change: impl FnMut(&C, &Incarnation, i64) -> C,
 ) -> (Vec<C>, Vec<i64>) {
-    let mut network: Network<Node<C>> = Network::new(size, seed, Faults::none(LATENCY));
+    let mut network: Network<Replica<C>> = Network::new(size, seed, Faults::none(LATENCY));
     network.memory_only = memory_only;
     let mut changes = Vec::new();
     for step in 0..200 {
@@ -86,10 +42,9 @@ fn run<C: Crdt + std::fmt::Debug + PartialEq>(
         if network.is_up(rank) {
             let amount = network.rng.random_range(-5..5);
             changes.push(amount);
-            network.act(rank, |node, now| {
-                let delta = change(node.replica.state(), node.replica.incarnation(), amount);
-                node.step(now, Input::Change(delta))
-            });
+            let replica = network.core(rank).unwrap();
+            let delta = change(replica.state(), replica.incarnation(), amount);
+            network.act(rank, delta);
         }
         if network.rng.random_bool(0.2) {
             network.trouble();
@@ -98,7 +53,7 @@ fn run<C: Crdt + std::fmt::Debug + PartialEq>(
     network.heal(LATENCY);
     network.run_until(network.now + Duration::from_secs(10));
     let states: Vec<C> =
-        (0..size).map(|rank| network.core(rank).unwrap().replica.state().clone()).collect();
+        (0..size).map(|rank| network.core(rank).unwrap().state().clone()).collect();
     for (rank, state) in states.iter().enumerate() {
         assert_eq!(*state, states[0], "seed {seed}, {size} nodes: n{rank} differs");
         let wake = network.core(rank).unwrap().next_wake();
@@ -166,6 +121,6 @@ fn nonsense_is_survived() {
         replica.step(Time::from_millis(200), input, &mut rng);
     }
     let delta = replica.state().add(replica.incarnation(), 1).unwrap();
-    replica.step(Time::from_millis(200), Input::Change(delta), &mut rng);
+    replica.step(Time::from_millis(200), Input::Local(delta), &mut rng);
     assert!(replica.next_wake().is_some(), "the change has yet to be sent");
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use rand::RngExt;
 
 use super::*;
-use crate::test_network::{Core, Effects, Faults, Network};
+use crate::test_network::{Faults, Network, Start};
 
 const LATENCY: Duration = Duration::from_millis(100);
 
@@ -17,38 +17,18 @@ const fn setting(route: u8) -> Setting {
     if route == 0 { Setting::LOW_LATENCY } else { Setting::LOW_TRAFFIC }
 }
 
-fn effects(outputs: Vec<Output>) -> Effects<Rumor, Record> {
-    let mut effects = Effects::default();
-    for output in outputs {
-        match output {
-            Output::Persist(record) => effects.records.push(record),
-            Output::Send { to, rumor } => effects.sends.push((to, rumor)),
-        }
-    }
-    effects
-}
-
 impl<const ROUTE: u8> Core for Node<ROUTE> {
+    type Local = Value;
     type Message = Rumor;
     type Record = Record;
 
-    fn start(
-        node: &NodeId,
-        nodes: &[NodeId],
-        records: Vec<Record>,
-        number: u64,
+    fn step(
+        &mut self,
         now: Time,
-    ) -> (Self, Effects<Rumor, Record>) {
-        let (gossip, outputs) = Gossip::new(setting(ROUTE), node, nodes, records, number, now);
-        (Node(gossip), effects(outputs))
-    }
-
-    fn receive(&mut self, now: Time, from: &NodeId, rumor: Rumor) -> Effects<Rumor, Record> {
-        effects(self.0.step(now, Input::Rumor { from: from.clone(), rumor }))
-    }
-
-    fn wake(&mut self, now: Time) -> Effects<Rumor, Record> {
-        effects(self.0.step(now, Input::Wake))
+        input: Input<Value, Rumor>,
+        rng: &mut ChaCha8Rng,
+    ) -> Outputs<Gossip> {
+        self.0.step(now, input, rng)
     }
 
     fn next_wake(&self) -> Option<Time> {
@@ -56,11 +36,24 @@ impl<const ROUTE: u8> Core for Node<ROUTE> {
     }
 }
 
+impl<const ROUTE: u8> Start for Node<ROUTE> {
+    fn start(
+        node: &NodeId,
+        nodes: &[NodeId],
+        records: Vec<Record>,
+        now: Time,
+        rng: &mut ChaCha8Rng,
+    ) -> (Self, Outputs<Gossip>) {
+        let number = rng.random();
+        let (gossip, outputs) = Gossip::new(setting(ROUTE), node, nodes, records, number, now);
+        (Node(gossip), outputs)
+    }
+}
+
 type TestNetwork<const ROUTE: u8> = Network<Node<ROUTE>>;
 
 fn broadcast<const ROUTE: u8>(network: &mut TestNetwork<ROUTE>, rank: usize, message: u64) {
-    network
-        .act(rank, |node, now| effects(node.0.step(now, Input::Broadcast(Value::from(message)))));
+    network.act(rank, Value::from(message));
 }
 
 fn known<const ROUTE: u8>(network: &TestNetwork<ROUTE>, rank: usize) -> BTreeSet<u64> {
@@ -201,8 +194,8 @@ fn nonsense_is_survived() {
         answer: true,
     };
     for from in ["n0", "n1", "n2", "c1", "nobody"] {
-        let rumor = rumor.clone();
-        network.act(0, |node, now| node.receive(now, &NodeId::from(from), rumor));
+        let from = NodeId::from(from);
+        network.step(0, Input::Message { from, message: rumor.clone() });
     }
     network.run_until(after(20));
     broadcast(&mut network, 0, 1);
