@@ -1,7 +1,12 @@
 //! Workloads: each is one file with its client, its generator, its final phase and its checker.
 
+mod broadcast;
 mod echo;
+mod g_counter;
+mod g_set;
 mod kafka;
+mod pn_counter;
+pub mod topology;
 mod unique_ids;
 
 use gyre::{Body, NodeId};
@@ -12,8 +17,12 @@ use crate::generator::Generator;
 use crate::history::History;
 use crate::options::TestOptions;
 
+pub use broadcast::Broadcast;
 pub use echo::Echo;
+pub use g_counter::GCounter;
+pub use g_set::GSet;
 pub use kafka::Kafka;
+pub use pn_counter::PnCounter;
 pub use unique_ids::UniqueIds;
 
 /// One kind of system to test.
@@ -86,8 +95,12 @@ pub const NAMES: [&str; 10] = [
 /// A sentence, when there is none.
 pub fn by_name(name: &str) -> Result<Box<dyn Workload>, String> {
     Ok(match name {
+        "broadcast" => Box::new(Broadcast),
         "echo" => Box::new(Echo),
         "kafka" => Box::new(Kafka),
+        "g-counter" => Box::new(GCounter),
+        "g-set" => Box::new(GSet),
+        "pn-counter" => Box::new(PnCounter),
         "unique-ids" => Box::new(UniqueIds),
         _ if NAMES.contains(&name) => {
             return Err(format!("the workload {name} is not part of this bench yet"));

@@ -1,0 +1,96 @@
+//! Broadcast: what one node is told, all nodes know sooner or later.
+
+use gyre::{Body, NodeId};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::{Workload, topology};
+use crate::checker::{self, CheckResult};
+use crate::client::{Client, Operation, Step, read_reply};
+use crate::edn::Edn;
+use crate::generator::{Generator, adds_and_reads};
+use crate::history::History;
+use crate::options::TestOptions;
+use crate::reply;
+
+/// The broadcast workload.
+pub struct Broadcast;
+
+impl Workload for Broadcast {
+    fn name(&self) -> &'static str {
+        "broadcast"
+    }
+
+    fn client(&self, _options: &TestOptions) -> Box<dyn Client> {
+        Box::new(BroadcastClient)
+    }
+
+    /// Every node is told who its neighbours, and everybody else's, should be.
+    fn setup(&self, nodes: &[NodeId], options: &TestOptions) -> Option<Body> {
+        #[derive(Serialize)]
+        #[serde(tag = "type", rename = "topology")]
+        struct Topology {
+            topology: Map<String, Value>,
+        }
+        let topology = topology::topology(&options.topology, nodes).ok()?;
+        let topology = topology.into_iter().map(|(node, others)| (node.to_string(), json!(others)));
+        let body = Body::new(&Topology { topology: topology.collect() });
+        Some(body.expect("a topology is an object with a type"))
+    }
+
+    fn validate(&self, options: &TestOptions) -> Result<(), String> {
+        topology::topology(&options.topology, &options.nodes).map(drop)
+    }
+
+    fn generator(&self, _options: &TestOptions) -> Box<dyn Generator> {
+        Box::new(adds_and_reads("broadcast"))
+    }
+
+    fn final_operation(&self) -> Option<Operation> {
+        Some(Operation { is_final: true, ..Operation::new("read", Edn::Nil) })
+    }
+
+    fn check(&self, history: &History, _options: &TestOptions) -> CheckResult {
+        checker::set_full::check(history, "broadcast")
+    }
+}
+
+struct BroadcastClient;
+
+reply! {
+    /// The message was taken in.
+    BroadcastOk = "broadcast_ok" {}
+}
+
+reply! {
+    /// Every message that the node knows.
+    ReadOk = "read_ok" { messages: Vec<Value> }
+}
+
+impl Client for BroadcastClient {
+    fn invoke(&mut self, operation: &Operation) -> Step {
+        match operation.f {
+            "broadcast" => {
+                Step::request(&json!({"type": "broadcast", "message": operation.value.to_json()}))
+            }
+            _ => Step::request(&json!({"type": "read"})),
+        }
+    }
+
+    fn on_reply(&mut self, operation: &Operation, reply: &Body) -> Result<Step, String> {
+        Ok(match operation.f {
+            "broadcast" => {
+                read_reply::<BroadcastOk>(reply)?;
+                Step::ok(operation.value.clone())
+            }
+            _ => {
+                let ReadOk { messages, .. } = read_reply(reply)?;
+                Step::ok(Edn::Vector(messages.iter().map(Edn::from_json).collect()))
+            }
+        })
+    }
+
+    fn is_idempotent(&self, f: &str) -> bool {
+        f == "read"
+    }
+}

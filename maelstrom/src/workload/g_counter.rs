@@ -1,0 +1,45 @@
+//! G-counter: a counter that only grows. Everything but the generator is as for pn-counter.
+
+use rand_chacha::ChaCha8Rng;
+
+use super::Workload;
+use super::pn_counter::{CounterClient, add_or_read, final_read};
+use crate::checker::{self, CheckResult};
+use crate::client::{Client, Operation};
+use crate::generator::{Anyone, Generator};
+use crate::history::History;
+use crate::options::TestOptions;
+
+/// The g-counter workload.
+pub struct GCounter;
+
+impl Workload for GCounter {
+    fn name(&self) -> &'static str {
+        "g-counter"
+    }
+
+    fn client(&self, _options: &TestOptions) -> Box<dyn Client> {
+        Box::new(CounterClient)
+    }
+
+    /// What pn-counter does, but for the negative additions. That leaves two reads for every
+    /// addition, as in the original.
+    fn generator(&self, _options: &TestOptions) -> Box<dyn Generator> {
+        Box::new(Anyone(|rng: &mut ChaCha8Rng| {
+            loop {
+                let operation = add_or_read(rng);
+                if operation.value.as_i64().is_none_or(|delta| delta >= 0) {
+                    return operation;
+                }
+            }
+        }))
+    }
+
+    fn final_operation(&self) -> Option<Operation> {
+        Some(final_read())
+    }
+
+    fn check(&self, history: &History, _options: &TestOptions) -> CheckResult {
+        checker::counter::check(history)
+    }
+}

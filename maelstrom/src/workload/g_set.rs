@@ -1,0 +1,78 @@
+//! G-set: a set that only grows.
+
+use gyre::Body;
+use serde_json::{Value, json};
+
+use super::Workload;
+use crate::checker::{self, CheckResult};
+use crate::client::{Client, Completion, Operation, RequestError, Step, crash, read_reply};
+use crate::edn::Edn;
+use crate::generator::{Generator, adds_and_reads};
+use crate::history::History;
+use crate::options::TestOptions;
+use crate::reply;
+
+/// The g-set workload.
+pub struct GSet;
+
+impl Workload for GSet {
+    fn name(&self) -> &'static str {
+        "g-set"
+    }
+
+    fn client(&self, _options: &TestOptions) -> Box<dyn Client> {
+        Box::new(GSetClient)
+    }
+
+    fn generator(&self, _options: &TestOptions) -> Box<dyn Generator> {
+        Box::new(adds_and_reads("add"))
+    }
+
+    /// Not marked as final, unlike broadcast's and the counters': so it is in the original.
+    fn final_operation(&self) -> Option<Operation> {
+        Some(Operation::new("read", Edn::Nil))
+    }
+
+    fn check(&self, history: &History, _options: &TestOptions) -> CheckResult {
+        checker::set_full::check(history, "add")
+    }
+}
+
+struct GSetClient;
+
+reply! {
+    /// The element was added.
+    AddOk = "add_ok" {}
+}
+
+reply! {
+    /// Every element that the node knows.
+    ReadOk = "read_ok" { value: Vec<Value> }
+}
+
+impl Client for GSetClient {
+    fn invoke(&mut self, operation: &Operation) -> Step {
+        match operation.f {
+            "add" => Step::request(&json!({"type": "add", "element": operation.value.to_json()})),
+            _ => Step::request(&json!({"type": "read"})),
+        }
+    }
+
+    fn on_reply(&mut self, operation: &Operation, reply: &Body) -> Result<Step, String> {
+        Ok(match operation.f {
+            "add" => {
+                read_reply::<AddOk>(reply)?;
+                Step::ok(operation.value.clone())
+            }
+            _ => {
+                let ReadOk { value, .. } = read_reply(reply)?;
+                Step::ok(Edn::Vector(value.iter().map(Edn::from_json).collect()))
+            }
+        })
+    }
+
+    /// This client does not look at errors: whatever goes wrong, the operation is indeterminate.
+    fn on_error(&mut self, _operation: &Operation, error: RequestError) -> Completion {
+        crash(error)
+    }
+}

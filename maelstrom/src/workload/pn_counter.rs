@@ -1,0 +1,94 @@
+//! Pn-counter: a counter that goes up and down.
+
+use gyre::Body;
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use serde_json::json;
+
+use super::Workload;
+use crate::checker::{self, CheckResult};
+use crate::client::{Client, Completion, Operation, RequestError, Step, crash, read_reply};
+use crate::edn::Edn;
+use crate::generator::{Anyone, Generator};
+use crate::history::History;
+use crate::options::TestOptions;
+use crate::reply;
+
+/// The pn-counter workload.
+pub struct PnCounter;
+
+impl Workload for PnCounter {
+    fn name(&self) -> &'static str {
+        "pn-counter"
+    }
+
+    fn client(&self, _options: &TestOptions) -> Box<dyn Client> {
+        Box::new(CounterClient)
+    }
+
+    fn generator(&self, _options: &TestOptions) -> Box<dyn Generator> {
+        Box::new(Anyone(add_or_read))
+    }
+
+    fn final_operation(&self) -> Option<Operation> {
+        Some(final_read())
+    }
+
+    fn check(&self, history: &History, _options: &TestOptions) -> CheckResult {
+        checker::counter::check(history)
+    }
+}
+
+/// Adds -5 to 4, or reads, with equal chance.
+pub(super) fn add_or_read(rng: &mut ChaCha8Rng) -> Operation {
+    if rng.random_bool(0.5) {
+        Operation::new("read", Edn::Nil)
+    } else {
+        Operation::new("add", Edn::Int(rng.random_range(-5..5)))
+    }
+}
+
+/// A read by which the counter is judged.
+pub(super) fn final_read() -> Operation {
+    Operation { is_final: true, ..Operation::new("read", Edn::Nil) }
+}
+
+/// The client of both counters.
+pub(super) struct CounterClient;
+
+reply! {
+    /// The delta was added.
+    AddOk = "add_ok" {}
+}
+
+reply! {
+    /// The counter, as far as the node knows.
+    ReadOk = "read_ok" { value: i64 }
+}
+
+impl Client for CounterClient {
+    fn invoke(&mut self, operation: &Operation) -> Step {
+        match operation.f {
+            "add" => Step::request(&json!({"type": "add", "delta": operation.value.to_json()})),
+            _ => Step::request(&json!({"type": "read"})),
+        }
+    }
+
+    fn on_reply(&mut self, operation: &Operation, reply: &Body) -> Result<Step, String> {
+        Ok(match operation.f {
+            "add" => {
+                read_reply::<AddOk>(reply)?;
+                Step::ok(operation.value.clone())
+            }
+            _ => {
+                let ReadOk { value, .. } = read_reply(reply)?;
+                Step::ok(Edn::Int(value))
+            }
+        })
+    }
+
+    /// This client does not look at errors: whatever goes wrong, the operation is indeterminate.
+    fn on_error(&mut self, _operation: &Operation, error: RequestError) -> Completion {
+        crash(error)
+    }
+}
