@@ -53,3 +53,167 @@ fn check_examples(text: &str, check: impl Fn(&History, &Options) -> Report) {
 fn lists_show_each_anomaly() {
     check_examples(include_str!("elle/list-append.txt"), elle::list_append);
 }
+
+#[test]
+fn registers_show_each_anomaly() {
+    check_examples(include_str!("elle/rw-register.txt"), elle::rw_register);
+}
+
+fn judge_text(judge: fn(&History, &Options) -> Report, text: &str) -> String {
+    judge(&History::parse(text).unwrap(), &Options::default()).result.to_edn().to_string()
+}
+
+#[test]
+fn what_cannot_be_judged_is_unknown_and_says_why() {
+    let txn = |process: i64, value: &str| {
+        format!(
+            "{{:process {process}, :type :invoke, :f :txn, :value {value}}}
+             {{:process {process}, :type :ok, :f :txn, :value {value}}}\n"
+        )
+    };
+    let twice = txn(0, "[[:append 1 1]]") + &txn(1, "[[:append 1 1]]");
+    let invoke = "{:process 0, :type :invoke, :f :txn, :value [[:append 1 1]]}\n";
+    for (kind, history) in [
+        ("duplicate-appends", twice.clone()),
+        ("duplicate-appends", txn(0, "[[:append :k [1 {}]] [:append :k [1 {}]]]")),
+        ("unexpected-txn-micro-op-types", txn(0, "[[:w 1 1]]")),
+        ("unexpected-txn-micro-op-types", txn(0, "[[7 1 1]]")),
+        ("unexpected-txn-micro-op-types", txn(0, "[[:append 1 nil]]")),
+        ("malformed-read", txn(0, "[[:r 1 7]]").replacen(":value [[:r 1 7]]", ":value []", 1)),
+        ("malformed-transaction", txn(0, "7")),
+        ("malformed-transaction", txn(0, "nil")),
+        ("malformed-transaction", txn(0, "[7]")),
+        ("malformed-transaction", txn(0, "[[:r]]")),
+        ("malformed-transaction", txn(0, "{:a 1}")),
+        ("overlapping-operations", [invoke, invoke].concat()),
+    ] {
+        let result = judge_text(elle::list_append, &history);
+        assert!(result.starts_with("{:valid? :unknown, :error \""), "{history}: {result}");
+        assert!(result.ends_with(&format!(":type :{kind}}}")), "{history}: {result}");
+    }
+    let twice = twice.replace(":append", ":w");
+    assert!(judge_text(elle::rw_register, &twice).ends_with(":type :duplicate-writes}"));
+    assert!(judge_text(elle::rw_register, "").starts_with("{:valid? :unknown, :error"));
+    assert!(judge_text(elle::list_append, "").starts_with("{:valid? :unknown, :error"));
+}
+
+#[test]
+fn odd_histories_are_judged_as_far_as_they_go() {
+    for (judge, history, expected) in [
+        // Keys and values of any kind.
+        (
+            elle::list_append as fn(&History, &Options) -> Report,
+            "[{:process 0, :type :invoke, :value [[:append {:a [1]} \"x\"] [:append nil #{1}]]}
+              {:process 0, :type :ok, :value [[:append {:a [1]} \"x\"] [:append nil #{1}]]}
+              {:process 1, :type :invoke, :value [[:r {:a (1)} nil] [:r nil nil]]}
+              {:process 1, :type :ok, :value [[:r {:a (1)} [\"x\"]] [:r nil nil]]}]",
+            "{:valid? false, :anomaly-types (:G-single-item),",
+        ),
+        // Completions without invocations, as in a history that was cut off at the front.
+        (
+            elle::list_append,
+            "{:process 0, :type :ok, :value [[:append 1 1]]}
+             {:process 0, :type :ok, :value [[:r 1 [1]]]}",
+            "{:valid? true}",
+        ),
+        // An invocation that never ends, and one whose completion says nothing.
+        (
+            elle::list_append,
+            "{:process 0, :type :invoke, :value [[:append 1 1]]}
+             {:process 1, :type :invoke, :value [[:append 1 2]]}
+             {:process 1, :type :info, :value nil}
+             {:process 2, :type :invoke, :value [[:r 1 nil]]}
+             {:process 2, :type :ok, :value [[:r 1 [2 1]]]}",
+            "{:valid? true}",
+        ),
+        // A failure whose completion says nothing.
+        (
+            elle::rw_register,
+            "{:process 1, :type :invoke, :value [[:w 1 2]]}
+             {:process 1, :type :fail, :value :timeout}
+             {:process 2, :type :invoke, :value [[:r 1 nil]]}
+             {:process 2, :type :ok, :value [[:r 1 2]]}",
+            "{:valid? false, :anomaly-types (:G1a :empty-transaction-graph),",
+        ),
+        // Values that nobody wrote.
+        (
+            elle::list_append,
+            "{:process 2, :type :invoke, :value [[:append 1 1] [:r 1 nil]]}
+             {:process 2, :type :ok, :value [[:append 1 1] [:r 1 [7 1]]]}
+             {:process 2, :type :invoke, :value [[:r 1 nil]]}
+             {:process 2, :type :ok, :value [[:r 1 [7 1]]]}",
+            "{:valid? :unknown, :anomaly-types (:unwritten-read),",
+        ),
+        (
+            elle::rw_register,
+            "{:process 2, :type :invoke, :value [[:w 1 1]]}
+             {:process 2, :type :ok, :value [[:w 1 1]]}
+             {:process 2, :type :invoke, :value [[:r 1 nil]]}
+             {:process 2, :type :ok, :value [[:r 1 7]]}",
+            "{:valid? :unknown, :anomaly-types (:unwritten-read),",
+        ),
+        // The nemesis is no transaction.
+        (
+            elle::list_append,
+            "{:process :nemesis, :type :info, :f :start-partition, :value nil}",
+            "{:valid? :unknown, :error",
+        ),
+    ] {
+        let result = judge_text(judge, history);
+        assert!(result.starts_with(expected), "{history}: {result}");
+    }
+}
+
+/// By default nothing is known of the order of two blind writes; more assumptions tell more.
+#[test]
+fn the_order_of_a_registers_versions_can_be_assumed_from_more() {
+    let g0 = "x:1 y:2\nx:2 y:1\np1 0-1 x=1\np1 2-3 x=2\np2 0-1 y=1\np2 2-3 y=2";
+    let stale = "p1 0-1 x:1\np1 2-3 x:2\np1 4-5 x=1";
+    let elsewhere = "p1 0-1 x:1\np2 2-3 x:2\np3 4-5 x=1";
+    let from_initial = "0-9 x= y:1\n0-9 y= x:1";
+    for (history, sources, expected) in [
+        (g0, &["initial-state", "wfr-keys"][..], "{:valid? true}"),
+        (g0, &["sequential-keys"], " :G0)"),
+        (g0, &["linearizable-keys"], " :G0)"),
+        (stale, &["wfr-keys"], "{:valid? true}"),
+        (stale, &["sequential-keys"], "(:cyclic-versions)"),
+        (stale, &["linearizable-keys", "initial-state"], "(:cyclic-versions)"),
+        (elsewhere, &["sequential-keys", "initial-state"], "{:valid? true}"),
+        (elsewhere, &["linearizable-keys"], "(:cyclic-versions)"),
+        (from_initial, &["initial-state"], "(:G2-item)"),
+        (from_initial, &["wfr-keys"], "(:empty-transaction-graph)"),
+    ] {
+        let history = notation::history(history.lines());
+        let options = Options::default().with_version_order(sources).unwrap();
+        let result = elle::rw_register(&history, &options).result.to_edn().to_string();
+        assert!(result.contains(expected), "{sources:?}: {result}");
+    }
+    let error = Options::default().with_version_order(&["wfr"]).unwrap_err();
+    assert!(error.contains("\"wfr\"") && error.contains("wfr-keys"), "{error}");
+}
+
+#[test]
+fn a_read_of_nil_says_nothing_unless_it_is_asked_to() {
+    let judges: [(fn(&History, &Options) -> Report, &str); 2] =
+        [(elle::list_append, "x+1\nx[] x[1]"), (elle::rw_register, "x:1\nx= x=1")];
+    for (judge, history) in judges {
+        let history = notation::history(history.lines());
+        let found = |options: Options| names(&judge(&history, &options), "anomaly-types");
+        assert!(!found(Options::default()).contains("internal"));
+        assert!(found(Options::default().counting_nil()).contains("internal"));
+    }
+}
+
+#[test]
+fn several_models_are_judged_at_once() {
+    let history = notation::history("x[] y+1\ny[] x+1\n0-1 z+1\n2-3 z[]".lines());
+    let types = |models: &[&str]| {
+        names(&elle::list_append(&history, &Options::new(models).unwrap()), "anomaly-types")
+    };
+    let set = |names: &[&str]| names.iter().map(|name| name.to_string()).collect();
+    assert_eq!(types(&["snapshot-isolation"]), set(&[]));
+    assert_eq!(types(&["serializable", "read-atomic"]), set(&["G2-item"]));
+    let strong = "strong-snapshot-isolation";
+    assert_eq!(types(&[strong]), set(&["G-single-item-realtime"]));
+    assert_eq!(types(&[strong, "PL-2.99"]), set(&["G-single-item-realtime", "G2-item"]));
+}

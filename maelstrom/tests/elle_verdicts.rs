@@ -102,8 +102,12 @@ fn verdicts_are_those_that_are_known() {
         return;
     };
     let folder = Path::new(&folder);
-    let (wrong, notes) =
-        compare(folder, "list-append", |history| elle::list_append(history, &Options::default()));
-    notes.iter().for_each(|note| println!("{note}"));
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let judges: [(&str, fn(&History, &Options) -> Report); 2] =
+        [("list-append", elle::list_append), ("rw-register", elle::rw_register)];
+    for (workload, judge) in judges {
+        let check = |history: &History| judge(history, &Options::default());
+        let (wrong, notes) = compare(folder, workload, check);
+        notes.iter().for_each(|note| println!("{note}"));
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
 }

@@ -13,6 +13,7 @@
 //! | `model` | the models, the anomalies, and what follows from what |
 //! | `atom`, `transaction` | the history as numbers in flat arrays |
 //! | `lists`, `list_append` | lists: the order of versions, dependencies, anomalies |
+//! | `registers`, `version_order`, `rw_register` | registers: the same, with less to go by |
 //! | `order` | process order and real time |
 //! | `graph`, `components`, `cycles` | the graph and its shortest cycles |
 //! | `explain`, `findings` | why, in words and pictures; the verdict |
@@ -36,29 +37,42 @@ mod lists;
 mod lost_update;
 mod model;
 mod order;
+mod register_anomalies;
+mod registers;
+mod rw_register;
 mod scratch;
 mod transaction;
+mod version_order;
 
 use std::collections::BTreeSet;
 
 use super::{CheckResult, Validity};
 use crate::edn::Edn;
 use crate::history::{History, Op};
+use explain::Explain;
+use findings::Findings;
+use graph::Edges;
 use lists::Lists;
 use model::Name;
 use order::Timing;
+use registers::Registers;
 use transaction::{Problem, Recorder};
+use version_order::Source;
 
 /// What is expected of a history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     models: Vec<Name>,
+    sources: Vec<Source>,
+    counts_nil: bool,
 }
 
 impl Default for Options {
-    /// The strongest model there is, as in the original.
+    /// The strongest model there is, and the order of a register's versions from its initial
+    /// state and from writes that follow reads, as in the original.
     fn default() -> Options {
-        Options { models: vec!["strong-serializable"] }
+        let sources = vec![Source::InitialState, Source::WritesFollowReads];
+        Options { models: vec!["strong-serializable"], sources, counts_nil: false }
     }
 }
 
@@ -73,7 +87,34 @@ impl Options {
         }
         let models =
             models.iter().map(|name| model::model(name.as_ref())).collect::<Result<_, _>>()?;
-        Ok(Options { models })
+        Ok(Options { models, ..Options::default() })
+    }
+
+    /// Infers the order of a register's versions from these assumptions instead:
+    /// `initial-state` (`nil` comes first), `wfr-keys` (a transaction's write comes after its
+    /// read), `sequential-keys` (every process sees versions in order), `linearizable-keys`
+    /// (so does real time).
+    ///
+    /// # Errors
+    /// A sentence that lists the known ones, when one of the names is none.
+    pub fn with_version_order<S: AsRef<str>>(self, names: &[S]) -> Result<Options, String> {
+        let source = |name: &S| {
+            let name = name.as_ref();
+            let found = Source::ALL.into_iter().find(|source| source.name() == name);
+            found.ok_or_else(|| {
+                let known = Source::ALL.map(Source::name).join(", ");
+                format!("unknown source of version orders {name:?}; the known ones are {known}")
+            })
+        };
+        Ok(Options { sources: names.iter().map(source).collect::<Result<_, _>>()?, ..self })
+    }
+
+    /// Takes a read of `nil` at its word: a transaction that reads a key as `nil` and then,
+    /// without having written it in between, as something else, is `internal`ly inconsistent.
+    /// The original lets that pass, as if the first read had told it nothing, and so does the
+    /// default.
+    pub fn counting_nil(self) -> Options {
+        Options { counts_nil: true, ..self }
     }
 
     fn forbidden(&self) -> BTreeSet<Name> {
@@ -148,4 +189,51 @@ pub fn list_append(history: &History, options: &Options) -> Report {
     let mut checker = ListAppend::default();
     history.ops.iter().for_each(|op| checker.push(op));
     checker.check(options)
+}
+
+/// Judges a history of transactions over registers that is taken in operation by operation.
+#[derive(Default)]
+pub struct RwRegister {
+    recorder: Recorder<Registers>,
+}
+
+impl RwRegister {
+    /// Takes in the next entry of the history.
+    pub fn push(&mut self, op: &Op) {
+        self.recorder.push(op);
+    }
+
+    /// The verdict on all that was taken in.
+    pub fn check(self, options: &Options) -> Report {
+        match self.recorder.finish() {
+            Ok((txns, _)) if txns.len() == 0 => Report::nothing(),
+            Ok((txns, _)) => rw_register::check(&txns, options),
+            Err(problem) => problem.into(),
+        }
+    }
+}
+
+/// Judges a history of transactions over registers: `[:w key value]` and `[:r key value]`.
+pub fn rw_register(history: &History, options: &Options) -> Report {
+    let mut checker = RwRegister::default();
+    history.ops.iter().for_each(|op| checker.push(op));
+    checker.check(options)
+}
+
+/// Adds the cycles among dependencies by data, and by time as far as the models speak of it.
+fn add_cycles(
+    workload: &impl Explain,
+    mut edges: Edges,
+    options: &Options,
+    findings: &mut Findings,
+) {
+    let timing = options.timing();
+    let has_data = edges.has_any();
+    let has_time = order::add_edges(&mut edges, workload.transactions(), timing);
+    if !has_data && !has_time {
+        findings.add_empty_graph();
+    }
+    for cycle in cycles::cycles(&edges.into_graph(), timing) {
+        findings.add(cycle.kind, || explain::cycle(workload, &cycle));
+    }
 }

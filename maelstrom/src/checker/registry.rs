@@ -28,6 +28,7 @@ const CHECKERS: &[(&str, Checker)] = &[
     ("kafka", |history, _| kafka::check(history)),
     ("pn-counter", |history, _| counter::check(history)),
     ("txn-list-append", |history, options| transactions(elle::list_append, history, options)),
+    ("txn-rw-register", |history, options| transactions(elle::rw_register, history, options)),
     ("unique-ids", |history, _| unique_ids::check(history)),
 ];
 

@@ -93,18 +93,25 @@ pub struct Edges {
     transactions: u32,
     vertices: u32,
     list: Vec<(u32, Head)>,
+    has_loop: bool,
 }
 
 impl Edges {
     /// No edges yet, between so many transactions.
     pub fn new(transactions: usize) -> Edges {
         let transactions = number(transactions);
-        Edges { transactions, vertices: transactions, list: Vec::new() }
+        Edges { transactions, vertices: transactions, list: Vec::new(), has_loop: false }
     }
 
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.list.is_empty()
+    /// Whether there are any, those of a transaction to itself included.
+    pub fn has_any(&self) -> bool {
+        self.has_loop || !self.list.is_empty()
+    }
+
+    /// Notes that a transaction depends on itself, as one does that reads and then writes a
+    /// key. That makes no cycle, but it is a dependency.
+    pub fn note_loop(&mut self) {
+        self.has_loop = true;
     }
 
     /// A new helper.

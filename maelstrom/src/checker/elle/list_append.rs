@@ -4,33 +4,24 @@
 //! overwrote what. Elements that were never read came after the last one that was, in an order
 //! that nobody knows. Source: Kingsbury and Alvaro, *Elle* (2020), section 4.
 
-use super::cycles::{Step, cycles};
-use super::explain::{self, Explain, Reason};
+use super::cycles::Step;
+use super::explain::{Explain, Reason};
 use super::findings::Findings;
-use super::graph::{Edges, Graph, Relation};
+use super::graph::{Edges, Relation};
 use super::groups::Groups;
 use super::list_anomalies;
 use super::lists::Lists;
 use super::transaction::{Action, MicroOp, NONE, States, Transactions, number};
-use super::{Options, Report, lost_update, order};
+use super::{Options, Report, add_cycles, lost_update};
 use crate::edn::Edn;
 
 /// The verdict on a history.
 pub fn check(txns: &Transactions, lists: &Lists, options: &Options) -> Report {
     let analysis = Analysis::new(txns, lists);
     let mut findings = Findings::default();
-    list_anomalies::find(&analysis, &mut findings);
+    list_anomalies::find(&analysis, options.counts_nil, &mut findings);
     lost_update::find(&analysis, &mut findings);
-    let timing = options.timing();
-    let mut edges = analysis.edges();
-    let is_empty = edges.is_empty() & !order::add_edges(&mut edges, txns, timing);
-    if is_empty {
-        findings.add_empty_graph();
-    }
-    let graph: Graph = edges.into_graph();
-    for cycle in cycles(&graph, timing) {
-        findings.add(cycle.kind, || explain::cycle(&analysis, &cycle));
-    }
+    add_cycles(&analysis, analysis.edges(), options, &mut findings);
     findings.report(options)
 }
 

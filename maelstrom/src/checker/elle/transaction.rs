@@ -40,6 +40,8 @@ pub struct MicroOp {
     /// The version that it writes; or the state that it saw, as the workload numbers states,
     /// [`NONE`] when nobody knows what it saw.
     pub value: u32,
+    /// Whether it read `nil`.
+    pub is_nil: bool,
 }
 
 /// A transaction, without its micro-operations.
@@ -205,7 +207,7 @@ impl Transactions {
     pub fn micro_op_edn<S: States>(&self, states: &S, op: &MicroOp) -> Edn {
         let (name, value) = match (op.action, op.value) {
             (Action::Write, version) => (S::WRITE, self.tables.version_edn(version)),
-            (Action::Read, NONE) => ("r", Edn::Nil),
+            (Action::Read, _) if op.is_nil || op.value == NONE => ("r", Edn::Nil),
             (Action::Read, state) => ("r", states.edn(&self.tables, state)),
         };
         Edn::Vector(vec![Edn::keyword(name), self.tables.key_edn(op.key), value])
@@ -386,7 +388,8 @@ impl<S: States> Recorder<S> {
         match f.as_keyword().or(f.as_str()) {
             Some("r") => {
                 let key = tables.key(key);
-                let value = match (op.kind, value.is_nil()) {
+                let is_nil = value.is_nil();
+                let value = match (op.kind, is_nil) {
                     (OpType::Ok, true) => self.states.initial(key),
                     // Nobody knows what an operation saw that was not seen to succeed; its
                     // `nil` is the client's, not the database's.
@@ -401,12 +404,13 @@ impl<S: States> Recorder<S> {
                         })?
                     }
                 };
-                Ok(MicroOp { action: Action::Read, key, value })
+                Ok(MicroOp { action: Action::Read, key, value, is_nil })
             }
             Some(name) if name == S::WRITE && !value.is_nil() => {
                 let key = tables.key(key);
                 let atom = tables.atoms.intern(value);
-                Ok(MicroOp { action: Action::Write, key, value: tables.version(key, atom) })
+                let value = tables.version(key, atom);
+                Ok(MicroOp { action: Action::Write, key, value, is_nil: false })
             }
             _ => Err(Problem {
                 kind: "unexpected-txn-micro-op-types",

@@ -1,0 +1,115 @@
+//! What is wrong with a history of registers short of any cycle.
+
+use super::explain::Explain;
+use super::findings::{Finding, Findings};
+use super::model::Name;
+use super::registers::INITIAL;
+use super::rw_register::Analysis;
+use super::scratch::Scratch;
+use super::transaction::{Action, MicroOp, NONE};
+use crate::history::OpType;
+
+/// Adds every anomaly that is no cycle. `counts_nil` is [`super::Options::counting_nil`].
+pub fn find(analysis: &Analysis, counts_nil: bool, findings: &mut Findings) {
+    internal(analysis, counts_nil, findings);
+    let txns = analysis.txns;
+    for txn in txns.committed() {
+        for (i, op) in txns.micro_ops(txn).iter().enumerate() {
+            if op.action == Action::Read && op.value != INITIAL {
+                odd_read(analysis, findings, txn, i);
+            }
+        }
+    }
+}
+
+/// A read that differs from the same transaction's last read or write of the key: Cerone,
+/// Bernardi and Gotsman (2015), axiom INT. Of each transaction, the first.
+fn internal(analysis: &Analysis, counts_nil: bool, findings: &mut Findings) {
+    let txns = analysis.txns;
+    let mut states = Scratch::new(txns.tables.keys.len(), NONE);
+    for txn in txns.committed() {
+        states.clear();
+        for op in txns.micro_ops(txn) {
+            let state = states.at(op.key);
+            let is_known = !op.is_nil || counts_nil;
+            let expected = std::mem::replace(state, if is_known { op.value } else { NONE });
+            if op.action == Action::Read && expected != NONE && expected != op.value {
+                findings.add("internal", || {
+                    let expected = analysis.value(expected);
+                    let text = format!(
+                        "{}\nread key {} otherwise than its own reads and writes have it, which \
+                         is {expected}.",
+                        analysis.edn(txn),
+                        analysis.key(op)
+                    );
+                    Finding::of_read(analysis, txn, op, [("expected", expected)], text)
+                });
+                break;
+            }
+        }
+    }
+}
+
+/// A read, one of a transaction's micro-operations, of what nobody else should see: a failed
+/// write (G1a: Adya, section 3.2.1), a write amid a transaction (G1b: section 3.2.2), a write
+/// that the transaction itself makes only later; or of what nobody wrote.
+fn odd_read(analysis: &Analysis, findings: &mut Findings, txn: u32, place: usize) {
+    let txns = analysis.txns;
+    let ops = txns.micro_ops(txn);
+    let op = &ops[place];
+    let version = txns.tables.versions[op.value as usize];
+    if version.writer == NONE {
+        findings.add("unwritten-read", || {
+            let text = format!(
+                "{}\nread key {} as {}, which nobody wrote.",
+                analysis.edn(txn),
+                analysis.key(op),
+                analysis.value(op.value)
+            );
+            Finding::of_read(analysis, txn, op, [], text)
+        });
+        return;
+    }
+    if version.writer == txn {
+        let is_write = |later: &MicroOp| later.action == Action::Write && later.value == op.value;
+        if ops[place + 1..].iter().any(is_write) {
+            findings.add("future-read", || {
+                let text = format!(
+                    "{}\nread key {} as {} before it wrote that.",
+                    analysis.edn(txn),
+                    analysis.key(op),
+                    analysis.value(op.value)
+                );
+                Finding::of_read(analysis, txn, op, [], text)
+            });
+        }
+        return;
+    }
+    if txns.get(version.writer).outcome == OpType::Fail {
+        add_misread(analysis, findings, "G1a", txn, op, "which the failed transaction below wrote");
+    }
+    if version.is_superseded {
+        let why = "which the transaction below went on to overwrite itself";
+        add_misread(analysis, findings, "G1b", txn, op, why);
+    }
+}
+
+fn add_misread(
+    analysis: &Analysis,
+    findings: &mut Findings,
+    name: Name,
+    txn: u32,
+    op: &MicroOp,
+    why: &str,
+) {
+    findings.add(name, || {
+        let writer = analysis.edn(analysis.txns.tables.writer(op.value));
+        let text = format!(
+            "{}\nread key {} as {}, {why}:\n{writer}",
+            analysis.edn(txn),
+            analysis.key(op),
+            analysis.value(op.value)
+        );
+        Finding::of_read(analysis, txn, op, [("writer", writer)], text)
+    });
+}
