@@ -11,13 +11,15 @@ use maelstrom::edn::Edn;
 use maelstrom::history::History;
 use notation::Claim;
 
+type Judge = fn(&History, &Options) -> Report;
+
 fn names(report: &Report, key: &str) -> BTreeSet<String> {
     let result = report.result.to_edn();
     let names = result.get(key).and_then(Edn::as_slice).unwrap_or_default();
     names.iter().filter_map(Edn::as_keyword).map(str::to_string).collect()
 }
 
-fn check_examples(text: &str, check: impl Fn(&History, &Options) -> Report) {
+fn check_examples(text: &str, check: Judge) {
     for example in notation::examples(text) {
         let title = &example.title;
         let under = |model: &str| check(&example.history, &Options::new(&[model]).unwrap());
@@ -59,7 +61,7 @@ fn registers_show_each_anomaly() {
     check_examples(include_str!("elle/rw-register.txt"), elle::rw_register);
 }
 
-fn judge_text(judge: fn(&History, &Options) -> Report, text: &str) -> String {
+fn judge_text(judge: Judge, text: &str) -> String {
     judge(&History::parse(text).unwrap(), &Options::default()).result.to_edn().to_string()
 }
 
@@ -102,7 +104,7 @@ fn odd_histories_are_judged_as_far_as_they_go() {
     for (judge, history, expected) in [
         // Keys and values of any kind.
         (
-            elle::list_append as fn(&History, &Options) -> Report,
+            elle::list_append as Judge,
             "[{:process 0, :type :invoke, :value [[:append {:a [1]} \"x\"] [:append nil #{1}]]}
               {:process 0, :type :ok, :value [[:append {:a [1]} \"x\"] [:append nil #{1}]]}
               {:process 1, :type :invoke, :value [[:r {:a (1)} nil] [:r nil nil]]}
@@ -194,7 +196,7 @@ fn the_order_of_a_registers_versions_can_be_assumed_from_more() {
 
 #[test]
 fn a_read_of_nil_says_nothing_unless_it_is_asked_to() {
-    let judges: [(fn(&History, &Options) -> Report, &str); 2] =
+    let judges: [(Judge, &str); 2] =
         [(elle::list_append, "x+1\nx[] x[1]"), (elle::rw_register, "x:1\nx= x=1")];
     for (judge, history) in judges {
         let history = notation::history(history.lines());

@@ -20,6 +20,8 @@ use maelstrom::checker::elle::{self, Options, Report};
 use maelstrom::edn::{Edn, read_one};
 use maelstrom::history::History;
 
+type Judge = fn(&History, &Options) -> Report;
+
 fn names(result: &Edn, key: &str) -> BTreeSet<String> {
     let names = result.get(key).and_then(Edn::as_slice).unwrap_or_default();
     names.iter().filter_map(Edn::as_keyword).map(str::to_string).collect()
@@ -102,7 +104,7 @@ fn verdicts_are_those_that_are_known() {
         return;
     };
     let folder = Path::new(&folder);
-    let judges: [(&str, fn(&History, &Options) -> Report); 2] =
+    let judges: [(&str, Judge); 2] =
         [("list-append", elle::list_append), ("rw-register", elle::rw_register)];
     for (workload, judge) in judges {
         let check = |history: &History| judge(history, &Options::default());
