@@ -90,7 +90,8 @@
 //! | what a node is and can do | [`Node`], [`Ctx`], [`Error`], [`Kv`] |
 //! | how it is run | [`Process`], [`Runtime`], and the sources of `executor`, `network`, `stdio` |
 //! | what it leaves behind | [`storage`] |
-//! | protocols, as state machines without any I/O | [`gossip`], [`crdt`] |
+//! | protocols, as state machines without any I/O | [`gossip`], [`crdt`], [`raft`] |
+//! | a state that all nodes share | [`replicated`] |
 //! | whole nodes | `src/bin/` |
 //!
 //! # What always holds
@@ -123,6 +124,8 @@ mod message;
 mod network;
 mod node;
 mod process;
+pub mod raft;
+pub mod replicated;
 mod rpc;
 mod runtime;
 mod stdio;

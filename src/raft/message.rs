@@ -1,0 +1,178 @@
+//! What the nodes of a cluster say to each other, as it stands on the wire: JSON objects whose
+//! `type` is the variant's name in snake case.
+//!
+//! None of these is a request with a reply in the protocol's sense: a lost answer is made up
+//! for by Raft itself, so no message carries a `msg_id`.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Entry, Index, Position, Term};
+
+/// A message between two nodes. Each carries its sender's term (§5.1), but for
+/// [`PreVote`](Message::PreVote) and the grant of one, which carry the term that the candidate
+/// would campaign in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Message<C> {
+    /// "Would you vote for me?" Asked before a term is begun (dissertation §9.6).
+    PreVote {
+        /// The term that the sender would begin.
+        term: Term,
+        /// The end of its log.
+        last: Position,
+    },
+    /// The answer to a pre-vote; it binds nobody.
+    PreVoteReply {
+        /// The term asked about if granted, the voter's own if not.
+        term: Term,
+        /// Whether the voter would vote for the sender.
+        granted: bool,
+    },
+    /// "Vote for me" (§5.2).
+    RequestVote {
+        /// The candidate's term.
+        term: Term,
+        /// The end of its log.
+        last: Position,
+        /// Whether the leader itself asked it to campaign (dissertation §4.2.3).
+        transfer: bool,
+    },
+    /// The answer to a candidate.
+    RequestVoteReply {
+        /// The voter's term.
+        term: Term,
+        /// Whether it is a vote.
+        granted: bool,
+    },
+    /// Entries for a follower; without entries, a heartbeat (§5.3).
+    AppendEntries {
+        /// The leader's term.
+        term: Term,
+        /// The entry before the first of `entries`.
+        prev: Position,
+        /// New entries, in order.
+        entries: Vec<Entry<C>>,
+        /// How far the leader has committed.
+        commit: Index,
+        /// The latest round of acknowledgements that reads wait for (dissertation §6.4).
+        round: u64,
+    },
+    /// The answer to entries and heartbeats.
+    AppendEntriesReply {
+        /// The follower's term.
+        term: Term,
+        /// Whether the entries fitted.
+        outcome: Outcome,
+        /// The round of the message that this answers.
+        round: u64,
+    },
+    /// How far the leader has committed, sent at once to a follower whose client is waiting.
+    /// Everyone else learns it with the next entries or heartbeat. Wants no answer.
+    Commit {
+        /// The leader's term.
+        term: Term,
+        /// How far it has committed.
+        commit: Index,
+    },
+    /// A piece of a snapshot (§7).
+    InstallSnapshot {
+        /// The leader's term.
+        term: Term,
+        /// The last entry that the snapshot covers.
+        last: Position,
+        /// How many bytes come before this piece.
+        offset: u64,
+        /// The piece.
+        data: String,
+        /// Whether it is the last piece.
+        done: bool,
+    },
+    /// What the follower needs next of a snapshot. When it needs no more it says so with
+    /// [`Outcome::Matched`] in an [`AppendEntriesReply`](Message::AppendEntriesReply).
+    InstallSnapshotReply {
+        /// The follower's term.
+        term: Term,
+        /// The last entry that the snapshot covers.
+        last: Position,
+        /// How many bytes of it the follower has.
+        offset: u64,
+    },
+    /// "Campaign now, I step back" (dissertation §3.10).
+    TimeoutNow {
+        /// The leader's term.
+        term: Term,
+    },
+    /// A client's command, passed on to the leader of the term.
+    Propose {
+        /// The term of the leader that it is meant for: no other may take it.
+        term: Term,
+        /// By what number the sender knows it.
+        request: u64,
+        /// The command.
+        command: C,
+    },
+    /// "I did not take your command, and never will."
+    ProposeRefused {
+        /// The term of the node that refuses.
+        term: Term,
+        /// The term in which the command was passed on.
+        proposed_in: Term,
+        /// The number of the command.
+        request: u64,
+    },
+    /// "How far must I have applied to read?" (dissertation §6.4).
+    ReadIndex {
+        /// The sender's term.
+        term: Term,
+        /// By what number the sender knows its question.
+        request: u64,
+    },
+    /// The answer: this far.
+    ReadIndexReply {
+        /// The leader's term.
+        term: Term,
+        /// The number of the question.
+        request: u64,
+        /// The commit index that a read must not be older than.
+        index: Index,
+    },
+}
+
+/// How a follower's log relates to the entries that it was sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It is the leader's log up to this index.
+    Matched(Index),
+    /// It lacks the entry before, or has another one there.
+    Conflict {
+        /// The index of that entry.
+        prev: Index,
+        /// Whatever the two logs have in common ends here or before.
+        hint: Position,
+    },
+    /// The message was from a past term; the reply's `term` says which one it is now.
+    StaleTerm,
+}
+
+impl<C> Message<C> {
+    /// The term that the message carries.
+    pub fn term(&self) -> Term {
+        match *self {
+            Message::PreVote { term, .. }
+            | Message::PreVoteReply { term, .. }
+            | Message::RequestVote { term, .. }
+            | Message::RequestVoteReply { term, .. }
+            | Message::AppendEntries { term, .. }
+            | Message::AppendEntriesReply { term, .. }
+            | Message::Commit { term, .. }
+            | Message::InstallSnapshot { term, .. }
+            | Message::InstallSnapshotReply { term, .. }
+            | Message::TimeoutNow { term }
+            | Message::Propose { term, .. }
+            | Message::ProposeRefused { term, .. }
+            | Message::ReadIndex { term, .. }
+            | Message::ReadIndexReply { term, .. } => term,
+        }
+    }
+}

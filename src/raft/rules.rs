@@ -1,0 +1,59 @@
+//! The rules that make Raft safe, each on its own, so that it can be read, and broken.
+//!
+//! The rest of the algorithm decides *when* to send *what*; get it wrong and the cluster is
+//! slow. Get one of these wrong and it loses data. They are plain functions in a table, and
+//! the only table that any node of ours runs with is [`Rules::RAFT`]. The programs in
+//! `examples/bugs/` each swap one function, to show that the bench notices.
+
+use super::{HardState, Index, Term};
+
+/// The safety rules, as a table. Section numbers are those of Ongaro and Ousterhout, "In
+/// Search of an Understandable Consensus Algorithm", extended version.
+#[derive(Clone, Copy)]
+pub struct Rules {
+    /// What is written to disk of a term and a vote, before any message that depends on it.
+    ///
+    /// Figure 2, *persistent state*: both. A vote that a crash forgets can be given twice in
+    /// one term, and two leaders of one term follow.
+    pub remembered: fn(&HardState) -> HardState,
+
+    /// Whether a leader in term `current` may commit an entry of term `entry` because a
+    /// majority stores it. Called with `(entry, current)`.
+    ///
+    /// §5.4.2 and figure 8: only an entry of its own term. An older one on a majority can
+    /// still be overwritten by a leader that never saw it; it is committed by the first entry
+    /// of the current term above it, which such a leader cannot get past.
+    pub may_commit: fn(Term, Term) -> bool,
+
+    /// Whether a follower's entry of term `mine` must go because the leader has one of term
+    /// `theirs` at the same index. Called with `(mine, theirs)`.
+    ///
+    /// §5.3: two entries with the same index and term are the same; all others conflict, and
+    /// the follower removes its own and all that follow it.
+    pub conflicts: fn(Term, Term) -> bool,
+
+    /// Whether a snapshot up to `snapshot` has news for a node that has committed up to
+    /// `commit`. Called with `(snapshot, commit)`.
+    ///
+    /// §7: a snapshot that describes a prefix of what the node has, because it was late or
+    /// sent twice, must not replace the entries that follow it.
+    pub is_news: fn(Index, Index) -> bool,
+
+    /// Whether a leader may answer a read, given whether a majority has acknowledged it as
+    /// the leader since the read arrived.
+    ///
+    /// §8 and §6.4 of Ongaro's dissertation: only then. A leader that has been deposed, and
+    /// does not know it yet, would answer from the past.
+    pub may_read: fn(bool) -> bool,
+}
+
+impl Rules {
+    /// Raft.
+    pub const RAFT: Rules = Rules {
+        remembered: |state| state.clone(),
+        may_commit: |entry, current| entry == current,
+        conflicts: |mine, theirs| mine != theirs,
+        is_news: |snapshot, commit| snapshot > commit,
+        may_read: |acknowledged| acknowledged,
+    };
+}
