@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::rc::Rc;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use rand::RngExt;
@@ -32,6 +33,9 @@ struct Shared {
     rng: RefCell<ChaCha8Rng>,
     network: RefCell<Network>,
     timers: RefCell<Timers>,
+    /// Those who wait until no message waits, and how often that has been so.
+    idlers: RefCell<Vec<Waker>>,
+    idle_moments: Cell<u64>,
     spawned: RefCell<VecDeque<Task>>,
     storage: Storage,
 }
@@ -132,6 +136,19 @@ impl Ctx {
         Sleep::new(self.clone(), at)
     }
 
+    /// Waits until the messages that have arrived already are taken in: what costs the same
+    /// for one as for many, like a write to disk, is worth that. It takes no time.
+    pub fn idle(&self) -> impl Future<Output = ()> {
+        let before = self.0.idle_moments.get();
+        std::future::poll_fn(move |context| {
+            if self.0.idle_moments.get() > before {
+                return Poll::Ready(());
+            }
+            self.0.idlers.borrow_mut().push(context.waker().clone());
+            Poll::Pending
+        })
+    }
+
     /// Runs a future beside the handlers, to its end or the node's.
     pub fn spawn(&self, future: impl Future<Output = ()> + 'static) {
         self.0.spawned.borrow_mut().push_back(Box::pin(future));
@@ -192,6 +209,8 @@ impl Ctx {
             rng: RefCell::new(rng),
             network: RefCell::new(network),
             timers: RefCell::default(),
+            idlers: RefCell::default(),
+            idle_moments: Cell::new(0),
             spawned: RefCell::default(),
             storage,
         }))
@@ -207,8 +226,19 @@ impl Ctx {
         }
     }
 
+    /// Wakes those who wait until no message waits.
+    pub(crate) fn become_idle(&self) {
+        self.0.idle_moments.update(|moments| moments + 1);
+        for waker in self.0.idlers.take() {
+            waker.wake();
+        }
+    }
+
     /// When the time next brings something.
     pub(crate) fn next_due(&self) -> Option<Time> {
+        if !self.0.idlers.borrow().is_empty() {
+            return Some(self.now());
+        }
         let timer = self.0.timers.borrow().next_due();
         let network = self.0.network.borrow().next_due();
         timer.into_iter().chain(network).min()

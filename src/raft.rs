@@ -45,6 +45,7 @@ mod snapshot;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 pub use durable::{Durable, HardState, Persist, Record, Snapshot};
@@ -111,12 +112,10 @@ pub enum Input<C> {
         /// What it says.
         message: Message<C>,
     },
-    /// A command is to be appended to the log, here or at the leader. It either shows up in
-    /// the log some day, or in [`Output::refused_commands`], or neither (if a message is lost
-    /// or a leader deposed), but never both.
+    /// A command is to be appended to the log, here or at the leader. Whether it was shows
+    /// only when it is committed: it, or a message about it, may get lost. Unless
+    /// [`Raft::can_propose`], nothing happens.
     Propose {
-        /// A number by which the caller knows the command.
-        request: u64,
         /// The command.
         command: C,
     },
@@ -152,20 +151,11 @@ pub struct Output<C> {
     pub restore: Option<Arc<Snapshot>>,
     /// Reads that can be answered once all that is committed is applied.
     pub readable: Vec<u64>,
-    /// Commands that the leader they were meant for did not take and never will: the number
-    /// of each, and the term in which it was proposed.
-    pub refused_commands: Vec<(u64, Term)>,
 }
 
 impl<C> Default for Output<C> {
     fn default() -> Output<C> {
-        Output {
-            persist: None,
-            messages: Vec::new(),
-            restore: None,
-            readable: Vec::new(),
-            refused_commands: Vec::new(),
-        }
+        Output { persist: None, messages: Vec::new(), restore: None, readable: Vec::new() }
     }
 }
 
@@ -213,12 +203,14 @@ enum Role {
 impl<C: Clone> Raft<C> {
     /// A node that starts, or starts again, with what is on its disk.
     ///
-    /// `rng` spreads the election timeouts; nodes must not share a seed.
-    pub fn new(config: Config, durable: Durable<C>, rng: ChaCha8Rng, now: Time) -> Raft<C> {
+    /// `rng` spreads the election timeouts; nodes must not share a seed, nor must
+    /// one node's lives.
+    pub fn new(config: Config, durable: Durable<C>, mut rng: ChaCha8Rng, now: Time) -> Raft<C> {
         assert!(!config.peers.contains(&config.id), "the peers are the other nodes");
         let base = durable.base();
         let mut raft = Raft {
             config,
+            asking: Asking::new(rng.random_range(0..1 << 52)),
             rng,
             now,
             saved_state: durable.state.clone(),
@@ -234,7 +226,6 @@ impl<C: Clone> Raft<C> {
             leader_commit: base.index,
             verified: base.index,
             arriving: None,
-            asking: Asking::default(),
             output: Output::default(),
         };
         raft.set_first_election();
@@ -247,7 +238,7 @@ impl<C: Clone> Raft<C> {
         match input {
             Input::Timeout => self.on_timeout(),
             Input::Message { from, message } => self.on_message(from, message),
-            Input::Propose { request, command } => self.propose(request, command),
+            Input::Propose { command } => self.propose(command),
             Input::Read { request } => self.read(request),
             Input::Transfer { to } => self.transfer(to),
             Input::Compact { index, data } => self.compact(index, data),
@@ -268,6 +259,19 @@ impl<C: Clone> Raft<C> {
             Role::Leader(leader) => leader.deadline(&self.config),
             _ => self.election_due,
         }
+    }
+
+    /// Whether a command proposed now would get into the log of a leader, or on its way to it.
+    pub fn can_propose(&self) -> bool {
+        match &self.role {
+            Role::Leader(leader) => leader.takes_commands(),
+            _ => self.leader.is_some(),
+        }
+    }
+
+    /// Whether the next output has something to be made durable.
+    pub fn has_changes(&self) -> bool {
+        self.checkpoint_due || self.log.has_unsaved() || self.state != self.saved_state
     }
 
     /// This node.
@@ -382,12 +386,7 @@ impl<C: Clone> Raft<C> {
                 self.on_install_snapshot_reply(&from, last, offset);
             }
             Message::TimeoutNow { .. } => self.on_timeout_now(&from),
-            Message::Propose { request, command, .. } => {
-                self.on_propose(from, term, request, command);
-            }
-            Message::ProposeRefused { proposed_in, request, .. } => {
-                self.output.refused_commands.push((request, proposed_in));
-            }
+            Message::Propose { command, .. } => self.on_propose(from, command),
             Message::ReadIndex { request, .. } => self.on_read_index(from, request),
             Message::ReadIndexReply { request, index, .. } => {
                 self.on_read_index_reply(&from, request, index);
@@ -420,14 +419,6 @@ impl<C: Clone> Raft<C> {
             Message::InstallSnapshot { .. } => {
                 Message::AppendEntriesReply { term, outcome: Outcome::StaleTerm, round: 0 }
             }
-            Message::Propose { term: proposed_in, request, .. } => {
-                Message::ProposeRefused { term, proposed_in, request }
-            }
-            // A refusal stays true.
-            Message::ProposeRefused { proposed_in, request, .. } => {
-                self.output.refused_commands.push((request, proposed_in));
-                return;
-            }
             _ => return,
         };
         self.send(from, reply);
@@ -451,11 +442,11 @@ impl<C: Clone> Raft<C> {
 
     /// What this step changed of what must survive a crash.
     fn take_changes(&mut self) -> Option<Persist<C>> {
-        let state_changed = self.state != self.saved_state;
-        let unsaved = self.log.unsaved();
-        if !state_changed && unsaved.is_none() && !self.checkpoint_due {
+        if !self.has_changes() {
             return None;
         }
+        let state_changed = self.state != self.saved_state;
+        let (first, entries) = self.log.unsaved();
         self.saved_state = self.state.clone();
         self.log.mark_saved();
         let state = (self.config.rules.remembered)(&self.state);
@@ -466,7 +457,6 @@ impl<C: Clone> Raft<C> {
                 entries: self.log.iter().cloned().collect(),
             }));
         }
-        let (first, entries) = unsaved.unwrap_or((self.log.last_index() + 1, Vec::new()));
         Some(Persist::Record(Record { state: state_changed.then_some(state), first, entries }))
     }
 }

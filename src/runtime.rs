@@ -287,6 +287,10 @@ impl<N: Node> Process for Runtime<N> {
     }
 
     fn handle_timeout(&mut self, now: Time) {
+        // A driver that has a message to deliver delivers it first.
+        if let Stage::Running { ctx, .. } = &self.stage {
+            ctx.become_idle();
+        }
         self.pass_time(now);
     }
 

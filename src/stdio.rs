@@ -270,6 +270,12 @@ impl<P: Process> Shell<P> {
         self.unread = unread;
         self.unread.drain(..start);
         self.searched = self.unread.len();
+        // What tasks have put off until this was taken in. Even in a flood it waits no longer.
+        let now = self.now();
+        if self.process.poll_timeout().is_some_and(|due| due <= now) {
+            self.process.handle_timeout(now);
+            self.collect();
+        }
     }
 
     /// Takes in the last line, which has no line feed.

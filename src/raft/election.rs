@@ -37,8 +37,7 @@ impl<C: Clone> Raft<C> {
     /// hears itself.
     pub(super) fn hears_leader(&self) -> bool {
         self.is_leader()
-            || self.leader.is_some()
-                && self.now < self.heard_leader + self.config.election_timeout
+            || self.leader.is_some() && self.now < self.heard_leader + self.config.election_timeout
     }
 
     /// Asks everyone whether an election could be won.
@@ -82,8 +81,7 @@ impl<C: Clone> Raft<C> {
 
     /// `term` is the one that the sender would begin; it is not before this node's.
     pub(super) fn on_pre_vote(&mut self, from: NodeId, term: Term, last: Position) {
-        let granted =
-            term > self.state.term && last >= self.log.last() && !self.hears_leader();
+        let granted = term > self.state.term && last >= self.log.last() && !self.hears_leader();
         let term = if granted { term } else { self.state.term };
         self.send(from, Message::PreVoteReply { term, granted });
     }

@@ -15,12 +15,18 @@ pub struct Invariants<C> {
     committed: Vec<(Entry<C>, Term)>,
     /// How far each node had committed when it was last seen.
     commit: BTreeMap<NodeId, Index>,
+    /// Where each node's log ended when it was last compared with the others.
+    compared: BTreeMap<NodeId, Position>,
 }
 
 impl<C> Default for Invariants<C> {
     fn default() -> Invariants<C> {
-        let (leaders, commit) = (BTreeMap::new(), BTreeMap::new());
-        Invariants { leaders, committed: Vec::new(), commit }
+        Invariants {
+            leaders: BTreeMap::new(),
+            committed: Vec::new(),
+            commit: BTreeMap::new(),
+            compared: BTreeMap::new(),
+        }
     }
 }
 
@@ -43,11 +49,24 @@ impl<C: Clone + PartialEq + Debug> Invariants<C> {
     where
         C: 'a,
     {
+        let known = (self.leaders.len(), self.committed.len());
         self.election_safety(node)?;
-        self.monotonic_commit(node)?;
-        self.state_machine_safety(node)?;
-        self.leader_completeness(node)?;
-        others.into_iter().try_for_each(|other| log_matching(node, other))
+        let before = self.monotonic_commit(node)?;
+        self.state_machine_safety(node, before)?;
+        let has_news = known != (self.leaders.len(), self.committed.len());
+        if has_news {
+            self.leader_completeness(node)?;
+        }
+        let log_is_new = self.compared.insert(node.id().clone(), node.last()) != Some(node.last());
+        for other in others {
+            if has_news {
+                self.leader_completeness(other)?;
+            }
+            if log_is_new {
+                log_matching(node, other)?;
+            }
+        }
+        Ok(())
     }
 
     /// At most one leader can be elected in a given term (§5.2).
@@ -62,23 +81,26 @@ impl<C: Clone + PartialEq + Debug> Invariants<C> {
         Err(format!("election safety: {leader} and {} both led term {}", node.id(), node.term()))
     }
 
-    /// The commit index of a node never decreases, and never passes the end of its log.
-    fn monotonic_commit(&mut self, node: &Raft<C>) -> Result<(), String> {
+    /// The commit index of a node never decreases, and never passes the end of its log. Gives
+    /// what it was before.
+    fn monotonic_commit(&mut self, node: &Raft<C>) -> Result<Index, String> {
         let (id, now, end) = (node.id(), node.commit(), node.last().index);
         let before = self.commit.insert(id.clone(), now).unwrap_or(0);
         if now < before {
             return Err(format!("monotonic commit: {id} went back from {before} to {now}"));
         }
         if now > end {
-            return Err(format!("monotonic commit: {id} committed {now}, but its log ends at {end}"));
+            return Err(format!(
+                "monotonic commit: {id} committed {now}, but its log ends at {end}"
+            ));
         }
-        Ok(())
+        Ok(before)
     }
 
     /// If a node has applied an entry at an index, no other node will ever apply a different
     /// one there (§5.4.3).
-    fn state_machine_safety(&mut self, node: &Raft<C>) -> Result<(), String> {
-        for index in node.base().index + 1..=node.commit() {
+    fn state_machine_safety(&mut self, node: &Raft<C>, before: Index) -> Result<(), String> {
+        for index in node.base().index.max(before) + 1..=node.commit() {
             let entry = node.entry(index).expect("committed and not compacted");
             let known = self.committed.len() as u64;
             if index == known + 1 {

@@ -132,12 +132,17 @@ impl<C: Clone> Log<C> {
         *self = Log::new(base, Vec::new());
     }
 
+    /// Whether anything was changed since [`mark_saved`](Log::mark_saved). A truncation alone,
+    /// with nothing after it, does not happen: it makes room for entries.
+    pub fn has_unsaved(&self) -> bool {
+        self.unsaved_from <= self.last_index()
+    }
+
     /// What was changed since [`mark_saved`](Log::mark_saved): these entries, from this index
     /// on, replace whatever is on disk from there.
-    pub fn unsaved(&self) -> Option<(Index, Vec<Entry<C>>)> {
-        // A truncation alone, with nothing after it, cannot happen: it makes room for entries.
-        (self.unsaved_from <= self.last_index())
-            .then(|| (self.unsaved_from, self.entries(self.unsaved_from, usize::MAX)))
+    pub fn unsaved(&self) -> (Index, Vec<Entry<C>>) {
+        let from = self.unsaved_from.max(self.base.index + 1);
+        (from, self.entries(from, usize::MAX))
     }
 
     pub fn mark_saved(&mut self) {
@@ -178,15 +183,15 @@ mod tests {
     #[test]
     fn what_is_unsaved_begins_at_the_first_change() {
         let mut log = log(Position { term: 1, index: 10 }, &[1, 1, 1]);
-        assert_eq!(log.unsaved(), None);
+        assert!(!log.has_unsaved());
         log.append(Entry { term: 2, command: None });
-        assert_eq!(log.unsaved().unwrap().0, 14);
+        assert_eq!(log.unsaved().0, 14);
         log.truncate(12);
         log.append(Entry { term: 3, command: None });
-        let (from, entries) = log.unsaved().unwrap();
+        let (from, entries) = log.unsaved();
         assert_eq!((from, entries.len()), (12, 1));
         log.mark_saved();
-        assert_eq!(log.unsaved(), None);
+        assert!(!log.has_unsaved());
     }
 
     #[test]

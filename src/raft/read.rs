@@ -17,7 +17,6 @@ use super::{Index, Message, Raft, Role, reached_by_majority};
 use crate::{NodeId, Time};
 
 /// The reads of this node's own clients.
-#[derive(Default)]
 pub(super) struct Asking {
     /// Not asked about yet, or again to be asked about.
     waiting: Vec<u64>,
@@ -26,6 +25,19 @@ pub(super) struct Asking {
     last_question: u64,
     /// The read index is known: they wait for the commit index to reach it.
     confirmed: Vec<(Index, u64)>,
+}
+
+impl Asking {
+    /// `first_question` must be random: the answer to a question that this node asked before
+    /// a crash is too old for one that it asks after, and must not be taken for it.
+    pub fn new(first_question: u64) -> Asking {
+        Asking {
+            waiting: Vec::new(),
+            asked: BTreeMap::new(),
+            last_question: first_question,
+            confirmed: Vec::new(),
+        }
+    }
 }
 
 struct Question {
@@ -111,9 +123,9 @@ impl<C: Clone> Raft<C> {
         }
         let progress = &leader.progress;
         let acknowledged = |from: Option<&NodeId>| {
-            let rounds = progress.iter().map(|(id, follower)| {
-                if from == Some(id) { u64::MAX } else { follower.round }
-            });
+            let rounds = progress
+                .iter()
+                .map(|(id, follower)| if from == Some(id) { u64::MAX } else { follower.round });
             reached_by_majority(rounds.chain([u64::MAX]))
         };
         // A read goes into a round that begins after it arrived. When enough rounds are under

@@ -7,9 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::progress::{Progress, View};
 use super::read::LeaderReads;
-use super::{
-    Config, Entry, Index, Message, Outcome, Position, Raft, Role, Term, reached_by_majority,
-};
+use super::{Config, Entry, Index, Message, Outcome, Position, Raft, Role, reached_by_majority};
 use crate::{NodeId, Time};
 
 /// What a leader knows beyond what every node knows.
@@ -38,6 +36,11 @@ impl Leader {
         let heartbeats = self.progress.values().map(|follower| follower.heartbeat_due(config));
         let transfer = self.transfer.as_ref().map(|transfer| transfer.until);
         heartbeats.chain(transfer).chain([self.lease_end(config)]).min().expect("not empty")
+    }
+
+    /// Leadership transfer (dissertation §3.10, step 1): not while handing over.
+    pub fn takes_commands(&self) -> bool {
+        self.transfer.is_none()
     }
 
     /// Check quorum (dissertation §6.2): a leader that a majority has not answered for an
@@ -71,44 +74,29 @@ impl<C: Clone> Raft<C> {
     }
 
     /// A command from this node's own clients.
-    pub(super) fn propose(&mut self, request: u64, command: C) {
-        let term = self.state.term;
-        if self.append_as_leader(&command, None) {
-            return;
-        }
-        match self.leader.clone() {
-            Some(leader) if leader != self.config.id => {
-                self.send(leader, Message::Propose { term, request, command });
-            }
-            _ => self.output.refused_commands.push((request, term)),
+    pub(super) fn propose(&mut self, command: C) {
+        if self.is_leader() {
+            self.append_command(command, None);
+        } else if let Some(leader) = self.leader.clone() {
+            self.send(leader, Message::Propose { term: self.state.term, command });
         }
     }
 
-    /// A command that a follower passed on to the leader of `term`.
-    ///
-    /// A refusal must stay true even if the network delivers the command a second time. Who
-    /// does not lead `term` now never will again, so that is a refusal. A leader about to
-    /// hand over stays silent instead: it may change its mind.
-    pub(super) fn on_propose(&mut self, from: NodeId, term: Term, request: u64, command: C) {
-        if !self.is_leader() {
-            self.send(from, Message::ProposeRefused { term, proposed_in: term, request });
-            return;
-        }
+    /// A command that a follower passed on. If this node does not lead, or is about to hand
+    /// over, silence is the right answer: a refusal would say nothing about the copies that
+    /// the network may have made of the command.
+    pub(super) fn on_propose(&mut self, from: NodeId, command: C) {
         self.note_heard(&from);
-        self.append_as_leader(&command, Some(from));
+        self.append_command(command, Some(from));
     }
 
-    /// Appends a command if this node leads and is not about to hand over.
-    fn append_as_leader(&mut self, command: &C, from: Option<NodeId>) -> bool {
-        let Role::Leader(leader) = &mut self.role else { return false };
-        if leader.transfer.is_some() {
-            return false;
+    fn append_command(&mut self, command: C, from: Option<NodeId>) {
+        let Role::Leader(leader) = &mut self.role else { return };
+        if !leader.takes_commands() {
+            return;
         }
-        self.log.append(Entry { term: self.state.term, command: Some(command.clone()) });
-        if let Some(from) = from {
-            leader.passed_on.push_back((self.log.last_index(), from));
-        }
-        true
+        self.log.append(Entry { term: self.state.term, command: Some(command) });
+        leader.passed_on.extend(from.map(|from| (self.log.last_index(), from)));
     }
 
     pub(super) fn on_append_entries(

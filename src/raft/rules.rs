@@ -32,12 +32,13 @@ pub struct Rules {
     /// the follower removes its own and all that follow it.
     pub conflicts: fn(Term, Term) -> bool,
 
-    /// Whether a snapshot up to `snapshot` has news for a node that has committed up to
-    /// `commit`. Called with `(snapshot, commit)`.
+    /// Whether a snapshot up to the index `snapshot` takes the place of the log of a node that
+    /// has committed up to `commit`, given whether the log contains that entry. Called with
+    /// `(snapshot, commit, contains)`.
     ///
     /// §7: a snapshot that describes a prefix of what the node has, because it was late or
     /// sent twice, must not replace the entries that follow it.
-    pub is_news: fn(Index, Index) -> bool,
+    pub replaces: fn(Index, Index, bool) -> bool,
 
     /// Whether a leader may answer a read, given whether a majority has acknowledged it as
     /// the leader since the read arrived.
@@ -53,7 +54,7 @@ impl Rules {
         remembered: |state| state.clone(),
         may_commit: |entry, current| entry == current,
         conflicts: |mine, theirs| mine != theirs,
-        is_news: |snapshot, commit| snapshot > commit,
+        replaces: |snapshot, commit, contains| snapshot > commit && !contains,
         may_read: |acknowledged| acknowledged,
     };
 }

@@ -96,7 +96,13 @@ impl<C: Clone> Raft<C> {
     ) {
         self.hear_leader(&from);
         let term = self.state.term;
-        if !(self.config.rules.is_news)(last.index, self.commit) {
+        let contains = self.log.contains(last);
+        if !(self.config.rules.replaces)(last.index, self.commit, contains) {
+            if contains {
+                // The log has got there by itself, and what a snapshot covers is committed.
+                self.verified = self.verified.max(last.index);
+                self.learn_commit(last.index);
+            }
             // What is committed here is a prefix of every leader's log (§5.4.3).
             let outcome = Outcome::Matched(self.commit);
             return self.send(from, Message::AppendEntriesReply { term, outcome, round: 0 });
@@ -123,12 +129,6 @@ impl<C: Clone> Raft<C> {
     /// Takes over a snapshot from the leader of this term.
     fn install(&mut self, snapshot: Snapshot) {
         let last = snapshot.last;
-        if self.log.contains(last) {
-            // The log got there by itself while the snapshot was under way: keep what follows
-            // (§7, figure 13, rule 6).
-            self.verified = self.verified.max(last.index);
-            return self.learn_commit(last.index);
-        }
         self.log.reset(last);
         self.verified = last.index;
         self.leader_commit = self.leader_commit.max(last.index);
@@ -139,12 +139,7 @@ impl<C: Clone> Raft<C> {
         self.checkpoint_due = true;
     }
 
-    pub(super) fn on_install_snapshot_reply(
-        &mut self,
-        from: &NodeId,
-        last: Position,
-        offset: u64,
-    ) {
+    pub(super) fn on_install_snapshot_reply(&mut self, from: &NodeId, last: Position, offset: u64) {
         self.note_heard(from);
         if let Role::Leader(leader) = &mut self.role
             && let Some(follower) = leader.progress.get_mut(from)
