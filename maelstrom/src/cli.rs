@@ -12,6 +12,7 @@ use clap::{Parser, Subcommand};
 use crate::check_files::CheckFlags;
 use crate::edn;
 use crate::run::{Report, Test};
+use crate::serve::ServeFlags;
 use crate::workload;
 
 use flags::TestFlags;
@@ -34,6 +35,8 @@ enum Command {
     /// Prints a line for each: its path, true, false or unknown, and the result as EDN, separated
     /// by tabs. The exit status is that of the worst: 0 valid, 1 invalid, 2 unknown.
     Check(CheckFlags),
+    /// Show the runs in the store in a browser.
+    Serve(ServeFlags),
 }
 
 /// Bad arguments: the status of the original.
@@ -58,6 +61,19 @@ pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode
     match cli.command {
         Command::Test(flags) => test(&flags),
         Command::Check(flags) => check(&flags),
+        Command::Serve(flags) => serve(&flags),
+    }
+}
+
+fn serve(flags: &ServeFlags) -> ExitCode {
+    let store = flags.store.display();
+    let announce = |address: &str| terminal::print(&format!("{store} is at {address}"));
+    match crate::serve::serve(flags, announce) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            terminal::print_error(&format!("{error:#}"));
+            ExitCode::from(CRASH)
+        }
     }
 }
 

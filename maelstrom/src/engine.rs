@@ -395,6 +395,7 @@ impl<'a> Engine<'a> {
     fn begin_main_phase(&mut self) {
         self.phase = Phase::Main;
         self.main_start = self.now;
+        self.journal.begin_main_phase(self.now);
         let limit = Duration::from_secs_f64(self.options.time_limit_secs);
         self.queue.push(self.now + limit, Event::TimeLimit);
         if self.options.rate > 0.0 {

@@ -97,6 +97,8 @@ pub struct Journal {
     stats: NetStats,
     events: Vec<JournalEvent>,
     keep: usize,
+    main_start: Time,
+    requests: Vec<(u64, usize)>,
     /// The messages among `events` that were sent, so that their receipt shares them instead
     /// of copying their text.
     sent: FxHashMap<u64, Arc<Message>>,
@@ -105,7 +107,27 @@ pub struct Journal {
 impl Journal {
     /// An empty journal that keeps the first `keep` events; 0 only counts.
     pub fn new(keep: usize) -> Journal {
-        Journal { stats: NetStats::default(), events: Vec::new(), keep, sent: FxHashMap::default() }
+        Journal {
+            stats: NetStats::default(),
+            events: Vec::new(),
+            keep,
+            main_start: Time::ZERO,
+            requests: Vec::new(),
+            sent: FxHashMap::default(),
+        }
+    }
+
+    /// Notes that the main phase begins: the history's times count from here.
+    pub fn begin_main_phase(&mut self, now: Time) {
+        self.main_start = now;
+    }
+
+    /// Notes that the message of this `id`, which is about to be sent, is a request of the
+    /// operation whose invocation has this place in the history.
+    pub fn record_request(&mut self, id: u64, invocation: usize) {
+        if self.events.len() < self.keep {
+            self.requests.push((id, invocation));
+        }
     }
 
     /// Notes that the message entered the network, once for each `id`.
@@ -136,6 +158,17 @@ impl Journal {
     /// The events that were kept, in order.
     pub fn events(&self) -> &[JournalEvent] {
         &self.events
+    }
+
+    /// When the main phase began, on the clock of the events.
+    pub fn main_start(&self) -> Time {
+        self.main_start
+    }
+
+    /// The requests of clients' operations, by `id`, each with the place in the history of the
+    /// operation's invocation.
+    pub fn requests(&self) -> &[(u64, usize)] {
+        &self.requests
     }
 
     /// Whether there were more events than are kept.

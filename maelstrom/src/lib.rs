@@ -10,6 +10,8 @@
 //!   [`generator`], and which checker judges it.
 //! - [`checker`] judges a [`history`]; it knows nothing of all the above. [`check_files`] lets
 //!   it judge histories from files.
+//! - [`report`] turns what was recorded into pages and plots for people;
+//!   [`serve`] shows them in a browser.
 //! - [`child`] drives nodes that are processes, [`wall`] under the wall clock; [`check()`] runs
 //!   nodes inside the bench, for simulated tests over many seeds.
 //!
@@ -31,9 +33,11 @@ pub mod nemesis;
 pub mod net;
 pub mod options;
 pub mod recorder;
+pub mod report;
 pub mod results;
 pub mod run;
 pub mod seeds;
+pub mod serve;
 pub mod service;
 pub mod store;
 pub mod wall;

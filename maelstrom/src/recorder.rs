@@ -26,6 +26,7 @@ pub struct Recorder {
     log: RunLog,
     options: LogOptions,
     progress: ProgressDisplay,
+    last_progress: Progress,
     /// When the last thing happened. The history's own time begins with the main phase; the
     /// log's begins with the run.
     now: Time,
@@ -50,6 +51,7 @@ impl Recorder {
             log: folder.log(console)?,
             options,
             progress,
+            last_progress: Progress::default(),
             now: Time::ZERO,
             failure: None,
             line: String::new(),
@@ -72,6 +74,12 @@ impl Recorder {
     pub fn warn(&mut self, source: &str, sentence: &str) {
         let written = self.log.warn(self.now, source, sentence);
         self.note(written);
+    }
+
+    /// Shows what is done after the run: with a long history that takes a while.
+    pub fn show_phase(&mut self, phase: &'static str) {
+        let progress = Progress { phase, faults: Vec::new(), ..self.last_progress.clone() };
+        (self.progress)(&progress);
     }
 
     /// Writes everything.
@@ -127,6 +135,7 @@ impl Observer for Recorder {
         self.now = now;
         let written = self.history.flush_if_due(now).and(self.log.flush_if_due(now));
         self.note(written);
+        self.last_progress = progress.clone();
         (self.progress)(progress);
     }
 

@@ -11,7 +11,12 @@ use crate::workload::Workload;
 /// and at best nobody knows.
 pub fn check(outcome: &Outcome, workload: &dyn Workload, options: &TestOptions) -> CheckResult {
     let history = &outcome.history;
+    // The original draws its plots as if that were checking; so these two are always valid.
+    let drawn = || CheckResult::new(Validity::True, []);
+    let perf = checker::compose([("latency-graph", drawn()), ("rate-graph", drawn())]);
     let mut results = checker::compose([
+        ("perf", perf),
+        ("timeline", drawn()),
         ("exceptions", checker::exceptions::check(history)),
         ("stats", checker::stats::check(history)),
         ("availability", checker::availability::check(history, options.availability)),

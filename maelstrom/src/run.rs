@@ -11,6 +11,7 @@ use crate::engine::cluster::{Cluster, NodeFactory, SimulatedNode, VirtualCluster
 use crate::engine::{Engine, Outcome};
 use crate::options::TestOptions;
 use crate::recorder::{LogOptions, ProgressDisplay, Recorder};
+use crate::report::{self, Recorded};
 use crate::results;
 use crate::seeds::Seeds;
 use crate::store::{Console, RunFolder, RunName};
@@ -145,12 +146,25 @@ impl Test<'_> {
             recorder.warn("bench", sentence);
         }
         let recorded = recorder.finish();
+        recorder.show_phase("checking");
         let results = results::check(&outcome, self.workload, self.options);
         recorded?;
         // As with the original, a run that broke off has a history but no results.
         if outcome.failure.is_none() {
             folder.write_results(&results)?;
         }
+        let recorded = Recorded {
+            workload: self.workload.name(),
+            options: self.options,
+            seed: self.seed,
+            history: &outcome.history,
+            journal: &outcome.journal,
+            results: &results,
+            failure: outcome.failure.as_deref(),
+        };
+        report::write(&recorded, &mut |phase| recorder.show_phase(phase), &mut |path, bytes| {
+            folder.write(path, bytes)
+        })?;
         folder.finish()?;
         let path = folder.path().to_owned();
         Ok(Report { results, failure: outcome.failure, folder: path })

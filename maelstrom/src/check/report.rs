@@ -17,6 +17,7 @@ use crate::edn::Edn;
 use crate::engine::{Observer, Outcome, Progress};
 use crate::history::Op;
 use crate::recorder::{LogOptions, Recorder};
+use crate::report::{self, Recorded};
 use crate::store::{RunFolder, RunName};
 
 /// The seeds to run: `SEED=n` is that one, `SEEDS=n` the first n.
@@ -90,7 +91,7 @@ pub fn print_failure(workload: &str, failure: &Failure, replay: &str) {
     eprintln!("FAIL {workload}  seed {seed}  {sentence}");
     eprintln!("  options: {:?}", failure.options);
     eprintln!("  replay:  {replay}");
-    eprintln!("  report:  store/{workload}/seed-{seed}/");
+    eprintln!("  report:  store/{workload}/seed-{seed}/index.html");
 }
 
 /// What is wrong, from the deepest part of the results that is not valid.
@@ -144,6 +145,16 @@ fn try_write<N: Node>(check: &Check<N>, seed: u64) -> anyhow::Result<()> {
     if outcome.failure.is_none() || results.valid == Validity::False {
         folder.write_results(&results)?;
     }
+    let recorded = Recorded {
+        workload,
+        options: &check.options_for(seed),
+        seed: Some(seed),
+        history: &outcome.history,
+        journal: &outcome.journal,
+        results: &results,
+        failure: outcome.failure.as_deref(),
+    };
+    report::write(&recorded, &mut |_| (), &mut |path, bytes| folder.write(path, bytes))?;
     folder.finish()
 }
 

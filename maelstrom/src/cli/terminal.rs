@@ -72,6 +72,8 @@ pub fn open(time_limit_secs: f64) -> anyhow::Result<Terminal> {
 fn live_line() -> anyhow::Result<ProgressBar> {
     let line = ProgressBar::new_spinner();
     line.set_style(ProgressStyle::with_template("{spinner} {wide_msg}")?);
+    // It turns while a long history is checked, too.
+    line.enable_steady_tick(std::time::Duration::from_millis(100));
     Ok(line)
 }
 

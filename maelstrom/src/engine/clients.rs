@@ -37,6 +37,8 @@ struct Thread {
     client: Box<dyn Client>,
     connection: Option<usize>,
     operation: Option<Operation>,
+    /// Where its invocation stands in the history.
+    invocation: usize,
 }
 
 /// All clients.
@@ -59,6 +61,7 @@ impl Clients {
             client: workload.client(options),
             connection: None,
             operation: None,
+            invocation: 0,
         };
         Clients {
             connections: Vec::new(),
@@ -168,6 +171,7 @@ impl Engine<'_> {
         if operation.is_final {
             extra.push(("final?", Edn::Bool(true)));
         }
+        self.clients.threads[thread].invocation = self.history.ops.len();
         self.record_client_op(thread, OpType::Invoke, &operation, None, extra);
         let step = self.clients.threads[thread].client.invoke(&operation);
         self.clients.threads[thread].operation = Some(operation);
@@ -202,7 +206,8 @@ impl Engine<'_> {
                         connection
                     }
                 };
-                let node = self.clients.threads[thread].node;
+                let Thread { node, invocation, .. } = self.clients.threads[thread];
+                self.journal.record_request(self.next_message_id, invocation);
                 let timeout = Duration::from_millis(self.workload.timeout_ms(self.options));
                 self.request(connection, node, body, timeout);
             }

@@ -1,0 +1,89 @@
+//! Reports: what a run leaves for people to look at.
+//!
+//! | file | what it shows |
+//! |---|---|
+//! | `index.html` | everything on one page: verdict, findings, and the run in space and time |
+//! | `timeline.html` | the operations, a column for each process |
+//! | `messages.svg` | the first messages, one below the other |
+//! | `latency-raw.png` | every operation's latency |
+//! | `latency-quantiles.png` | the median, the slowest twentieth, hundredth, and the slowest |
+//! | `rate.png` | how many operations ended a second |
+//!
+//! All but the first have the names, colours and limits of the original. Each is a function
+//! from what was recorded to bytes, with no clock and no chance, so that a seeded run has the
+//! same files every time. Whoever has a folder writes them there.
+//!
+//! Absent: judging. Reports show what the checkers found and never find anything themselves.
+
+mod activity;
+mod cause;
+mod drawings;
+mod findings;
+mod format;
+mod messages;
+mod page;
+mod plots;
+mod series;
+mod slices;
+mod timeline;
+
+use crate::checker::CheckResult;
+use crate::history::History;
+use crate::journal::Journal;
+use crate::options::TestOptions;
+
+use activity::Activity;
+
+pub use drawings::Drawing;
+pub use findings::headline;
+pub use format::duration_ms;
+
+/// Everything that a report is made of.
+#[derive(Clone, Copy)]
+pub struct Recorded<'a> {
+    /// The workload's name.
+    pub workload: &'a str,
+    /// The options of the test.
+    pub options: &'a TestOptions,
+    /// The seed of a run in virtual time.
+    pub seed: Option<u64>,
+    /// What the clients saw.
+    pub history: &'a History,
+    /// What the network saw.
+    pub journal: &'a Journal,
+    /// What the checkers found.
+    pub results: &'a CheckResult,
+    /// Why the run broke off, if it did.
+    pub failure: Option<&'a str>,
+}
+
+/// Makes the report's files one after another: each is given to `write` with its path in the
+/// run's folder as soon as it is made. `progress` hears what is being made.
+///
+/// # Errors
+/// What `write` answers, or a sentence about a plot that could not be drawn.
+pub fn write(
+    recorded: &Recorded,
+    progress: &mut dyn FnMut(&'static str),
+    write: &mut dyn FnMut(&str, &[u8]) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let (workload, activity) = (recorded.workload, Activity::new(recorded.history));
+    progress("drawing plots");
+    write("latency-raw.png", &plots::latency_raw(workload, &activity)?)?;
+    write("latency-quantiles.png", &plots::latency_quantiles(workload, &activity)?)?;
+    write("rate.png", &plots::rate(workload, &activity)?)?;
+    progress("writing timeline.html");
+    write("timeline.html", timeline::page(workload, &activity).as_bytes())?;
+    progress("writing messages.svg");
+    write("messages.svg", messages::diagram(recorded.journal).as_bytes())?;
+    progress("drawing what is wrong");
+    let drawings = drawings::of(recorded);
+    for drawing in &drawings {
+        write(&drawing.path, drawing.svg.as_bytes())?;
+    }
+    progress("writing index.html");
+    write("index.html", page::page(recorded, &activity, &drawings).as_bytes())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,250 @@
+//! `index.html`: a whole run on one page that needs nothing else, neither network nor server.
+//!
+//! The upper part is plain HTML, readable without any program: the verdict in a sentence, what
+//! each checker found, and drawings of what is wrong. The lower part, drawn by a small program
+//! on the page, is the run in space and time. What it draws is in `data`, and what can be done
+//! there is listed on the page itself.
+
+mod data;
+mod lanes;
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use super::Recorded;
+use super::activity::Activity;
+use super::drawings::Drawing;
+use super::findings::{self, Pointer};
+use super::format::{count, html_escape, shorten};
+use crate::checker::Validity;
+use crate::edn::{Edn, pretty};
+
+const STYLE: &str = include_str!("page/page.css");
+const PROGRAM: &str = concat!(
+    include_str!("page/model.js"),
+    include_str!("page/draw.js"),
+    include_str!("page/ui.js")
+);
+
+/// How much of a checker's findings is on the page: `results.edn` has the rest.
+const FINDINGS_CHARACTERS: usize = 60_000;
+
+/// How many bytes of drawings are on the page; the others are linked.
+const DRAWINGS_BYTES: usize = 250_000;
+
+/// The page.
+pub fn page(recorded: &Recorded, activity: &Activity, drawings: &[Drawing]) -> String {
+    let pointers = findings::pointers(recorded.results, recorded.history);
+    let verdict = Verdict::of(recorded);
+    let title = format!("{} {}", verdict.symbol, title(recorded));
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width";
+                title { (title) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                header {
+                    p.crumb { (self::title(recorded)) }
+                    h1.(verdict.class) {
+                        span.symbol aria-hidden="true" { (verdict.symbol) }
+                        " "
+                        (findings::headline(recorded.results, recorded.failure))
+                    }
+                    p.files { (files(activity)) }
+                }
+                main {
+                    (checkers(recorded, &pointers))
+                    @if !drawings.is_empty() { (drawing_section(drawings)) }
+                    (diagram())
+                }
+                script #data type="application/gzip;base64" {
+                    (PreEscaped(data::data(recorded, activity, &pointers)))
+                }
+                script { (PreEscaped(PROGRAM)) }
+            }
+        }
+    };
+    page.into_string()
+}
+
+fn title(recorded: &Recorded) -> String {
+    let options = recorded.options;
+    let mut title = format!("{}, {}", recorded.workload, count(options.nodes.len(), "node"));
+    if !options.faults.is_empty() {
+        let faults: Vec<&str> = options.faults.iter().map(|fault| fault.name()).collect();
+        title += &format!(", {}", faults.join(" + "));
+    }
+    if let Some(seed) = recorded.seed {
+        title += &format!(", seed {seed}");
+    }
+    title
+}
+
+struct Verdict {
+    symbol: &'static str,
+    class: &'static str,
+}
+
+impl Verdict {
+    fn of(recorded: &Recorded) -> Verdict {
+        match (recorded.failure, recorded.results.valid) {
+            (None, Validity::True) => Verdict { symbol: "✓", class: "valid" },
+            (None, Validity::Unknown) => Verdict { symbol: "?", class: "unknown" },
+            _ => Verdict { symbol: "✗", class: "invalid" },
+        }
+    }
+}
+
+fn files(activity: &Activity) -> Markup {
+    html! {
+        @for (file, name) in [
+            ("timeline.html", "timeline"),
+            ("messages.svg", "messages"),
+            ("latency-raw.png", "latency"),
+            ("latency-quantiles.png", "quantiles"),
+            ("rate.png", "rate"),
+            ("history.txt", "history"),
+            ("results.edn", "results"),
+            ("jepsen.log", "log"),
+            ("node-logs/", "node logs"),
+        ] { a href=(file) { (name) } " " }
+        span.quiet { (count(activity.operations.len(), "operation")) " in "
+            (format!("{:.1} s", activity.end as f64 / 1e9)) }
+    }
+}
+
+fn checkers(recorded: &Recorded, pointers: &[Pointer]) -> Markup {
+    html! {
+        section #findings aria-label="What the checkers found" {
+            @for (name, part) in &recorded.results.entries {
+                @let valid = part.get("valid?").cloned().unwrap_or(Edn::Bool(true));
+                @let is_bad = valid != Edn::Bool(true);
+                details open[is_bad] {
+                    summary {
+                        span.(class_of(&valid)) { (symbol_of(&valid)) } " "
+                        (name.to_string().trim_start_matches(':'))
+                    }
+                    pre { (PreEscaped(linked(part))) }
+                }
+            }
+            @if !pointers.is_empty() {
+                p { "Operations to look at: "
+                    @for pointer in pointers.iter().take(40) {
+                        a.op href={ "#op-" (pointer.index) } { (pointer.label) " @" (pointer.index) } " "
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn class_of(valid: &Edn) -> &'static str {
+    match valid {
+        Edn::Bool(true) => "valid",
+        Edn::Bool(false) => "invalid",
+        _ => "unknown",
+    }
+}
+
+fn symbol_of(valid: &Edn) -> &'static str {
+    match valid {
+        Edn::Bool(true) => "✓",
+        Edn::Bool(false) => "✗",
+        _ => "?",
+    }
+}
+
+/// A result as text in which every operation's index is a link to it.
+fn linked(part: &Edn) -> String {
+    let text = pretty(part);
+    let text = shorten(&text, FINDINGS_CHARACTERS);
+    let mut html = String::with_capacity(text.len() * 2);
+    let mut rest = &*text;
+    while let Some(place) = rest.find(":index ") {
+        let (before, after) = rest.split_at(place + ":index ".len());
+        let digits = after.len() - after.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        html.push_str(&html_escape(before));
+        let index = &after[..digits];
+        if digits > 0 {
+            html.push_str(&format!("<a class=\"op\" href=\"#op-{index}\">{index}</a>"));
+        }
+        rest = &after[digits..];
+    }
+    html.push_str(&html_escape(rest));
+    html
+}
+
+fn drawing_section(drawings: &[Drawing]) -> Markup {
+    let mut left = DRAWINGS_BYTES;
+    html! {
+        section #drawings aria-label="Explanations" {
+            @for drawing in drawings {
+                @let fits = drawing.svg.len() <= left;
+                @if fits { ({ left -= drawing.svg.len(); "" }) }
+                figure {
+                    figcaption {
+                        strong { (drawing.title) } " "
+                        a href=(drawing.path) { "drawing" } " "
+                        @if let Some(index) = drawing.at {
+                            a.op href={ "#op-" (index) } { "go to that moment" }
+                        }
+                    }
+                    @if fits {
+                        img alt=(drawing.title) src={ "data:image/svg+xml;base64," (in_base64(&drawing.svg)) };
+                    }
+                    @if !drawing.explanation.is_empty() { pre { (drawing.explanation) } }
+                }
+            }
+        }
+    }
+}
+
+/// As an image of its own, a drawing's names and styles do not mix with those of the page.
+fn in_base64(svg: &str) -> String {
+    use base64::Engine;
+    base64::engine::general_purpose::STANDARD.encode(svg)
+}
+
+fn diagram() -> Markup {
+    html! {
+        section #run aria-label="The run in space and time" {
+            div #controls {
+                div #types role="group" aria-label="Types of messages" {}
+                div #nodes role="group" aria-label="Lanes" {}
+                div #tools {
+                    button #home title="show the whole run (0)" { "whole run" }
+                    button #out title="zoom out (-)" { "−" }
+                    button #in title="zoom in (+)" { "+" }
+                    input #find type="search" placeholder="operation, message or number…"
+                        aria-label="Find an operation";
+                    button #next title="next match, or next operation (n)" { "next" }
+                }
+            }
+            p #status role="status" { "The diagram needs JavaScript." }
+            canvas #space tabindex="0" aria-label="Space-time diagram: use the keys listed below" {}
+            canvas #latency aria-label="Latency of operations" {}
+            canvas #rate aria-label="Operations a second" {}
+            div #hint hidden {}
+            aside #selected hidden {}
+            details #help {
+                summary { "Mouse and keys" }
+                p {
+                    "Drag to move, turn the wheel to zoom, double-click to zoom in. "
+                    kbd { "←" } kbd { "→" } " move, " kbd { "+" } kbd { "−" } " zoom, "
+                    kbd { "0" } " the whole run, " kbd { "n" } kbd { "p" } " next and previous \
+                    operation, " kbd { "f" } " next finding, " kbd { "Enter" } " zoom to what is \
+                    selected, " kbd { "Esc" } " select nothing, " kbd { "/" } " find."
+                }
+                p {
+                    "Click an operation or a message to see everything that the operation caused. \
+                    A node does not say why it sends a message, so this is inferred: replies by \
+                    the request that they answer, and other messages by what their sender heard \
+                    last, if that was within a millisecond."
+                }
+            }
+        }
+    }
+}

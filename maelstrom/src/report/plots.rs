@@ -1,0 +1,326 @@
+//! The three plots, as PNG: 900 by 400 pixels, with the original's colours.
+//!
+//! Colour says how an operation ended, shape what it was; faults are shaded strips along the
+//! upper edge, one row for each kind, with a line wherever one begins or ends. The text is set
+//! in a font that is part of this program.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use plotters::coord::Shift;
+use plotters::coord::ranged1d::{Ranged, ValueFormatter};
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::{FontStyle, register_font};
+use rustc_hash::FxHashSet;
+
+use super::activity::Activity;
+use super::series::{self, OUTCOMES, Points, QUANTILES};
+use crate::history::OpType;
+
+const SIZE: (u32, u32) = (900, 400);
+const LEGEND_WIDTH: u32 = 150;
+const FONT: &str = "plot";
+
+/// The original's colour of an outcome.
+pub fn outcome_colour(outcome: OpType) -> RGBColor {
+    match outcome {
+        OpType::Info => RGBColor(0xFF, 0xA4, 0x00),
+        OpType::Fail => RGBColor(0xFF, 0x1E, 0x90),
+        OpType::Ok | OpType::Invoke => RGBColor(0x81, 0xBF, 0xFC),
+    }
+}
+
+/// The original's colour of a quantile, from the highest to the lowest.
+const QUANTILE_COLOURS: [RGBColor; QUANTILES.len()] = [
+    RGBColor(0xFF, 0x00, 0x00),
+    RGBColor(0xFF, 0xA5, 0x00),
+    RGBColor(0xA0, 0x20, 0xF0),
+    RGBColor(0x00, 0x00, 0xFF),
+];
+
+fn fault_colour(name: &str) -> RGBColor {
+    match name {
+        "partition" | "one-way" => RGBColor(0xE9, 0xDC, 0xA0),
+        "kill" => RGBColor(0xE9, 0xA4, 0xA0),
+        "pause" => RGBColor(0xA0, 0xB1, 0xE9),
+        "skew" => RGBColor(0xA0, 0xE9, 0xE3),
+        _ => RGBColor(0xCC, 0xCC, 0xCC),
+    }
+}
+
+/// A series: what it is called, how it looks, and its points.
+struct Line<'a> {
+    title: String,
+    colour: RGBColor,
+    shape: usize,
+    joined: bool,
+    points: &'a [(f64, f64)],
+}
+
+/// A plot: its words and its series.
+struct Plot<'a> {
+    title: String,
+    y_label: &'a str,
+    logarithmic: bool,
+    lines: Vec<Line<'a>>,
+}
+
+/// Every operation's latency.
+///
+/// # Errors
+/// A sentence, when the plot cannot be drawn.
+pub fn latency_raw(workload: &str, activity: &Activity) -> anyhow::Result<Vec<u8>> {
+    let series = series::latencies(activity);
+    let mut lines = by_outcome(activity, &series, false);
+    // Where there is little of something, it must not vanish behind what there is much of.
+    lines.sort_by_key(|line| std::cmp::Reverse(line.points.len()));
+    let title = format!("{workload} latency");
+    draw(activity, &Plot { title, y_label: "Latency (ms)", logarithmic: true, lines })
+}
+
+/// Quantiles of latency over time.
+///
+/// # Errors
+/// A sentence, when the plot cannot be drawn.
+pub fn latency_quantiles(workload: &str, activity: &Activity) -> anyhow::Result<Vec<u8>> {
+    let series = series::quantiles(activity, series::window_secs(activity, 30.0));
+    let mut lines = Vec::new();
+    for (shape, (function, quantiles)) in series.iter().enumerate() {
+        for ((points, quantile), colour) in quantiles.iter().zip(QUANTILES).zip(QUANTILE_COLOURS) {
+            let title = format!("{function} {quantile}");
+            lines.push(Line { title, colour, shape, joined: true, points });
+        }
+    }
+    let title = format!("{workload} latency");
+    draw(activity, &Plot { title, y_label: "Latency (ms)", logarithmic: true, lines })
+}
+
+/// How many operations ended a second, over time.
+///
+/// # Errors
+/// A sentence, when the plot cannot be drawn.
+pub fn rate(workload: &str, activity: &Activity) -> anyhow::Result<Vec<u8>> {
+    let series = series::rates(activity, series::window_secs(activity, 10.0));
+    let lines = by_outcome(activity, &series, true);
+    let title = format!("{workload} rate");
+    draw(activity, &Plot { title, y_label: "Throughput (operations/s)", logarithmic: false, lines })
+}
+
+fn by_outcome<'a>(
+    activity: &Activity<'a>,
+    series: &'a BTreeMap<(&str, OpType), Points>,
+    joined: bool,
+) -> Vec<Line<'a>> {
+    let mut lines = Vec::new();
+    for (shape, function) in activity.functions().into_iter().enumerate() {
+        for outcome in OUTCOMES {
+            if let Some(points) = series.get(&(function, outcome)) {
+                let title = format!("{function} {}", outcome.name());
+                let colour = outcome_colour(outcome);
+                lines.push(Line { title, colour, shape, joined, points });
+            }
+        }
+    }
+    lines
+}
+
+fn draw(activity: &Activity, plot: &Plot) -> anyhow::Result<Vec<u8>> {
+    register_font(FONT, FontStyle::Normal, dejavu::sans::regular())
+        .map_err(|_| anyhow::anyhow!("the font of the plots cannot be read"))?;
+    let mut pixels = vec![0; (SIZE.0 * SIZE.1 * 3) as usize];
+    {
+        let area = BitMapBackend::with_buffer(&mut pixels, SIZE).into_drawing_area();
+        draw_on(&area, activity, plot)
+            .map_err(|error| anyhow::anyhow!("the plot \"{}\" failed: {error}", plot.title))?;
+    }
+    encode_png(&pixels)
+}
+
+type Area<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
+type Drawn = Result<(), Box<dyn std::error::Error>>;
+
+fn draw_on(area: &Area, activity: &Activity, plot: &Plot) -> Drawn {
+    area.fill(&WHITE)?;
+    let (chart_area, legend) = area.split_horizontally(SIZE.0 - LEGEND_WIDTH);
+    let last_point = plot.lines.iter().flat_map(|line| line.points).map(|point| point.0);
+    let end = last_point.fold(series::seconds(activity.end), f64::max);
+    let x = 0.0..if end > 0.0 { end * 1.02 } else { 1.0 };
+    let mut builder = ChartBuilder::on(&chart_area);
+    builder
+        .caption(&plot.title, (FONT, 18))
+        .margin(8)
+        .margin_right(16)
+        .x_label_area_size(40)
+        .y_label_area_size(64);
+    if plot.logarithmic {
+        let mut chart =
+            builder.build_cartesian_2d(x.clone(), logarithmic_range(plot).log_scale())?;
+        draw_chart(&mut chart, activity, plot, &x)?;
+    } else {
+        let mut chart = builder.build_cartesian_2d(x.clone(), linear_range(plot))?;
+        draw_chart(&mut chart, activity, plot, &x)?;
+    }
+    if plot.lines.is_empty() {
+        let style = (FONT, 18).into_font().color(&RGBColor(0x70, 0x70, 0x70));
+        let style = style.pos(Pos::new(HPos::Center, VPos::Center));
+        let middle = ((SIZE.0 - LEGEND_WIDTH) as i32 / 2 + 24, SIZE.1 as i32 / 2);
+        area.draw(&Text::new("no operation ended", middle, style))?;
+    }
+    draw_legend(&legend, activity, plot)
+}
+
+/// From the power of ten below the lowest value to the one above the highest.
+fn logarithmic_range(plot: &Plot) -> Range<f64> {
+    let values = || plot.lines.iter().flat_map(|line| line.points).map(|point| point.1);
+    let lowest = values().fold(f64::INFINITY, f64::min).max(1e-3);
+    let highest = values().fold(0.0, f64::max).max(1e-3);
+    if plot.lines.is_empty() {
+        return 0.1..1000.0;
+    }
+    let low = 10f64.powf(lowest.log10().floor());
+    let high = 10f64.powf(highest.log10().ceil());
+    low..if high > low { high } else { low * 10.0 }
+}
+
+fn linear_range(plot: &Plot) -> Range<f64> {
+    let values = plot.lines.iter().flat_map(|line| line.points).map(|point| point.1);
+    let highest = values.fold(0.0, f64::max);
+    // Room for the strips of faults.
+    0.0..if highest > 0.0 { highest * 1.15 } else { 1.0 }
+}
+
+fn draw_chart<Y>(
+    chart: &mut ChartContext<
+        '_,
+        BitMapBackend<'_>,
+        Cartesian2d<plotters::coord::types::RangedCoordf64, Y>,
+    >,
+    activity: &Activity,
+    plot: &Plot,
+    x: &Range<f64>,
+) -> Drawn
+where
+    Y: Ranged<ValueType = f64> + ValueFormatter<f64>,
+{
+    draw_faults(chart.plotting_area(), activity, x)?;
+    chart
+        .configure_mesh()
+        .x_desc("Time (s)")
+        .y_desc(plot.y_label)
+        .label_style((FONT, 12))
+        .axis_desc_style((FONT, 14))
+        .light_line_style(RGBColor(0xF2, 0xF2, 0xF2))
+        .bold_line_style(RGBColor(0xE2, 0xE2, 0xE2))
+        .max_light_lines(4)
+        .x_label_formatter(&|seconds| tick(*seconds))
+        .y_label_formatter(&|value| tick(*value))
+        .draw()?;
+    for line in &plot.lines {
+        let plain =
+            line.points.iter().map(|&(x, y)| (x, if plot.logarithmic { y.max(1e-3) } else { y }));
+        if line.joined {
+            chart.draw_series(LineSeries::new(plain.clone(), line.colour.stroke_width(1)))?;
+        }
+        // A million points fall on some ten thousand pixels; each is drawn once.
+        let area = chart.plotting_area().strip_coord_spec();
+        let (left, top) = chart.plotting_area().get_base_pixel();
+        let mut drawn = FxHashSet::default();
+        for point in plain {
+            let (x, y) = chart.backend_coord(&point);
+            if drawn.insert((x, y)) {
+                draw_shape(&area, line.shape, (x - left, y - top), line.colour)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A value beside an axis, with no more digits than it needs.
+fn tick(value: f64) -> String {
+    let text = format!("{value:.3}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// Draws the mark of a function's operations.
+fn draw_shape(area: &Area, shape: usize, (x, y): (i32, i32), colour: RGBColor) -> Drawn {
+    match shape % 4 {
+        0 => area.draw(&Circle::new((x, y), 2, colour.filled()))?,
+        1 => area.draw(&TriangleMarker::new((x, y), 4, colour.filled()))?,
+        2 => area.draw(&Cross::new((x, y), 3, colour.stroke_width(1)))?,
+        _ => {
+            area.draw(&Rectangle::new([(x - 2, y - 2), (x + 2, y + 2)], colour.stroke_width(1)))?
+        }
+    }
+    Ok(())
+}
+
+/// As the original: each kind of fault has a row of a twelfth of the height.
+fn draw_faults<X, Y>(
+    area: &DrawingArea<BitMapBackend, Cartesian2d<X, Y>>,
+    activity: &Activity,
+    x: &Range<f64>,
+) -> Drawn
+where
+    X: Ranged<ValueType = f64>,
+    Y: Ranged<ValueType = f64>,
+{
+    let (width, height) = area.dim_in_pixel();
+    let plain = area.strip_coord_spec();
+    let row_height = height as i32 / 12;
+    let position = |seconds: f64| (width as f64 * (seconds - x.start) / (x.end - x.start)) as i32;
+    for (row, name) in fault_names(activity).into_iter().enumerate() {
+        let colour = fault_colour(name);
+        let top = row as i32 * row_height + 2;
+        for span in activity.faults.iter().filter(|span| span.name == name) {
+            let start = position(series::seconds(span.start));
+            let stop = span.stop.map_or(width as i32, |stop| position(series::seconds(stop)));
+            let strip = [(start, top), (stop, top + row_height - 4)];
+            plain.draw(&Rectangle::new(strip, colour.mix(0.6).filled()))?;
+            for edge in [start, stop] {
+                plain.draw(&PathElement::new([(edge, 0), (edge, height as i32)], colour))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn fault_names<'a>(activity: &'a Activity) -> Vec<&'a str> {
+    // The spans are sorted by name.
+    let mut names: Vec<&str> = activity.faults.iter().map(|span| span.name).collect();
+    names.dedup();
+    names
+}
+
+fn draw_legend(area: &Area, activity: &Activity, plot: &Plot) -> Drawn {
+    let text = (FONT, 12).into_font().color(&BLACK).pos(Pos::new(HPos::Left, VPos::Center));
+    let mut lines: Vec<&Line> = plot.lines.iter().collect();
+    lines.sort_by(|a, b| a.shape.cmp(&b.shape));
+    let mut y = 44;
+    for line in lines {
+        if line.joined {
+            area.draw(&PathElement::new([(4, y), (20, y)], line.colour))?;
+        }
+        draw_shape(area, line.shape, (12, y), line.colour)?;
+        area.draw(&Text::new(super::format::shorten(&line.title, 18), (26, y), text.clone()))?;
+        y += 17;
+    }
+    for name in fault_names(activity) {
+        let strip = [(4, y - 5), (20, y + 5)];
+        area.draw(&Rectangle::new(strip, fault_colour(name).mix(0.6).filled()))?;
+        area.draw(&Text::new(name.to_owned(), (26, y), text.clone()))?;
+        y += 17;
+    }
+    Ok(())
+}
+
+fn encode_png(pixels: &[u8]) -> anyhow::Result<Vec<u8>> {
+    let mut file = Vec::new();
+    let mut encoder = png::Encoder::new(&mut file, SIZE.0, SIZE.1);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_depth(png::BitDepth::Eight);
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(pixels)?;
+    writer.finish()?;
+    Ok(file)
+}

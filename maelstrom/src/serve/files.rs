@@ -1,0 +1,173 @@
+//! Folders and files of the store, and nothing outside of it.
+
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use axum::body::Body;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use maud::{Markup, html};
+use tokio_util::io::ReaderStream;
+
+use super::pages::{self, encode};
+
+/// How many entries of a folder have a preview, and how much of a text it shows.
+const PREVIEWS: usize = 40;
+const PREVIEW_BYTES: u64 = 800;
+
+/// Scripts and styles within the file and images beside it, nothing else; and no access to
+/// this server's other pages: what is in a file may be from a node that nobody trusts.
+const POLICY: &str = "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; \
+    style-src 'unsafe-inline'; img-src 'self' data:";
+
+/// What a path leads to.
+pub enum Found {
+    /// A folder's page.
+    Folder(Markup),
+    /// A file.
+    File(PathBuf),
+    /// The path to go to instead.
+    Elsewhere(String),
+}
+
+/// Where a path leads, if to something in the store.
+///
+/// Only plain names are followed, and what they lead to, through links too, must lie in the
+/// store.
+pub fn resolve(store: &Path, path: &str) -> Option<PathBuf> {
+    let relative = Path::new(path);
+    let is_plain = relative.components().all(|part| matches!(part, Component::Normal(_)));
+    if !is_plain || path.contains('\0') {
+        return None;
+    }
+    let store = store.canonicalize().ok()?;
+    let found = store.join(relative).canonicalize().ok()?;
+    found.starts_with(&store).then_some(found)
+}
+
+/// Finds what a path of the address bar means.
+pub fn find(store: &Path, path: &str) -> Option<Found> {
+    let found = resolve(store, path)?;
+    if !found.is_dir() {
+        return found.is_file().then_some(Found::File(found));
+    }
+    // Links within the folder's page are relative to it.
+    if !path.is_empty() && !path.ends_with('/') {
+        return Some(Found::Elsewhere(format!("/files/{}/", encode(path))));
+    }
+    Some(Found::Folder(folder_page(path.trim_end_matches('/'), &found)))
+}
+
+/// Sends a file piece by piece.
+pub async fn send(path: &Path) -> Option<Response> {
+    let file = tokio::fs::File::open(path).await.ok()?;
+    let headers = [
+        (header::CONTENT_TYPE, content_type(path)),
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CACHE_CONTROL, "no-cache"),
+    ];
+    Some((headers, Body::from_stream(ReaderStream::new(file))).into_response())
+}
+
+fn content_type(path: &Path) -> &'static str {
+    match extension(path) {
+        "html" => "text/html; charset=utf-8",
+        "svg" => "image/svg+xml",
+        "png" => "image/png",
+        "json" => "application/json",
+        "edn" | "txt" | "log" | "dot" | "" => "text/plain; charset=utf-8",
+        _ => "application/octet-stream",
+    }
+}
+
+fn extension(path: &Path) -> &str {
+    path.extension().and_then(|extension| extension.to_str()).unwrap_or("")
+}
+
+struct Entry {
+    name: String,
+    is_folder: bool,
+    bytes: u64,
+}
+
+fn entries(folder: &Path) -> Vec<Entry> {
+    let Ok(found) = fs::read_dir(folder) else { return Vec::new() };
+    let mut entries: Vec<Entry> = found
+        .flatten()
+        .filter_map(|entry| {
+            let name = entry.file_name().into_string().ok()?;
+            // A link counts as what it leads to.
+            let metadata = fs::metadata(entry.path()).ok()?;
+            Some(Entry { name, is_folder: metadata.is_dir(), bytes: metadata.len() })
+        })
+        .filter(|entry| !entry.name.starts_with('.'))
+        .collect();
+    entries.sort_by(|a, b| b.is_folder.cmp(&a.is_folder).then_with(|| a.name.cmp(&b.name)));
+    entries
+}
+
+fn folder_page(path: &str, folder: &Path) -> Markup {
+    let entries = entries(folder);
+    let title = if path.is_empty() { "store" } else { path };
+    let content = html! {
+        h1 { (breadcrumbs(path)) }
+        @if path.split('/').count() == 2 {
+            p { a href={ "/zip/" (encode(path)) } { "download as zip" } }
+        }
+        @if entries.is_empty() { p.quiet { "This folder is empty." } }
+        div.files {
+            @for (number, entry) in entries.iter().enumerate() {
+                @let slash = if entry.is_folder { "/" } else { "" };
+                @let link = format!("{}{slash}", encode(&entry.name));
+                div.file {
+                    a href={ "./" (link) } { (entry.name) (slash) }
+                    @if !entry.is_folder { " " span.quiet { (size(entry.bytes)) } }
+                    @if number < PREVIEWS && !entry.is_folder {
+                        (preview(&folder.join(&entry.name), &link))
+                    }
+                }
+            }
+        }
+    };
+    pages::page(title, &content)
+}
+
+fn breadcrumbs(path: &str) -> Markup {
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    html! {
+        a href="/" { "runs" } " / " a href="/files/" { "store" }
+        @for (number, part) in parts.iter().enumerate() {
+            " / " a href={ "/files/" (encode(&parts[..=number].join("/"))) "/" } { (part) }
+        }
+    }
+}
+
+fn preview(path: &Path, link: &str) -> Markup {
+    match extension(path) {
+        "png" | "svg" => html! {
+            a href={ "./" (link) } { img.preview loading="lazy" alt="" src={ "./" (link) }; }
+        },
+        "edn" | "txt" | "log" => html! { pre.preview { (first_lines(path)) } },
+        _ => html! {},
+    }
+}
+
+fn first_lines(path: &Path) -> String {
+    use std::io::Read;
+    let mut start = Vec::new();
+    if let Ok(file) = fs::File::open(path) {
+        // What cannot be read has no preview.
+        file.take(PREVIEW_BYTES).read_to_end(&mut start).ok();
+    }
+    let text = String::from_utf8_lossy(&start);
+    text.lines().take(8).map(|line| format!("{line}\n")).collect()
+}
+
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1024 => format!("{bytes} B"),
+        1024..1_048_576 => format!("{:.1} kB", bytes as f64 / 1024.0),
+        _ => format!("{:.1} MB", bytes as f64 / 1_048_576.0),
+    }
+}
