@@ -20,6 +20,7 @@ mod cause;
 mod drawings;
 mod findings;
 mod format;
+mod logs;
 mod messages;
 mod page;
 mod plots;
@@ -77,12 +78,24 @@ pub fn write(
     progress("writing messages.svg");
     write("messages.svg", messages::diagram(recorded.journal).as_bytes())?;
     progress("drawing what is wrong");
-    let drawings = drawings::of(recorded);
-    for drawing in &drawings {
+    let pointers = findings::pointers(recorded.results, recorded.history);
+    let explanations = drawings::of(recorded, &pointers);
+    for drawing in &explanations.drawings {
         write(&drawing.path, drawing.svg.as_bytes())?;
     }
+    for (path, text) in &explanations.texts {
+        write(path, text.as_bytes())?;
+    }
+    if workload == "kafka" {
+        let lag = logs::realtime_lag(&activity);
+        write("realtime-lag.png", &plots::realtime_lag(workload, &activity, &lag)?)?;
+        for (path, svg) in logs::orders(&activity) {
+            write(&path, svg.as_bytes())?;
+        }
+    }
     progress("writing index.html");
-    write("index.html", page::page(recorded, &activity, &drawings).as_bytes())
+    let page = page::page(recorded, &activity, &pointers, &explanations.drawings);
+    write("index.html", page.as_bytes())
 }
 
 #[cfg(test)]

@@ -32,8 +32,12 @@ const FINDINGS_CHARACTERS: usize = 60_000;
 const DRAWINGS_BYTES: usize = 250_000;
 
 /// The page.
-pub fn page(recorded: &Recorded, activity: &Activity, drawings: &[Drawing]) -> String {
-    let pointers = findings::pointers(recorded.results, recorded.history);
+pub fn page(
+    recorded: &Recorded,
+    activity: &Activity,
+    pointers: &[Pointer],
+    drawings: &[Drawing],
+) -> String {
     let verdict = Verdict::of(recorded);
     let title = format!("{} {}", verdict.symbol, title(recorded));
     let page = html! {
@@ -53,15 +57,15 @@ pub fn page(recorded: &Recorded, activity: &Activity, drawings: &[Drawing]) -> S
                         " "
                         (findings::headline(recorded.results, recorded.failure))
                     }
-                    p.files { (files(activity)) }
+                    p.files { (files(recorded, activity)) }
                 }
                 main {
-                    (checkers(recorded, &pointers))
+                    (checkers(recorded, pointers))
                     @if !drawings.is_empty() { (drawing_section(drawings)) }
                     (diagram())
                 }
                 script #data type="application/gzip;base64" {
-                    (PreEscaped(data::data(recorded, activity, &pointers)))
+                    (PreEscaped(data::data(recorded, activity, pointers)))
                 }
                 script { (PreEscaped(PROGRAM)) }
             }
@@ -98,8 +102,11 @@ impl Verdict {
     }
 }
 
-fn files(activity: &Activity) -> Markup {
+fn files(recorded: &Recorded, activity: &Activity) -> Markup {
     html! {
+        @if recorded.workload == "kafka" {
+            a href="realtime-lag.png" { "lag" } " " a href="orders/" { "logs" } " "
+        }
         @for (file, name) in [
             ("timeline.html", "timeline"),
             ("messages.svg", "messages"),

@@ -107,6 +107,18 @@ pub fn rate(workload: &str, activity: &Activity) -> anyhow::Result<Vec<u8>> {
     draw(activity, &Plot { title, y_label: "Throughput (operations/s)", logarithmic: false, lines })
 }
 
+/// How far behind the readers of logs are.
+///
+/// # Errors
+/// A sentence, when the plot cannot be drawn.
+pub fn realtime_lag(workload: &str, activity: &Activity, points: &Points) -> anyhow::Result<Vec<u8>> {
+    let colour = outcome_colour(OpType::Ok);
+    let line = Line { title: "poll".into(), colour, shape: 0, joined: false, points };
+    let lines = if points.is_empty() { Vec::new() } else { vec![line] };
+    let title = format!("{workload} realtime lag");
+    draw(activity, &Plot { title, y_label: "Lag (ms)", logarithmic: false, lines })
+}
+
 fn by_outcome<'a>(
     activity: &Activity<'a>,
     series: &'a BTreeMap<(&str, OpType), Points>,

@@ -1,0 +1,199 @@
+//! Two views of a kafka run: how far readers lag behind writers, and what each log holds.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use super::activity::Activity;
+use super::format::{html_escape, shorten};
+use super::series::{Points, seconds};
+use crate::edn::Edn;
+use crate::history::OpType;
+
+/// How many logs are drawn, and how many offsets of each: those in conflict first.
+const LOGS: usize = 12;
+const OFFSETS: usize = 400;
+
+/// What a log was seen to hold at an offset: values, each with who sent it and how often it
+/// was polled.
+#[derive(Debug, Default, PartialEq)]
+struct Slot {
+    values: BTreeMap<Edn, Seen>,
+}
+
+#[derive(Debug, Default, PartialEq)]
+struct Seen {
+    sent_by: Option<String>,
+    polls: usize,
+}
+
+/// By key, then by offset.
+type Logs = BTreeMap<Edn, BTreeMap<i64, Slot>>;
+
+/// An acknowledged send or a polled message: key, offset and value.
+type Record<'a> = (&'a Edn, i64, &'a Edn);
+
+/// The parts of an operation's value: `[[:send k [offset v]] [:poll {k [[offset v]]}]]`.
+fn records(value: &Edn) -> Vec<(bool, Record<'_>)> {
+    let mut records = Vec::new();
+    for part in value.as_slice().unwrap_or_default() {
+        match part.as_slice() {
+            Some([name, key, sent]) if name.as_keyword() == Some("send") => {
+                records.extend(offset_and_value(sent).map(|(o, v)| (true, (key, o, v))));
+            }
+            Some([name, Edn::Map(polled)]) if name.as_keyword() == Some("poll") => {
+                for (key, messages) in polled {
+                    let found = messages.as_slice().unwrap_or_default().iter();
+                    records.extend(
+                        found.filter_map(offset_and_value).map(|(o, v)| (false, (key, o, v))),
+                    );
+                }
+            }
+            _ => {}
+        }
+    }
+    records
+}
+
+fn offset_and_value(pair: &Edn) -> Option<(i64, &Edn)> {
+    match pair.as_slice()? {
+        [offset, value] => Some((offset.as_i64()?, value)),
+        _ => None,
+    }
+}
+
+fn logs(activity: &Activity) -> Logs {
+    let mut logs = Logs::new();
+    for operation in &activity.operations {
+        let Some(end) = operation.complete.filter(|op| op.kind == OpType::Ok) else { continue };
+        for (is_send, (key, offset, value)) in records(&end.value) {
+            let slot = logs.entry(key.clone()).or_default().entry(offset).or_default();
+            let seen = slot.values.entry(value.clone()).or_default();
+            if is_send {
+                seen.sent_by = Some(end.process.to_string());
+            } else {
+                seen.polls += 1;
+            }
+        }
+    }
+    logs
+}
+
+/// For each poll and key, how long what came next in that log had already been known to
+/// somebody when the poll began, in milliseconds: 0 for a reader that is up to date.
+pub fn realtime_lag(activity: &Activity) -> Points {
+    // When an offset, or one beyond it, was first known.
+    let mut known: BTreeMap<&Edn, BTreeMap<i64, i64>> = BTreeMap::new();
+    let ended = || {
+        activity.operations.iter().filter_map(|operation| {
+            operation.complete.filter(|op| op.kind == OpType::Ok).map(|op| (operation, op))
+        })
+    };
+    for (_, op) in ended() {
+        for (_, (key, offset, _)) in records(&op.value) {
+            let time = known.entry(key).or_default().entry(offset).or_insert(op.time);
+            *time = op.time.min(*time);
+        }
+    }
+    for offsets in known.values_mut() {
+        let mut earliest = i64::MAX;
+        for time in offsets.values_mut().rev() {
+            earliest = earliest.min(*time);
+            *time = earliest;
+        }
+    }
+    let mut points = Points::new();
+    for (operation, op) in ended() {
+        let mut highest: BTreeMap<&Edn, i64> = BTreeMap::new();
+        for (is_send, (key, offset, _)) in records(&op.value) {
+            if !is_send {
+                let last = highest.entry(key).or_insert(offset);
+                *last = offset.max(*last);
+            }
+        }
+        for (key, offset) in highest {
+            let next = known[key].range(offset + 1..).next().map(|(_, time)| *time);
+            let lag = next.map_or(0, |time| (operation.invoke.time - time).max(0));
+            points.push((seconds(operation.invoke.time), lag as f64 / 1e6));
+        }
+    }
+    points
+}
+
+/// A drawing for each log, as path and SVG; logs in which an offset holds two values first.
+pub fn orders(activity: &Activity) -> Vec<(String, String)> {
+    let logs = logs(activity);
+    let mut keys: Vec<&Edn> = logs.keys().collect();
+    keys.sort_by_key(|key| std::cmp::Reverse(conflicts(&logs[*key])));
+    let mut drawn: Vec<&Edn> = keys.into_iter().take(LOGS).collect();
+    drawn.sort_unstable();
+    let file = |(number, key): (usize, &&Edn)| {
+        (format!("orders/{number}.svg"), draw(key, &logs[*key]))
+    };
+    drawn.iter().enumerate().map(file).collect()
+}
+
+fn conflicts(log: &BTreeMap<i64, Slot>) -> usize {
+    log.values().filter(|slot| slot.values.len() > 1).count()
+}
+
+fn draw(key: &Edn, log: &BTreeMap<i64, Slot>) -> String {
+    let rows = log.len().min(OFFSETS);
+    let height = (rows + 4) * 18;
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"640\" height=\"{height}\">\
+         <style>svg{{background:#fff;font:12px monospace}}.head{{font-weight:bold}}\
+         .conflict{{fill:#d0021b;font-weight:bold}}.unsent{{fill:#888}}</style>\n\
+         <text class=\"head\" x=\"12\" y=\"18\">log {}: offset, value, sent by, polled</text>\n",
+        html_escape(&shorten(&key.to_string(), 40))
+    );
+    for (row, (offset, slot)) in log.iter().take(OFFSETS).enumerate() {
+        let y = (row + 2) * 18;
+        let class = if slot.values.len() > 1 { "conflict" } else { "" };
+        write!(svg, "<text class=\"{class}\" x=\"12\" y=\"{y}\">{offset}</text>").expect("text");
+        let cells: Vec<String> = slot
+            .values
+            .iter()
+            .map(|(value, seen)| {
+                let sender = seen.sent_by.as_deref().unwrap_or("?");
+                format!("{} by {sender}, {}×", shorten(&value.to_string(), 24), seen.polls)
+            })
+            .collect();
+        let text = html_escape(&cells.join("  |  "));
+        writeln!(svg, "<text class=\"{class}\" x=\"84\" y=\"{y}\">{text}</text>").expect("text");
+    }
+    if log.len() > rows {
+        let (y, more) = ((rows + 3) * 18, log.len() - rows);
+        writeln!(svg, "<text x=\"12\" y=\"{y}\">… and {more} more offsets</text>").expect("text");
+    }
+    svg.push_str("</svg>\n");
+    svg
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::History;
+
+    const HISTORY: &str = r#"
+        {:process 0 :type :invoke :f :send :value [[:send "k" 7]] :time 0}
+        {:process 0 :type :ok :f :send :value [[:send "k" [0 7]]] :time 1000000}
+        {:process 0 :type :invoke :f :send :value [[:send "k" 8]] :time 2000000}
+        {:process 0 :type :ok :f :send :value [[:send "k" [1 8]]] :time 3000000}
+        {:process 1 :type :invoke :f :poll :value [[:poll]] :time 9000000}
+        {:process 1 :type :ok :f :poll :value [[:poll {"k" [[0 9]]}]] :time 9500000}"#;
+
+    #[test]
+    fn a_reader_lags_since_what_it_has_not_seen_was_written() {
+        let history = History::parse(HISTORY).unwrap();
+        assert_eq!(realtime_lag(&Activity::new(&history)), [(0.009, 6.0)]);
+    }
+
+    #[test]
+    fn two_values_at_one_offset_stand_out() {
+        let history = History::parse(HISTORY).unwrap();
+        let drawings = orders(&Activity::new(&history));
+        assert_eq!(drawings[0].0, "orders/0.svg");
+        let conflict = r#"<text class="conflict" x="84" y="36">7 by 0, 0×  |  9 by ?, 1×</text>"#;
+        assert!(drawings[0].1.contains(conflict), "{}", drawings[0].1);
+    }
+}
