@@ -12,7 +12,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::checker::{CheckOptions, CheckResult, Validity, check, elle, require_workload, unknown};
+use crate::checker::{
+    CheckOptions, CheckResult, Validity, check, elle, linear, require_workload, unknown,
+};
 use crate::edn::{Edn, read_one};
 use crate::history::History;
 
@@ -48,10 +50,15 @@ impl CheckFlags {
     /// Says what is wrong with the arguments, before any file is read.
     ///
     /// # Errors
-    /// A sentence, when there is no such workload, or no such consistency model.
+    /// A sentence, when there is no such workload, no such consistency model, or no such object
+    /// with such a first value.
     pub fn validate(&self) -> Result<(), String> {
         elle::Options::new(&self.consistency_models)?;
-        require_workload(&self.workload)
+        require_workload(&self.workload)?;
+        match &self.model {
+            None => Ok(()),
+            Some(model) => linear::require_model(model, self.init.as_ref()),
+        }
     }
 
     /// Judges every file, a line each, and gives the worst verdict.

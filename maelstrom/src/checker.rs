@@ -7,6 +7,7 @@ pub mod echo;
 pub mod elle;
 pub mod exceptions;
 pub mod kafka;
+pub mod linear;
 pub mod net;
 mod registry;
 pub mod set_full;

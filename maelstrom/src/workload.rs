@@ -5,6 +5,7 @@ mod echo;
 mod g_counter;
 mod g_set;
 mod kafka;
+mod lin_kv;
 mod pn_counter;
 pub mod topology;
 mod unique_ids;
@@ -22,6 +23,7 @@ pub use echo::Echo;
 pub use g_counter::GCounter;
 pub use g_set::GSet;
 pub use kafka::Kafka;
+pub use lin_kv::LinKv;
 pub use pn_counter::PnCounter;
 pub use unique_ids::UniqueIds;
 
@@ -98,6 +100,7 @@ pub fn by_name(name: &str) -> Result<Box<dyn Workload>, String> {
         "broadcast" => Box::new(Broadcast),
         "echo" => Box::new(Echo),
         "kafka" => Box::new(Kafka),
+        "lin-kv" => Box::new(LinKv),
         "g-counter" => Box::new(GCounter),
         "g-set" => Box::new(GSet),
         "pn-counter" => Box::new(PnCounter),

@@ -1,6 +1,6 @@
 //! Which checker judges which workload: for whoever has a history and the workload's name.
 
-use super::{CheckResult, counter, echo, elle, kafka, set_full, unique_ids, unknown};
+use super::{CheckResult, counter, echo, elle, kafka, linear, set_full, unique_ids, unknown};
 use crate::edn::Edn;
 use crate::history::History;
 
@@ -26,6 +26,12 @@ const CHECKERS: &[(&str, Checker)] = &[
     ("g-counter", |history, _| counter::check(history)),
     ("g-set", |history, _| set_full::check(history, "add")),
     ("kafka", |history, _| kafka::check(history)),
+    ("lin-kv", |history, options| match &options.model {
+        None => linear::check_lin_kv(history),
+        Some(model) => {
+            linear::check_model(model, options.init.as_ref(), history).unwrap_or_else(unknown)
+        }
+    }),
     ("pn-counter", |history, _| counter::check(history)),
     ("txn-list-append", |history, options| transactions(elle::list_append, history, options)),
     ("txn-rw-register", |history, options| transactions(elle::rw_register, history, options)),

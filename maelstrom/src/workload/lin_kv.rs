@@ -189,13 +189,12 @@ mod tests {
         let mut keys = BTreeSet::new();
         for round in 0..400 {
             let thread = round % 8;
-            let mut context =
-                GeneratorContext {
-                    rng: &mut rng,
-                    free: &[thread],
-                    processes: &processes,
-                    elapsed: std::time::Duration::ZERO,
-                };
+            let mut context = GeneratorContext {
+                rng: &mut rng,
+                free: &[thread],
+                processes: &processes,
+                elapsed: std::time::Duration::ZERO,
+            };
             let Next::Operation(_, operation) = registers.next(&mut context) else {
                 panic!("a free thread has something to do");
             };

@@ -1,0 +1,107 @@
+//! Linearizability: is there an order of the operations in which each takes effect at one
+//! moment between its invocation and its completion, and every result is explained?
+//!
+//! Histories are read by the rules of Knossos ([`trace`]). Registers and mutexes have a fast
+//! search that always answers ([`register`]); sets and queues are searched in the plain way
+//! ([`search`]), which may have to give up. What is true of each key of a store is true of the
+//! store (locality: Herlihy and Wing, *Linearizability*, ACM TOPLAS 12 (1990), theorem 1), so
+//! every key is judged on its own ([`independent`]).
+//!
+//! Absent: any proof of a valid history. What the search keeps is enough to know that there is
+//! an order, and too little to print it.
+
+pub mod collections;
+pub mod failure;
+pub mod independent;
+pub mod model;
+pub mod object;
+pub mod register;
+pub mod search;
+mod slots;
+pub mod trace;
+
+#[cfg(test)]
+mod tests;
+
+use self::failure::Failure;
+use self::object::Object;
+use super::{CheckResult, no_operations, unknown};
+use crate::edn::Edn;
+use crate::history::{History, Pair};
+
+/// How many configurations a result shows, and how many crashed operations of each.
+const SHOWN: usize = 16;
+
+/// What was found, and the failures behind it, each with its key where there are keys.
+pub struct Report<'a> {
+    /// The result.
+    pub result: CheckResult,
+    /// One for each object whose operations are not linearizable.
+    pub failures: Vec<(Option<Edn>, Failure<'a>)>,
+}
+
+/// Judges a history of the workload lin-kv: every key is a cas-register that starts as nil,
+/// and every operation's value is `[key value]`.
+pub fn check_lin_kv(history: &History) -> CheckResult {
+    report_lin_kv(history).result
+}
+
+/// Like [`check_lin_kv`], with all that a report about the failures needs.
+pub fn report_lin_kv(history: &History) -> Report<'_> {
+    let object = Object::new("cas-register", None).expect("a model of ours");
+    report(history, |pairs| keyed(&object, pairs))
+}
+
+/// Judges a history of one object, or of many when its values are `[key value]`.
+///
+/// `model` is `register`, `cas-register`, `mutex`, `set`, `fifo-queue`, `unordered-queue` or
+/// `multi-register`; `init` is what the object holds at first, if not what the model says.
+///
+/// # Errors
+/// A sentence, when there is no such model or it cannot start so.
+pub fn check_model(
+    model: &str,
+    init: Option<&Edn>,
+    history: &History,
+) -> Result<CheckResult, String> {
+    let object = Object::new(model, init)?;
+    let report = report(history, |pairs| {
+        if independent::is_keyed(pairs) { keyed(&object, pairs) } else { single(&object, pairs) }
+    });
+    Ok(report.result)
+}
+
+/// Whether [`check_model`] knows the model, and it can start so.
+///
+/// # Errors
+/// The sentence that `check_model` would give.
+pub fn require_model(model: &str, init: Option<&Edn>) -> Result<(), String> {
+    Object::new(model, init).map(drop)
+}
+
+fn report<'a>(
+    history: &'a History,
+    judge: impl FnOnce(&[Pair<'a>]) -> Result<Report<'a>, String>,
+) -> Report<'a> {
+    let result = match history.pairs() {
+        Ok(pairs) if pairs.is_empty() => no_operations(),
+        Ok(pairs) => match judge(&pairs) {
+            Ok(report) => return report,
+            Err(problem) => unknown(problem),
+        },
+        Err(problem) => unknown(problem),
+    };
+    Report { result, failures: Vec::new() }
+}
+
+fn keyed<'a>(object: &Object, pairs: &[Pair<'a>]) -> Result<Report<'a>, String> {
+    let (result, failures) = independent::check(object, pairs)?;
+    let failures = failures.into_iter().map(|(key, failure)| (Some(key), failure)).collect();
+    Ok(Report { result, failures })
+}
+
+fn single<'a>(object: &Object, pairs: &[Pair<'a>]) -> Result<Report<'a>, String> {
+    let verdict = object.judge(pairs, |value| value)?;
+    let (result, failure) = failure::describe(&verdict, pairs, |value| value);
+    Ok(Report { result, failures: failure.map(|failure| (None, failure)).into_iter().collect() })
+}

@@ -1,0 +1,94 @@
+//! Many objects in one history: every value is `[key value]`, and every key is an object.
+//!
+//! Source: Jepsen's `jepsen.independent`, whose result this has the form of.
+
+use std::collections::BTreeMap;
+
+use super::failure::{self, Failure};
+use super::object::Object;
+use crate::checker::{CheckResult, Validity, compose};
+use crate::edn::Edn;
+use crate::history::{History, OpType, Pair};
+
+/// Whether the values of these operations are `[key value]`, as far as one can tell: all of
+/// them are pairs, and what stands behind the key of a cas is a pair again.
+pub fn is_keyed(pairs: &[Pair]) -> bool {
+    let is_pair = |value: &Edn| matches!(value, Edn::Vector(items) if items.len() == 2);
+    !pairs.is_empty()
+        && pairs.iter().all(|pair| {
+            let Pair { invoke, .. } = pair;
+            is_pair(&invoke.value)
+                && match &*invoke.f {
+                    "cas" => is_pair(value(&invoke.value)),
+                    // Two steps of a transaction are a vector of two as well.
+                    "txn" => key(&invoke.value).is_some_and(|key| key.as_slice().is_none()),
+                    _ => true,
+                }
+        })
+}
+
+/// The key in `[key value]`.
+pub fn key(value: &Edn) -> Option<&Edn> {
+    if let Some([key, _]) = value.as_slice() { Some(key) } else { None }
+}
+
+/// The value in `[key value]`.
+pub fn value(value: &Edn) -> &Edn {
+    if let Some([_, value]) = value.as_slice() { value } else { value }
+}
+
+/// Judges every key on its own. Gives the keys' failures too, by key.
+///
+/// # Errors
+/// A sentence, when an operation has no key, or one that the object does not know.
+pub fn check<'a>(
+    object: &Object,
+    pairs: &[Pair<'a>],
+) -> Result<(CheckResult, Vec<(Edn, Failure<'a>)>), String> {
+    let mut results = Vec::new();
+    let mut failures = Vec::new();
+    let mut valid = Validity::True;
+    for (key, pairs) in split(pairs)? {
+        let verdict = object.judge(&pairs, value).map_err(|e| format!("Key {key}: {e}"))?;
+        let (result, failure) = failure::describe(&verdict, &pairs, value);
+        valid = valid.and(result.valid);
+        results.push((key.clone(), compose([("linearizable", result)]).to_edn()));
+        failures.extend(failure.map(|failure| (key.clone(), failure)));
+    }
+    let failed = failures.iter().map(|(key, _)| key.clone()).collect();
+    let entries = [("results", Edn::Map(results)), ("failures", Edn::Vector(failed))];
+    Ok((CheckResult::new(valid, entries), failures))
+}
+
+/// The operations on each key.
+fn split<'a>(pairs: &[Pair<'a>]) -> Result<BTreeMap<&'a Edn, Vec<Pair<'a>>>, String> {
+    let mut keys: BTreeMap<&Edn, Vec<Pair>> = BTreeMap::new();
+    for pair in pairs {
+        let completed = pair.complete.filter(|op| op.kind == OpType::Ok);
+        let ops = [Some(pair.invoke), completed];
+        if let Some(op) = ops.into_iter().flatten().find(|op| key(&op.value).is_none()) {
+            return Err(format!(
+                "Operation {} has the value {}, which is not like [key value].",
+                op.index, op.value
+            ));
+        }
+        keys.entry(key(&pair.invoke.value).expect("just seen")).or_default().push(*pair);
+    }
+    Ok(keys)
+}
+
+/// The part of a history that concerns one key, with the plain values, and all that is no
+/// client's.
+pub fn history_of(history: &History, wanted: &Edn) -> History {
+    let mut part = History::default();
+    for op in &history.ops {
+        if !op.is_client() {
+            part.ops.push(op.clone());
+        } else if key(&op.value) == Some(wanted) {
+            let mut op = op.clone();
+            op.value = value(&op.value).clone();
+            part.ops.push(op);
+        }
+    }
+    part
+}

@@ -1,0 +1,109 @@
+//! What the searches work on: the operations that may have taken effect, and in which order
+//! they began and ended. Everything else in a history has been left out.
+//!
+//! The rules are those of Knossos. An operation that failed did not happen. One that ended
+//! `ok` happened between its invocation and its completion, and what it did is what the
+//! completion says: that is where a read has its value. One that ended `info`, or not at all,
+//! has *crashed*: it may take effect at any time after its invocation, or never.
+
+use super::model::Model;
+use crate::edn::Edn;
+use crate::history::{OpType, Pair};
+
+/// One operation that may have taken effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Operation<C> {
+    /// What it does to the object, its result included.
+    pub call: C,
+    /// Where in the history it begins.
+    pub invoked_at: usize,
+    /// Where in the history it ends; `None` when it crashed.
+    pub returned_at: Option<usize>,
+}
+
+/// A moment at which an operation, given by its place in [`Trace::operations`], begins or ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The operation begins.
+    Invoke(usize),
+    /// The operation ends; one that crashed never does.
+    Return(usize),
+}
+
+/// A history as the searches see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trace<C> {
+    /// The operations, by order of invocation.
+    pub operations: Vec<Operation<C>>,
+    /// All that happens, in order.
+    pub events: Vec<Event>,
+}
+
+impl<C> Trace<C> {
+    /// Puts the events of these operations in order.
+    pub fn new(mut operations: Vec<Operation<C>>) -> Trace<C> {
+        operations.sort_by_key(|operation| operation.invoked_at);
+        let mut moments: Vec<(usize, Event)> = Vec::with_capacity(2 * operations.len());
+        for (id, operation) in operations.iter().enumerate() {
+            moments.push((operation.invoked_at, Event::Invoke(id)));
+            moments.extend(operation.returned_at.map(|at| (at, Event::Return(id))));
+        }
+        // Nearly in order already, which a stable sort makes use of.
+        moments.sort_by_key(|(at, _)| *at);
+        Trace { operations, events: moments.into_iter().map(|(_, event)| event).collect() }
+    }
+
+    /// Reads the operations of one object. `inner` takes what concerns it from a value.
+    ///
+    /// # Errors
+    /// A sentence, when the model does not know such an operation.
+    pub fn read<M: Model<Call = C>>(
+        model: &mut M,
+        pairs: &[Pair],
+        inner: fn(&Edn) -> &Edn,
+    ) -> Result<Trace<C>, String> {
+        let mut operations = Vec::with_capacity(pairs.len());
+        for pair in pairs {
+            let (returned_at, op) = match pair.outcome() {
+                OpType::Fail => continue,
+                OpType::Ok => (pair.ended_at, pair.complete.unwrap_or(pair.invoke)),
+                OpType::Info | OpType::Invoke => (None, pair.invoke),
+            };
+            let call = model
+                .call(&op.f, inner(&op.value), returned_at.is_some())
+                .map_err(|problem| format!("Operation {}: {problem}.", pair.invoke.index))?;
+            let invoked_at = pair.invoked_at;
+            operations.extend(call.map(|call| Operation { call, invoked_at, returned_at }));
+        }
+        Ok(Trace::new(operations))
+    }
+}
+
+/// What a search found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome<S> {
+    /// There is an order of the operations that explains every result.
+    Linearizable,
+    /// There is none.
+    Stuck(Stuck<S>),
+    /// The search was given up, for the reason in this sentence.
+    GivenUp(String),
+}
+
+/// Where every order of the operations comes to an end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stuck<S> {
+    /// The operation that cannot be linearized: everything that returned before it can.
+    pub operation: usize,
+    /// What may be the case just before it returns; some of it, when there is much.
+    pub configurations: Vec<Reached<S>>,
+}
+
+/// One thing that may be the case at some moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reached<S> {
+    /// The object's state.
+    pub state: S,
+    /// The operations that have begun, but may not have taken effect yet.
+    pub pending: Vec<usize>,
+}
