@@ -91,7 +91,7 @@
 //! | how it is run | [`Process`], [`Runtime`], and the sources of `executor`, `network`, `stdio` |
 //! | what it leaves behind | [`storage`] |
 //! | protocols, as state machines without any I/O | [`gossip`], [`crdt`], [`raft`] |
-//! | a state that all nodes share | [`replicated`] |
+//! | a state that all nodes share | [`replicated`]; an example of one, [`registers`] |
 //! | whole nodes | `src/bin/` |
 //!
 //! # What always holds
@@ -125,6 +125,7 @@ mod network;
 mod node;
 mod process;
 pub mod raft;
+pub mod registers;
 pub mod replicated;
 mod rpc;
 mod runtime;

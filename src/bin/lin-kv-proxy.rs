@@ -1,0 +1,59 @@
+//! A key-value store that keeps nothing: it passes every request on to the bench's service
+//! `lin-kv`, and so is as linearizable as that. A way to see the workload and its messages
+//! before there is a store of one's own.
+
+use std::process::ExitCode;
+
+use gyre::registers::{Request, Response};
+use gyre::{Ctx, Error, Node, NodeId, async_trait};
+
+struct LinKvProxy;
+
+#[async_trait(?Send)]
+impl Node for LinKvProxy {
+    type Request = Request;
+    type Response = Response;
+
+    fn new(_: &Ctx) -> LinKvProxy {
+        LinKvProxy
+    }
+
+    async fn handle(&self, ctx: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
+        let store = ctx.lin_kv();
+        Ok(match request {
+            Request::Read { key } => Response::ReadOk { value: store.read(&key).await? },
+            Request::Write { key, value } => {
+                store.write(&key, &value).await?;
+                Response::WriteOk {}
+            }
+            Request::Cas { key, from, to, create_if_not_exists: false } => {
+                store.cas(&key, &from, &to).await?;
+                Response::CasOk {}
+            }
+            Request::Cas { key, from, to, create_if_not_exists: true } => {
+                store.cas_or_create(&key, &from, &to).await?;
+                Response::CasOk {}
+            }
+        })
+    }
+}
+
+fn main() -> ExitCode {
+    gyre::run::<LinKvProxy>()
+}
+
+#[cfg(test)]
+mod tests {
+    use maelstrom::Fault;
+
+    use super::LinKvProxy;
+
+    #[test]
+    fn sim() {
+        maelstrom::check::<LinKvProxy>("lin-kv")
+            .options(|options| options.concurrency = 10)
+            .faults(Fault::ALL)
+            .named("lin-kv-proxy")
+            .seeds(0..100);
+    }
+}

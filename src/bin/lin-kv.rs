@@ -1,0 +1,82 @@
+//! A linearizable key-value store on Raft: it works as long as a majority of its nodes can
+//! talk to each other, and loses nothing whatever happens.
+//!
+//! Any node takes any request. The state is a map of registers, `gyre::registers`; what can be
+//! done to it goes through the log that the nodes agree on, `gyre::raft`; and
+//! `gyre::replicated` lets the code below read and change it as if there were only one copy.
+//!
+//! With `--latency 10`, a write takes one round trip between nodes where the leader is asked,
+//! and two where another node is; a read is confirmed by one round of heartbeats and takes as
+//! long, or less: in a cluster of three it takes one round trip anywhere.
+
+use std::process::ExitCode;
+
+use gyre::registers::{Change, Registers, Request, Response};
+use gyre::replicated::{Incoming, Options, Replicated};
+use gyre::{Ctx, Error, Node, NodeId, async_trait};
+
+struct LinKv {
+    registers: Replicated<Registers>,
+}
+
+#[async_trait(?Send)]
+impl Node for LinKv {
+    /// What clients ask, and what the nodes say to each other.
+    type Request = Incoming<Request, Registers>;
+    /// None for what the nodes say to each other: that has no answer.
+    type Response = Option<Response>;
+
+    fn new(ctx: &Ctx) -> LinKv {
+        LinKv { registers: Replicated::new(ctx, Options::default()) }
+    }
+
+    async fn handle(
+        &self,
+        _: &Ctx,
+        request: Self::Request,
+        from: NodeId,
+    ) -> Result<Self::Response, Error> {
+        let request = match request {
+            Incoming::Client(request) => request,
+            Incoming::Raft(message) => return self.registers.receive(from, message).map(|()| None),
+        };
+        // The first `?` is about the cluster, the second about the key.
+        Ok(Some(match request {
+            Request::Read { key } => {
+                let value = self.registers.read(|registers| registers.read(&key)).await??;
+                Response::ReadOk { value }
+            }
+            Request::Write { key, value } => {
+                self.registers.execute(Change::Write(key, value)).await??;
+                Response::WriteOk {}
+            }
+            Request::Cas { key, from, to, create_if_not_exists: false } => {
+                self.registers.execute(Change::Cas(key, from, to)).await??;
+                Response::CasOk {}
+            }
+            Request::Cas { key, from, to, create_if_not_exists: true } => {
+                self.registers.execute(Change::CasOrCreate(key, from, to)).await??;
+                Response::CasOk {}
+            }
+        }))
+    }
+}
+
+fn main() -> ExitCode {
+    gyre::run::<LinKv>()
+}
+
+#[cfg(test)]
+mod tests {
+    use maelstrom::Fault;
+
+    use super::LinKv;
+
+    #[test]
+    fn sim() {
+        maelstrom::check::<LinKv>("lin-kv")
+            .options(|options| options.concurrency = 10)
+            .faults(Fault::ALL)
+            .seeds(0..100);
+    }
+}
