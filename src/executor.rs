@@ -168,15 +168,20 @@ mod tests {
     #[test]
     fn a_stale_wake_up_does_not_let_a_new_task_jump_the_queue() {
         let (mut executor, trace) = (Executor::default(), Trace::default());
-        // This task is woken in its last poll, so that its slot is free but still queued.
-        executor.spawn(Box::pin(poll_fn(|context| {
-            context.waker().wake_by_ref();
-            Poll::Ready(())
-        })));
-        let mut to_spawn = VecDeque::from([noisy(&trace, 2, 1), noisy(&trace, 3, 1)]);
-        executor.spawn(noisy(&trace, 1, 1));
-        executor.run(|| to_spawn.pop_front());
-        assert_eq!(*trace.borrow(), [1, 2, 3]);
+        // Two tasks that are woken in their last poll: their slots are free but still queued,
+        // first that of the first. New tasks take them in the opposite order.
+        for _ in 0..2 {
+            executor.spawn(Box::pin(poll_fn(|context| {
+                context.waker().wake_by_ref();
+                Poll::Ready(())
+            })));
+        }
+        let after_the_first = [None];
+        let after_the_second = [Some(noisy(&trace, 1, 1)), Some(noisy(&trace, 2, 1)), None];
+        let mut spawned = after_the_first.into_iter().chain(after_the_second);
+        executor.run(|| spawned.next().flatten());
+        assert_eq!(*trace.borrow(), [1, 2]);
+        assert_eq!(executor.slots.len(), 2, "the slots were used again");
     }
 
     #[test]

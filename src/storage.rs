@@ -140,28 +140,33 @@ impl Files {
         result
     }
 
+    /// What is read may be in the system's cache only: if just the process died, a file is
+    /// there though it was never synced. The node is about to act on it, so each file is
+    /// synced before anything depends on it.
     fn load(&mut self) -> Result<Recovered, Error> {
-        let (generation, snapshot) =
-            match self.disk.read(SNAPSHOT).map_err(failed("read", SNAPSHOT))? {
-                Some(bytes) => {
-                    let (generation, snapshot) = log::decode_snapshot(&bytes)?;
-                    (generation, Some(snapshot))
-                }
-                None => (log::FIRST_GENERATION, None),
-            };
+        let (generation, snapshot) = self.load_snapshot()?;
         let bytes = self.disk.read(LOG).map_err(failed("read", LOG))?.unwrap_or_default();
         let log::Scan { records, length } = log::scan(&bytes, generation)?;
         if length < bytes.len() {
+            // A torn end would come back to life behind records that are appended later.
             self.disk.truncate(LOG, length as u64).map_err(failed("truncate", LOG))?;
         }
         if !bytes.is_empty() {
-            // Also what was read whole may be in the cache only, and the node is about to act
-            // on it. And a torn end must not come back after more was appended.
             self.disk.sync(LOG).map_err(failed("sync", LOG))?;
         }
         let length = length as u64;
         self.position = Some(Position { generation, length, synced: length });
         Ok(Recovered { snapshot, records })
+    }
+
+    /// The snapshot, if there is one, and the generation of the log that comes after it.
+    fn load_snapshot(&mut self) -> Result<(u64, Option<Vec<u8>>), Error> {
+        let Some(bytes) = self.disk.read(SNAPSHOT).map_err(failed("read", SNAPSHOT))? else {
+            return Ok((log::FIRST_GENERATION, None));
+        };
+        let (generation, snapshot) = log::decode_snapshot(&bytes)?;
+        self.disk.sync(SNAPSHOT).map_err(failed("sync", SNAPSHOT))?;
+        Ok((generation, Some(snapshot)))
     }
 
     /// Where the log stands, read from the disk if that was not done yet.

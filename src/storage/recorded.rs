@@ -3,18 +3,20 @@
 //! The bench kills such a node with SIGKILL, which takes nothing from the files of the
 //! operating system, so a directory would be too kind a disk. Instead every operation on a
 //! [`SimDisk`] is recorded in one file. The next life replays it, and begins with the crash
-//! that ended the last one. So a kill does to a child exactly what it does inside the bench.
+//! that ended the last one, which is recorded too. So a kill does to a child exactly what it
+//! does inside the bench.
 //!
-//! The record is a row of operations: a line `append log 5`, `replace snapshot 17`,
-//! `truncate log 0` or `sync log 0`, and after the first two so many bytes.
+//! The record is a row of operations: a line such as `append log 5`, `replace snapshot 17`,
+//! `truncate log 0`, `sync log 0` or `crash all 42`, and after the first two so many bytes.
+//! It is never shortened: a run in virtual time has few lives, and they are short.
 
 #![expect(clippy::disallowed_methods, reason = "this is storage that meets a file, too")]
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::{Disk, LOG, SNAPSHOT, SimDisk};
+use super::{Disk, SimDisk};
 
 /// A [`SimDisk`], and the record of what was done to it.
 pub(crate) struct RecordedDisk {
@@ -35,15 +37,10 @@ impl RecordedDisk {
         if path.exists() {
             replay(&fs::read(&path)?, &mut disk)?;
         }
-        disk.crash_with_seed(seed);
-        // What is left begins a new record, or it would grow with every life.
-        let mut recorded = RecordedDisk { record: File::create(path)?, disk: disk.clone() };
-        for file in [SNAPSHOT, LOG] {
-            if let Some(content) = disk.read(file)? {
-                recorded.replace(file, &content)?;
-                recorded.sync(file)?;
-            }
-        }
+        let record = OpenOptions::new().append(true).create(true).open(path)?;
+        let mut recorded = RecordedDisk { disk, record };
+        recorded.record("crash", "all", seed, b"")?;
+        recorded.disk.crash_with_seed(seed);
         Ok(recorded)
     }
 
@@ -73,14 +70,15 @@ fn replay_one<'a>(record: &'a [u8], disk: &mut SimDisk) -> Option<&'a [u8]> {
         "append" | "replace" => rest.split_at_checked(usize::try_from(number).ok()?)?,
         _ => (&rest[..0], rest),
     };
-    let done = match verb {
-        "append" => disk.append(file, bytes),
-        "replace" => disk.replace(file, bytes),
-        "truncate" => disk.truncate(file, number),
-        "sync" => disk.sync(file),
+    match verb {
+        "append" => disk.append(file, bytes).ok()?,
+        "replace" => disk.replace(file, bytes).ok()?,
+        "truncate" => disk.truncate(file, number).ok()?,
+        "sync" => disk.sync(file).ok()?,
+        "crash" => disk.crash_with_seed(number),
         _ => return None,
-    };
-    done.ok().map(|()| rest)
+    }
+    Some(rest)
 }
 
 impl Disk for RecordedDisk {

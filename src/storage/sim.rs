@@ -53,17 +53,6 @@ impl Change {
     }
 }
 
-/// How a crash treats the writes that were not synced.
-#[derive(Clone, Copy)]
-enum Mood {
-    /// The power went before anything was written.
-    LosesAll,
-    /// Only the process died.
-    KeepsAll,
-    /// Each write fares for itself.
-    Mixed,
-}
-
 impl SimDisk {
     /// An empty disk.
     pub fn new() -> SimDisk {
@@ -73,9 +62,9 @@ impl SimDisk {
     /// What the machine's crash does to the disk. Call it between two lives of the node.
     ///
     /// Synced content is safe. Of what is not, `rng` decides, file by file: all is lost, all
-    /// is kept, or each write survives, is lost (zeros or stale bytes where a later one
-    /// survives) or is torn. A replacement is there whole or not at all; what was appended
-    /// after one that is lost, is lost with it.
+    /// is still there and still not synced, or each write survives, is lost (zeros or stale
+    /// bytes where a later one survives) or is torn. A replacement is there whole or not at
+    /// all; what was appended after one that is lost, is lost with it.
     pub fn crash(&self, rng: &mut impl Rng) {
         for file in self.0.borrow_mut().values_mut() {
             file.crash(rng);
@@ -106,16 +95,16 @@ impl SimFile {
     }
 
     fn crash(&mut self, rng: &mut impl Rng) {
-        let changes = std::mem::take(&mut self.unsynced);
-        let mood = match rng.random_range(0..4) {
-            0 => Mood::LosesAll,
-            1 => Mood::KeepsAll,
-            _ => Mood::Mixed,
-        };
-        match mood {
-            Mood::LosesAll => {}
-            Mood::KeepsAll => changes.iter().for_each(|change| change.apply(&mut self.durable)),
-            Mood::Mixed => self.crash_mixed(changes, rng),
+        match rng.random_range(0..4) {
+            // The power went before anything was written.
+            0 => self.unsynced.clear(),
+            // Only the process died: all is there, and all is still in danger.
+            1 => return,
+            // Each write fares for itself.
+            _ => {
+                let changes = std::mem::take(&mut self.unsynced);
+                self.crash_mixed(changes, rng);
+            }
         }
         self.current = self.durable.clone();
     }
