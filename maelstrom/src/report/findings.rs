@@ -4,7 +4,7 @@ use crate::checker::{CheckResult, Validity};
 use crate::edn::Edn;
 use crate::history::History;
 
-use super::format::{count, shorten};
+use super::format::{count, grouped, shorten};
 
 /// An operation that a finding points to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub fn headline(results: &CheckResult, failure: Option<&str>) -> String {
         value.and_then(|value| usize::try_from(value).ok()).unwrap_or(0)
     };
     let (all, ok) = (number("count"), number("ok-count"));
-    let share = format!("{} of {} succeeded", ok, count(all, "operation"));
+    let share = format!("{} of {} succeeded", grouped(ok), count(all, "operation"));
     match results.valid {
         Validity::True => format!("Every checker is satisfied; {share}."),
         valid => {

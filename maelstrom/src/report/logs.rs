@@ -126,9 +126,8 @@ pub fn orders(activity: &Activity) -> Vec<(String, String)> {
     keys.sort_by_key(|key| std::cmp::Reverse(conflicts(&logs[*key])));
     let mut drawn: Vec<&Edn> = keys.into_iter().take(LOGS).collect();
     drawn.sort_unstable();
-    let file = |(number, key): (usize, &&Edn)| {
-        (format!("orders/{number}.svg"), draw(key, &logs[*key]))
-    };
+    let file =
+        |(number, key): (usize, &&Edn)| (format!("orders/{number}.svg"), draw(key, &logs[*key]));
     drawn.iter().enumerate().map(file).collect()
 }
 

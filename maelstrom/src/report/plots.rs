@@ -111,7 +111,11 @@ pub fn rate(workload: &str, activity: &Activity) -> anyhow::Result<Vec<u8>> {
 ///
 /// # Errors
 /// A sentence, when the plot cannot be drawn.
-pub fn realtime_lag(workload: &str, activity: &Activity, points: &Points) -> anyhow::Result<Vec<u8>> {
+pub fn realtime_lag(
+    workload: &str,
+    activity: &Activity,
+    points: &Points,
+) -> anyhow::Result<Vec<u8>> {
     let colour = outcome_colour(OpType::Ok);
     let line = Line { title: "poll".into(), colour, shape: 0, joined: false, points };
     let lines = if points.is_empty() { Vec::new() } else { vec![line] };

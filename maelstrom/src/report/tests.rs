@@ -1,1 +1,174 @@
+//! Whole reports: of an empty run, of a hostile one, and of a large one.
 
+use std::collections::BTreeMap;
+use std::io::Read;
+
+use base64::Engine;
+use gyre::{Message, Time};
+use serde_json::Value;
+
+use super::*;
+use crate::checker::Validity;
+
+/// A run that is made up.
+#[derive(Default)]
+struct Made {
+    options: TestOptions,
+    history: History,
+    journal: Option<Journal>,
+}
+
+fn results(valid: Validity) -> CheckResult {
+    CheckResult::new(valid, [])
+}
+
+impl Made {
+    fn files(&self, results: &CheckResult) -> BTreeMap<String, Vec<u8>> {
+        let nothing = Journal::new(0);
+        let recorded = Recorded {
+            workload: "broadcast",
+            options: &self.options,
+            seed: Some(7),
+            history: &self.history,
+            journal: self.journal.as_ref().unwrap_or(&nothing),
+            results,
+            failure: None,
+        };
+        let mut files = BTreeMap::new();
+        write(&recorded, &mut |_| (), &mut |path, bytes| {
+            files.insert(path.to_owned(), bytes.to_vec());
+            Ok(())
+        })
+        .unwrap();
+        files
+    }
+}
+
+fn text<'a>(files: &'a BTreeMap<String, Vec<u8>>, path: &str) -> &'a str {
+    std::str::from_utf8(&files[path]).unwrap()
+}
+
+/// What the page's program will unpack.
+fn data_of(page: &str) -> Value {
+    let (_, rest) = page.split_once("base64\">").unwrap();
+    let (base64, _) = rest.split_once("</script>").unwrap();
+    let bytes = base64::engine::general_purpose::STANDARD.decode(base64).unwrap();
+    let mut json = String::new();
+    flate2::read::GzDecoder::new(&*bytes).read_to_string(&mut json).unwrap();
+    serde_json::from_str(&json).unwrap()
+}
+
+/// A run of this many broadcasts, each a request and its reply, a millisecond apart. Only in
+/// so far as `body` says so do messages differ.
+fn broadcasts(count: usize, body: impl Fn(usize) -> String) -> Made {
+    let mut journal = Journal::new(usize::MAX);
+    let mut history = String::new();
+    for n in 0..count {
+        let (at, request, reply) = (Time::from_millis(n as u64), 2 * n as u64, 2 * n as u64 + 1);
+        let line = |src: &str, dest: &str, key: &str| {
+            let body = body(n);
+            format!(
+                r#"{{"src":"{src}","dest":"{dest}","body":{{"type":"x","{key}":{n},"b":"{body}"}}}}"#
+            )
+        };
+        let messages = [line("c9", "n1", "msg_id"), line("n1", "c9", "in_reply_to")];
+        journal.record_request(request, 2 * n);
+        for (id, line) in [request, reply].into_iter().zip(messages) {
+            let message = Message::parse(&line).unwrap();
+            journal.record_send(at, id, &message);
+            journal.record_recv(at, id, &message);
+        }
+        for (kind, index) in [("invoke", 2 * n), ("ok", 2 * n + 1)] {
+            let (time, value) = (n * 1_000_000, serde_json::to_string(&body(n)).unwrap());
+            history += &format!(
+                "{{:process 0 :type :{kind} :f :broadcast :value {value} :index {index} :time {time}}}"
+            );
+        }
+    }
+    Made {
+        history: History::parse(&history).unwrap(),
+        journal: Some(journal),
+        options: TestOptions::default(),
+    }
+}
+
+#[test]
+fn a_run_in_which_nothing_happened_has_every_file() {
+    let files = Made::default().files(&results(Validity::Unknown));
+    let names: Vec<&str> = files.keys().map(String::as_str).collect();
+    assert_eq!(
+        names,
+        [
+            "index.html",
+            "latency-quantiles.png",
+            "latency-raw.png",
+            "messages.svg",
+            "rate.png",
+            "timeline.html"
+        ]
+    );
+    assert!(text(&files, "timeline.html").contains("There was no operation."));
+    assert!(text(&files, "messages.svg").contains("No message was sent."));
+    assert_eq!(data_of(text(&files, "index.html"))["operations"]["all"], 0);
+    for plot in ["latency-raw.png", "latency-quantiles.png", "rate.png"] {
+        let info = png::Decoder::new(std::io::Cursor::new(&files[plot])).read_info().unwrap();
+        assert_eq!(info.info().size(), (900, 400), "{plot}");
+    }
+}
+
+#[test]
+fn what_nodes_say_cannot_become_part_of_a_page() {
+    let attack = "</script></title></pre><script>alert(1)</script>";
+    let made = broadcasts(3, |_| attack.into());
+    let bad = CheckResult::new(Validity::False, []).because(attack);
+    let files = made.files(&bad);
+    for path in ["index.html", "timeline.html", "messages.svg"] {
+        assert!(!text(&files, path).contains("<script>alert"), "{path}");
+    }
+    let data = data_of(text(&files, "index.html"));
+    assert!(data["messages"]["body"][0].as_str().unwrap().contains(attack));
+}
+
+#[test]
+fn everything_is_on_the_page_of_a_small_run() {
+    let made = broadcasts(200, |n| n.to_string());
+    let data = data_of(text(&made.files(&results(Validity::True)), "index.html"));
+    let messages = &data["messages"];
+    assert_eq!(messages["all"], 400);
+    assert_eq!(messages["body"].as_array().unwrap().len(), 400);
+    assert_eq!(data["operations"]["index_steps"].as_array().unwrap().len(), 200);
+    // Request and reply of the second operation, whose invocation has index 2.
+    let owners = messages["operation"].as_array().unwrap();
+    assert_eq!((&owners[2], &owners[3]), (&Value::from(2), &Value::from(2)));
+    let flows: u64 =
+        data["flows"]["count"].as_array().unwrap().iter().filter_map(Value::as_u64).sum();
+    assert_eq!(flows, 400);
+}
+
+#[test]
+fn a_large_run_fits_and_says_what_it_leaves_out() {
+    // Bodies that do not compress.
+    let noise = |n: usize| {
+        let mut state = n as u64 + 1;
+        let mut word = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            format!("{state:016x}")
+        };
+        (0..8).map(|_| word()).collect::<String>()
+    };
+    let files = broadcasts(40_000, noise).files(&results(Validity::True));
+    let page = text(&files, "index.html");
+    assert!(page.len() < 2_000_000, "{} bytes", page.len());
+    let data = data_of(page);
+    let sum = |list: &Value| list.as_array().unwrap().iter().filter_map(Value::as_u64).sum::<u64>();
+    assert_eq!(sum(&data["slices"]["total"]), 80_000);
+    let shown = sum(&data["slices"]["shown"]);
+    assert_eq!(shown, data["messages"]["body"].as_array().unwrap().len() as u64);
+    assert!((1000..80_000).contains(&shown), "{shown}");
+}
+
+#[test]
+fn the_same_run_has_the_same_files() {
+    let made = broadcasts(50, |n| n.to_string());
+    assert_eq!(made.files(&results(Validity::True)), made.files(&results(Validity::True)));
+}

@@ -392,7 +392,7 @@ function drawRates(canvas, model, view) {
     sum.forEach((value) => { high = Math.max(high, value); });
     return sum;
   });
-  chartTitle(pen, colour, "completions", "a second");
+  chartTitle(pen, colour, "rate", "completions/s");
   const yOf = (value) => height - 6 - value / high * (height - 24);
   gridLine(pen, colour, width, yOf(0), "0");
   gridLine(pen, colour, width, yOf(high), String(Math.round(high)));
