@@ -24,7 +24,7 @@ fn run(messages: usize) -> (History, Journal) {
         journal.record_request(id, 2 * n);
         let node = n % 5 + 1;
         let mut send = |after: u64, src: String, dest: String, body: String| {
-            let at = |micros| Time::from_micros(start + micros);
+            let at = |micros| Time::from_nanos((start + micros) * 1000);
             let line = format!(r#"{{"src":"{src}","dest":"{dest}","body":{{{body}}}}}"#);
             let message = Message::parse(&line).expect("a message");
             journal.record_send(at(after), id, &message);

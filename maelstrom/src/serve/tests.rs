@@ -193,7 +193,7 @@ fn a_zip_has_every_file_but_no_link() {
     let (status, bytes) = store.request(request);
     assert_eq!(status, StatusCode::OK);
     let mut archive = ::zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
-    let names: Vec<String> = archive.file_names().map(str::to_owned).collect();
+    let names: Vec<String> = archive.file_names().map(|name| name.unwrap().into_owned()).collect();
     assert_eq!(names, ["node-logs/n1.log", "results.edn"]);
     let text = std::io::read_to_string(archive.by_name("results.edn").unwrap()).unwrap();
     assert_eq!(text, GOOD);
