@@ -58,7 +58,10 @@ impl Gossip {
             self.send(now, rank, Vec::new(), true, false);
         }
         self.respond(now, rank, rumor.ask, rumor.answer);
-        self.find_stable(now);
+        if self.peers[rank].has.covers(self.archive.have()) {
+            // It may be the last that lacked something.
+            self.find_stable(now);
+        }
         self.stay_awake(now);
     }
 
@@ -164,6 +167,7 @@ impl Gossip {
         self.suspect(now);
         self.say_hello(now);
         self.fill_gaps(now);
+        self.find_stable(now);
         let hub = self.hub();
         let mut busy = self.hello_at.is_some() || self.flush_at.is_some();
         busy |= !self.gaps.is_empty();

@@ -17,7 +17,7 @@ pub enum Route {
 /// setting costs.
 ///
 /// Written as `low-latency`, `low-traffic`, or as a route and a window in milliseconds:
-/// `direct:25`, `hub:190`.
+/// `direct:32`, `hub:190`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setting {
     /// The way of a message.
@@ -27,9 +27,9 @@ pub struct Setting {
 }
 
 impl Setting {
-    /// Every message is everywhere after one network latency and 25 ms.
+    /// Every message is everywhere after one network latency and 32 ms.
     pub const LOW_LATENCY: Setting =
-        Setting { route: Route::Direct, window: Duration::from_millis(25) };
+        Setting { route: Route::Direct, window: Duration::from_millis(32) };
 
     /// A fraction of the messages, for a second network latency and up to 190 ms.
     pub const LOW_TRAFFIC: Setting =
@@ -51,7 +51,7 @@ impl FromStr for Setting {
         setting.ok_or_else(|| {
             format!(
                 "{text:?} is not a preset: write low-latency, low-traffic, or a route and a \
-                 window in milliseconds, such as direct:25 or hub:190"
+                 window in milliseconds, such as direct:32 or hub:190"
             )
         })
     }
@@ -64,7 +64,7 @@ mod tests {
     #[test]
     fn settings_are_read() {
         assert_eq!("low-latency".parse(), Ok(Setting::LOW_LATENCY));
-        assert_eq!("direct:25".parse(), Ok(Setting::LOW_LATENCY));
+        assert_eq!("direct:32".parse(), Ok(Setting::LOW_LATENCY));
         assert_eq!("low-traffic".parse(), Ok(Setting::LOW_TRAFFIC));
         assert_eq!("hub:190".parse(), Ok(Setting::LOW_TRAFFIC));
         for wrong in ["", "hub", "hub:", "hub:-1", "hub:1.5", "mesh:3", "low-latency:3"] {

@@ -1,0 +1,91 @@
+//! A broadcast with a bug: every message is brought to every other node, however often it
+//! takes, but a node that is killed comes back with nothing, and nobody tells it again.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use gyre::{Ctx, Error, Node, NodeId, RetryPolicy, async_trait};
+use serde::{Deserialize, Serialize};
+
+struct Broadcast {
+    /// The bug.
+    messages: RefCell<BTreeSet<i64>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Request {
+    Topology {},
+    Broadcast { message: i64 },
+    Read {},
+    Tell { message: i64 },
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Response {
+    TopologyOk {},
+    BroadcastOk {},
+    ReadOk { messages: BTreeSet<i64> },
+    Told {},
+}
+
+#[async_trait(?Send)]
+impl Node for Broadcast {
+    type Request = Request;
+    type Response = Response;
+
+    fn new(_: &Ctx) -> Broadcast {
+        Broadcast { messages: RefCell::default() }
+    }
+
+    async fn handle(&self, ctx: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
+        Ok(match request {
+            Request::Topology {} => Response::TopologyOk {},
+            Request::Broadcast { message } => {
+                self.messages.borrow_mut().insert(message);
+                for peer in ctx.peers().to_vec() {
+                    let own_ctx = ctx.clone();
+                    ctx.spawn(async move {
+                        let policy = RetryPolicy::within(Duration::from_secs(3600));
+                        let tell = Request::Tell { message };
+                        let _ = own_ctx.rpc_retry(&peer, &tell, policy).await;
+                    });
+                }
+                Response::BroadcastOk {}
+            }
+            Request::Tell { message } => {
+                self.messages.borrow_mut().insert(message);
+                Response::Told {}
+            }
+            Request::Read {} => Response::ReadOk { messages: self.messages.borrow().clone() },
+        })
+    }
+}
+
+fn main() -> ExitCode {
+    gyre::run::<Broadcast>()
+}
+
+#[cfg(test)]
+mod tests {
+    use maelstrom::Fault;
+
+    use super::Broadcast;
+
+    #[test]
+    fn is_caught() {
+        let check = maelstrom::check::<Broadcast>("broadcast");
+        let failure = check.faults([Fault::Kill]).first_failure(0..200);
+        let failure = failure.expect("the checker must catch a message that was forgotten");
+        assert!(failure.sentence.contains(":lost ("), "{}", failure.sentence);
+    }
+
+    #[test]
+    fn is_nothing_else() {
+        let faults = [Fault::Partition, Fault::OneWay, Fault::Loss, Fault::Duplicate];
+        maelstrom::check::<Broadcast>("broadcast").faults(faults).seeds(0..20);
+    }
+}

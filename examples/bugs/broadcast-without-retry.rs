@@ -1,0 +1,81 @@
+//! A broadcast with a bug: each message is sent to every node once, and nobody asks whether it
+//! arrived.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+
+use gyre::{Ctx, Error, Node, NodeId, async_trait};
+use serde::{Deserialize, Serialize};
+
+struct Broadcast {
+    messages: RefCell<BTreeSet<i64>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Request {
+    Topology {},
+    Broadcast { message: i64 },
+    Read {},
+    Tell { message: i64 },
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Response {
+    TopologyOk {},
+    BroadcastOk {},
+    ReadOk { messages: BTreeSet<i64> },
+    Told {},
+}
+
+#[async_trait(?Send)]
+impl Node for Broadcast {
+    type Request = Request;
+    type Response = Response;
+
+    fn new(_: &Ctx) -> Broadcast {
+        Broadcast { messages: RefCell::default() }
+    }
+
+    async fn handle(&self, ctx: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
+        Ok(match request {
+            Request::Topology {} => Response::TopologyOk {},
+            Request::Broadcast { message } => {
+                self.messages.borrow_mut().insert(message);
+                for peer in ctx.peers() {
+                    // The bug.
+                    ctx.send(peer, &Request::Tell { message })?;
+                }
+                Response::BroadcastOk {}
+            }
+            Request::Tell { message } => {
+                self.messages.borrow_mut().insert(message);
+                Response::Told {}
+            }
+            Request::Read {} => Response::ReadOk { messages: self.messages.borrow().clone() },
+        })
+    }
+}
+
+fn main() -> ExitCode {
+    gyre::run::<Broadcast>()
+}
+
+#[cfg(test)]
+mod tests {
+    use maelstrom::Fault;
+
+    use super::Broadcast;
+
+    #[test]
+    fn is_caught() {
+        for fault in [Fault::Loss, Fault::Partition, Fault::OneWay] {
+            let check = maelstrom::check::<Broadcast>("broadcast").faults([fault]);
+            let failure = check.first_failure(0..200);
+            let failure = failure.expect("the checker must catch a message that never arrived");
+            assert!(failure.sentence.contains(":lost ("), "{}", failure.sentence);
+        }
+    }
+}

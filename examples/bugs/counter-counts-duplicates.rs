@@ -1,0 +1,84 @@
+//! A counter with a bug: nodes tell each other amounts, so an amount that arrives twice counts
+//! twice.
+
+use std::cell::Cell;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use gyre::{Ctx, Error, Node, NodeId, RetryPolicy, async_trait};
+use serde::{Deserialize, Serialize};
+
+struct Counter {
+    value: Cell<i64>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Request {
+    Add { delta: i64 },
+    Read {},
+    Tell { delta: i64 },
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Response {
+    AddOk {},
+    ReadOk { value: i64 },
+    Told {},
+}
+
+#[async_trait(?Send)]
+impl Node for Counter {
+    type Request = Request;
+    type Response = Response;
+
+    fn new(_: &Ctx) -> Counter {
+        Counter { value: Cell::new(0) }
+    }
+
+    async fn handle(&self, ctx: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
+        Ok(match request {
+            Request::Add { delta } => {
+                self.value.set(self.value.get() + delta);
+                for peer in ctx.peers().to_vec() {
+                    let own_ctx = ctx.clone();
+                    ctx.spawn(async move {
+                        let policy = RetryPolicy::within(Duration::from_secs(3600));
+                        let tell = Request::Tell { delta };
+                        let _ = own_ctx.rpc_retry(&peer, &tell, policy).await;
+                    });
+                }
+                Response::AddOk {}
+            }
+            Request::Tell { delta } => {
+                // The bug.
+                self.value.set(self.value.get() + delta);
+                Response::Told {}
+            }
+            Request::Read {} => Response::ReadOk { value: self.value.get() },
+        })
+    }
+}
+
+fn main() -> ExitCode {
+    gyre::run::<Counter>()
+}
+
+#[cfg(test)]
+mod tests {
+    use maelstrom::Fault;
+
+    use super::Counter;
+
+    #[test]
+    fn is_caught() {
+        // A lost answer makes a duplicate too: what it answered is sent again.
+        for fault in [Fault::Duplicate, Fault::Loss] {
+            let check = maelstrom::check::<Counter>("pn-counter").faults([fault]);
+            let failure = check.first_failure(0..200);
+            let failure = failure.expect("the checker must catch an amount that counts twice");
+            assert!(failure.sentence.contains(":acceptable"), "{}", failure.sentence);
+        }
+    }
+}

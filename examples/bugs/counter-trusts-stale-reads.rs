@@ -1,0 +1,71 @@
+//! A counter on `seq-kv` with a bug: it adds with care, by compare-and-set, but takes what it
+//! reads for the present. A sequentially consistent store may answer from the past, and goes
+//! on doing so to a node that only reads.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use gyre::{Ctx, Error, ErrorCode, Node, NodeId, async_trait};
+use serde::{Deserialize, Serialize};
+
+struct Counter;
+
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Request {
+    Add { delta: u64 },
+    Read {},
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Response {
+    AddOk {},
+    ReadOk { value: u64 },
+}
+
+#[async_trait(?Send)]
+impl Node for Counter {
+    type Request = Request;
+    type Response = Response;
+
+    fn new(_: &Ctx) -> Counter {
+        Counter
+    }
+
+    async fn handle(&self, ctx: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
+        let kv = ctx.seq_kv();
+        match request {
+            Request::Add { delta } => loop {
+                let value: u64 = kv.read_if_exists(&"counter").await?.unwrap_or(0);
+                match kv.cas_or_create(&"counter", &value, &(value + delta)).await {
+                    Ok(()) => return Ok(Response::AddOk {}),
+                    Err(error) if error.code == ErrorCode::PreconditionFailed => {
+                        ctx.sleep(Duration::from_millis(10)).await;
+                    }
+                    Err(error) => return Err(error),
+                }
+            },
+            // The bug.
+            Request::Read {} => {
+                Ok(Response::ReadOk { value: kv.read_if_exists(&"counter").await?.unwrap_or(0) })
+            }
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    gyre::run::<Counter>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Counter;
+
+    #[test]
+    fn is_caught() {
+        let failure = maelstrom::check::<Counter>("g-counter").first_failure(0..200);
+        let failure = failure.expect("the checker must catch a read from the past");
+        assert!(failure.sentence.contains(":acceptable"), "{}", failure.sentence);
+    }
+}

@@ -1,0 +1,84 @@
+//! A g-set with a bug: of two sets that meet, the greater one is kept, and not their union.
+//! The join is idempotent and commutative, and still no least upper bound.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use gyre::{Ctx, Error, Node, NodeId, async_trait};
+use serde::{Deserialize, Serialize};
+
+struct GSet {
+    elements: RefCell<BTreeSet<i64>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Request {
+    Add { element: i64 },
+    Read {},
+    Merge { elements: BTreeSet<i64> },
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Response {
+    AddOk {},
+    ReadOk { value: BTreeSet<i64> },
+    Merged {},
+}
+
+#[async_trait(?Send)]
+impl Node for GSet {
+    type Request = Request;
+    type Response = Response;
+
+    fn new(_: &Ctx) -> GSet {
+        GSet { elements: RefCell::default() }
+    }
+
+    async fn handle(&self, _: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
+        let mut own = self.elements.borrow_mut();
+        Ok(match request {
+            Request::Add { element } => {
+                own.insert(element);
+                Response::AddOk {}
+            }
+            Request::Merge { elements } => {
+                // The bug.
+                if elements.len() > own.len() {
+                    *own = elements;
+                }
+                Response::Merged {}
+            }
+            Request::Read {} => Response::ReadOk { value: own.clone() },
+        })
+    }
+
+    async fn background(&self, ctx: &Ctx) {
+        loop {
+            ctx.sleep(Duration::from_millis(500)).await;
+            let merge = Request::Merge { elements: self.elements.borrow().clone() };
+            for peer in ctx.peers() {
+                let _ = ctx.send(peer, &merge);
+            }
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    gyre::run::<GSet>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::GSet;
+
+    #[test]
+    fn is_caught() {
+        let failure = maelstrom::check::<GSet>("g-set").first_failure(0..200);
+        let failure = failure.expect("the checker must catch an element that a merge drops");
+        assert!(failure.sentence.contains(":lost ("), "{}", failure.sentence);
+    }
+}
