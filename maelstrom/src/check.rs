@@ -24,6 +24,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::checker::{CheckResult, Validity};
+use crate::edn::Edn;
 use crate::engine::{Engine, Nobody, Observer, Outcome};
 use crate::nemesis::Fault;
 use crate::net::LatencyDistribution;
@@ -69,6 +70,16 @@ pub struct Failure {
     pub results: CheckResult,
     /// The options, fixed and drawn.
     pub options: TestOptions,
+}
+
+impl Failure {
+    /// The names of the anomalies that the workload's checker found, if it looks for anomalies.
+    pub fn anomaly_types(&self) -> Vec<String> {
+        let results = self.results.to_edn();
+        let types = results.get("workload").and_then(|workload| workload.get("anomaly-types"));
+        let names = types.and_then(Edn::as_slice).unwrap_or_default();
+        names.iter().filter_map(Edn::as_keyword).map(str::to_owned).collect()
+    }
 }
 
 impl<N: Node> Check<N> {

@@ -8,6 +8,9 @@ mod kafka;
 mod lin_kv;
 mod pn_counter;
 pub mod topology;
+mod txn;
+mod txn_list_append;
+mod txn_rw_register;
 mod unique_ids;
 
 use gyre::{Body, NodeId};
@@ -25,6 +28,8 @@ pub use g_set::GSet;
 pub use kafka::Kafka;
 pub use lin_kv::LinKv;
 pub use pn_counter::PnCounter;
+pub use txn_list_append::TxnListAppend;
+pub use txn_rw_register::TxnRwRegister;
 pub use unique_ids::UniqueIds;
 
 /// One kind of system to test.
@@ -104,6 +109,8 @@ pub fn by_name(name: &str) -> Result<Box<dyn Workload>, String> {
         "g-counter" => Box::new(GCounter),
         "g-set" => Box::new(GSet),
         "pn-counter" => Box::new(PnCounter),
+        "txn-list-append" => Box::new(TxnListAppend),
+        "txn-rw-register" => Box::new(TxnRwRegister),
         "unique-ids" => Box::new(UniqueIds),
         _ if NAMES.contains(&name) => {
             return Err(format!("the workload {name} is not part of this bench yet"));

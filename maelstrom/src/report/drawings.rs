@@ -40,6 +40,9 @@ pub fn of(recorded: &Recorded, pointers: &[Pointer]) -> Explanations {
         "txn-list-append" => elle::Options::new(&recorded.options.consistency_models)
             .map(|options| of_elle(elle::list_append(recorded.history, &options), pointers))
             .unwrap_or_default(),
+        "txn-rw-register" => elle::Options::new(&recorded.options.consistency_models)
+            .map(|options| of_elle(elle::rw_register(recorded.history, &options), pointers))
+            .unwrap_or_default(),
         _ => Explanations::default(),
     }
 }

@@ -1,0 +1,46 @@
+//! Transactions over registers: a micro-operation reads a register, or writes it.
+//!
+//! A register shows only its present value. What came before what is known where a transaction
+//! first reads a key and then writes it, and nowhere else; so fewer anomalies can be seen than
+//! with lists. Which consistency models are asked for, `--consistency-models` says.
+
+use super::Workload;
+use super::txn::{self, TxnClient};
+use crate::checker::CheckResult;
+use crate::checker::elle;
+use crate::client::Client;
+use crate::generator::Generator;
+use crate::history::History;
+use crate::options::TestOptions;
+
+/// The txn-rw-register workload.
+pub struct TxnRwRegister;
+
+impl Workload for TxnRwRegister {
+    fn name(&self) -> &'static str {
+        "txn-rw-register"
+    }
+
+    fn client(&self, _options: &TestOptions) -> Box<dyn Client> {
+        Box::new(TxnClient { write: "w", is_readable: |_| true })
+    }
+
+    fn keeps_client_name(&self) -> bool {
+        true
+    }
+
+    fn generator(&self, options: &TestOptions) -> Box<dyn Generator> {
+        txn::generator(options, "w")
+    }
+
+    fn validate(&self, options: &TestOptions) -> Result<(), String> {
+        elle::Options::new(&options.consistency_models).map(drop)
+    }
+
+    fn check(&self, history: &History, options: &TestOptions) -> CheckResult {
+        match elle::Options::new(&options.consistency_models) {
+            Ok(options) => elle::rw_register(history, &options).result,
+            Err(sentence) => crate::checker::unknown(sentence),
+        }
+    }
+}
