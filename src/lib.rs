@@ -135,6 +135,7 @@ pub mod storage;
 mod test_network;
 mod time;
 mod timers;
+pub mod txn;
 
 pub use async_trait::async_trait;
 pub use ctx::Ctx;
