@@ -11,18 +11,22 @@ BUILT_IN := target/release/maelstrom
 MAELSTROM ?= $(BUILT_IN)
 BIN := target/release
 
-WORKLOADS := echo unique-ids
+WORKLOADS := echo unique-ids txn-list-append txn-list-append-datomic txn-rw-register \
+	txn-rw-register-raft
+# Of the Gossip Glomers.
+CHALLENGES := challenge-6a challenge-6b challenge-6c
 
 # With a seed, a test runs in virtual time and is done at once.
 SEED_FLAG := $(if $(SEED),--seed $(SEED))
 
 .DEFAULT_GOAL := help
-.PHONY: help build test lint bench jepsen $(WORKLOADS:%=test-%) $(WORKLOADS:%=sim-%)
+.PHONY: help build test lint bench jepsen $(CHALLENGES) $(WORKLOADS:%=test-%) $(WORKLOADS:%=sim-%)
 
 help: ## Show this list
 	@echo "make test-<workload>   run a node as a real cluster and judge it"
 	@echo "                       workloads: $(WORKLOADS)"
 	@echo "make sim-<workload>    the same in virtual time with faults; SEEDS=1000, or SEED=42"
+	@echo "make challenge-<name>  a Gossip Glomers challenge with its own flags: $(CHALLENGES:challenge-%=%)"
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## (.*)/make \1|\2/' | \
 	  awk -F'|' '{ printf "%-22s %s\n", $$1, $$2 }'
 
@@ -42,12 +46,40 @@ lint: ## Check format, lints and documentation
 test-echo: FLAGS := -w echo --bin $(BIN)/echo --time-limit 5
 test-unique-ids: FLAGS := -w unique-ids --bin $(BIN)/unique-ids --time-limit 10 --rate 1000 \
 	--node-count 3 --availability total --nemesis partition --nemesis-interval 2
+test-txn-list-append: FLAGS := -w txn-list-append --bin $(BIN)/txn-list-append --time-limit 30 \
+	--rate 100 --concurrency 2n --latency 10 --nemesis partition,kill,pause \
+	--nemesis-interval 5 --consistency-models strict-serializable
+test-txn-list-append-datomic: FLAGS := -w txn-list-append --time-limit 30 \
+	--bin $(BIN)/txn-list-append-datomic --rate 100 --concurrency 2n --latency 10 \
+	--nemesis partition,kill,pause --nemesis-interval 5 \
+	--consistency-models strict-serializable
+test-txn-rw-register: FLAGS := -w txn-rw-register --bin $(BIN)/txn-rw-register --time-limit 30 \
+	--rate 100 --concurrency 2n --latency 10 --nemesis partition --nemesis-interval 5 \
+	--availability total --consistency-models read-atomic
+test-txn-rw-register-raft: FLAGS := -w txn-rw-register --bin $(BIN)/txn-rw-register-raft \
+	--time-limit 30 --rate 100 --concurrency 2n --latency 10 --nemesis partition,kill,pause \
+	--nemesis-interval 5 --consistency-models strict-serializable
 
 $(WORKLOADS:%=test-%): test-%: build
 	$(MAELSTROM) test $(FLAGS) $(SEED_FLAG) $(ARGS)
 
 $(WORKLOADS:%=sim-%): sim-%:
 	@SEED=$(SEED) SEEDS=$(SEEDS) $(CARGO) test --release --quiet --bin $* -- --nocapture sim
+
+# ---- the Gossip Glomers challenges, each with its own flags ----------------------------------
+
+CHALLENGE_6 := -w txn-rw-register --bin $(BIN)/txn-rw-register --time-limit 20 --rate 1000 \
+	--concurrency 2n
+
+challenge-6a: FLAGS := $(CHALLENGE_6) --node-count 1 --consistency-models read-uncommitted \
+	--availability total
+challenge-6b: FLAGS := $(CHALLENGE_6) --node-count 2 --consistency-models read-uncommitted \
+	--availability total --nemesis partition
+challenge-6c: FLAGS := $(CHALLENGE_6) --node-count 2 --consistency-models read-committed \
+	--availability total --nemesis partition
+
+$(CHALLENGES): build
+	$(MAELSTROM) test $(FLAGS) $(SEED_FLAG) $(ARGS)
 
 # ---- the rest --------------------------------------------------------------------------------
 
