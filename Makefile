@@ -11,10 +11,16 @@ BUILT_IN := target/release/maelstrom
 MAELSTROM ?= $(BUILT_IN)
 BIN := target/release
 
-WORKLOADS := echo unique-ids txn-list-append txn-list-append-datomic txn-rw-register \
-	txn-rw-register-raft
+WORKLOADS := echo unique-ids broadcast g-set g-counter g-counter-kv pn-counter \
+	lin-kv lin-kv-single lin-kv-proxy \
+	txn-list-append txn-list-append-datomic txn-rw-register txn-rw-register-raft
 # Of the Gossip Glomers.
-CHALLENGES := challenge-6a challenge-6b challenge-6c
+CHALLENGES := challenge-1 challenge-2 challenge-3a challenge-3b challenge-3c challenge-3d \
+	challenge-3e challenge-4 challenge-6a challenge-6b challenge-6c
+
+# What the original cannot do it is not asked for: its only fault is a partition.
+comma := ,
+FAULTS := $(if $(filter $(BUILT_IN),$(MAELSTROM)),partition$(comma)kill$(comma)pause,partition)
 
 # With a seed, a test runs in virtual time and is done at once.
 SEED_FLAG := $(if $(SEED),--seed $(SEED))
@@ -46,19 +52,34 @@ lint: ## Check format, lints and documentation
 test-echo: FLAGS := -w echo --bin $(BIN)/echo --time-limit 5
 test-unique-ids: FLAGS := -w unique-ids --bin $(BIN)/unique-ids --time-limit 10 --rate 1000 \
 	--node-count 3 --availability total --nemesis partition --nemesis-interval 2
-test-txn-list-append: FLAGS := -w txn-list-append --bin $(BIN)/txn-list-append --time-limit 30 \
-	--rate 100 --concurrency 2n --latency 10 --nemesis partition,kill,pause \
-	--nemesis-interval 5 --consistency-models strict-serializable
-test-txn-list-append-datomic: FLAGS := -w txn-list-append --time-limit 30 \
-	--bin $(BIN)/txn-list-append-datomic --rate 100 --concurrency 2n --latency 10 \
-	--nemesis partition,kill,pause --nemesis-interval 5 \
-	--consistency-models strict-serializable
-test-txn-rw-register: FLAGS := -w txn-rw-register --bin $(BIN)/txn-rw-register --time-limit 30 \
-	--rate 100 --concurrency 2n --latency 10 --nemesis partition --nemesis-interval 5 \
-	--availability total --consistency-models read-atomic
-test-txn-rw-register-raft: FLAGS := -w txn-rw-register --bin $(BIN)/txn-rw-register-raft \
-	--time-limit 30 --rate 100 --concurrency 2n --latency 10 --nemesis partition,kill,pause \
-	--nemesis-interval 5 --consistency-models strict-serializable
+test-broadcast: FLAGS := -w broadcast --bin $(BIN)/broadcast --time-limit 20 --rate 50 \
+	--latency 10 --nemesis $(FAULTS) --nemesis-interval 3
+test-g-set: FLAGS := -w g-set --bin $(BIN)/g-set --time-limit 20 --rate 20 \
+	--nemesis $(FAULTS) --nemesis-interval 3
+test-g-counter: FLAGS := -w g-counter --bin $(BIN)/g-counter --time-limit 20 --rate 20 \
+	--nemesis $(FAULTS) --nemesis-interval 3
+test-g-counter-kv: FLAGS := -w g-counter --bin $(BIN)/g-counter-kv --time-limit 20 --rate 20 \
+	--nemesis partition --nemesis-interval 3
+test-pn-counter: FLAGS := -w pn-counter --bin $(BIN)/pn-counter --time-limit 20 --rate 20 \
+	--nemesis $(FAULTS) --nemesis-interval 3
+
+test-lin-kv: FLAGS := -w lin-kv --bin $(BIN)/lin-kv --time-limit 30 --rate 50 \
+	--concurrency 4n --nemesis $(FAULTS) --nemesis-interval 5
+test-lin-kv-single: FLAGS := -w lin-kv --bin $(BIN)/lin-kv-single --time-limit 10 --rate 20 \
+	--node-count 1 --concurrency 2n
+test-lin-kv-proxy: FLAGS := -w lin-kv --bin $(BIN)/lin-kv-proxy --time-limit 10 --rate 20 \
+	--concurrency 2n --nemesis partition --nemesis-interval 3
+
+TXN := --time-limit 30 --rate 100 --concurrency 2n --latency 10 --nemesis-interval 5
+
+test-txn-list-append: FLAGS := -w txn-list-append --bin $(BIN)/txn-list-append $(TXN) \
+	--nemesis $(FAULTS)
+test-txn-list-append-datomic: FLAGS := -w txn-list-append $(TXN) --nemesis $(FAULTS) \
+	--bin $(BIN)/txn-list-append-datomic
+test-txn-rw-register: FLAGS := -w txn-rw-register --bin $(BIN)/txn-rw-register $(TXN) \
+	--nemesis partition --availability total --consistency-models read-atomic
+test-txn-rw-register-raft: FLAGS := -w txn-rw-register --bin $(BIN)/txn-rw-register-raft $(TXN) \
+	--nemesis $(FAULTS)
 
 $(WORKLOADS:%=test-%): test-%: build
 	$(MAELSTROM) test $(FLAGS) $(SEED_FLAG) $(ARGS)
@@ -68,9 +89,24 @@ $(WORKLOADS:%=sim-%): sim-%:
 
 # ---- the Gossip Glomers challenges, each with its own flags ----------------------------------
 
+CHALLENGE_3 := -w broadcast --bin $(BIN)/broadcast
+CHALLENGE_3_EFFICIENT := $(CHALLENGE_3) --node-count 25 --time-limit 20 --rate 100 --latency 100
 CHALLENGE_6 := -w txn-rw-register --bin $(BIN)/txn-rw-register --time-limit 20 --rate 1000 \
 	--concurrency 2n
 
+challenge-1: FLAGS := -w echo --bin $(BIN)/echo --node-count 1 --time-limit 10
+challenge-2: FLAGS := -w unique-ids --bin $(BIN)/unique-ids --time-limit 30 --rate 1000 \
+	--node-count 3 --availability total --nemesis partition
+challenge-3a: FLAGS := $(CHALLENGE_3) --node-count 1 --time-limit 20 --rate 10
+challenge-3b: FLAGS := $(CHALLENGE_3) --node-count 5 --time-limit 20 --rate 10
+challenge-3c: FLAGS := $(CHALLENGE_3) --node-count 5 --time-limit 20 --rate 10 --nemesis partition
+# The node's own argument follows the flags: what it trades messages for.
+challenge-3d: FLAGS := $(CHALLENGE_3_EFFICIENT)
+challenge-3d: NODE_ARG := --preset=low-latency
+challenge-3e: FLAGS := $(CHALLENGE_3_EFFICIENT)
+challenge-3e: NODE_ARG := --preset=low-traffic
+challenge-4: FLAGS := -w g-counter --bin $(BIN)/g-counter-kv --node-count 3 --rate 100 \
+	--time-limit 20 --nemesis partition
 challenge-6a: FLAGS := $(CHALLENGE_6) --node-count 1 --consistency-models read-uncommitted \
 	--availability total
 challenge-6b: FLAGS := $(CHALLENGE_6) --node-count 2 --consistency-models read-uncommitted \
@@ -79,7 +115,7 @@ challenge-6c: FLAGS := $(CHALLENGE_6) --node-count 2 --consistency-models read-c
 	--availability total --nemesis partition
 
 $(CHALLENGES): build
-	$(MAELSTROM) test $(FLAGS) $(SEED_FLAG) $(ARGS)
+	$(MAELSTROM) test $(FLAGS) $(SEED_FLAG) $(ARGS) $(addprefix -- ,$(NODE_ARG))
 
 # ---- the rest --------------------------------------------------------------------------------
 
