@@ -26,7 +26,7 @@ FAULTS := $(if $(filter $(BUILT_IN),$(MAELSTROM)),partition$(comma)kill$(comma)p
 SEED_FLAG := $(if $(SEED),--seed $(SEED))
 
 .DEFAULT_GOAL := help
-.PHONY: help build test lint bench jepsen $(CHALLENGES) $(WORKLOADS:%=test-%) $(WORKLOADS:%=sim-%)
+.PHONY: help build test lint serve bench jepsen $(CHALLENGES) $(WORKLOADS:%=test-%) $(WORKLOADS:%=sim-%)
 
 help: ## Show this list
 	@echo "make test-<workload>   run a node as a real cluster and judge it"
@@ -118,6 +118,9 @@ $(CHALLENGES): build
 	$(MAELSTROM) test $(FLAGS) $(SEED_FLAG) $(ARGS) $(addprefix -- ,$(NODE_ARG))
 
 # ---- the rest --------------------------------------------------------------------------------
+
+serve: build ## Show the runs in store/ in a browser, at port 8080
+	@$(BUILT_IN) serve $(ARGS)
 
 bench: ## Measure speed, side by side with others
 	$(CARGO) bench --workspace --quiet

@@ -24,6 +24,7 @@ mod logs;
 mod messages;
 mod page;
 mod plots;
+mod register_drawing;
 mod series;
 mod slices;
 mod timeline;
@@ -81,7 +82,9 @@ pub fn write(
     let pointers = findings::pointers(recorded.results, recorded.history);
     let explanations = drawings::of(recorded, &pointers);
     for drawing in &explanations.drawings {
-        write(&drawing.path, drawing.svg.as_bytes())?;
+        if let Some(svg) = &drawing.svg {
+            write(&drawing.path, svg.as_bytes())?;
+        }
     }
     for (path, text) in &explanations.texts {
         write(path, text.as_bytes())?;

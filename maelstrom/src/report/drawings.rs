@@ -3,19 +3,20 @@
 //! A checker makes them only when it is asked, so a run that is in order costs nothing here,
 //! and one that is not is checked once more.
 
-use super::Recorded;
+use super::format::shorten;
+use super::{Recorded, register_drawing};
 use super::findings::Pointer;
-use crate::checker::{Validity, elle};
+use crate::checker::{Validity, elle, linear};
 
-/// A drawing of something that is wrong.
+/// An explanation of something that is wrong: a drawing with words, or words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Drawing {
-    /// Its file in the run's folder: `elle/G-single/0.svg`.
+    /// The file in the run's folder: `elle/G-single/0.svg`, or that of the text.
     pub path: String,
     /// What it shows, in a few words.
     pub title: String,
-    /// The drawing, one `svg` element.
-    pub svg: String,
+    /// The drawing, one `svg` element; `None` for what is explained in words only.
+    pub svg: Option<String>,
     /// What it means, for people; may be of several lines.
     pub explanation: String,
     /// The index in the history of the operation to look at first.
@@ -36,9 +37,15 @@ pub fn of(recorded: &Recorded, pointers: &[Pointer]) -> Explanations {
     if recorded.results.valid == Validity::True {
         return Explanations::default();
     }
+    let history = recorded.history;
+    let options = || elle::Options::new(&recorded.options.consistency_models).ok();
     match recorded.workload {
-        "txn-list-append" => elle::Options::new(&recorded.options.consistency_models)
-            .map(|options| of_elle(elle::list_append(recorded.history, &options), pointers))
+        "lin-kv" => of_linear(&linear::report_lin_kv(history)),
+        "txn-list-append" => options()
+            .map(|options| of_elle(elle::list_append(history, &options), pointers))
+            .unwrap_or_default(),
+        "txn-rw-register" => options()
+            .map(|options| of_elle(elle::rw_register(history, &options), pointers))
             .unwrap_or_default(),
         "txn-rw-register" => elle::Options::new(&recorded.options.consistency_models)
             .map(|options| of_elle(elle::rw_register(recorded.history, &options), pointers))
@@ -47,26 +54,70 @@ pub fn of(recorded: &Recorded, pointers: &[Pointer]) -> Explanations {
     }
 }
 
-/// Elle's drawings lie in a folder for each anomaly, `G-single/0.svg`, beside a text that
-/// explains all of them, `G-single.txt`.
+/// How much of a text without a drawing is on the page.
+const TEXT_CHARACTERS: usize = 6000;
+
+/// The most keys that are drawn.
+const KEYS: usize = 20;
+
+fn of_linear(report: &linear::Report) -> Explanations {
+    let mut explanations = Explanations::default();
+    for (key, failure) in report.failures.iter().take(KEYS) {
+        let key = key.as_ref().map_or_else(|| "all".to_owned(), ToString::to_string);
+        let title = format!("key {key} is not linearizable");
+        let last = failure.operation.complete.unwrap_or(failure.operation.invoke);
+        let words = failure.explanation();
+        let folder = format!("independent/{}", folder_name(&key));
+        explanations.texts.push((format!("{folder}/explanation.txt"), format!("{words}\n")));
+        explanations.drawings.push(Drawing {
+            path: format!("{folder}/linear.svg"),
+            svg: Some(register_drawing::draw(failure, &title)),
+            title,
+            explanation: words,
+            at: Some(last.index),
+        });
+    }
+    explanations
+}
+
+/// A key as the name of a folder: a key that came from a file may be anything.
+fn folder_name(key: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
+    key.chars().take(60).map(plain).collect()
+}
+
+/// Elle's texts are one for each anomaly, `G-single.txt`, and its drawings lie in a folder for
+/// each, `G-single/0.svg`.
 fn of_elle(report: elle::Report, pointers: &[Pointer]) -> Explanations {
     let mut explanations = Explanations::default();
-    for (path, contents) in &report.files {
-        let Some((anomaly, number)) =
-            path.strip_suffix(".svg").and_then(|stem| stem.rsplit_once('/'))
-        else {
-            explanations.texts.push((format!("elle/{path}"), contents.clone()));
-            continue;
-        };
-        let text = report.files.iter().find(|(other, _)| *other == format!("{anomaly}.txt"));
-        let at = pointers.iter().find(|pointer| pointer.label == anomaly);
-        explanations.drawings.push(Drawing {
-            path: format!("elle/{path}"),
-            title: anomaly.to_owned(),
-            svg: contents.clone(),
-            explanation: text.map_or("", |(_, text)| case(text, anomaly, number)).to_owned(),
-            at: at.map(|pointer| pointer.index),
-        });
+    let at = |anomaly: &str| {
+        let pointer = pointers.iter().find(|pointer| pointer.label == anomaly);
+        pointer.map(|pointer| pointer.index)
+    };
+    for (path, text) in &report.files {
+        let Some(anomaly) = path.strip_suffix(".txt") else { continue };
+        explanations.texts.push((format!("elle/{path}"), text.clone()));
+        let before = explanations.drawings.len();
+        for (path, svg) in &report.files {
+            let inside = path.strip_prefix(anomaly).and_then(|rest| rest.strip_prefix('/'));
+            let Some(number) = inside.and_then(|file| file.strip_suffix(".svg")) else { continue };
+            explanations.drawings.push(Drawing {
+                path: format!("elle/{path}"),
+                title: anomaly.to_owned(),
+                svg: Some(svg.clone()),
+                explanation: case(text, anomaly, number).to_owned(),
+                at: at(anomaly),
+            });
+        }
+        if explanations.drawings.len() == before {
+            explanations.drawings.push(Drawing {
+                path: format!("elle/{path}"),
+                title: anomaly.to_owned(),
+                svg: None,
+                explanation: shorten(text.trim(), TEXT_CHARACTERS),
+                at: at(anomaly),
+            });
+        }
     }
     explanations
 }

@@ -28,6 +28,9 @@ const PROGRAM: &str = concat!(
 /// How much of a checker's findings is on the page: `results.edn` has the rest.
 const FINDINGS_CHARACTERS: usize = 60_000;
 
+/// How many explanations are on the page.
+const EXPLANATIONS: usize = 12;
+
 /// How many bytes of drawings are on the page; the others are linked.
 const DRAWINGS_BYTES: usize = 250_000;
 
@@ -186,24 +189,31 @@ fn linked(part: &Edn) -> String {
 
 fn drawing_section(drawings: &[Drawing]) -> Markup {
     let mut left = DRAWINGS_BYTES;
+    let mut shown = |drawing: &Drawing| -> Option<String> {
+        let svg = drawing.svg.as_ref().filter(|svg| svg.len() <= left)?;
+        left -= svg.len();
+        Some(in_base64(svg))
+    };
     html! {
         section #drawings aria-label="Explanations" {
-            @for drawing in drawings {
-                @let fits = drawing.svg.len() <= left;
-                @if fits { ({ left -= drawing.svg.len(); "" }) }
+            @for drawing in drawings.iter().take(EXPLANATIONS) {
                 figure {
                     figcaption {
                         strong { (drawing.title) } " "
-                        a href=(drawing.path) { "drawing" } " "
+                        a href=(drawing.path) { "file" } " "
                         @if let Some(index) = drawing.at {
                             a.op href={ "#op-" (index) } { "go to that moment" }
                         }
                     }
-                    @if fits {
-                        img alt=(drawing.title) src={ "data:image/svg+xml;base64," (in_base64(&drawing.svg)) };
+                    @if let Some(base64) = shown(drawing) {
+                        img alt=(drawing.title) src={ "data:image/svg+xml;base64," (base64) };
                     }
                     @if !drawing.explanation.is_empty() { pre { (drawing.explanation) } }
                 }
+            }
+            @if drawings.len() > EXPLANATIONS {
+                p { "The folders " a href="elle/" { "elle" } " and "
+                    a href="independent/" { "independent" } " have more." }
             }
         }
     }

@@ -354,7 +354,7 @@ function chartTitle(pen, colour, title, note) {
   pen.fillStyle = colour.fg; pen.textAlign = "left";
   pen.fillText(title, 6, 10);
   pen.fillStyle = colour.quiet; pen.font = "10px system-ui, sans-serif";
-  pen.fillText(note, 6, 24, LEFT - 10);
+  pen.fillText(note, 6, 24, LEFT - 48);
   pen.font = "12px system-ui, sans-serif";
 }
 

@@ -21,7 +21,9 @@ async function start() {
   function say() {
     const span = formatTime(view.to - view.from);
     const number = (n) => n.toLocaleString("en");
-    let text = `${formatTime(view.from)} to ${formatTime(view.to)} (${span}): ` +
+    const digits = Math.min(Math.max(8 - Math.floor(Math.log10(view.to - view.from)), 0), 6);
+    const at = (time) => (time / 1e6).toFixed(digits);
+    let text = `${at(view.from)} to ${at(view.to)} s (${span}): ` +
       `${number(drawn.all)} messages sent`;
     if (drawn.here < drawn.all) {
       text += `, of which ${number(drawn.here)} are on this page one by one; the others are ` +
@@ -88,7 +90,8 @@ async function start() {
     const rows = [...view.highlight], start = model.ops.start[row];
     const took = Math.max(model.ops.took[row], 0);
     const last = Math.max(start + took, ...rows.slice(0, 5000).map((m) => model.messages.sent[m] + model.messages.took[m]));
-    const margin = Math.max((last - start) * .3, 200);
+    // Where nothing takes any time, a little of what went on before and after.
+    const margin = Math.max((last - start) * .3, 3000);
     show(start - margin, last + margin);
     return true;
   }
