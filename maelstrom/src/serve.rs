@@ -156,8 +156,8 @@ async fn archive(
 ) -> Response {
     let store = shared.library.store().to_owned();
     let folder = blocking(move || {
-        let folder = files::resolve(&store, &format!("{workload}/{run}"))?;
-        folder.is_dir().then_some((folder, format!("{workload}-{run}")))
+        let folder = files::resolve_run(&store, &format!("{workload}/{run}"))?;
+        Some((folder, format!("{workload}-{run}")))
     })
     .await;
     folder.map_or_else(not_found, |(folder, name)| zip::send(folder, &name))

@@ -81,8 +81,11 @@ pub fn rates<'a>(activity: &Activity<'a>, window: f64) -> BTreeMap<(&'a str, OpT
         if op.is_client() && op.kind != OpType::Invoke {
             let line = series.entry((&op.f, op.kind)).or_insert_with(blank);
             let number = (seconds(op.time.max(0)) / window).floor() as usize;
-            line[number.min(windows - 1)].1 += 1.0 / window;
+            line[number.min(windows - 1)].1 += 1.0;
         }
+    }
+    for (_, count) in series.values_mut().flatten() {
+        *count /= window;
     }
     series
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use maud::{Markup, html};
 
-use super::files::resolve;
+use super::files::resolve_run;
 use super::pages::{self, encode};
 use super::runs::{Library, Run};
 use super::table::{class, share, verdict};
@@ -26,7 +26,7 @@ type Line = (String, Vec<Option<(String, f64)>>);
 pub fn page(library: &Library, names: &[String]) -> Markup {
     let mut runs = Vec::new();
     for name in names.iter().take(2) {
-        let known = resolve(library.store(), name).filter(|folder| folder.is_dir());
+        let known = resolve_run(library.store(), name);
         match (name.split_once('/'), known) {
             (Some((workload, run)), Some(folder)) => {
                 runs.push((library.run(workload, run), latencies(&folder)));

@@ -45,6 +45,14 @@ pub fn resolve(store: &Path, path: &str) -> Option<PathBuf> {
     found.starts_with(&store).then_some(found)
 }
 
+/// The folder of a run, which lies two deep in the store, whatever link led to it.
+pub fn resolve_run(store: &Path, path: &str) -> Option<PathBuf> {
+    let folder = resolve(store, path)?;
+    let store = store.canonicalize().ok()?;
+    let depth = folder.strip_prefix(store).ok()?.components().count();
+    (depth == 2 && folder.is_dir()).then_some(folder)
+}
+
 /// Finds what a path of the address bar means.
 pub fn find(store: &Path, path: &str) -> Option<Found> {
     let found = resolve(store, path)?;
