@@ -72,8 +72,11 @@ fn broadcast() -> Run {
     for n in 0..400u64 {
         let start = n * 25;
         if n == 120 || n == 280 {
-            let (f, value) =
-                if n == 120 { ("start", "[:isolated {\"n1\" #{\"n3\"}}]") } else { ("stop", "nil") };
+            let (f, value) = if n == 120 {
+                ("start", "[:isolated {\"n1\" #{\"n3\"}}]")
+            } else {
+                ("stop", "nil")
+            };
             line(format!(
                 ":process :nemesis, :type :info, :f :{f}-partition, :value {value}, :time {}",
                 start * 1_000_000

@@ -3,9 +3,9 @@
 //! A checker makes them only when it is asked, so a run that is in order costs nothing here,
 //! and one that is not is checked once more.
 
+use super::findings::Pointer;
 use super::format::shorten;
 use super::{Recorded, register_drawing};
-use super::findings::Pointer;
 use crate::checker::{Validity, elle, linear};
 
 /// An explanation of something that is wrong: a drawing with words, or words.
