@@ -12,11 +12,12 @@ MAELSTROM ?= $(BUILT_IN)
 BIN := target/release
 
 WORKLOADS := echo unique-ids broadcast g-set g-counter g-counter-kv pn-counter \
-	lin-kv lin-kv-single lin-kv-proxy \
+	kafka kafka-single kafka-kv lin-kv lin-kv-single lin-kv-proxy \
 	txn-list-append txn-list-append-datomic txn-rw-register txn-rw-register-raft
 # Of the Gossip Glomers.
 CHALLENGES := challenge-1 challenge-2 challenge-3a challenge-3b challenge-3c challenge-3d \
-	challenge-3e challenge-4 challenge-6a challenge-6b challenge-6c
+	challenge-3e challenge-4 challenge-5a challenge-5b challenge-5c \
+	challenge-6a challenge-6b challenge-6c
 
 # What the original cannot do it is not asked for: its only fault is a partition.
 comma := ,
@@ -70,6 +71,13 @@ test-lin-kv-single: FLAGS := -w lin-kv --bin $(BIN)/lin-kv-single --time-limit 1
 test-lin-kv-proxy: FLAGS := -w lin-kv --bin $(BIN)/lin-kv-proxy --time-limit 10 --rate 20 \
 	--concurrency 2n --nemesis partition --nemesis-interval 3
 
+test-kafka: FLAGS := -w kafka --bin $(BIN)/kafka --time-limit 30 --rate 100 --concurrency 2n \
+	--nemesis $(FAULTS) --nemesis-interval 5
+test-kafka-single: FLAGS := -w kafka --bin $(BIN)/kafka-single --time-limit 20 --rate 100 \
+	--node-count 1 --concurrency 4n
+test-kafka-kv: FLAGS := -w kafka --bin $(BIN)/kafka-kv --time-limit 20 --rate 100 \
+	--concurrency 2n --nemesis partition --nemesis-interval 3
+
 TXN := --time-limit 30 --rate 100 --concurrency 2n --latency 10 --nemesis-interval 5
 
 test-txn-list-append: FLAGS := -w txn-list-append --bin $(BIN)/txn-list-append $(TXN) \
@@ -91,6 +99,7 @@ $(WORKLOADS:%=sim-%): sim-%:
 
 CHALLENGE_3 := -w broadcast --bin $(BIN)/broadcast
 CHALLENGE_3_EFFICIENT := $(CHALLENGE_3) --node-count 25 --time-limit 20 --rate 100 --latency 100
+CHALLENGE_5 := -w kafka --concurrency 2n --time-limit 20 --rate 1000
 CHALLENGE_6 := -w txn-rw-register --bin $(BIN)/txn-rw-register --time-limit 20 --rate 1000 \
 	--concurrency 2n
 
@@ -107,6 +116,9 @@ challenge-3e: FLAGS := $(CHALLENGE_3_EFFICIENT)
 challenge-3e: NODE_ARG := --preset=low-traffic
 challenge-4: FLAGS := -w g-counter --bin $(BIN)/g-counter-kv --node-count 3 --rate 100 \
 	--time-limit 20 --nemesis partition
+challenge-5a: FLAGS := $(CHALLENGE_5) --bin $(BIN)/kafka-single --node-count 1
+challenge-5b: FLAGS := $(CHALLENGE_5) --bin $(BIN)/kafka-kv --node-count 2
+challenge-5c: FLAGS := $(CHALLENGE_5) --bin $(BIN)/kafka --node-count 2
 challenge-6a: FLAGS := $(CHALLENGE_6) --node-count 1 --consistency-models read-uncommitted \
 	--availability total
 challenge-6b: FLAGS := $(CHALLENGE_6) --node-count 2 --consistency-models read-uncommitted \

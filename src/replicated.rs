@@ -227,6 +227,12 @@ impl<S: StateMachine> Replicated<S> {
         }
     }
 
+    /// Looks at the state as this node knows it, at no cost. It is a state that there was: what
+    /// was done since may be missing, however long ago that is.
+    pub fn peek<T>(&self, look: impl FnOnce(&S) -> T) -> T {
+        look(self.0.replica.borrow().state())
+    }
+
     /// Takes a message from another node.
     ///
     /// # Errors

@@ -1,0 +1,104 @@
+//! Kafka on one node: logs to which clients send, and from which they poll.
+//!
+//! The logs are in memory. So that a kill takes nothing away that was acknowledged, every
+//! change is first written to a log on disk, and synced, before it is made and answered; a
+//! node that starts makes the same changes again. What the logs are is in `src/log.rs`.
+//!
+//! Deliberately absent: other nodes. With more than one, each would have logs of its own.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use gyre::log::{Batch, Change, Logs, Offset};
+use gyre::{Ctx, Error, Node, NodeId, async_trait};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+struct KafkaSingle {
+    logs: RefCell<Logs>,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Request {
+    Send { key: String, msg: Value },
+    Poll { offsets: BTreeMap<String, Offset> },
+    CommitOffsets { offsets: BTreeMap<String, Offset> },
+    ListCommittedOffsets { keys: Vec<String> },
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Response {
+    SendOk { offset: Offset },
+    PollOk { msgs: Batch },
+    CommitOffsetsOk {},
+    ListCommittedOffsetsOk { offsets: BTreeMap<String, Offset> },
+}
+
+impl KafkaSingle {
+    /// Makes a change that will survive a kill, and gives the offset of a message that was sent.
+    fn make_durable(&self, ctx: &Ctx, change: &Change) -> Result<Option<Offset>, Error> {
+        let record = serde_json::to_vec(change).expect("a change is made of JSON");
+        ctx.storage().append(&record)?;
+        ctx.storage().sync()?;
+        Ok(self.logs.borrow_mut().make(change))
+    }
+}
+
+#[async_trait(?Send)]
+impl Node for KafkaSingle {
+    type Request = Request;
+    type Response = Response;
+
+    fn new(ctx: &Ctx) -> KafkaSingle {
+        let recovered = ctx.storage().load().expect("the disk can be read");
+        let mut logs = Logs::default();
+        for record in &recovered.records {
+            logs.make(&serde_json::from_slice(record).expect("the record is one of ours"));
+        }
+        KafkaSingle { logs: RefCell::new(logs) }
+    }
+
+    async fn handle(&self, ctx: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
+        Ok(match request {
+            Request::Send { key, msg } => {
+                let offset = self.make_durable(ctx, &Change::Send { key, msg })?;
+                Response::SendOk { offset: offset.expect("a message gets an offset") }
+            }
+            Request::Poll { offsets } => {
+                Response::PollOk { msgs: self.logs.borrow().poll(&offsets) }
+            }
+            Request::CommitOffsets { offsets } => {
+                self.make_durable(ctx, &Change::Commit { offsets })?;
+                Response::CommitOffsetsOk {}
+            }
+            Request::ListCommittedOffsets { keys } => {
+                let offsets = self.logs.borrow().committed(&keys);
+                Response::ListCommittedOffsetsOk { offsets }
+            }
+        })
+    }
+}
+
+fn main() -> ExitCode {
+    gyre::run::<KafkaSingle>()
+}
+
+#[cfg(test)]
+mod tests {
+    use maelstrom::Fault;
+
+    use super::KafkaSingle;
+
+    #[test]
+    fn sim() {
+        maelstrom::check::<KafkaSingle>("kafka")
+            .nodes(1)
+            .options(|options| options.concurrency = 4)
+            .faults(Fault::ALL)
+            .named("kafka-single")
+            .seeds(0..50);
+    }
+}
