@@ -9,7 +9,7 @@
     reason = "a benchmark reads the clock, starts programs and prints"
 )]
 
-#[allow(dead_code, reason = "the node's own main is not wanted here")]
+#[allow(dead_code, unused_imports, reason = "of a whole binary only the node is wanted here")]
 #[path = "../src/bin/kafka.rs"]
 mod node;
 

@@ -50,7 +50,7 @@ pub(crate) struct Kafka {
 
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-enum Request {
+pub(crate) enum Request {
     Send { key: String, msg: Value },
     Poll { offsets: BTreeMap<String, Offset> },
     CommitOffsets { offsets: BTreeMap<String, Offset> },
@@ -59,7 +59,7 @@ enum Request {
 
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-enum Response {
+pub(crate) enum Response {
     SendOk { offset: Offset },
     PollOk { msgs: Batch },
     CommitOffsetsOk {},

@@ -47,9 +47,6 @@ pub fn of(recorded: &Recorded, pointers: &[Pointer]) -> Explanations {
         "txn-rw-register" => options()
             .map(|options| of_elle(elle::rw_register(history, &options), pointers))
             .unwrap_or_default(),
-        "txn-rw-register" => elle::Options::new(&recorded.options.consistency_models)
-            .map(|options| of_elle(elle::rw_register(recorded.history, &options), pointers))
-            .unwrap_or_default(),
         _ => Explanations::default(),
     }
 }
