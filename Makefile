@@ -27,7 +27,7 @@ FAULTS := $(if $(filter $(BUILT_IN),$(MAELSTROM)),partition$(comma)kill$(comma)p
 SEED_FLAG := $(if $(SEED),--seed $(SEED))
 
 .DEFAULT_GOAL := help
-.PHONY: help build test lint serve bench jepsen $(CHALLENGES) $(WORKLOADS:%=test-%) $(WORKLOADS:%=sim-%)
+.PHONY: help build test lint serve frontier bench jepsen $(CHALLENGES) $(WORKLOADS:%=test-%) $(WORKLOADS:%=sim-%)
 
 help: ## Show this list
 	@echo "make test-<workload>   run a node as a real cluster and judge it"
@@ -133,6 +133,9 @@ $(CHALLENGES): build
 
 serve: build ## Show the runs in store/ in a browser, at port 8080
 	@$(BUILT_IN) serve $(ARGS)
+
+frontier: ## Measure what each setting of broadcast costs, and plot it into the book
+	@$(CARGO) run --release --quiet --example broadcast-frontier
 
 bench: ## Measure speed, side by side with others
 	$(CARGO) bench --workspace --quiet

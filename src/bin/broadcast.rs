@@ -22,23 +22,26 @@ use rand::RngExt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-struct Broadcast<P> {
+/// A broadcast node with the setting that `P` names.
+pub struct Broadcast<P> {
     gossip: Driver<Gossip>,
     preset: PhantomData<P>,
 }
 
+/// What clients and other nodes say.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-enum Request {
+pub enum Request {
     Topology {},
     Broadcast { message: Value },
     Read {},
     Gossip(Rumor),
 }
 
+/// What this node answers.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-enum Response {
+pub enum Response {
     TopologyOk {},
     BroadcastOk {},
     ReadOk {
@@ -80,7 +83,8 @@ impl<P: Preset> Node for Broadcast<P> {
 }
 
 /// Where a node has its setting from: a type, so that nodes of one process may differ.
-trait Preset: 'static {
+pub trait Preset: 'static {
+    /// The setting.
     fn setting() -> Setting;
 }
 
@@ -128,6 +132,7 @@ fn main() -> ExitCode {
 #[cfg(test)]
 mod tests {
     use maelstrom::Fault;
+    use maelstrom::edn::Edn;
 
     use super::*;
 
@@ -171,6 +176,54 @@ mod tests {
             .faults(Fault::ALL)
             .nodes(25)
             .seeds(0..10);
+    }
+
+    struct LeastTraffic;
+
+    impl Preset for LeastTraffic {
+        fn setting() -> Setting {
+            "hub:240".parse().unwrap()
+        }
+    }
+
+    /// The network of challenges 3d and 3e. For each of ten seeds: messages between servers
+    /// per broadcast and per operation, the median latency and the greatest, in ms.
+    fn costs<P: Preset>() -> Vec<(f64, f64, i64, i64)> {
+        let check = maelstrom::check::<Broadcast<P>>("broadcast")
+            .nodes(25)
+            .rate(100.0)
+            .time_limit_secs(20.0)
+            .options(|options| options.latency_ms = 100)
+            .fixed_latency();
+        let cost = |seed| {
+            let (outcome, results) = check.run(seed);
+            let messages = outcome.journal.stats().servers.send_count as f64;
+            let pairs = outcome.history.pairs().unwrap();
+            let broadcasts = pairs.iter().filter(|pair| &*pair.invoke.f == "broadcast").count();
+            let results = results.to_edn();
+            let latencies = results.get("workload").and_then(|r| r.get("stable-latencies"));
+            let Some(Edn::Map(latencies)) = latencies else { panic!("{results}") };
+            let quantile = |index: usize| latencies[index].1.as_i64().unwrap();
+            let per_operation = messages / pairs.len() as f64;
+            (messages / broadcasts as f64, per_operation, quantile(1), quantile(4))
+        };
+        (0..10).map(cost).collect()
+    }
+
+    #[test]
+    fn presets_keep_their_promises() {
+        for cost in costs::<LowLatency>() {
+            let (per_broadcast, _, median_ms, greatest_ms) = cost;
+            assert!(per_broadcast <= 23.3 && median_ms <= 120 && greatest_ms <= 140, "{cost:?}");
+        }
+        for cost in costs::<LowTraffic>() {
+            let (_, per_operation, median_ms, greatest_ms) = cost;
+            assert!(per_operation <= 1.85 && median_ms <= 290 && greatest_ms <= 400, "{cost:?}");
+        }
+        for cost in costs::<LeastTraffic>() {
+            let (_, per_operation, median_ms, greatest_ms) = cost;
+            assert!(per_operation <= 1.5 && median_ms <= 320 && greatest_ms <= 450, "{cost:?}");
+        }
     }
 
     #[test]

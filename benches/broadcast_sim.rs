@@ -1,0 +1,76 @@
+//! How fast broadcast is simulated: `cargo bench --bench broadcast_sim`.
+//!
+//! - seeds a second with every fault at once, for clusters of 5 and of 25 nodes;
+//! - how the time for a run grows with the cluster, at the same rate of operations: a
+//!   broadcast goes to every node, so it should grow little faster than the number of nodes.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a benchmark reads the clock and prints"
+)]
+
+#[allow(dead_code, reason = "the node's own main is not called here")]
+#[path = "../src/bin/broadcast.rs"]
+mod broadcast;
+
+use std::time::Instant;
+
+use gyre::gossip::Setting;
+use maelstrom::Fault;
+use maelstrom::check::Check;
+
+use broadcast::{Broadcast, Preset};
+
+struct LowLatency;
+
+impl Preset for LowLatency {
+    fn setting() -> Setting {
+        Setting::LOW_LATENCY
+    }
+}
+
+struct LowTraffic;
+
+impl Preset for LowTraffic {
+    fn setting() -> Setting {
+        Setting::LOW_TRAFFIC
+    }
+}
+
+fn main() {
+    for (nodes, seeds) in [(5, 200), (25, 20)] {
+        seeds_a_second::<LowLatency>("low-latency", nodes, seeds);
+        seeds_a_second::<LowTraffic>("low-traffic", nodes, seeds);
+    }
+    for nodes in [25, 100, 400] {
+        growth::<LowLatency>("low-latency", nodes);
+        growth::<LowTraffic>("low-traffic", nodes);
+    }
+}
+
+fn check<P: Preset>(nodes: usize) -> Check<Broadcast<P>> {
+    maelstrom::check::<Broadcast<P>>("broadcast").nodes(nodes)
+}
+
+fn seeds_a_second<P: Preset>(name: &str, nodes: usize, seeds: u64) {
+    let check = check::<P>(nodes).faults(Fault::ALL);
+    let start = Instant::now();
+    for seed in 0..seeds {
+        assert!(check.fails(seed).is_none(), "seed {seed} fails");
+    }
+    let rate = seeds as f64 / start.elapsed().as_secs_f64();
+    println!("{name}, {nodes} nodes, every fault: {rate:.1} seeds a second");
+}
+
+/// 20 virtual seconds of 20 operations a second, without faults.
+fn growth<P: Preset>(name: &str, nodes: usize) {
+    let check = check::<P>(nodes).options(|options| options.latency_ms = 10).fixed_latency();
+    let start = Instant::now();
+    let (outcome, _) = check.run(0);
+    let seconds = start.elapsed().as_secs_f64();
+    let messages = outcome.journal.stats().all().send_count;
+    let rate = messages as f64 / seconds;
+    println!(
+        "{name}, {nodes} nodes, no faults: {seconds:.2} s, {messages} messages, {rate:.0} a second"
+    );
+}
