@@ -131,7 +131,11 @@ fn key_of(node: &NodeId) -> String {
 /// Adds `amount` to this node's key, which was last seen at `sum`. Returns the new sum.
 async fn raise(ctx: &Ctx, mut sum: u64, amount: u64) -> u64 {
     let kv = ctx.seq_kv();
-    while amount > 0 {
+    if amount == 0 {
+        // Nothing would change, and then success would prove nothing.
+        return sum;
+    }
+    loop {
         let target = sum.saturating_add(amount);
         match kv.cas_or_create(&key_of(ctx.id()), &sum, &target).await {
             Ok(()) => return target,
@@ -145,7 +149,6 @@ async fn raise(ctx: &Ctx, mut sum: u64, amount: u64) -> u64 {
         }
         sum = sum.max(seen);
     }
-    sum
 }
 
 /// This node's sum, from the store.
