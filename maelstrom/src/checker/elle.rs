@@ -16,7 +16,7 @@
 //! | `registers`, `version_order`, `rw_register` | registers: the same, with less to go by |
 //! | `order` | process order and real time |
 //! | `graph`, `components`, `cycles` | the graph and its shortest cycles |
-//! | `explain`, `findings` | why, in words and pictures; the verdict |
+//! | `explain`, `draw`, `findings` | why, in words and pictures; the verdict |
 //!
 //! Time and memory grow with the size of the history, cycles or not: no search is timed, and
 //! none is given up.
@@ -27,6 +27,7 @@
 mod atom;
 mod components;
 mod cycles;
+mod draw;
 mod explain;
 mod findings;
 mod graph;

@@ -128,3 +128,77 @@ impl Search {
         self.components.count += 1;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rand::{RngExt, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+
+    struct Lists(Vec<Vec<u32>>);
+
+    impl Walk for Lists {
+        fn vertices(&self) -> usize {
+            self.0.len()
+        }
+
+        fn edge(&self, vertex: u32, nth: u32) -> Option<u32> {
+            self.0[vertex as usize].get(nth as usize).copied()
+        }
+    }
+
+    /// Which vertices reach which, by way of any others in turn.
+    fn reachable(graph: &Lists) -> Vec<Vec<bool>> {
+        let n = graph.0.len();
+        let mut reaches = vec![vec![false; n]; n];
+        for (from, to) in graph.0.iter().enumerate() {
+            reaches[from][from] = true;
+            to.iter().for_each(|&to| reaches[from][to as usize] = true);
+        }
+        for via in 0..n {
+            for from in 0..n {
+                for to in 0..n {
+                    reaches[from][to] |= reaches[from][via] && reaches[via][to];
+                }
+            }
+        }
+        reaches
+    }
+
+    #[test]
+    fn vertices_are_together_when_each_reaches_the_other_and_numbers_run_backwards() {
+        for seed in 0..1000 {
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            let n = rng.random_range(1..9u32);
+            let mut lists = vec![Vec::new(); n as usize];
+            for _ in 0..rng.random_range(0..2 * n) {
+                lists[rng.random_range(0..n) as usize].push(rng.random_range(0..n));
+            }
+            let graph = Lists(lists);
+            let (found, reaches) = (components(&graph), reachable(&graph));
+            for a in 0..n {
+                for b in 0..n {
+                    let both = reaches[a as usize][b as usize] && reaches[b as usize][a as usize];
+                    assert_eq!(found.are_together(a, b), both, "seed {seed}: {:?}", graph.0);
+                    if reaches[a as usize][b as usize] {
+                        assert!(found.of[a as usize] >= found.of[b as usize], "seed {seed}");
+                    }
+                }
+            }
+            let mut several: Vec<u32> = found.of_several().into_iter().flatten().collect();
+            several.sort_unstable();
+            let is_alone = |&v: &u32| (0..n).all(|w| w == v || !found.are_together(v, w));
+            let expected: Vec<u32> = (0..n).filter(|v| !is_alone(v)).collect();
+            assert_eq!(several, expected, "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn a_long_path_does_not_overflow_the_stack() {
+        let n = 1_000_000;
+        let mut lists: Vec<Vec<u32>> = (1..n).map(|next| vec![next]).collect();
+        lists.push(vec![0]);
+        assert_eq!(components(&Lists(lists)).count, 1);
+    }
+}

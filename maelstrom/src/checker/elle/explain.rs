@@ -1,6 +1,8 @@
-//! Why a cycle is one: the transactions, and for each step what shows that it must be so.
+//! Why a cycle is one: the transactions, and for each step what shows that it must be so. In
+//! words, as data, and as a drawing.
 
 use super::cycles::{Cycle, Step};
+use super::draw::{Arrow, Row, draw};
 use super::findings::Finding;
 use super::graph::Relation;
 use super::transaction::{MicroOp, Transaction, Transactions};
@@ -8,10 +10,28 @@ use crate::edn::Edn;
 
 /// The reason for one step.
 pub struct Reason {
-    /// What it is about: keys, values, places of micro-operations.
+    /// What it is about, such as the key and its values.
     pub entries: Vec<(&'static str, Edn)>,
+    /// The places, in the two transactions, of the micro-operations that it is about.
+    pub places: [Option<usize>; 2],
     /// The same as a clause, with the names of the two transactions.
     pub text: String,
+}
+
+impl Reason {
+    fn edn(&self, relation: Relation) -> Edn {
+        let mut entries = vec![("type", Edn::keyword(relation.name()))];
+        entries.extend(self.entries.iter().cloned());
+        let places = ["a-mop-index", "b-mop-index"].into_iter().zip(self.places);
+        entries.extend(places.filter_map(|(name, place)| Some((name, Edn::from(place?)))));
+        Edn::Map(entries.into_iter().map(|(key, value)| (Edn::keyword(key), value)).collect())
+    }
+
+    /// What stands beside its arrow: the key, or for time nothing.
+    fn label(&self) -> String {
+        let key = self.entries.iter().find(|(name, _)| *name == "key");
+        key.map_or(String::new(), |(_, key)| format!("key {key}"))
+    }
 }
 
 /// A workload that can say why one transaction depends on another.
@@ -33,30 +53,50 @@ pub trait Explain {
 /// The cycle with the reasons for all its steps.
 pub fn cycle(workload: &impl Explain, cycle: &Cycle) -> Finding {
     let names: Vec<String> = (1..=cycle.steps.len()).map(|i| format!("T{i}")).collect();
+    let after = |i: usize| &names[(i + 1) % names.len()];
+    let reasons: Vec<Reason> = cycle
+        .steps
+        .iter()
+        .enumerate()
+        .map(|(i, step)| reason(workload, step, [&names[i], after(i)]))
+        .collect();
     let mut text = String::from("The transactions:\n");
     for (step, name) in cycle.steps.iter().zip(&names) {
         text += &format!("  {name} = {}\n", workload.edn(step.from));
     }
     text += "\nTheir order:\n";
-    let mut steps = Vec::new();
-    for (i, step) in cycle.steps.iter().enumerate() {
-        let (a, b) = (&names[i], &names[(i + 1) % names.len()]);
-        let reason = reason(workload, step, [a, b]);
-        text += &format!("  {a} before {b}: {}.\n", reason.text);
-        let mut entries = vec![("type", Edn::keyword(step.relation.name()))];
-        entries.extend(reason.entries);
-        steps.push(Edn::Map(
-            entries.into_iter().map(|(key, value)| (Edn::keyword(key), value)).collect(),
-        ));
+    for (i, reason) in reasons.iter().enumerate() {
+        text += &format!("  {} before {}: {}.\n", names[i], after(i), reason.text);
     }
     text += &format!("So {0} would come before {0}, and there is no such order.", names[0]);
+    let steps = cycle.steps.iter().zip(&reasons).map(|(step, reason)| reason.edn(step.relation));
     let around = cycle.steps.iter().map(|step| step.from).chain([cycle.steps[0].from]);
     let edn = Edn::map([
         ("cycle", Edn::Vector(around.map(|txn| workload.edn(txn)).collect())),
-        ("steps", Edn::List(steps)),
+        ("steps", Edn::List(steps.collect())),
         ("type", Edn::keyword(cycle.kind)),
     ]);
-    Finding { edn, text, drawing: None }
+    Finding { edn, text, drawing: Some(drawing(workload, cycle, &reasons)) }
+}
+
+fn drawing(workload: &impl Explain, cycle: &Cycle, reasons: &[Reason]) -> String {
+    let txns = workload.transactions();
+    let row = |(i, step): (usize, &Step)| Row {
+        title: format!("T{} (op {})", i + 1, txns.get(step.from).indices.1),
+        boxes: txns
+            .micro_ops(step.from)
+            .iter()
+            .map(|op| workload.micro_op_edn(op).to_string())
+            .collect(),
+    };
+    let rows: Vec<Row> = cycle.steps.iter().enumerate().map(row).collect();
+    let arrow = |(step, reason): (&Step, &Reason)| Arrow {
+        relation: step.relation,
+        boxes: reason.places,
+        label: reason.label(),
+    };
+    let arrows: Vec<Arrow> = cycle.steps.iter().zip(reasons).map(arrow).collect();
+    draw(&rows, &arrows)
 }
 
 fn reason(workload: &impl Explain, step: &Step, names: [&str; 2]) -> Reason {
@@ -65,6 +105,7 @@ fn reason(workload: &impl Explain, step: &Step, names: [&str; 2]) -> Reason {
     match step.relation {
         Relation::Process => Reason {
             entries: vec![("process", Edn::Int(before.process))],
+            places: [None, None],
             text: format!("process {} ran {} first", before.process, names[0]),
         },
         Relation::Realtime => Reason {
@@ -72,6 +113,7 @@ fn reason(workload: &impl Explain, step: &Step, names: [&str; 2]) -> Reason {
                 ("ended", Edn::from(before.indices.1)),
                 ("began", Edn::from(after.indices.0)),
             ],
+            places: [None, None],
             text: real_time(before, after, names),
         },
         _ => workload.reason(step, names),

@@ -235,12 +235,8 @@ impl Analysis<'_> {
         let state = self.lists.edn(&self.txns.tables, read.value);
         Reason {
             text: format!("{b} read key {key} as {state}, whose last element is {a}'s {value}"),
-            entries: vec![
-                ("key", key),
-                ("value", value),
-                ("a-mop-index", place_of_write(ops[0], version)),
-                ("b-mop-index", Edn::from(place)),
-            ],
+            entries: vec![("key", key), ("value", value)],
+            places: [place_of_write(ops[0], version), Some(place)],
         }
     }
 
@@ -263,13 +259,8 @@ impl Analysis<'_> {
         };
         Reason {
             text,
-            entries: vec![
-                ("key", key),
-                ("value", before),
-                ("value'", after),
-                ("a-mop-index", place_of_write(ops[0], previous)),
-                ("b-mop-index", place_of_write(ops[1], append.value)),
-            ],
+            entries: vec![("key", key), ("value", before), ("value'", after)],
+            places: [place_of_write(ops[0], previous), place_of_write(ops[1], append.value)],
         }
     }
 
@@ -283,18 +274,21 @@ impl Analysis<'_> {
             writes(ops[1]).find_map(|append| Some((append, seen_before(append)?))).expect(STEP);
         let (key, after) = (self.key(append), self.value(append.value));
         let previous = self.previous(append.value);
+        let before = if previous == NONE { Edn::Nil } else { self.value(previous) };
         let state = self.lists.edn(&self.txns.tables, ops[0][place].value);
         Reason {
-            text: format!(
-                "{a} read key {key} as {state}, and so did not see the {after} that {b} appended"
-            ),
-            entries: vec![
-                ("key", key),
-                ("value", if previous == NONE { Edn::Nil } else { self.value(previous) }),
-                ("value'", after),
-                ("a-mop-index", Edn::from(place)),
-                ("b-mop-index", place_of_write(ops[1], append.value)),
-            ],
+            text: if self.places[append.value as usize] == NONE {
+                format!(
+                    "nobody read {b}'s append of {after} to key {key}, so it came after all that \
+                     was read, such as the {state} that {a} saw"
+                )
+            } else if previous == NONE {
+                format!("{a} found key {key} empty, before {b} appended its first element, {after}")
+            } else {
+                format!("{a} read key {key} as {state}, before {b} appended the next, {after}")
+            },
+            entries: vec![("key", key), ("value", before), ("value'", after)],
+            places: [Some(place), place_of_write(ops[1], append.value)],
         }
     }
 
@@ -316,7 +310,6 @@ fn writes(ops: &[MicroOp]) -> impl Iterator<Item = &MicroOp> {
     ops.iter().filter(|op| op.action == Action::Write)
 }
 
-fn place_of_write(ops: &[MicroOp], version: u32) -> Edn {
-    let is_it = |op: &MicroOp| op.action == Action::Write && op.value == version;
-    Edn::from(ops.iter().position(is_it))
+fn place_of_write(ops: &[MicroOp], version: u32) -> Option<usize> {
+    ops.iter().position(|op| op.action == Action::Write && op.value == version)
 }

@@ -85,3 +85,84 @@ fn add_realtime(edges: &mut Edges, txns: &Transactions) -> bool {
     }
     is_any
 }
+
+#[cfg(test)]
+mod tests {
+    use rand::{RngExt, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+    use crate::checker::elle::graph::Graph;
+    use crate::checker::elle::registers::Registers;
+    use crate::checker::elle::transaction::Recorder;
+    use crate::edn::Edn;
+    use crate::history::{Op, ProcessId};
+
+    /// Transactions without content, of a few processes, that end in any way or never.
+    fn random(rng: &mut ChaCha8Rng) -> Transactions {
+        let mut recorder: Recorder<Registers> = Recorder::default();
+        let mut is_open = [false; 4];
+        let mut processes = [0i64, 1, 2, 3];
+        for index in 0..rng.random_range(0..40) {
+            let thread = rng.random_range(0..4);
+            let process = processes[thread];
+            let ends = [OpType::Ok, OpType::Ok, OpType::Ok, OpType::Fail, OpType::Info];
+            let kind = if is_open[thread] { ends[rng.random_range(0..5)] } else { OpType::Invoke };
+            is_open[thread] = kind == OpType::Invoke;
+            if kind == OpType::Info {
+                processes[thread] += 4;
+            }
+            recorder.push(&Op {
+                index,
+                time: index as i64,
+                kind,
+                process: ProcessId::Client(process),
+                f: "txn".into(),
+                value: Edn::Vector(Vec::new()),
+                extra: Vec::new(),
+            });
+        }
+        recorder.finish().unwrap_or_else(|problem| panic!("{}", problem.message)).0
+    }
+
+    fn reached(graph: &Graph, from: u32) -> Vec<u32> {
+        let mut seen = vec![false; graph.len()];
+        let mut open = vec![from];
+        while let Some(vertex) = open.pop() {
+            for (to, _) in graph.edges(vertex) {
+                if !std::mem::replace(&mut seen[to as usize], true) {
+                    open.push(to);
+                }
+            }
+        }
+        (0..graph.len() as u32).filter(|&v| seen[v as usize] && !graph.is_helper(v)).collect()
+    }
+
+    #[test]
+    fn the_edges_of_time_reach_exactly_what_comes_later() {
+        for seed in 0..1000 {
+            let txns = random(&mut ChaCha8Rng::seed_from_u64(seed));
+            for timing in [Timing::Process, Timing::Realtime] {
+                let mut edges = Edges::new(txns.len());
+                let is_any = add_edges(&mut edges, &txns, timing);
+                let graph = edges.into_graph();
+                let mut expected_any = false;
+                for before in txns.numbers() {
+                    let a = txns.get(before);
+                    let is_later = |&after: &u32| {
+                        let b = txns.get(after);
+                        let is_in_order = a.outcome == OpType::Ok && a.end < b.begin;
+                        let is_same = b.process == a.process && b.outcome == OpType::Ok;
+                        is_in_order && (timing == Timing::Realtime || is_same)
+                    };
+                    let later: Vec<u32> = txns.numbers().filter(is_later).collect();
+                    expected_any |= later.iter().any(|&txn| txns.get(txn).end.is_some());
+                    let is_possible = |txn: &u32| txns.get(*txn).outcome != OpType::Fail;
+                    let later: Vec<u32> = later.into_iter().filter(is_possible).collect();
+                    assert_eq!(reached(&graph, before), later, "seed {seed}: {timing:?}");
+                }
+                assert_eq!(is_any, expected_any, "seed {seed}: {timing:?}");
+            }
+        }
+    }
+}

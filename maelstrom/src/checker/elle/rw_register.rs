@@ -208,7 +208,7 @@ impl Analysis<'_> {
         let (value, next) = (self.value(earlier), self.value(later));
         let place = |txn: u32, action: Action, state: u32| {
             let is_it = |op: &MicroOp| op.action == action && op.key == key && op.value == state;
-            Edn::from(self.txns.micro_ops(txn).iter().position(is_it))
+            self.txns.micro_ops(txn).iter().position(is_it)
         };
         let (did, does) = match step.relation {
             Relation::WriteRead => (Action::Write, Action::Read),
@@ -216,18 +216,15 @@ impl Analysis<'_> {
             _ => (Action::Read, Action::Write),
         };
         let places = [place(step.from, did, earlier), place(step.to, does, later)];
-        let [a_place, b_place] = places;
-        let ends = [("a-mop-index", a_place), ("b-mop-index", b_place)];
         if step.relation == Relation::WriteRead {
             let text = format!("{b} read key {name} as {value}, which {a} wrote");
-            let entries = [("key", name), ("value", value)].into_iter().chain(ends).collect();
-            return Reason { entries, text };
+            return Reason { entries: vec![("key", name), ("value", value)], places, text };
         }
         let saw = if step.relation == Relation::ReadWrite { "read" } else { "wrote" };
         let why = self.why_before(step, earlier, later, b);
         let text = format!("{a} {saw} key {name} as {value}, and {b} wrote {next}, which {why}");
-        let entries = [("key", name), ("value", value), ("value'", next)];
-        Reason { entries: entries.into_iter().chain(ends).collect(), text }
+        let entries = vec![("key", name), ("value", value), ("value'", next)];
+        Reason { entries, places, text }
     }
 
     /// Why a version came later than another, as the end of a sentence.
