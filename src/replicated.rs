@@ -97,7 +97,7 @@ use tokio::sync::oneshot;
 pub use replica::Options;
 pub use sessions::Request;
 
-use crate::raft::{Config, Durable, Message, Persist, Rules};
+use crate::raft::{Config, Durable, Message, Persist};
 use crate::{Ctx, Error, NodeId, Storage, Time};
 use replica::{Outcome, Replica};
 
@@ -150,6 +150,7 @@ pub struct Replicated<S: StateMachine>(Rc<Shell<S>>);
 struct Shell<S: StateMachine> {
     ctx: Ctx,
     storage: Storage,
+    sync: fn(&Storage) -> Result<(), Error>,
     replica: RefCell<Replica<S>>,
     /// The requests under way, and who waits for them to end.
     waiting: RefCell<BTreeMap<u64, oneshot::Sender<Outcome<S::Reply>>>>,
@@ -168,16 +169,7 @@ impl<S: StateMachine> Replicated<S> {
     /// When the storage cannot be read. A node that went on without what it has promised to
     /// remember would break the promises of all.
     pub fn new(ctx: &Ctx, options: Options) -> Replicated<S> {
-        Replicated::with_rules(ctx, options, Rules::RAFT)
-    }
-
-    /// The same, with other rules than Raft's: to see what they are good for.
-    ///
-    /// # Panics
-    /// As [`new`](Replicated::new) does.
-    pub fn with_rules(ctx: &Ctx, options: Options, rules: Rules) -> Replicated<S> {
-        let mut config = Config::new(ctx.id().clone(), ctx.peers().to_vec());
-        config.rules = rules;
+        let config = Config::new(ctx.id().clone(), ctx.peers().to_vec());
         let session = ctx.rng().random_range(0..1 << 53);
         let rng = ChaCha8Rng::from_rng(&mut *ctx.rng());
         let storage = ctx.storage();
@@ -188,6 +180,7 @@ impl<S: StateMachine> Replicated<S> {
         let shell = Rc::new(Shell {
             ctx: ctx.clone(),
             storage,
+            sync: options.sync,
             replica: RefCell::new(replica),
             waiting: RefCell::default(),
             alarm: Cell::new(END_OF_TIME),
@@ -312,7 +305,7 @@ impl<S: StateMachine> Shell<S> {
                 self.storage.save_snapshot(&json(serde_json::to_vec(all)))?
             }
         }
-        self.storage.sync()
+        (self.sync)(&self.storage)
     }
 
     /// Has the replica woken at its deadline.

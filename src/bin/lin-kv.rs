@@ -36,29 +36,25 @@ impl Node for LinKv {
         request: Self::Request,
         from: NodeId,
     ) -> Result<Self::Response, Error> {
-        let request = match request {
-            Incoming::Client(request) => request,
+        // Of the two `?` the first is about the cluster, the second about the key.
+        let (change, response) = match request {
             Incoming::Raft(message) => return self.registers.receive(from, message).map(|()| None),
-        };
-        // The first `?` is about the cluster, the second about the key.
-        Ok(Some(match request {
-            Request::Read { key } => {
+            Incoming::Client(Request::Read { key }) => {
                 let value = self.registers.read(|registers| registers.read(&key)).await??;
-                Response::ReadOk { value }
+                return Ok(Some(Response::ReadOk { value }));
             }
-            Request::Write { key, value } => {
-                self.registers.execute(Change::Write(key, value)).await??;
-                Response::WriteOk {}
+            Incoming::Client(Request::Write { key, value }) => {
+                (Change::Write(key, value), Response::WriteOk {})
             }
-            Request::Cas { key, from, to, create_if_not_exists: false } => {
-                self.registers.execute(Change::Cas(key, from, to)).await??;
-                Response::CasOk {}
+            Incoming::Client(Request::Cas { key, from, to, create_if_not_exists: false }) => {
+                (Change::Cas(key, from, to), Response::CasOk {})
             }
-            Request::Cas { key, from, to, create_if_not_exists: true } => {
-                self.registers.execute(Change::CasOrCreate(key, from, to)).await??;
-                Response::CasOk {}
+            Incoming::Client(Request::Cas { key, from, to, create_if_not_exists: true }) => {
+                (Change::CasOrCreate(key, from, to), Response::CasOk {})
             }
-        }))
+        };
+        self.registers.execute(change).await??;
+        Ok(Some(response))
     }
 }
 
@@ -77,6 +73,7 @@ mod tests {
         maelstrom::check::<LinKv>("lin-kv")
             .options(|options| options.concurrency = 10)
             .faults(Fault::ALL)
+            .time_limit_secs(60.0)
             .seeds(0..100);
     }
 }

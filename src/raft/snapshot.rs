@@ -98,6 +98,7 @@ impl<C: Clone> Raft<C> {
         let term = self.state.term;
         let contains = self.log.contains(last);
         if !(self.config.rules.replaces)(last.index, self.commit, contains) {
+            self.arriving = None;
             if contains {
                 // The log has got there by itself, and what a snapshot covers is committed.
                 self.verified = self.verified.max(last.index);

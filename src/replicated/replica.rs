@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::StateMachine;
 use super::sessions::{Request, Sessions};
 use crate::raft::{self, Durable, Index, Input, Message, Persist, Raft, Term};
-use crate::{NodeId, Time};
+use crate::{Error, NodeId, Storage, Time};
 
 /// How a replica treats its clients and its log.
 #[derive(Clone, Copy)]
@@ -27,9 +27,13 @@ pub struct Options {
     /// The log is compacted when it is about twice this long; later if the state is large, so
     /// that saving the state stays cheap compared to the log it replaces.
     pub entries_per_snapshot: u64,
-    /// The rule against applying a command twice, given whether it is known to be applied.
-    /// Anything but the default is a planted bug.
+    /// Changes Raft's settings. To change its rules is to plant a bug, and so is to change the
+    /// two rules that follow.
+    pub configure: fn(raft::Config) -> raft::Config,
+    /// Whether to ignore a command, given whether it was applied already.
     pub ignores: fn(bool) -> bool,
+    /// Makes what was written durable, before anything is said that depends on it.
+    pub sync: fn(&Storage) -> Result<(), Error>,
 }
 
 impl Default for Options {
@@ -38,7 +42,9 @@ impl Default for Options {
             patience: Duration::from_millis(800),
             give_up_after: Duration::from_secs(5),
             entries_per_snapshot: 1_000,
+            configure: |config| config,
             ignores: |is_done| is_done,
+            sync: Storage::sync,
         }
     }
 }
@@ -137,6 +143,7 @@ impl<S: StateMachine> Replica<S> {
         rng: ChaCha8Rng,
         now: Time,
     ) -> Result<Replica<S>, String> {
+        let config = (options.configure)(config);
         let base = durable.base().index;
         let mut replica = Replica {
             options,

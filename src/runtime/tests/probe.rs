@@ -32,6 +32,8 @@ pub(super) enum Request {
     Sleep {
         ms: u64,
     },
+    /// Replies with the time, when no message waits.
+    Idle,
     /// Fails with an abort.
     Abort,
     /// Replies with what is no body.
@@ -136,6 +138,10 @@ impl Node for Probe {
                 let count = self.handled.get();
                 self.handled.set(count + 1);
                 Ok(Response::Count { count })
+            }
+            Request::Idle => {
+                ctx.idle().await;
+                Ok(Response::Slept { now_ms: ctx.now().as_nanos() / 1_000_000 })
             }
             Request::Sleep { ms } => {
                 ctx.sleep(Duration::from_millis(ms)).await;

@@ -38,7 +38,7 @@ fn each_message_has_its_answer() {
          vec![concat!(
              r#"c1 {"in_reply_to":9,"type":"error","code":10,"text":"unknown type: "#,
              r#"unknown variant `mix`, expected one of `echo`, `pick`, `count`, `sleep`, "#,
-             r#"`abort`, `reply_nonsense`, `tell`, `tell_later`, `ask`, `ask_both`, "#,
+             r#"`idle`, `abort`, `reply_nonsense`, `tell`, `tell_later`, `ask`, `ask_both`, "#,
              r#"`insist`, `ask_and_forget`, `read`, `write`, `cas`, `ts`, `store`"}"#,
          )]),
         ("c1", json!({"type": "echo", "msg_id": 9}),
@@ -296,4 +296,21 @@ fn a_seed_decides_everything() {
 fn dropping_a_process_leaves_nothing() {
     tick(1);
     assert_eq!(LIVES.with(|lives| *lives.borrow()), 0);
+}
+
+#[test]
+fn what_waits_for_an_idle_moment_takes_all_messages_along_and_no_time() {
+    let mut driver = Driver::settled();
+    for msg_id in [5, 6] {
+        assert_eq!(driver.process.poll_timeout().is_some(), msg_id > 5);
+        let sent = driver.receive("c1", json!({"type": "idle", "msg_id": msg_id}));
+        assert_eq!(sent, NO_MESSAGES);
+    }
+    assert_eq!(driver.process.poll_timeout(), Some(driver.now));
+    let sent = driver.wait(1_000).into_iter();
+    let expected = [5, 6].map(|msg_id| {
+        (0, format!(r#"c1 {{"in_reply_to":{msg_id},"type":"slept","now_ms":1000}}"#))
+    });
+    assert_eq!(sent.collect::<Vec<_>>(), expected);
+    assert_eq!(driver.unfinished(), (0, 0, 0));
 }
