@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// A broadcast node with the setting that `P` names.
-pub struct Broadcast<P> {
+pub(crate) struct Broadcast<P> {
     gossip: Driver<Gossip>,
     preset: PhantomData<P>,
 }
@@ -31,7 +31,7 @@ pub struct Broadcast<P> {
 /// What clients and other nodes say.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub enum Request {
+pub(crate) enum Request {
     Topology {},
     Broadcast { message: Value },
     Read {},
@@ -41,7 +41,7 @@ pub enum Request {
 /// What this node answers.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub enum Response {
+pub(crate) enum Response {
     TopologyOk {},
     BroadcastOk {},
     ReadOk {
@@ -83,7 +83,7 @@ impl<P: Preset> Node for Broadcast<P> {
 }
 
 /// Where a node has its setting from: a type, so that nodes of one process may differ.
-pub trait Preset: 'static {
+pub(crate) trait Preset: 'static {
     /// The setting.
     fn setting() -> Setting;
 }
