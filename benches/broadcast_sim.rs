@@ -9,7 +9,7 @@
     reason = "a benchmark reads the clock and prints"
 )]
 
-#[allow(dead_code, reason = "the node's own main is not called here")]
+#[allow(dead_code, unused_imports, reason = "the node's own main and tests are not wanted")]
 #[path = "../src/bin/broadcast.rs"]
 mod broadcast;
 

@@ -134,7 +134,7 @@ mod tests {
         assert_eq!(registers.read(&json!("1")), Ok(json!([2])), "1 and \"1\" are two keys");
         assert_eq!(
             registers.read(&json!(2)).map_err(|error| error.code),
-            Err(missing.unwrap_err())
+            Err(ErrorCode::KeyDoesNotExist)
         );
     }
 }

@@ -179,9 +179,17 @@ impl<N: Node> Check<N> {
 
     /// Whether the node fails on this seed, and how.
     pub fn fails(&self, seed: u64) -> Option<Failure> {
-        let announced = report::announce_on_panic(self.replay_command(seed));
-        let (outcome, results) = self.run(seed);
-        drop(announced);
+        // An assertion in a node or a core is a failure like any other: it has a seed.
+        let run = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.run(seed)));
+        let (outcome, results) = match run {
+            Ok(run) => run,
+            Err(panic) => {
+                let sentence = report::panic_sentence(&*panic);
+                let results = CheckResult { valid: Validity::Unknown, entries: Vec::new() };
+                let options = self.options_for(seed);
+                return Some(Failure { seed, sentence, results, options });
+            }
+        };
         let sentence = match outcome.failure {
             Some(sentence) => sentence,
             None if results.valid == Validity::True => return None,

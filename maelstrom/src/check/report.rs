@@ -68,21 +68,11 @@ impl Seeds {
     }
 }
 
-/// Prints how to replay a seed if the code inside panics before this is dropped: an assertion
-/// in a node or a core knows nothing of seeds.
-pub struct Announcement(String);
-
-/// See [`Announcement`].
-pub fn announce_on_panic(replay: String) -> Announcement {
-    Announcement(replay)
-}
-
-impl Drop for Announcement {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("  replay:  {}", self.0);
-        }
-    }
+/// What an assertion said that did not hold.
+pub fn panic_sentence(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    format!("an assertion failed: {}", text.unwrap_or("it said nothing"))
 }
 
 /// Prints a failure the way that DESIGN's users know.
@@ -126,7 +116,9 @@ pub fn write_passing_run<N: Node>(check: &Check<N>, seed: u64) {
 }
 
 fn write<N: Node>(check: &Check<N>, seed: u64) {
-    if let Err(error) = try_write(check, seed) {
+    // A run that ends in a failed assertion does so again, after its history has been written.
+    let write = || try_write(check, seed);
+    if let Ok(Err(error)) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(write)) {
         eprintln!("could not write the files of seed {seed}: {error:#}");
     }
 }

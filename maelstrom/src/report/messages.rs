@@ -39,12 +39,12 @@ pub fn diagram(journal: &Journal) -> String {
     let lanes = lanes(&events);
     let height = (events.len() as f64 + 7.0) * ROW;
     let mut svg = String::with_capacity(400 * events.len() + 4096);
-    write!(
+    writeln!(
         svg,
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{}\" height=\"{height}\">\
          <style>{STYLE}</style><defs><marker id=\"head\" viewBox=\"0 0 12 8\" refX=\"11\" \
          refY=\"4\" markerWidth=\"12\" markerHeight=\"8\" markerUnits=\"userSpaceOnUse\" \
-         orient=\"auto\"><path d=\"M0 0L12 4L0 8z\"/></marker></defs>\n",
+         orient=\"auto\"><path d=\"M0 0L12 4L0 8z\"/></marker></defs>",
         WIDTH + 50.0
     )
     .expect("text");

@@ -311,7 +311,7 @@ fn fault_names<'a>(activity: &'a Activity) -> Vec<&'a str> {
 fn draw_legend(area: &Area, activity: &Activity, plot: &Plot) -> Drawn {
     let text = (FONT, 12).into_font().color(&BLACK).pos(Pos::new(HPos::Left, VPos::Center));
     let mut lines: Vec<&Line> = plot.lines.iter().collect();
-    lines.sort_by(|a, b| a.shape.cmp(&b.shape));
+    lines.sort_by_key(|line| line.shape);
     let mut y = 44;
     for line in lines {
         if line.joined {

@@ -88,7 +88,12 @@ impl<'a, const WORDS: usize> Search<'a, WORDS> {
                 Pass::Linearizable => return Outcome::Linearizable,
                 Pass::Stuck(stuck) => return Outcome::Stuck(stuck),
                 Pass::Blurred(classes) => {
-                    classes.into_iter().for_each(|class| self.crashed.raise_margin(class));
+                    let raised = classes.into_iter().filter(|c| self.crashed.raise_margin(*c));
+                    if raised.count() == 0 {
+                        return Outcome::GivenUp(
+                            "Counting crashed operations decides nothing.".into(),
+                        );
+                    }
                     self.crashed.reset(self.trace);
                 }
             }

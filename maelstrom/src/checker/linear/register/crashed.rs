@@ -125,9 +125,16 @@ impl Crashed {
     }
 
     /// The next run is to be more exact about this class.
-    pub fn raise_margin(&mut self, class: usize) {
-        let margin = &mut self.classes[class].margin;
+    ///
+    /// Returns whether that makes a difference: once the margin is as large as the class, it was
+    /// exact already.
+    pub fn raise_margin(&mut self, class: usize) -> bool {
+        let Class { operations, margin, .. } = &mut self.classes[class];
+        if *margin > operations.len() {
+            return false;
+        }
         *margin = (*margin * 4).max(1);
+        true
     }
 
     /// The classes of cas that lead from this value, each with the value that it leads to.
