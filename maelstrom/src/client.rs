@@ -149,9 +149,9 @@ const UNKNOWN: gyre::ErrorCode = gyre::ErrorCode::Other(-1);
 
 /// Reads a reply into the type that the workload's protocol gives it.
 ///
-/// The type should be a struct with `#[serde(deny_unknown_fields)]` and the fields of
-/// [`Envelope`] beside its own: a body with one key more than the protocol names is malformed,
-/// as it is for the original.
+/// The type should be a struct with `#[serde(deny_unknown_fields)]` and the fields of every
+/// reply beside its own, as [`reply!`](crate::reply) declares it: a body with one key more than
+/// the protocol names is malformed, as it is for the original.
 ///
 /// # Errors
 /// A sentence with the request, what was expected and what came.
