@@ -137,8 +137,8 @@ serve: build ## Show the runs in store/ in a browser, at port 8080
 frontier: ## Measure what each setting of broadcast costs, and plot it into the book
 	@$(CARGO) run --release --quiet --example broadcast-frontier
 
-bench: ## Measure speed, side by side with others
-	$(CARGO) bench --workspace --quiet
+bench: build ## Measure speed, side by side with others
+	$(CARGO) bench --workspace --quiet --bench '*'
 
 ORIGINAL_VERSION := v0.2.4
 ORIGINAL := https://github.com/jepsen-io/maelstrom/releases/download/$(ORIGINAL_VERSION)

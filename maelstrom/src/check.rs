@@ -7,6 +7,10 @@
 //! }
 //! ```
 //!
+//! The faults end some time before the test does, and clients go on: under faults that never
+//! end no cluster owes anybody an answer, but when they are over it must serve again. A run
+//! in which some kind of operation never succeeds has failed.
+//!
 //! A seed decides everything that is not fixed: latencies, faults, operations, what disks lose.
 //! The environment can replace the seeds: `SEED=8412` runs that one and leaves its files in
 //! `store/`, `SEEDS=1000` runs the first thousand. A failure prints its seed, its options and
@@ -46,6 +50,7 @@ pub fn check<N: Node>(workload: &str) -> Check<N> {
         rate: 20.0,
         time_limit_secs: 20.0,
         nemesis_interval_secs: 2.0,
+        calm_secs: 8.0,
         ..TestOptions::default()
     };
     Check { workload, options, varies: true, name: None, node: PhantomData }

@@ -120,6 +120,7 @@ enum Event {
     RequestTimeout { connection: usize, msg_id: i64 },
     NextOperation,
     Strike { fault: usize },
+    Calm,
     TimeLimit,
     FinalPhase,
     FinalOperation { thread: usize, operation: Operation },
@@ -204,6 +205,8 @@ pub struct Engine<'a> {
     /// An operation is due, but no thread was free for it.
     operation_waits: bool,
     nemesis: Nemesis,
+    /// The nemesis has struck for the last time.
+    is_calm: bool,
     next_message_id: u64,
     late_replies: u64,
     history: History,
@@ -265,6 +268,7 @@ impl<'a> Engine<'a> {
                 options.nemesis_interval_secs,
                 seeds,
             ),
+            is_calm: false,
             next_message_id: 0,
             late_replies: 0,
             history: History::default(),
@@ -333,6 +337,7 @@ impl<'a> Engine<'a> {
             }
             Event::NextOperation => self.next_operation(),
             Event::Strike { fault } => self.on_strike(fault),
+            Event::Calm => self.calm_down(),
             Event::TimeLimit => self.phase = Phase::Drain,
             Event::FinalPhase => self.begin_final_phase(),
             Event::FinalOperation { thread, operation } => {
@@ -404,6 +409,10 @@ impl<'a> Engine<'a> {
         for fault in 0..self.nemesis.fault_count() {
             let delay = self.nemesis.delay();
             self.queue.push(self.now + delay, Event::Strike { fault });
+        }
+        if self.options.calm_secs > 0.0 {
+            let calm = Duration::from_secs_f64(self.options.calm_secs);
+            self.queue.push(self.now + limit.saturating_sub(calm), Event::Calm);
         }
     }
 

@@ -29,6 +29,9 @@ pub struct TestOptions {
     pub faults: BTreeSet<Fault>,
     /// Mean seconds between a fault's start and its stop, and to its next start.
     pub nemesis_interval_secs: f64,
+    /// How long before the end of the main phase the last fault ends, in seconds. Clients go
+    /// on, so a cluster that does not recover fails the test. The original has no such calm: 0.
+    pub calm_secs: f64,
     /// The shape of the network that broadcast nodes are told.
     pub topology: String,
     /// The consistency models that transactions must satisfy.
@@ -55,6 +58,7 @@ impl Default for TestOptions {
             availability: None,
             faults: BTreeSet::new(),
             nemesis_interval_secs: 10.0,
+            calm_secs: 0.0,
             topology: "grid".into(),
             consistency_models: vec!["strict-serializable".into()],
             key_count: None,

@@ -151,17 +151,12 @@ mod tests {
 
     use super::Kafka;
 
-    /// With seven faults that come and go all the time, there must be time enough between them
-    /// for every kind of operation to succeed once: a run that tests nothing is not valid.
     #[test]
     fn sim() {
         maelstrom::check::<Kafka>("kafka")
             .faults(Fault::ALL)
-            .options(|options| {
-                options.concurrency = 10;
-                options.nemesis_interval_secs = 5.0;
-            })
-            .time_limit_secs(60.0)
+            .options(|options| options.concurrency = 10)
+            .time_limit_secs(30.0)
             .seeds(0..50);
     }
 
@@ -176,15 +171,13 @@ mod tests {
         }
     }
 
-    /// Two nodes stand still while one is away, and lose nothing. So these faults leave them
-    /// some time in between.
+    /// Two nodes stand still while one is away, and lose nothing.
     #[test]
     fn sim_two_nodes() {
         maelstrom::check::<Kafka>("kafka")
             .nodes(2)
-            .faults([Fault::Partition, Fault::Kill, Fault::Pause])
-            .options(|options| options.nemesis_interval_secs = 6.0)
-            .time_limit_secs(60.0)
+            .faults(Fault::ALL)
+            .time_limit_secs(30.0)
             .seeds(0..25);
     }
 

@@ -16,15 +16,12 @@ mod tests {
 
     use super::*;
 
-    /// A little longer than others, and with longer quiet spells: with all faults at once there is
-    /// often no majority, and a run in which nobody is ever served shows nothing.
     #[test]
     fn sim() {
         maelstrom::check::<ReplicatedStore<Registers>>("txn-rw-register")
             .named("txn-rw-register-raft")
             .faults(Fault::ALL)
-            .time_limit_secs(40.0)
-            .options(|options| options.nemesis_interval_secs = 4.0)
+            .time_limit_secs(30.0)
             .seeds(0..50);
     }
 }

@@ -216,6 +216,7 @@ impl TestFlags {
             availability: self.availability,
             faults: self.nemesis.iter().copied().collect(),
             nemesis_interval_secs: self.nemesis_interval,
+            calm_secs: 0.0,
             topology: self.topology.clone(),
             consistency_models: trimmed(&self.consistency_models),
             key_count: self.key_count,

@@ -7,13 +7,20 @@ use crate::nemesis::{Effect, Strike};
 
 impl Engine<'_> {
     pub(super) fn on_strike(&mut self, fault: usize) {
-        if self.phase != Phase::Main {
+        if self.phase != Phase::Main || self.is_calm {
             return;
         }
         let strike = self.nemesis.flip(fault);
         self.carry_out(strike);
         let delay = self.nemesis.delay();
         self.queue.push(self.now + delay, Event::Strike { fault });
+    }
+
+    /// No more faults: from now on the cluster must recover while its clients look on.
+    pub(super) fn calm_down(&mut self) {
+        self.is_calm = true;
+        self.heal();
+        self.say("no more faults");
     }
 
     pub(super) fn heal(&mut self) {
