@@ -138,10 +138,16 @@ impl Op {
     }
 
     /// Reads one entry; `position` is the index it gets when it has none.
-    fn from_edn(value: &Edn, position: usize) -> Result<Op, String> {
+    fn from_edn(value: Edn, position: usize) -> Result<Op, String> {
         let Edn::Map(entries) = value else {
-            return Err(format!("expected an operation, a map, but found {}", shorten(value)));
+            return Err(format!("expected an operation, a map, but found {}", shorten(&value)));
         };
+        for required in ["type", "process"] {
+            if !entries.iter().any(|(key, _)| key.as_keyword() == Some(required)) {
+                let text = shorten(&Edn::Map(entries));
+                return Err(format!("an operation has no :{required}: {text}"));
+            }
+        }
         let mut op = Op {
             index: position,
             time: -1,
@@ -151,40 +157,33 @@ impl Op {
             value: Edn::Nil,
             extra: Vec::new(),
         };
-        let (mut has_type, mut has_process) = (false, false);
         for (key, value) in entries {
             match key.as_keyword() {
                 Some("type") => {
                     let name = value.as_keyword().and_then(OpType::from_name);
                     op.kind = name.ok_or_else(|| {
-                        format!("an operation's :type is {}, not a known one", shorten(value))
+                        format!("an operation's :type is {}, not a known one", shorten(&value))
                     })?;
-                    has_type = true;
                 }
                 Some("process") => {
                     // Jepsen's other named processes act like its nemesis: they are no client.
                     op.process = value.as_i64().map_or(ProcessId::Nemesis, ProcessId::Client);
-                    has_process = true;
                 }
-                Some("f") => op.f = name_of(value),
-                Some("value") => op.value = value.clone(),
+                Some("f") => op.f = name_of(&value),
+                Some("value") => op.value = value,
                 Some("index") => {
                     let index = value.as_i64().and_then(|index| usize::try_from(index).ok());
                     op.index = index.unwrap_or(position);
                 }
                 Some("time") => op.time = value.as_i64().unwrap_or(-1),
-                Some("error") => op.extra.push(("error", value.clone())),
-                Some("exception") => op.extra.push(("exception", value.clone())),
-                Some("final?") => op.extra.push(("final?", value.clone())),
-                Some("committed") => op.extra.push(("committed", value.clone())),
+                Some("error") => op.extra.push(("error", value)),
+                Some("exception") => op.extra.push(("exception", value)),
+                Some("final?") => op.extra.push(("final?", value)),
+                Some("committed") => op.extra.push(("committed", value)),
                 _ => {}
             }
         }
-        match (has_type, has_process) {
-            (true, true) => Ok(op),
-            (false, _) => Err(format!("an operation has no :type: {}", shorten(value))),
-            (_, false) => Err(format!("an operation has no :process: {}", shorten(value))),
-        }
+        Ok(op)
     }
 }
 
@@ -220,21 +219,20 @@ impl History {
         let mut reader = Reader::new(text);
         let mut history = History::default();
         while let Some(value) = reader.next_value().map_err(|error| error.to_string())? {
-            match &value {
+            match value {
                 // A whole history in one vector or list.
                 Edn::Vector(ops) | Edn::List(ops) => {
-                    ops.iter().try_for_each(|op| history.push_edn(op))?;
+                    ops.into_iter().try_for_each(|op| history.push_edn(op))?;
                 }
-                // A tagged operation: `#jepsen.history.Op {…}`.
-                Edn::Tagged(_, op) => history.push_edn(op)?,
                 op => history.push_edn(op)?,
             }
         }
         Ok(history)
     }
 
-    fn push_edn(&mut self, value: &Edn) -> Result<(), String> {
-        let value = if let Edn::Tagged(_, inner) = value { inner } else { value };
+    fn push_edn(&mut self, value: Edn) -> Result<(), String> {
+        // A tagged operation: `#jepsen.history.Op {…}`.
+        let value = if let Edn::Tagged(_, inner) = value { *inner } else { value };
         self.ops.push(Op::from_edn(value, self.ops.len())?);
         Ok(())
     }

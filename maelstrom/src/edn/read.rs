@@ -1,6 +1,9 @@
 //! The reader.
 
 use std::fmt;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 
 use super::{Edn, Float};
 
@@ -51,12 +54,17 @@ pub struct Reader<'a> {
     text: &'a str,
     position: usize,
     depth: usize,
+    /// The items of the collections that are being read, the innermost last. A collection is
+    /// taken from here when it is complete, and takes no more memory than it needs.
+    items: Vec<Edn>,
+    /// The keywords so far. A history has a handful, each a million times.
+    keywords: FxHashMap<&'a str, Arc<str>>,
 }
 
 impl<'a> Reader<'a> {
     /// A reader at the start of the text.
     pub fn new(text: &'a str) -> Reader<'a> {
-        Reader { text, position: 0, depth: 0 }
+        Reader { text, position: 0, depth: 0, items: Vec::new(), keywords: FxHashMap::default() }
     }
 
     /// The next value; `None` at the end.
@@ -134,7 +142,7 @@ impl<'a> Reader<'a> {
     fn items(&mut self, opening: usize, close: u8) -> Result<Vec<Edn>, ReadError> {
         let start = self.position;
         self.position += opening;
-        let mut items = Vec::new();
+        let first = self.items.len();
         loop {
             self.skip_blank()?;
             match self.peek() {
@@ -144,9 +152,12 @@ impl<'a> Reader<'a> {
                 }
                 Some(byte) if byte == close => {
                     self.position += 1;
-                    return Ok(items);
+                    return Ok(self.items.drain(first..).collect());
                 }
-                Some(_) => items.push(self.value()?),
+                Some(_) => {
+                    let item = self.value()?;
+                    self.items.push(item);
+                }
             }
         }
     }
@@ -246,7 +257,10 @@ impl<'a> Reader<'a> {
             "nil" => Edn::Nil,
             "true" => Edn::Bool(true),
             "false" => Edn::Bool(false),
-            _ if token.starts_with(':') => Edn::keyword(&token[1..]),
+            _ if token.starts_with(':') => {
+                let name = &token[1..];
+                Edn::Keyword(self.keywords.entry(name).or_insert_with(|| name.into()).clone())
+            }
             _ => number(token).unwrap_or_else(|| Edn::Symbol(token.into())),
         })
     }
