@@ -15,7 +15,7 @@ use gyre::registers::{Change, Registers, Request, Response};
 use gyre::replicated::{Incoming, Options, Replicated};
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
 
-struct LinKv {
+pub(crate) struct LinKv {
     registers: Replicated<Registers>,
 }
 

@@ -5,6 +5,8 @@
 
 mod cluster;
 
+use std::time::Duration;
+
 use crate::Time;
 use crate::raft::{HardState, Rules};
 use cluster::{Cluster, Setting, World};
@@ -40,6 +42,23 @@ fn the_same_seed_gives_the_same_run() {
     };
     for seed in 0..20 {
         assert_eq!(trace(seed), trace(seed), "seed {seed}");
+    }
+}
+
+/// Nearly always, for chance may split the votes, and then it takes another timeout.
+#[test]
+fn a_majority_serves_again_within_two_election_timeouts() {
+    let setting = Setting { world: World::friendly, ..Setting::RAFT };
+    for crashes in [true, false] {
+        let outage = |seed| match Cluster::new(seed, setting).outage(crashes) {
+            Ok(outage) => outage,
+            Err(error) => panic!("seed {seed}: {error}"),
+        };
+        let mut outages: Vec<Duration> = (0..1_000).map(outage).collect();
+        outages.sort();
+        let (median, most) = (outages[500], outages[950]);
+        println!("the leader crashes: {crashes}; median {median:?}, 95% within {most:?}");
+        assert!(most < 2 * Duration::from_millis(400), "95% within {most:?}");
     }
 }
 

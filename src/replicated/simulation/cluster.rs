@@ -75,6 +75,21 @@ impl World {
             snapshot_chunk_bytes: 10_000,
         }
     }
+
+    /// A world without faults, whose messages are fast compared to the election timeout.
+    pub fn friendly(_: &mut ChaCha8Rng) -> World {
+        World {
+            nodes: 5,
+            loss: 0.0,
+            duplication: 0.0,
+            delay_max_ms: 20,
+            election_timeout_ms: 400,
+            max_entries_per_message: 256,
+            fault_interval_ms: u64::MAX,
+            crash_at_write: 0.0,
+            snapshot_chunk_bytes: 10_000,
+        }
+    }
 }
 
 struct Node {
@@ -471,6 +486,27 @@ impl Cluster {
                 self.start(node);
             }
         }
+    }
+
+    /// How long nobody is served when the leader crashes, or else is cut off from all others,
+    /// while clients ask those others again and again.
+    pub fn outage(&mut self, crashes: bool) -> Result<Duration, String> {
+        self.calm = true;
+        self.run(self.now + Duration::from_secs(3))?;
+        let leads = |node: &Node| node.replica.as_ref().is_some_and(|r| r.raft().is_leader());
+        let leader = self.nodes.iter().position(leads).ok_or("nobody leads")?;
+        let others: Vec<usize> = (0..self.nodes.len()).filter(|&node| node != leader).collect();
+        if crashes {
+            self.crash(leader);
+        }
+        self.cut = others.iter().flat_map(|&node| [(leader, node), (node, leader)]).collect();
+        let (start, acknowledged) = (self.now, self.acknowledged.len());
+        while self.acknowledged.len() == acknowledged {
+            let node = others[self.rng.random_range(0..others.len())];
+            self.execute(node)?;
+            self.run(self.now + Duration::from_millis(5))?;
+        }
+        Ok(self.now - start)
     }
 
     /// When all is calm: everyone serves, everyone has the same state, and it bears out
