@@ -18,8 +18,10 @@
 mod activity;
 mod cause;
 mod drawings;
+mod faults;
 mod findings;
 mod format;
+mod glossary;
 mod logs;
 mod messages;
 mod page;
@@ -80,7 +82,7 @@ pub fn write(
     write("messages.svg", messages::diagram(recorded.journal).as_bytes())?;
     progress("drawing what is wrong");
     let pointers = findings::pointers(recorded.results, recorded.history);
-    let explanations = drawings::of(recorded, &pointers);
+    let explanations = drawings::of(recorded);
     for drawing in &explanations.drawings {
         if let Some(svg) = &drawing.svg {
             write(&drawing.path, svg.as_bytes())?;

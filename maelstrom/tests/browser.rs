@@ -2,7 +2,7 @@
 //! chromium these tests say so and pass.
 //!
 //! The runs are made up: a broadcast with a partition, a register that is not linearizable,
-//! and transactions that show G-single. What a visitor does is done by a script that is added
+//! and transactions that show G-single, over lists and over registers. What a visitor does is done by a script that is added
 //! to a copy of the page; what came of it is read from the page.
 #![allow(
     clippy::disallowed_methods,
@@ -163,6 +163,31 @@ fn g_single() -> Run {
     Run { workload: "txn-list-append", history, journal: Journal::new(0) }
 }
 
+/// The same over registers: the second transaction misses the first one's write to key 1, but
+/// sees its write to key 2. The third, which reads and writes each key, shows their order.
+fn g_single_of_registers() -> Run {
+    let mut history = String::new();
+    let txns = [
+        (
+            0,
+            "[[:r 1 nil] [:w 1 1] [:r 2 nil] [:w 2 1]]",
+            "[[:r 1 nil] [:w 1 1] [:r 2 nil] [:w 2 1]]",
+        ),
+        (1, "[[:r 1 nil] [:r 2 nil]]", "[[:r 1 nil] [:r 2 1]]"),
+    ];
+    for (n, (process, asked, told)) in txns.iter().enumerate() {
+        for (half, (kind, value)) in [("invoke", asked), ("ok", told)].into_iter().enumerate() {
+            let index = 2 * n + half;
+            history += &format!(
+                "{{:process {process}, :type :{kind}, :f :txn, :value {value}, :index {index}, \
+                 :time {}}}\n",
+                index * 2_000_000
+            );
+        }
+    }
+    Run { workload: "txn-rw-register", history, journal: Journal::new(0) }
+}
+
 /// Judges a run and writes its report, as a test of the bench would.
 fn write(store: &Path, run: &Run) {
     let folder = store.join(run.workload).join("seed-1");
@@ -274,21 +299,33 @@ const ACT: &str = "
 fn a_visitor_finds_the_way_from_the_table_to_an_anomaly() {
     let Some(browser) = browser() else { return };
     let store = tempfile::tempdir().unwrap();
-    for run in [broadcast(), lin_kv(), g_single()] {
+    for run in [broadcast(), lin_kv(), g_single(), g_single_of_registers()] {
         write(store.path(), &run);
     }
     write_driven(store.path(), "broadcast", ACT);
     let jump = "document.querySelector('#drawings a.op').click();
         await new Promise((r) => setTimeout(r, 200));
         saw('jumped', location.hash.startsWith('#op-') && window.report.view.op !== null);";
-    let look = "const image = document.querySelector('#drawings img'); await image.decode();
-        saw('drawing', image.naturalWidth > 100);";
-    write_driven(store.path(), "lin-kv", &[jump, look].concat());
+    // What is in the drawing is a link as well: to another operation than that of the first.
+    let click = "const { view, model } = window.report, first = view.op;
+        const svg = document.querySelector('#drawings svg');
+        saw('drawing', svg.getBoundingClientRect().width > 100);
+        const there = (link) => model.opAt(Number(link.getAttribute('href').slice(4)));
+        const other = [...svg.querySelectorAll('a')].find((link) => there(link) !== first);
+        other.querySelector('rect').dispatchEvent(new MouseEvent('click', { bubbles: true }));
+        await new Promise((r) => setTimeout(r, 200));
+        const start = model.ops.start[there(other)];
+        saw('there', view.op === there(other) && view.from <= start && start <= view.to);
+        const box = document.getElementById('run').getBoundingClientRect();
+        saw('in view', box.top >= 0 && box.top < innerHeight / 2);";
+    for workload in ["lin-kv", "txn-list-append", "txn-rw-register"] {
+        write_driven(store.path(), workload, &[jump, click].concat());
+    }
     let server = Server::start(store.path());
     let visit = |path: &str| visit(browser, &format!("{}{path}", server.address));
 
     let table = visit("/");
-    assert_eq!(table.matches("<tr class=").count(), 3, "{table}");
+    assert_eq!(table.matches("<tr class=").count(), 4, "{table}");
     let filtered = visit("/?verdict=invalid&workload=lin-kv");
     assert!(filtered.contains("not valid") && !filtered.contains("seed-1/\">broadcast"));
     assert!(visit("/files/lin-kv/seed-1/").contains("independent/"));
@@ -302,8 +339,14 @@ fn a_visitor_finds_the_way_from_the_table_to_an_anomaly() {
         "flows=false;wheel=true;home=true;single=true;hint=true;caused=6;listed=6;\
          filtered=true;found=true;done=true;"
     );
-    let acted = saw(&visit("/files/lin-kv/seed-1/driven.html"));
-    assert_eq!(acted, "jumped=true;drawing=true;done=true;");
-    let page = visit("/files/txn-list-append/seed-1/index.html");
-    assert!(page.contains("the transactions show G-single"), "{page}");
+    for workload in ["lin-kv", "txn-list-append", "txn-rw-register"] {
+        // From the table by its link.
+        let link = format!("/files/{workload}/seed-1/index.html");
+        assert!(table.contains(&format!("href=\"{link}\"")), "{table}");
+        let page = visit(&link.replace("index.html", "driven.html"));
+        let expected = "jumped=true;drawing=true;there=true;in view=true;done=true;";
+        assert_eq!(saw(&page), expected, "{workload}");
+        let is_single = page.contains("the transactions show G-single");
+        assert_eq!(is_single, workload != "lin-kv", "{workload}: {page}");
+    }
 }

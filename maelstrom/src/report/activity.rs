@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use super::faults::{self, FaultSpan};
 use crate::history::{History, Op, OpType, ProcessId};
-use crate::nemesis::Fault;
 
 /// An operation of a client.
 #[derive(Clone, Copy, Debug)]
@@ -30,19 +30,6 @@ impl Operation<'_> {
     }
 }
 
-/// A time in which a fault was in force.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FaultSpan<'a> {
-    /// The fault's name: `partition`.
-    pub name: &'a str,
-    /// When it struck, in nanoseconds since the main phase began.
-    pub start: i64,
-    /// When it ended; `None` if it lasted to the end.
-    pub stop: Option<i64>,
-    /// What it did, as the history has it.
-    pub effect: String,
-}
-
 /// A run's operations and faults.
 pub struct Activity<'a> {
     /// The operations of clients, by order of invocation.
@@ -60,7 +47,7 @@ impl<'a> Activity<'a> {
     pub fn new(history: &'a History) -> Activity<'a> {
         Activity {
             operations: operations(history),
-            faults: faults(history),
+            faults: faults::spans(history),
             history,
             end: history.ops.iter().map(|op| op.time).max().unwrap_or(0).max(0),
         }
@@ -89,76 +76,9 @@ fn operations(history: &History) -> Vec<Operation<'_>> {
     operations
 }
 
-/// Each fault's entries come in twos: it begins, and then it is done and says what it did.
-fn faults(history: &History) -> Vec<FaultSpan<'_>> {
-    let mut spans: Vec<FaultSpan> = Vec::new();
-    let mut open: BTreeMap<&str, usize> = BTreeMap::new();
-    for op in history.ops.iter().filter(|op| !op.is_client()) {
-        let (name, starts) = fault_of(&op.f);
-        match (open.get(name), starts) {
-            (None, true) => {
-                open.insert(name, spans.len());
-                spans.push(FaultSpan { name, start: op.time, stop: None, effect: effect(op) });
-            }
-            (Some(&span), true) => spans[span].effect = effect(op),
-            (Some(&span), false) => {
-                spans[span].stop = Some(op.time);
-                open.remove(name);
-            }
-            (None, false) => {}
-        }
-    }
-    spans.sort_by_key(|span| (span.name, span.start));
-    spans
-}
-
-fn effect(op: &Op) -> String {
-    if op.value.is_nil() { String::new() } else { op.value.to_string() }
-}
-
-/// The fault that an operation of the nemesis starts or stops. Names that this bench does not
-/// have are read by their form, for histories of other benches.
-fn fault_of(f: &str) -> (&str, bool) {
-    for fault in Fault::ALL {
-        let (start, stop) = fault.operations();
-        if f == start || f == stop {
-            return (fault.name(), f == start);
-        }
-    }
-    match (f.strip_prefix("start-"), f.strip_prefix("stop-")) {
-        (Some(name), _) => (name, true),
-        (_, Some(name)) => (name, false),
-        _ => (f, f != "stop"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_fault_lasts_from_its_start_to_its_stop() {
-        let history = History::parse(
-            "{:process :nemesis, :type :info, :f :start-partition, :value :one, :time 5}
-             {:process :nemesis, :type :info, :f :start-partition, :value [:isolated {}], :time 6}
-             {:process :nemesis, :type :info, :f :kill, :value :one, :time 7}
-             {:process :nemesis, :type :info, :f :stop-partition, :value nil, :time 9}",
-        )
-        .unwrap();
-        let effect = |text: &str| text.to_owned();
-        assert_eq!(
-            Activity::new(&history).faults,
-            [
-                FaultSpan { name: "kill", start: 7, stop: None, effect: effect(":one") },
-                FaultSpan {
-                    name: "partition",
-                    start: 5,
-                    stop: Some(9),
-                    effect: effect("[:isolated {}]"),
-                },
-            ]
-        );
-    }
 
     #[test]
     fn ends_without_begins_and_begins_without_ends_are_no_trouble() {

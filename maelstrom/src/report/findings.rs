@@ -136,7 +136,7 @@ fn collect(value: &Edn, label: &str, history: &History, pointers: &mut Vec<Point
             let index = value.get("index").and_then(Edn::as_i64);
             if let (Some(index), true) = (index, value.get("process").is_some()) {
                 let index = usize::try_from(index).unwrap_or(0);
-                pointers.push(Pointer { index, label: label.to_owned() });
+                pointers.push(Pointer { index, label: reason(label).to_owned() });
             }
             for (key, value) in entries {
                 match key.as_keyword() {
@@ -145,7 +145,7 @@ fn collect(value: &Edn, label: &str, history: &History, pointers: &mut Vec<Point
                     }
                     // A part that is in order has nothing to point to.
                     _ if value.get("valid?") == Some(&Edn::Bool(true)) => {}
-                    Some("valid?" | "results" | "op" | "anomalies") | None => {
+                    Some("valid?" | "results" | "op" | "anomalies" | "cycle") | None => {
                         collect(value, label, history, pointers);
                     }
                     Some(name) => collect(value, name, history, pointers),
@@ -156,6 +156,16 @@ fn collect(value: &Edn, label: &str, history: &History, pointers: &mut Vec<Point
             items.iter().for_each(|item| collect(item, label, history, pointers));
         }
         _ => {}
+    }
+}
+
+/// Why an operation that stands under this key is of interest.
+fn reason(key: &str) -> &str {
+    match key {
+        "linearizable" => "not linearizable",
+        "previous-ok" => "last to return before",
+        "pending" => "under way",
+        name => name,
     }
 }
 
@@ -227,13 +237,15 @@ mod tests {
         let text = "{:valid? false
             :stats {:valid? true :x {:index 9 :process 0}}
             :workload {:valid? false :lost [8]
-                       :anomalies {:G1a [{:op {:index 12 :process 1}}]}}}";
+                       :anomalies {:G1a [{:op {:index 12 :process 1}}]
+                                   :G0 [{:cycle [{:index 13 :process 1}]}]}}}";
         let found = pointers(&results(text), &history);
         assert_eq!(
             found,
             [
                 Pointer { index: 4, label: "lost 8".into() },
                 Pointer { index: 12, label: "G1a".into() },
+                Pointer { index: 13, label: "G0".into() },
             ]
         );
     }

@@ -31,6 +31,12 @@ const FINDINGS_CHARACTERS: usize = 60_000;
 /// How many explanations are on the page.
 const EXPLANATIONS: usize = 12;
 
+/// How many operations are named for each reason to look at them.
+const POINTED_TO: usize = 12;
+
+/// How a drawing in a folder of its own links to operations on this page.
+const LINK_FROM_FILE: &str = "../../index.html#op-";
+
 /// How many bytes of drawings are on the page; the others are linked.
 const DRAWINGS_BYTES: usize = 250_000;
 
@@ -63,7 +69,7 @@ pub fn page(
                     p.files { (files(recorded, activity)) }
                 }
                 main {
-                    (checkers(recorded, pointers))
+                    (checkers(recorded, pointers, !drawings.is_empty()))
                     @if !drawings.is_empty() { (drawing_section(drawings)) }
                     (diagram())
                 }
@@ -126,13 +132,15 @@ fn files(recorded: &Recorded, activity: &Activity) -> Markup {
     }
 }
 
-fn checkers(recorded: &Recorded, pointers: &[Pointer]) -> Markup {
+/// What each checker found. It is folded away where it is in order, or where drawings explain
+/// it better.
+fn checkers(recorded: &Recorded, pointers: &[Pointer], has_drawings: bool) -> Markup {
     html! {
         section #findings aria-label="What the checkers found" {
             @for (name, part) in &recorded.results.entries {
                 @let valid = part.get("valid?").cloned().unwrap_or(Edn::Bool(true));
                 @let is_bad = valid != Edn::Bool(true);
-                details open[is_bad] {
+                details open[is_bad && !has_drawings] {
                     summary {
                         span.(class_of(&valid)) { (symbol_of(&valid)) } " "
                         (name.to_string().trim_start_matches(':'))
@@ -142,13 +150,31 @@ fn checkers(recorded: &Recorded, pointers: &[Pointer]) -> Markup {
             }
             @if !pointers.is_empty() {
                 p { "Operations to look at: "
-                    @for pointer in pointers.iter().take(40) {
-                        a.op href={ "#op-" (pointer.index) } { (pointer.label) " @" (pointer.index) } " "
+                    @for (label, indices) in by_label(pointers) {
+                        span.reason {
+                            (label) " "
+                            @for index in indices.iter().take(POINTED_TO) {
+                                a.op href={ "#op-" (index) } { (index) } " "
+                            }
+                            @if indices.len() > POINTED_TO { "and more" }
+                        } " "
                     }
                 }
             }
         }
     }
+}
+
+/// The operations by why they are of interest, each reason where it first stands.
+fn by_label(pointers: &[Pointer]) -> Vec<(&str, Vec<usize>)> {
+    let mut groups: Vec<(&str, Vec<usize>)> = Vec::new();
+    for Pointer { index, label } in pointers {
+        match groups.iter_mut().find(|(known, _)| known == label) {
+            Some((_, indices)) => indices.push(*index),
+            None => groups.push((label, vec![*index])),
+        }
+    }
+    groups
 }
 
 fn class_of(valid: &Edn) -> &'static str {
@@ -187,42 +213,76 @@ fn linked(part: &Edn) -> String {
     html
 }
 
+/// The explanations: the first is open, so that the run itself is not far below.
 fn drawing_section(drawings: &[Drawing]) -> Markup {
     let mut left = DRAWINGS_BYTES;
     let mut shown = |drawing: &Drawing| -> Option<String> {
         let svg = drawing.svg.as_ref().filter(|svg| svg.len() <= left)?;
         left -= svg.len();
-        Some(in_base64(svg))
+        Some(svg.replace(LINK_FROM_FILE, "#op-"))
     };
     html! {
         section #drawings aria-label="Explanations" {
-            @for drawing in drawings.iter().take(EXPLANATIONS) {
-                figure {
-                    figcaption {
+            @for (number, drawing) in drawings.iter().take(EXPLANATIONS).enumerate() {
+                details open[number == 0] {
+                    summary {
                         strong { (drawing.title) } " "
-                        a href=(drawing.path) { "file" } " "
+                        span.quiet { (words(drawings, number)) }
+                    }
+                    p {
                         @if let Some(index) = drawing.at {
-                            a.op href={ "#op-" (index) } { "go to that moment" }
+                            a.op href={ "#op-" (index) } { "Go to that moment" } " "
                         }
+                        a.quiet href=(drawing.path) { "file of its own" }
                     }
-                    @if let Some(base64) = shown(drawing) {
-                        img alt=(drawing.title) src={ "data:image/svg+xml;base64," (base64) };
-                    }
+                    // Made by this program, in which what came from nodes is escaped.
+                    @if let Some(svg) = shown(drawing) { div.drawing { (PreEscaped(svg)) } }
                     @if !drawing.explanation.is_empty() { pre { (drawing.explanation) } }
                 }
             }
             @if drawings.len() > EXPLANATIONS {
-                p { "The folders " a href="elle/" { "elle" } " and "
-                    a href="independent/" { "independent" } " have more." }
+                @let folder = drawings[0].path.split('/').next().unwrap_or_default();
+                p { "There are " (drawings.len() - EXPLANATIONS) " more in the folder "
+                    a href={ (folder) "/" } { (folder) } "." }
             }
         }
     }
 }
 
-/// As an image of its own, a drawing's names and styles do not mix with those of the page.
-fn in_base64(svg: &str) -> String {
-    use base64::Engine;
-    base64::engine::general_purpose::STANDARD.encode(svg)
+/// What stands beside the title: the meaning, or where it was said before, which case this is.
+fn words(drawings: &[Drawing], number: usize) -> String {
+    let drawing = &drawings[number];
+    let is_first = drawings[..number].iter().all(|other| other.title != drawing.title);
+    match drawing.at {
+        Some(index) if !is_first => format!("again, at operation {index}"),
+        _ => drawing.meaning.clone(),
+    }
+}
+
+/// What the lines and marks of the diagram mean.
+fn legend() -> Markup {
+    let line = |style: &str| {
+        html! { svg width="26" height="10" aria-hidden="true" {
+            line x1="0" x2="26" y1="5" y2="5" style={ (style) ";stroke-width:2" } {}
+        } }
+    };
+    let bar = |style: &str| {
+        html! { svg width="14" height="10" aria-hidden="true" {
+            rect width="14" height="10" style=(style) {}
+        } }
+    };
+    html! {
+        div #legend {
+            span { (line("stroke:var(--client)")) "between client and node" }
+            span { (line("stroke:var(--server)")) "between nodes" }
+            span { (line("stroke:var(--lost);stroke-dasharray:2 3")) "lost" }
+            span { (bar("fill:var(--ok)")) "operation ok" }
+            span { (bar("fill:var(--fail)")) "failed (×)" }
+            span { (bar("fill:var(--info)")) "nobody knows (•)" }
+            span { (bar("fill:var(--strip)")) "fault" }
+            span { (line("stroke:var(--select)")) "selected, and what it caused" }
+        }
+    }
 }
 
 fn diagram() -> Markup {
@@ -241,6 +301,7 @@ fn diagram() -> Markup {
                 }
             }
             p #status role="status" { "The diagram needs JavaScript." }
+            (legend())
             canvas #space tabindex="0" aria-label="Space-time diagram: use the keys listed below" {}
             canvas #latency aria-label="Latency of operations" {}
             canvas #rate aria-label="Operations a second" {}

@@ -170,12 +170,12 @@ fn draw_on(area: &Area, activity: &Activity, plot: &Plot) -> Drawn {
         .x_label_area_size(40)
         .y_label_area_size(64);
     if plot.logarithmic {
-        let mut chart =
-            builder.build_cartesian_2d(x.clone(), logarithmic_range(plot).log_scale())?;
-        draw_chart(&mut chart, activity, plot, &x)?;
+        let y = logarithmic_range(plot);
+        let mut chart = builder.build_cartesian_2d(x.clone(), y.clone().log_scale())?;
+        draw_chart(&mut chart, activity, plot, &x, y.start)?;
     } else {
         let mut chart = builder.build_cartesian_2d(x.clone(), linear_range(plot))?;
-        draw_chart(&mut chart, activity, plot, &x)?;
+        draw_chart(&mut chart, activity, plot, &x, f64::NEG_INFINITY)?;
     }
     if plot.lines.is_empty() {
         let style = (FONT, 18).into_font().color(&RGBColor(0x70, 0x70, 0x70));
@@ -186,17 +186,26 @@ fn draw_on(area: &Area, activity: &Activity, plot: &Plot) -> Drawn {
     draw_legend(&legend, activity, plot)
 }
 
-/// From the power of ten below the lowest value to the one above the highest.
+/// From the power of ten below the lowest value to the one above the highest. What took no time
+/// at all, as in virtual time, has no place on such a scale: there is one more power of ten for
+/// it, the lowest, which is called 0.
 fn logarithmic_range(plot: &Plot) -> Range<f64> {
     let values = || plot.lines.iter().flat_map(|line| line.points).map(|point| point.1);
-    let lowest = values().fold(f64::INFINITY, f64::min).max(1e-3);
-    let highest = values().fold(0.0, f64::max).max(1e-3);
-    if plot.lines.is_empty() {
-        return 0.1..1000.0;
+    let lowest = values().filter(|value| *value > 0.0).fold(f64::INFINITY, f64::min);
+    if lowest == f64::INFINITY {
+        return 0.1 * ALMOST..1000.0;
     }
-    let low = 10f64.powf(lowest.log10().floor());
-    let high = 10f64.powf(highest.log10().ceil());
-    low..if high > low { high } else { low * 10.0 }
+    let (lowest, highest) = (lowest.max(1e-3), values().fold(0.0, f64::max).max(1e-3));
+    let low = lowest.log10().floor() as i32 - i32::from(has_zero(plot));
+    let high = (highest.log10().ceil() as i32).max(low + 1);
+    10f64.powi(low) * ALMOST..10f64.powi(high)
+}
+
+/// So little below a power of ten that it is drawn there, and that its label is drawn too.
+const ALMOST: f64 = 0.9999;
+
+fn has_zero(plot: &Plot) -> bool {
+    plot.lines.iter().flat_map(|line| line.points).any(|point| point.1 <= 0.0)
 }
 
 fn linear_range(plot: &Plot) -> Range<f64> {
@@ -215,10 +224,12 @@ fn draw_chart<Y>(
     activity: &Activity,
     plot: &Plot,
     x: &Range<f64>,
+    lowest: f64,
 ) -> Drawn
 where
     Y: Ranged<ValueType = f64> + ValueFormatter<f64>,
 {
+    let bottom = if plot.logarithmic && has_zero(plot) { lowest * 1.01 } else { lowest };
     draw_faults(chart.plotting_area(), activity, x)?;
     chart
         .configure_mesh()
@@ -230,19 +241,21 @@ where
         .bold_line_style(RGBColor(0xE2, 0xE2, 0xE2))
         .max_light_lines(4)
         .x_label_formatter(&|seconds| tick(*seconds))
-        .y_label_formatter(&|value| tick(*value))
+        .y_label_formatter(&|value| if *value <= bottom { "0".into() } else { tick(*value) })
         .draw()?;
     for line in &plot.lines {
-        let plain =
-            line.points.iter().map(|&(x, y)| (x, if plot.logarithmic { y.max(1e-3) } else { y }));
+        let place = |&(x, y): &(f64, f64)| (x, y.max(lowest));
         if line.joined {
-            chart.draw_series(LineSeries::new(plain.clone(), line.colour.stroke_width(1)))?;
+            for part in without_gaps(line.points) {
+                let style = line.colour.stroke_width(1);
+                chart.draw_series(LineSeries::new(part.iter().map(place), style))?;
+            }
         }
         // A million points fall on some ten thousand pixels; each is drawn once.
         let area = chart.plotting_area().strip_coord_spec();
         let (left, top) = chart.plotting_area().get_base_pixel();
         let mut drawn = FxHashSet::default();
-        for point in plain {
+        for point in line.points.iter().map(place) {
             let (x, y) = chart.backend_coord(&point);
             if drawn.insert((x, y)) {
                 draw_shape(&area, line.shape, (x - left, y - top), line.colour)?;
@@ -250,6 +263,14 @@ where
         }
     }
     Ok(())
+}
+
+/// The parts of a line between which windows are missing: where nothing ended, nothing is known,
+/// and no line should lead across.
+fn without_gaps(points: &[(f64, f64)]) -> impl Iterator<Item = &[(f64, f64)]> {
+    let steps = points.windows(2).map(|pair| pair[1].0 - pair[0].0);
+    let longest = steps.fold(f64::INFINITY, f64::min) * 1.5;
+    points.chunk_by(move |a, b| b.0 - a.0 <= longest)
 }
 
 /// A value beside an axis, with no more digits than it needs.

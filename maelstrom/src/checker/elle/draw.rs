@@ -3,6 +3,8 @@
 //! Each transaction is a row of boxes, one for each micro-operation. An arrow leads from what
 //! one transaction did to what the next one did, row by row, and the last one around the side
 //! back to the first. An arrow of time leads from one name to the other.
+//!
+//! A row is a link to its operation in the report of the run, which lies two folders above.
 
 use std::fmt::Write;
 
@@ -14,6 +16,8 @@ pub struct Row {
     pub title: String,
     /// Its micro-operations.
     pub boxes: Vec<String>,
+    /// The index in the history of its completion.
+    pub operation: usize,
 }
 
 /// A step from one row to the next, or from the last to the first.
@@ -116,6 +120,8 @@ fn lay(i: usize, row: &Row, title_width: usize, arrows: &[Arrow]) -> Laid {
 }
 
 fn draw_row(svg: &mut String, laid: &Laid, row: &Row) {
+    writeln!(svg, "<a href=\"../../index.html#op-{}\">", row.operation)
+        .expect("a string takes all that is written to it");
     let mut cell = |left: usize, right: usize, fill: &str, weight: &str, text: &str| {
         let (top, cell_width) = (laid.top, right - left);
         let (x, y) = ((left + right) / 2, top + ROW_HEIGHT - 8);
@@ -132,6 +138,7 @@ fn draw_row(svg: &mut String, laid: &Laid, row: &Row) {
     for (place, left, right, text) in &laid.boxes {
         cell(*left, *right, if place.is_some() { "#f7f7f2" } else { "white" }, "", text);
     }
+    svg.push_str("</a>\n");
 }
 
 fn draw_down(svg: &mut String, arrow: &Arrow, x: [usize; 2], y: [usize; 2]) {
@@ -233,7 +240,8 @@ mod tests {
     use super::*;
 
     fn row(title: &str, boxes: &[&str]) -> Row {
-        Row { title: title.into(), boxes: boxes.iter().map(|text| text.to_string()).collect() }
+        let boxes = boxes.iter().map(|text| text.to_string()).collect();
+        Row { title: title.into(), boxes, operation: 7 }
     }
 
     fn arrow(relation: Relation, boxes: [Option<usize>; 2]) -> Arrow {
@@ -254,12 +262,13 @@ mod tests {
         assert_eq!((count("<rect"), count("<text"), count("</text>")), (6, 7, 7));
         assert!(svg.contains("&lt;/text&gt;&amp;\u{fffd}") && svg.contains("wr key 1"));
         assert!(svg.contains("realtime key 1"));
+        assert_eq!(count("<a href=\"../../index.html#op-7\">"), 2);
     }
 
     #[test]
     fn a_long_row_keeps_what_arrows_touch() {
         let boxes: Vec<String> = (0..100).map(|i| format!("box{i}.")).collect();
-        let long = Row { title: "T1".into(), boxes };
+        let long = Row { title: "T1".into(), boxes, operation: 7 };
         let svg = draw(
             &[long, row("T2", &[&"x".repeat(1000)])],
             &[

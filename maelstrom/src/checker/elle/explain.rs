@@ -88,6 +88,7 @@ fn drawing(workload: &impl Explain, cycle: &Cycle, reasons: &[Reason]) -> String
             .iter()
             .map(|op| workload.micro_op_edn(op).to_string())
             .collect(),
+        operation: txns.get(step.from).indices.1,
     };
     let rows: Vec<Row> = cycle.steps.iter().enumerate().map(row).collect();
     let arrow = |(step, reason): (&Step, &Reason)| Arrow {

@@ -17,6 +17,7 @@ use crate::history::OpType;
 use crate::report::Recorded;
 use crate::report::activity::{Activity, Operation};
 use crate::report::cause::{Flight, flights};
+use crate::report::faults::FaultSpan;
 use crate::report::findings::Pointer;
 use crate::report::format::shorten;
 use crate::report::series;
@@ -45,7 +46,7 @@ struct Data<'a> {
     messages: Messages,
     slices: SliceData,
     flows: Flows,
-    faults: Vec<(&'a str, i64, Option<i64>, &'a str)>,
+    faults: Vec<FaultData<'a>>,
     latency: Latency,
     rates: Rates<'a>,
     findings: Vec<(usize, &'a str)>,
@@ -103,6 +104,17 @@ struct Flows {
     to: Vec<usize>,
     count: Vec<usize>,
     lost: Vec<usize>,
+}
+
+#[derive(Serialize)]
+struct FaultData<'a> {
+    name: &'a str,
+    start: i64,
+    /// `null` for one that lasted to the end.
+    stop: Option<i64>,
+    effect: &'a str,
+    /// The lanes of the nodes that it struck; none for a fault of the network.
+    lanes: Vec<usize>,
 }
 
 #[derive(Default, Serialize)]
@@ -186,11 +198,7 @@ impl<'a> Source<'a> {
             operations: self.operations(&slices, &functions, limit),
             messages: self.messages(&slices, &types),
             flows: self.flows(&slices),
-            faults: (self.activity.faults.iter())
-                .map(|fault| {
-                    (fault.name, micros(fault.start), fault.stop.map(micros), &*fault.effect)
-                })
-                .collect(),
+            faults: self.activity.faults.iter().map(|fault| self.fault(fault)).collect(),
             latency: self.latency(&functions),
             rates: self.rates(),
             findings: self.pointers.iter().map(|p| (p.index, &*p.label)).collect(),
@@ -202,6 +210,17 @@ impl<'a> Source<'a> {
                 total: slices.total,
                 shown: slices.shown,
             },
+        }
+    }
+
+    fn fault(&self, fault: &'a FaultSpan<'a>) -> FaultData<'a> {
+        let place = |name: &String| self.lanes.lanes.iter().position(|lane| lane.name == *name);
+        FaultData {
+            name: fault.name,
+            start: micros(fault.start),
+            stop: fault.stop.map(micros),
+            effect: &fault.effect,
+            lanes: fault.nodes.iter().filter_map(place).collect(),
         }
     }
 

@@ -1,6 +1,6 @@
 // Draws the three charts over one time axis. Knows of no mouse: `view` says what to show.
 
-const LEFT = 104, AXIS = 20, ROW = 26;
+const LEFT = 104, AXIS = 20, STRIP = 15;
 /** Above this many messages in view they are drawn as flows. */
 const SINGLE_MESSAGES = 4000;
 
@@ -23,7 +23,8 @@ function colours() {
   const named = (name) => style.getPropertyValue("--" + name).trim();
   const all = {};
   for (const name of ["bg", "fg", "quiet", "line", "lane", "ok", "info", "fail", "server",
-    "client", "lost", "select", "fault"]) all[name] = named(name);
+    "client", "lost", "select", "fault", "strip", "down",
+    "on-info"]) all[name] = named(name);
   return all;
 }
 
@@ -49,8 +50,9 @@ function drawAxis(pen, view, colour, height, labelled) {
     pen.strokeStyle = colour.line;
     pen.beginPath(); pen.moveTo(x, labelled ? AXIS : 0); pen.lineTo(x, height); pen.stroke();
     if (labelled) {
-      pen.fillStyle = colour.quiet; pen.textAlign = "center";
-      pen.fillText(axisLabel(time, step), x, AXIS / 2);
+      pen.fillStyle = colour.quiet;
+      pen.textAlign = x > view.width - 24 ? "right" : "center";
+      pen.fillText(axisLabel(time, step), Math.min(x, view.width), AXIS / 2);
     }
   }
 }
@@ -61,53 +63,91 @@ function axisLabel(time, step) {
   return (time / 1e3).toFixed(step >= 100 ? 1 : 3) + " ms";
 }
 
-/** Faults as bands; in the first chart with their names. */
-function drawFaults(pen, model, view, colour, top, height, named) {
-  const names = [...new Set(model.faults.map((fault) => fault[0]))];
-  for (const [name, start, stop] of model.faults) {
-    const x0 = Math.max(xOf(view, start), LEFT);
-    const x1 = Math.min(stop === null ? view.width : xOf(view, stop), view.width);
-    if (x1 < LEFT || x0 > view.width) continue;
-    pen.fillStyle = colour.fault;
-    pen.fillRect(x0, top, Math.max(x1 - x0, 1), height - top);
-    if (!named || x1 - x0 < 14) continue;
-    const y = top + 8 + 15 * names.indexOf(name);
-    pen.save();
-    pen.beginPath(); pen.rect(x0, top, x1 - x0, height); pen.clip();
-    pen.fillStyle = colour.info; pen.textAlign = "left";
-    pen.fillText("⚡ " + name, x0 + 3, y);
-    pen.restore();
+/** The part of a fault that is in view, or null. */
+function faultIn(view, { start, stop }) {
+  const x0 = Math.max(xOf(view, start), LEFT);
+  const x1 = Math.min(stop === null ? view.width : xOf(view, stop), view.width);
+  return x1 < LEFT || x0 > view.width ? null : { x0, x1: Math.max(x1, x0 + 1) };
+}
+
+/** A band wherever some fault was in force, however many there were. */
+function drawFaults(pen, model, view, colour, top, height) {
+  pen.fillStyle = colour.fault;
+  let until = LEFT;
+  for (const fault of [...model.faults].sort((a, b) => a.start - b.start)) {
+    const part = faultIn(view, fault);
+    if (!part || part.x1 <= until) continue;
+    const from = Math.max(part.x0, until);
+    pen.fillRect(from, top, part.x1 - from, height - top);
+    until = part.x1;
   }
 }
 
-function faultRows(model) {
-  return new Set(model.faults.map((fault) => fault[0])).size;
+/** Above the lanes a row of strips for each kind of fault; and the lanes of nodes that were
+ *  struck are shaded. */
+function drawFaultStrips(pen, model, view, colour, lanes) {
+  const names = faultNames(model);
+  for (const fault of model.faults) {
+    const part = faultIn(view, fault);
+    if (!part) continue;
+    const { x0, x1 } = part, y = AXIS + 2 + STRIP * names.indexOf(fault.name);
+    pen.fillStyle = colour.down;
+    for (const lane of fault.lanes) {
+      if (lanes.places[lane] === null) continue;
+      pen.fillRect(x0, lanes.places[lane] - lanes.row / 2, x1 - x0, lanes.row);
+    }
+    pen.fillStyle = colour.strip;
+    pen.fillRect(x0, y, x1 - x0, STRIP - 2);
+    if (x1 - x0 < 24) continue;
+    pen.save();
+    pen.beginPath(); pen.rect(x0, y, x1 - x0 - 2, STRIP); pen.clip();
+    pen.fillStyle = colour.fg; pen.textAlign = "left"; pen.font = "11px system-ui, sans-serif";
+    pen.fillText(fault.effect, x0 + 4, y + STRIP / 2);
+    pen.restore();
+  }
+  pen.textAlign = "right"; pen.fillStyle = colour.quiet;
+  names.forEach((name, number) => {
+    pen.fillText(name, LEFT - 10, AXIS + 1 + STRIP * (number + .5), LEFT - 14);
+  });
 }
 
-/** Where each lane that is shown lies; hidden ones have no place. */
+function faultNames(model) {
+  return [...new Set(model.faults.map((fault) => fault.name))];
+}
+
+function faultsHeight(model) {
+  const rows = faultNames(model).length;
+  return rows ? STRIP * rows + 6 : 0;
+}
+
+/** Where each lane that is shown lies; hidden ones have no place. Few lanes are taller: what
+ *  goes between them is then easier to tell apart. */
 function layLanes(model) {
-  let y = AXIS + 6 + 15 * faultRows(model);
+  const count = model.lanes.length - model.hiddenLanes.size;
+  const row = Math.min(Math.max(Math.floor(420 / Math.max(count, 1)), 24), 44);
+  let y = AXIS + 4 + faultsHeight(model);
   const places = model.lanes.map((lane, number) => {
     if (model.hiddenLanes.has(number)) return null;
-    y += ROW;
-    return y - ROW / 2;
+    y += row;
+    return y - row / 2;
   });
-  return { places, height: y + 8 };
+  return { places, row, height: y + 8 };
 }
 
 function drawSpace(canvas, model, view) {
-  const { places, height } = layLanes(model);
+  const lanes = layLanes(model), { places, row: tall, height } = lanes;
   const { pen, width } = prepare(canvas, height);
   view.width = width;
   const colour = colours();
   pen.fillStyle = colour.lane;
   model.lanes.forEach((lane, number) => {
     if (places[number] !== null && lane.kind === "node") {
-      pen.fillRect(0, places[number] - ROW / 2, width, ROW);
+      pen.fillRect(0, places[number] - tall / 2, width, tall);
     }
   });
-  drawFaults(pen, model, view, colour, AXIS, height, true);
+  drawFaults(pen, model, view, colour, AXIS + faultsHeight(model), height);
   drawAxis(pen, view, colour, height, true);
+  drawFaultStrips(pen, model, view, colour, lanes);
   pen.save();
   pen.beginPath(); pen.rect(LEFT, AXIS, width - LEFT, height); pen.clip();
   model.lanes.forEach((lane, number) => {
@@ -175,7 +215,8 @@ function drawOps(pen, model, view, colour, places, drawn) {
     }
     if (width > 46) {
       pen.save(); pen.beginPath(); pen.rect(Math.max(x0, LEFT), y - 6, width - 4, 12); pen.clip();
-      pen.fillStyle = colour.bg; pen.textAlign = "left"; pen.font = "10px system-ui, sans-serif";
+      pen.fillStyle = outcome === "info" ? colour["on-info"] : colour.bg;
+      pen.textAlign = "left"; pen.font = "10px system-ui, sans-serif";
       const text = model.functions[ops.function[row]] + " " + ops.text[row];
       pen.fillText(text.slice(0, 80), Math.max(x0, LEFT) + (outcome === "ok" ? 3 : 13), y + .5);
       pen.restore();
@@ -314,23 +355,36 @@ function drawHighlight(pen, model, view, colour, places, drawn) {
 
 function drawShape(pen, shape, x, y) {
   pen.beginPath();
-  if (shape % 3 === 0) { pen.arc(x, y, 2.2, 0, 7); pen.fill(); }
-  else if (shape % 3 === 1) { pen.moveTo(x, y - 3); pen.lineTo(x + 3, y + 2.4); pen.lineTo(x - 3, y + 2.4); pen.fill(); }
-  else { pen.moveTo(x - 2.5, y - 2.5); pen.lineTo(x + 2.5, y + 2.5); pen.moveTo(x - 2.5, y + 2.5); pen.lineTo(x + 2.5, y - 2.5); pen.stroke(); }
+  switch (shape % 6) {
+    case 0: pen.arc(x, y, 2.2, 0, 7); pen.fill(); break;
+    case 1: pen.moveTo(x, y - 3); pen.lineTo(x + 3, y + 2.4); pen.lineTo(x - 3, y + 2.4); pen.fill(); break;
+    case 2: pen.moveTo(x - 2.5, y - 2.5); pen.lineTo(x + 2.5, y + 2.5);
+      pen.moveTo(x - 2.5, y + 2.5); pen.lineTo(x + 2.5, y - 2.5); pen.stroke(); break;
+    case 3: pen.rect(x - 2.3, y - 2.3, 4.6, 4.6); pen.stroke(); break;
+    case 4: pen.moveTo(x, y - 3); pen.lineTo(x, y + 3); pen.moveTo(x - 3, y); pen.lineTo(x + 3, y); pen.stroke(); break;
+    default: pen.moveTo(x, y - 3.2); pen.lineTo(x + 3.2, y); pen.lineTo(x, y + 3.2); pen.lineTo(x - 3.2, y);
+      pen.closePath(); pen.stroke();
+  }
 }
 
 function drawLatency(canvas, model, view) {
   const { pen, width, height } = prepare(canvas);
   const colour = colours(), points = model.latency;
-  drawFaults(pen, model, view, colour, 0, height, false);
+  drawFaults(pen, model, view, colour, 0, height);
   drawAxis(pen, view, colour, height, false);
-  // An answer in no time at all is drawn at a microsecond: zero has no place on this scale.
-  const logarithm = (took) => Math.log10(Math.max(took, 1));
-  let low = Infinity, high = -Infinity;
-  points.took.forEach((took) => { low = Math.min(low, logarithm(took)); high = Math.max(high, logarithm(took)); });
+  // Answers in no time at all, as in virtual time, are drawn on a line of their own: zero has
+  // no place on this scale.
+  let low = Infinity, high = -Infinity, hasZero = false;
+  points.took.forEach((took) => {
+    if (took <= 0) { hasZero = true; return; }
+    low = Math.min(low, Math.log10(took)); high = Math.max(high, Math.log10(took));
+  });
   if (low > high) { low = 3; high = 5; }
   low = Math.floor(low); high = Math.max(Math.ceil(high), low + 1);
-  const yOf = (took) => height - 8 - (logarithm(took) - low) / (high - low) * (height - 26);
+  const bottom = height - (hasZero ? 22 : 8);
+  const yOf = (took) => took <= 0 ? height - 7 :
+    bottom - (Math.log10(took) - low) / (high - low) * (bottom - 18);
+  if (hasZero) gridLine(pen, colour, width, yOf(0), "0");
   chartTitle(pen, colour, "latency", points.is_sampled ? "lowest, median, highest" : "");
   for (let power = low; power <= high; power += Math.ceil((high - low) / 4)) {
     const y = yOf(10 ** power);
@@ -382,7 +436,7 @@ function drawLegend(pen, colour, width, shapes) {
 function drawRates(canvas, model, view) {
   const { pen, width, height } = prepare(canvas);
   const colour = colours(), { window: step, lines } = model.rates;
-  drawFaults(pen, model, view, colour, 0, height, false);
+  drawFaults(pen, model, view, colour, 0, height);
   drawAxis(pen, view, colour, height, false);
   let high = 1;
   const sums = OUTCOMES.map((_, outcome) => {

@@ -186,10 +186,10 @@ async function start() {
   function hover(found, x, y, event) {
     const hint = $("hint");
     let text = found && (found.op !== undefined ? model.describeOp(found.op) : model.describeMessage(found.message));
-    if (!text && y < AXIS + 15 * faultRows(model) + 6) {
+    if (!text && x > LEFT && y < AXIS + faultsHeight(model)) {
       const time = timeAt(view, x);
-      text = model.faults.filter(([, a, b]) => a <= time && (b === null || time <= b))
-        .map(([name, , , effect]) => `${name} ${effect}`).join("\n");
+      text = model.faults.filter(({ start, stop }) => start <= time && (stop === null || time <= stop))
+        .map(({ name, effect }) => effect ? `${name}: ${effect}` : name).join("\n");
     }
     hint.hidden = !text;
     if (!text) return;
@@ -223,10 +223,15 @@ async function start() {
   $("in").onclick = keys["+"];
   $("out").onclick = keys["-"];
   $("next").onclick = keys.n;
-  function filters(box, names, hidden) {
+  function filters(box, label, names, hidden) {
+    const head = document.createElement("span");
+    head.className = "quiet";
+    head.textContent = label;
+    box.append(head);
     names.forEach((name, number) => {
       const button = document.createElement("button");
       button.textContent = name;
+      button.title = "show or hide " + name;
       button.setAttribute("aria-pressed", "true");
       button.onclick = () => {
         if (!hidden.delete(number)) hidden.add(number);
@@ -236,10 +241,15 @@ async function start() {
       box.append(button);
     });
   }
-  filters($("types"), model.types, model.hiddenTypes);
-  filters($("nodes"), model.lanes.map((lane) => lane.name), model.hiddenLanes);
+  filters($("types"), "messages", model.types, model.hiddenTypes);
+  filters($("nodes"), "lanes", model.lanes.map((lane) => lane.name), model.hiddenLanes);
 
   addEventListener("hashchange", follow);
+  // A link to where the address already points changes nothing; it is followed all the same.
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest && event.target.closest('a[href^="#op-"]');
+    if (link && link.getAttribute("href") === location.hash) follow();
+  });
   addEventListener("resize", redraw);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
   show(...whole());

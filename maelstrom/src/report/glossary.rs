@@ -1,0 +1,70 @@
+//! What the names of anomalies mean, for whoever meets them for the first time.
+//!
+//! The names are those of Adya ("Weak Consistency: A Generalized Theory and Optimistic
+//! Implementations for Distributed Transactions", 1999) and of Elle (Kingsbury and Alvaro,
+//! "Elle: Inferring Isolation Anomalies from Experimental Observations", 2020).
+
+/// What an anomaly is, in a sentence; empty for a name that is not known. A name may end in
+/// `-process` or `-realtime`: then the cycle needs such an arrow, too.
+pub fn meaning(anomaly: &str) -> String {
+    let base = base_meaning(anomaly);
+    let needs = match () {
+        () if base.is_empty() => "",
+        () if anomaly.ends_with("-realtime") => " (Or else it would have to run before it began.)",
+        () if anomaly.ends_with("-process") => {
+            " (Or else its process would have to run things in another order.)"
+        }
+        () => "",
+    };
+    format!("{base}{needs}")
+}
+
+fn base_meaning(anomaly: &str) -> &'static str {
+    let name = anomaly.trim_end_matches("-realtime").trim_end_matches("-process");
+    let name = name.strip_suffix("-item").unwrap_or(name);
+    match name {
+        "G0" => "Transactions overwrote each other's writes in a circle.",
+        "G1a" => "A transaction read what another wrote that failed.",
+        "G1b" => "A transaction read a value that its writer itself replaced afterwards.",
+        "G1c" => {
+            "Each of these transactions read or overwrote what the one before it wrote, in a circle."
+        }
+        "G-single" => {
+            "A transaction saw what another did with one key, and missed what should have come \
+             before it with another: read skew."
+        }
+        "G-nonadjacent" => {
+            "In this circle several transactions missed a later write, but never two in a row."
+        }
+        "G2" => {
+            "Each of these transactions missed what the next one wrote, so that none can have \
+             been first: write skew."
+        }
+        "internal" => "A transaction did not see what it had itself done or seen before.",
+        "dirty-update" => "A transaction built on a write that failed.",
+        "lost-update" => "Two transactions changed the same version of a key: one change is lost.",
+        "future-read" => "A transaction read what it wrote itself only afterwards.",
+        "duplicate-elements" => "An element that was appended once is there more than once.",
+        "incompatible-order" => "Two reads show the elements of a list in different orders.",
+        "unwritten-read" => "A transaction read a value that nobody is known to have written.",
+        "cyclic-versions" => "The versions of a key replaced each other in a circle.",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_anomaly_that_can_be_reported_has_a_meaning() {
+        let names = "G0 G0-realtime G1a G1b G1c-process G-single G-single-item \
+             G-single-item-realtime G-nonadjacent-item G2 G2-item-process internal dirty-update \
+             lost-update future-read duplicate-elements incompatible-order cyclic-versions \
+             unwritten-read";
+        for name in names.split_whitespace() {
+            assert!(!meaning(name).is_empty(), "{name}");
+        }
+        assert_eq!(meaning("none"), "");
+    }
+}
