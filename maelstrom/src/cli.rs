@@ -66,7 +66,7 @@ pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode
 }
 
 fn serve(flags: &ServeFlags) -> ExitCode {
-    let store = flags.store.display();
+    let store = flags.folder().display();
     let announce = |address: &str| terminal::print(&format!("{store} is at {address}"));
     match crate::serve::serve(flags, announce) {
         Ok(()) => ExitCode::SUCCESS,

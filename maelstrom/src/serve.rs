@@ -23,7 +23,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, ensure};
 use axum::Router;
 use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::{StatusCode, header};
@@ -45,9 +45,16 @@ pub struct ServeFlags {
     #[arg(long, default_value = "127.0.0.1", value_name = "ADDRESS")]
     pub host: IpAddr,
 
+    /// The folder of all runs. The default is `store`, which need not exist yet.
+    #[arg(long, value_name = "FOLDER")]
+    pub store: Option<PathBuf>,
+}
+
+impl ServeFlags {
     /// The folder of all runs.
-    #[arg(long, default_value = "store", value_name = "FOLDER")]
-    pub store: PathBuf,
+    pub fn folder(&self) -> &std::path::Path {
+        self.store.as_deref().unwrap_or_else(|| crate::run::default_store())
+    }
 }
 
 /// What every request sees.
@@ -59,8 +66,16 @@ struct Shared {
 /// Serves until the process is ended. `announce` hears the address once it can be visited.
 ///
 /// # Errors
-/// When the address cannot be listened on.
+/// When the address cannot be listened on, or the folder that was named is none.
 pub fn serve(flags: &ServeFlags, announce: impl FnOnce(&str)) -> anyhow::Result<()> {
+    // Whoever names a folder that is not there has mistyped it; but the server may be started
+    // before the first run.
+    let store = flags.folder().to_owned();
+    ensure!(
+        flags.store.is_none() || store.is_dir(),
+        "there is no folder {}; --store names the folder in which runs leave their files",
+        store.display()
+    );
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let address = SocketAddr::new(flags.host, flags.port);
@@ -69,7 +84,7 @@ pub fn serve(flags: &ServeFlags, announce: impl FnOnce(&str)) -> anyhow::Result<
         })?;
         let address = listener.local_addr().context("no address")?;
         announce(&format!("http://{address}/"));
-        let app = router(flags.store.clone(), flags.host.is_loopback());
+        let app = router(store, flags.host.is_loopback());
         axum::serve(listener, app).await.map_err(|error| anyhow!("the server ended: {error}"))
     })
 }

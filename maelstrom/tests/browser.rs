@@ -336,7 +336,7 @@ fn a_visitor_finds_the_way_from_the_table_to_an_anomaly() {
     let acted = saw(&visit("/files/broadcast/seed-1/driven.html"));
     assert_eq!(
         acted,
-        "flows=false;wheel=true;home=true;single=true;hint=true;caused=6;listed=6;\
+        "flows=true;wheel=true;home=true;single=true;hint=true;caused=6;listed=6;\
          filtered=true;found=true;done=true;"
     );
     for workload in ["lin-kv", "txn-list-append", "txn-rw-register"] {

@@ -119,11 +119,12 @@ pub fn realtime_lag(activity: &Activity) -> Points {
     points
 }
 
-/// A drawing for each log, as path and SVG; logs in which an offset holds two values first.
+/// A drawing for each log, as path and SVG; logs in which an offset holds two values
+/// before others, long ones before short ones.
 pub fn orders(activity: &Activity) -> Vec<(String, String)> {
     let logs = logs(activity);
     let mut keys: Vec<&Edn> = logs.keys().collect();
-    keys.sort_by_key(|key| std::cmp::Reverse(conflicts(&logs[*key])));
+    keys.sort_by_key(|key| std::cmp::Reverse((conflicts(&logs[*key]), logs[*key].len())));
     let mut drawn: Vec<&Edn> = keys.into_iter().take(LOGS).collect();
     drawn.sort_unstable();
     let file =
@@ -135,37 +136,50 @@ fn conflicts(log: &BTreeMap<i64, Slot>) -> usize {
     log.values().filter(|slot| slot.values.len() > 1).count()
 }
 
+const ROW: usize = 18;
+/// Where the columns begin: offset, value, sender, number of polls.
+const COLUMNS: [usize; 4] = [12, 84, 330, 470];
+
+/// A table with a row for each value that was seen at each offset.
 fn draw(key: &Edn, log: &BTreeMap<i64, Slot>) -> String {
-    let rows = log.len().min(OFFSETS);
-    let height = (rows + 4) * 18;
+    let shown = log.iter().take(OFFSETS);
+    let rows: usize = shown.clone().map(|(_, slot)| slot.values.len()).sum();
+    let height = (rows + 4) * ROW;
+    let name = html_escape(&shorten(&key.to_string(), 40));
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"640\" height=\"{height}\">\
          <style>svg{{background:#fff;font:12px monospace}}.head{{font-weight:bold}}\
-         .conflict{{fill:#d0021b;font-weight:bold}}.unsent{{fill:#888}}</style>\n\
-         <text class=\"head\" x=\"12\" y=\"18\">log {}: offset, value, sent by, polled</text>\n",
-        html_escape(&shorten(&key.to_string(), 40))
+         .conflict{{fill:#d0021b;font-weight:bold}}.quiet{{fill:#666}}</style>\n\
+         <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n\
+         <text class=\"head\" x=\"12\" y=\"18\">What log {name} was seen to hold</text>\n",
     );
-    for (row, (offset, slot)) in log.iter().take(OFFSETS).enumerate() {
-        let y = (row + 2) * 18;
+    let mut y = 2 * ROW;
+    write_row(&mut svg, "quiet", y, &["offset", "value", "sent by process", "polled"]);
+    for (offset, slot) in shown {
+        // Two values at one offset are a contradiction.
         let class = if slot.values.len() > 1 { "conflict" } else { "" };
-        write!(svg, "<text class=\"{class}\" x=\"12\" y=\"{y}\">{offset}</text>").expect("text");
-        let cells: Vec<String> = slot
-            .values
-            .iter()
-            .map(|(value, seen)| {
-                let sender = seen.sent_by.as_deref().unwrap_or("?");
-                format!("{} by {sender}, {}×", shorten(&value.to_string(), 24), seen.polls)
-            })
-            .collect();
-        let text = html_escape(&cells.join("  |  "));
-        writeln!(svg, "<text class=\"{class}\" x=\"84\" y=\"{y}\">{text}</text>").expect("text");
+        for (value, seen) in &slot.values {
+            y += ROW;
+            let value = shorten(&value.to_string(), 30);
+            let sender = seen.sent_by.as_deref().unwrap_or("?");
+            let polls = format!("{}×", seen.polls);
+            write_row(&mut svg, class, y, &[&offset.to_string(), &value, sender, &polls]);
+        }
     }
-    if log.len() > rows {
-        let (y, more) = ((rows + 3) * 18, log.len() - rows);
-        writeln!(svg, "<text x=\"12\" y=\"{y}\">… and {more} more offsets</text>").expect("text");
+    if log.len() > OFFSETS {
+        let more = format!("and {} more offsets", log.len() - OFFSETS);
+        write_row(&mut svg, "quiet", y + ROW, &["…", &more]);
     }
     svg.push_str("</svg>\n");
     svg
+}
+
+fn write_row(svg: &mut String, class: &str, y: usize, cells: &[&str]) {
+    for (cell, x) in cells.iter().zip(COLUMNS) {
+        let text = html_escape(cell);
+        write!(svg, "<text class=\"{class}\" x=\"{x}\" y=\"{y}\">{text}</text>").expect("text");
+    }
+    svg.push('\n');
 }
 
 #[cfg(test)]
@@ -192,7 +206,12 @@ mod tests {
         let history = History::parse(HISTORY).unwrap();
         let drawings = orders(&Activity::new(&history));
         assert_eq!(drawings[0].0, "orders/0.svg");
-        let conflict = r#"<text class="conflict" x="84" y="36">7 by 0, 0×  |  9 by ?, 1×</text>"#;
-        assert!(drawings[0].1.contains(conflict), "{}", drawings[0].1);
+        for row in [
+            r#"<text class="conflict" x="84" y="54">7</text><text class="conflict" x="330" y="54">0</text>"#,
+            r#"<text class="conflict" x="84" y="72">9</text><text class="conflict" x="330" y="72">?</text>"#,
+            r#"<text class="" x="84" y="90">8</text>"#,
+        ] {
+            assert!(drawings[0].1.contains(row), "{}", drawings[0].1);
+        }
     }
 }

@@ -124,16 +124,19 @@ fn folder_page(path: &str, folder: &Path) -> Markup {
             p { a href={ "/zip/" (encode(path)) } { "download as zip" } }
         }
         @if entries.is_empty() { p.quiet { "This folder is empty." } }
+        @if entries.iter().any(|entry| entry.is_folder) {
+            p.folders {
+                @for entry in entries.iter().filter(|entry| entry.is_folder) {
+                    a href={ "./" (encode(&entry.name)) "/" } { (entry.name) "/" }
+                }
+            }
+        }
         div.files {
-            @for (number, entry) in entries.iter().enumerate() {
-                @let slash = if entry.is_folder { "/" } else { "" };
-                @let link = format!("{}{slash}", encode(&entry.name));
+            @for (number, entry) in entries.iter().filter(|entry| !entry.is_folder).enumerate() {
+                @let link = encode(&entry.name);
                 div.file {
-                    a href={ "./" (link) } { (entry.name) (slash) }
-                    @if !entry.is_folder { " " span.quiet { (size(entry.bytes)) } }
-                    @if number < PREVIEWS && !entry.is_folder {
-                        (preview(&folder.join(&entry.name), &link))
-                    }
+                    a href={ "./" (link) } { (entry.name) } " " span.quiet { (size(entry.bytes)) }
+                    @if number < PREVIEWS { (preview(&folder.join(&entry.name), &link)) }
                 }
             }
         }
@@ -157,7 +160,16 @@ fn preview(path: &Path, link: &str) -> Markup {
             a href={ "./" (link) } { img.preview loading="lazy" alt="" src={ "./" (link) }; }
         },
         "edn" | "txt" | "log" => html! { pre.preview { (first_lines(path)) } },
-        _ => html! {},
+        _ => html! { @if let Some(words) = purpose(path) { p.quiet { (words) } } },
+    }
+}
+
+/// What a file without a preview is for.
+fn purpose(path: &Path) -> Option<&'static str> {
+    match path.file_name()?.to_str()? {
+        "index.html" => Some("The whole run on one page: what was found, and every message."),
+        "timeline.html" => Some("The operations, a column for each process."),
+        _ => None,
     }
 }
 

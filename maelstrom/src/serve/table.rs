@@ -8,6 +8,7 @@ use maud::{Markup, html};
 use super::pages::{self, encode};
 use super::runs::{Run, Status};
 use crate::edn::Edn;
+use crate::report::shorten;
 
 const PER_PAGE: usize = 50;
 
@@ -81,8 +82,7 @@ pub fn verdict(status: &Status) -> Markup {
         "damaged" => ("!", "damaged"),
         _ => ("?", "unknown"),
     };
-    let reason = if let Status::Damaged(reason) = status { reason.as_str() } else { "" };
-    html! { span title=(reason) { (symbol) " " (word) } }
+    html! { (symbol) " " (word) }
 }
 
 /// The page.
@@ -96,7 +96,11 @@ pub fn page(runs: &[Run], query: &Query) -> Markup {
         h1 { "Runs" }
         (filter(runs, query))
         @if found.is_empty() {
-            p.quiet { "No run is here. " code { "make test-echo" } " makes one." }
+            @if runs.is_empty() {
+                p.quiet { "No run is here. " code { "make test-echo" } " makes one." }
+            } @else {
+                p.quiet { "No run is like that. " a href="/" { "All runs" } }
+            }
         } @else {
             form action="/compare" {
                 div.table { table {
@@ -163,6 +167,9 @@ fn row(run: &Run) -> Markup {
                 }
             }
             td {
+                @if let Status::Damaged(reason) = &run.status {
+                    span.quiet { (shorten(reason, 120)) } br;
+                }
                 @for (file, name) in LINKS {
                     @if run.files.iter().any(|found| found == file) {
                         a href={ (base) (file) } { (name) } " "

@@ -69,7 +69,11 @@ pub fn draw(rows: &[Row], arrows: &[Arrow]) -> String {
     let title_width = rows.iter().map(|row| width(&cut(&row.title))).max().unwrap_or(0);
     let laid: Vec<Laid> =
         rows.iter().enumerate().map(|(i, row)| lay(i, row, title_width, arrows)).collect();
-    let right = laid.iter().map(Laid::right).max().unwrap_or(0);
+    // The last arrow goes around the labels of the others, too.
+    let label_right = arrows.iter().enumerate().take(rows.len() - 1).map(|(i, arrow)| {
+        down_label_left(arrow, [&laid[i], &laid[i + 1]]) + width(&cut(&label(arrow)))
+    });
+    let right = laid.iter().map(Laid::right).chain(label_right).max().unwrap_or(0);
     let label_width = arrows.iter().map(|arrow| width(&cut(&label(arrow)))).max().unwrap_or(0);
     let all_width = right + label_width + 3 * MARGIN;
     let bottom = laid.last().map_or(0, |row| row.top + ROW_HEIGHT);
@@ -82,11 +86,10 @@ pub fn draw(rows: &[Row], arrows: &[Arrow]) -> String {
     laid.iter().zip(rows).for_each(|(laid, row)| draw_row(&mut svg, laid, row));
     for (i, arrow) in arrows.iter().enumerate() {
         let (from, to) = (&laid[i], &laid[(i + 1) % laid.len()]);
-        let x = [from.middle(arrow.boxes[0]), to.middle(arrow.boxes[1])];
         if i + 1 < laid.len() {
-            draw_down(&mut svg, arrow, x, [from.top + ROW_HEIGHT, to.top]);
+            draw_down(&mut svg, arrow, [from, to]);
         } else {
-            draw_around(&mut svg, arrow, x, [from.top + ROW_HEIGHT, to.top], right + MARGIN);
+            draw_around(&mut svg, arrow, [from, to], right + MARGIN);
         }
     }
     svg + "</svg>\n"
@@ -141,15 +144,28 @@ fn draw_row(svg: &mut String, laid: &Laid, row: &Row) {
     svg.push_str("</a>\n");
 }
 
-fn draw_down(svg: &mut String, arrow: &Arrow, x: [usize; 2], y: [usize; 2]) {
-    let path = format!("M {} {} L {} {}", x[0], y[0], x[1], y[1] - 9);
-    let tip = (x[1], y[1]);
-    // The label goes to the right of the line, clear of it whichever way it leans.
-    let middle = (x[0].max(x[1]) + 10, (y[0] + y[1]) / 2 + 4);
-    draw_arrow(svg, arrow, &path, tip, middle);
+/// Where an arrow begins and ends.
+fn ends(arrow: &Arrow, [from, to]: [&Laid; 2]) -> ([usize; 2], [usize; 2]) {
+    let x = [from.middle(arrow.boxes[0]), to.middle(arrow.boxes[1])];
+    (x, [from.top + ROW_HEIGHT, to.top])
 }
 
-fn draw_around(svg: &mut String, arrow: &Arrow, x: [usize; 2], y: [usize; 2], side: usize) {
+/// The label goes to the right of the line, clear of it whichever way it leans.
+fn down_label_left(arrow: &Arrow, rows: [&Laid; 2]) -> usize {
+    let ([from, to], _) = ends(arrow, rows);
+    from.max(to) + 10
+}
+
+fn draw_down(svg: &mut String, arrow: &Arrow, rows: [&Laid; 2]) {
+    let (x, y) = ends(arrow, rows);
+    let path = format!("M {} {} L {} {}", x[0], y[0], x[1], y[1] - 9);
+    let tip = (x[1], y[1]);
+    let place = (down_label_left(arrow, rows), (y[0] + y[1]) / 2 + 4);
+    draw_arrow(svg, arrow, &path, tip, place);
+}
+
+fn draw_around(svg: &mut String, arrow: &Arrow, rows: [&Laid; 2], side: usize) {
+    let (x, y) = ends(arrow, rows);
     let (below, above) = (y[0] + MARGIN, y[1] - MARGIN);
     let path = format!(
         "M {} {} V {} Q {} {below} {} {below} H {} Q {side} {below} {side} {} V {} \

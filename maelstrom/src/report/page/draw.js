@@ -2,7 +2,7 @@
 
 const LEFT = 104, AXIS = 20, STRIP = 15;
 /** Above this many messages in view they are drawn as flows. */
-const SINGLE_MESSAGES = 4000;
+const SINGLE_MESSAGES = 1500;
 
 function prepare(canvas, height) {
   const ratio = window.devicePixelRatio || 1, width = canvas.clientWidth;
@@ -296,7 +296,7 @@ function messageColour(model, colour, row) {
 }
 
 function drawMessages(pen, model, view, colour, places, rows, drawn) {
-  const dense = rows.length > 800, faded = view.highlight.size > 0;
+  const dense = rows.length > 600, faded = view.highlight.size > 0;
   pen.lineWidth = dense ? .7 : 1.2;
   for (const row of rows) {
     if (!model.isVisible(row)) continue;
