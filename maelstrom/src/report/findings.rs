@@ -4,7 +4,7 @@ use crate::checker::{CheckResult, Validity};
 use crate::edn::Edn;
 use crate::history::History;
 
-use super::format::{count, grouped, shorten};
+use super::format::{count, grouped, shorten, shortened};
 
 /// An operation that a finding points to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,7 +98,7 @@ fn details(part: &Edn) -> Option<String> {
         }
     }
     if let Some(errors) = list("errors") {
-        return Some(format!("wrong answers, the first: {}", shorten(&errors[0].to_string(), 120)));
+        return Some(format!("wrong answers, the first: {}", shortened(&errors[0], 120)));
     }
     let error = part.get("error")?;
     let text = error.as_str().map_or_else(|| error.to_string(), str::to_owned);
@@ -108,7 +108,7 @@ fn details(part: &Edn) -> Option<String> {
 fn plain(value: &Edn) -> String {
     match value {
         Edn::Keyword(text) | Edn::Str(text) => text.to_string(),
-        other => shorten(&other.to_string(), 40),
+        other => shortened(other, 40),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Numbers and text for people.
 
+use std::fmt::{self, Display, Write};
+
 /// A text with what HTML and SVG would misread replaced.
 pub fn html_escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
@@ -25,6 +27,31 @@ pub fn shorten(text: &str, limit: usize) -> String {
     match text.char_indices().nth(limit) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
+    }
+}
+
+/// The first `limit` characters of a value as text, as [`shorten`]; no more than that is ever
+/// formatted. A read of a long list has a text of megabytes, and a run has many reads.
+pub fn shortened(value: &impl Display, limit: usize) -> String {
+    let mut start = Start { text: String::new(), left: limit + 1 };
+    // It refuses what no longer fits, which is no failure here.
+    write!(start, "{value}").ok();
+    shorten(&start.text, limit)
+}
+
+/// Takes so many characters and refuses the rest.
+struct Start {
+    text: String,
+    left: usize,
+}
+
+impl Write for Start {
+    fn write_str(&mut self, part: &str) -> fmt::Result {
+        for character in part.chars() {
+            self.left = self.left.checked_sub(1).ok_or(fmt::Error)?;
+            self.text.push(character);
+        }
+        Ok(())
     }
 }
 
@@ -76,5 +103,8 @@ mod tests {
             "250 µs1.50 ms5.00 s"
         );
         assert_eq!(shorten("äbc", 2), "äb…");
+        assert_eq!(shortened(&"äbc", 2), "äb…");
+        assert_eq!(shortened(&"äb", 2), "äb");
+        assert_eq!(shortened(&123, 0), "…");
     }
 }

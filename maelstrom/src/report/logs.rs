@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::activity::Activity;
-use super::format::{html_escape, shorten};
+use super::format::{html_escape, shortened};
 use super::series::{Points, seconds};
 use crate::edn::Edn;
 use crate::history::OpType;
@@ -145,7 +145,7 @@ fn draw(key: &Edn, log: &BTreeMap<i64, Slot>) -> String {
     let shown = log.iter().take(OFFSETS);
     let rows: usize = shown.clone().map(|(_, slot)| slot.values.len()).sum();
     let height = (rows + 4) * ROW;
-    let name = html_escape(&shorten(&key.to_string(), 40));
+    let name = html_escape(&shortened(key, 40));
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"640\" height=\"{height}\">\
          <style>svg{{background:#fff;font:12px monospace}}.head{{font-weight:bold}}\
@@ -160,7 +160,7 @@ fn draw(key: &Edn, log: &BTreeMap<i64, Slot>) -> String {
         let class = if slot.values.len() > 1 { "conflict" } else { "" };
         for (value, seen) in &slot.values {
             y += ROW;
-            let value = shorten(&value.to_string(), 30);
+            let value = shortened(value, 30);
             let sender = seen.sent_by.as_deref().unwrap_or("?");
             let polls = format!("{}×", seen.polls);
             write_row(&mut svg, class, y, &[&offset.to_string(), &value, sender, &polls]);

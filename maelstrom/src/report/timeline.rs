@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::activity::Activity;
-use super::format::{count, duration_ms, html_escape, shorten};
+use super::format::{count, duration_ms, html_escape, shorten, shortened};
 use crate::history::{Op, OpType, ProcessId};
 
 /// How many operations are drawn at most.
@@ -115,11 +115,11 @@ fn write_span(html: &mut String, span: &Span, column: usize, rows: usize) {
     };
     let mut label = format!("{} {}", name(invoke.process), invoke.f);
     if !invoke.value.is_nil() {
-        write!(label, " {}", shorten(&invoke.value.to_string(), LABEL_CHARACTERS)).expect("text");
+        write!(label, " {}", shortened(&invoke.value, LABEL_CHARACTERS)).expect("text");
     }
     let mut label = html_escape(&label);
     if last.value != invoke.value {
-        let value = shorten(&last.value.to_string(), LABEL_CHARACTERS);
+        let value = shortened(&last.value, LABEL_CHARACTERS);
         write!(label, "<br>{}", html_escape(&value)).expect("text");
     }
     let mut hint = String::new();

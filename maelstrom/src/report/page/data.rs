@@ -19,7 +19,7 @@ use crate::report::activity::{Activity, Operation};
 use crate::report::cause::{Flight, flights};
 use crate::report::faults::FaultSpan;
 use crate::report::findings::Pointer;
-use crate::report::format::shorten;
+use crate::report::format::{shorten, shortened};
 use crate::report::series;
 use crate::report::slices::{SLICES, Slices};
 
@@ -442,14 +442,13 @@ impl<'a> Source<'a> {
 /// What an operation asked, and what it was told if that is something else.
 fn text(operation: &Operation) -> String {
     let asked = &operation.invoke.value;
-    let mut text =
-        if asked.is_nil() { String::new() } else { shorten(&asked.to_string(), VALUE_CHARACTERS) };
+    let mut text = if asked.is_nil() { String::new() } else { shortened(asked, VALUE_CHARACTERS) };
     if let Some(end) = operation.complete {
         if end.value != *asked {
-            text += &format!(" → {}", shorten(&end.value.to_string(), VALUE_CHARACTERS));
+            text += &format!(" → {}", shortened(&end.value, VALUE_CHARACTERS));
         }
         if let Some(error) = end.extra("error") {
-            text += &format!(" ({})", shorten(&error.to_string(), VALUE_CHARACTERS));
+            text += &format!(" ({})", shortened(error, VALUE_CHARACTERS));
         }
     }
     text
