@@ -267,3 +267,15 @@ fn an_interrupt_ends_the_run_and_keeps_the_history() {
     let history = History::parse(&std::fs::read_to_string(history).unwrap()).unwrap();
     assert!(!history.ops.is_empty());
 }
+
+#[test]
+fn a_server_that_cannot_serve_says_why() {
+    let run = maelstrom(&["serve", "--port", "0", "--store", "nowhere"]);
+    assert_eq!(run.status, Some(255));
+    assert!(run.output.contains("there is no folder nowhere"), "{}", run.output);
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let run = maelstrom(&["serve", "--port", &port]);
+    assert_eq!(run.status, Some(255));
+    assert!(run.output.contains("try another --port"), "{}", run.output);
+}

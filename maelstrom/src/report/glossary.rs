@@ -26,9 +26,7 @@ fn base_meaning(anomaly: &str) -> &'static str {
         "G0" => "Transactions overwrote each other's writes in a circle.",
         "G1a" => "A transaction read what another wrote that failed.",
         "G1b" => "A transaction read a value that its writer itself replaced afterwards.",
-        "G1c" => {
-            "Each of these transactions read or overwrote what the one before it wrote, in a circle."
-        }
+        "G1c" => "Each transaction read or overwrote what the one before it wrote, in a circle.",
         "G-single" => {
             "A transaction saw what another did with one key, and missed what should have come \
              before it with another: read skew."
