@@ -83,11 +83,7 @@ where
     M: Model<Call = RegisterCall, State = Value>,
 {
     let trace = Trace::read(&mut model, pairs, inner)?;
-    let outcome = match register::check(&trace, model.initial()) {
-        // Rare, and small enough as a rule for the search that counts nothing.
-        Outcome::GivenUp(_) => search::check(&model, &trace, BUDGET_BYTES),
-        outcome => outcome,
-    };
+    let outcome = register::check(&trace, model.initial());
     Ok(verdict(&model, &trace, outcome))
 }
 

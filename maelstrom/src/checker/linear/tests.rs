@@ -6,7 +6,7 @@ use super::model::{Model, RegisterCall, Value, step_register};
 use super::trace::{Event, Operation, Outcome, Trace};
 use super::{register, search};
 use crate::edn::Edn;
-use rand::SeedableRng;
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use random::Settings;
 
@@ -67,11 +67,15 @@ fn brute_force(trace: &Trace<RegisterCall>, initial: Value) -> Option<usize> {
     None
 }
 
-fn stuck_at<S>(outcome: Outcome<S>) -> Option<usize> {
+/// The operation at which a trace goes wrong, if it does.
+///
+/// # Errors
+/// When the search was given up.
+fn stuck_at<S>(outcome: Outcome<S>) -> Result<Option<usize>, String> {
     match outcome {
-        Outcome::Linearizable => None,
-        Outcome::Stuck(stuck) => Some(stuck.operation),
-        Outcome::GivenUp(reason) => panic!("{reason}"),
+        Outcome::Linearizable => Ok(None),
+        Outcome::Stuck(stuck) => Ok(Some(stuck.operation)),
+        Outcome::GivenUp(reason) => Err(reason),
     }
 }
 
@@ -82,9 +86,9 @@ fn the_searches_agree_with_each_other_and_with_brute_force() {
     let (mut good, mut bad) = (0, 0);
     for seed in 0..20_000 {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let trace = Settings::tiny(&mut rng).trace(&mut rng);
-        let fast = stuck_at(register::check(&trace, 0));
-        let plain = stuck_at(search::check(&Plain(0), &trace, 1 << 30));
+        let trace = Settings::tiny(&mut rng).trace(&mut rng, usize::MAX);
+        let fast = stuck_at(register::check(&trace, 0)).unwrap();
+        let plain = stuck_at(search::check(&Plain(0), &trace, 1 << 30)).unwrap();
         assert_eq!(fast, plain, "seed {seed}: {trace:#?}");
         if trace.operations.len() <= 8 {
             assert_eq!(plain, brute_force(&trace, 0), "seed {seed}: {trace:#?}");
@@ -92,4 +96,73 @@ fn the_searches_agree_with_each_other_and_with_brute_force() {
         *if fast.is_none() { &mut good } else { &mut bad } += 1;
     }
     assert!(good > 1000 && bad > 1000, "both kinds are tested: {good} good, {bad} bad");
+}
+
+/// The fast search and the plain one agree on histories that need their crashed operations,
+/// wherever the plain one does not run out of memory.
+#[test]
+fn the_searches_agree_where_many_operations_crash() {
+    let (mut good, mut bad, mut given_up) = (0, 0, 0);
+    for seed in 0..100_000 {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let settings = Settings::crashed(&mut rng, 16, 10);
+        let mut trace = settings.trace(&mut rng, 12);
+        if rng.random_bool(0.7) {
+            trace = random::spoil(&trace, settings.values, &mut rng);
+        }
+        match stuck_at(search::check(&Plain(0), &trace, 4 << 20)) {
+            Err(_) => given_up += 1,
+            Ok(plain) => {
+                let fast = stuck_at(register::check(&trace, 0)).unwrap();
+                assert_eq!(fast, plain, "seed {seed}: {trace:#?}");
+                *if fast.is_none() { &mut good } else { &mut bad } += 1;
+            }
+        }
+    }
+    println!("compared: {good} good, {bad} bad; not compared: {given_up}");
+    assert!(good > 10_000 && bad > 10_000, "{good} good, {bad} bad, {given_up} given up");
+}
+
+/// With as many crashed operations as a key of lin-kv can have, all different, there is always
+/// an answer.
+#[test]
+fn lin_kv_s_histories_are_always_decided() {
+    let (mut good, mut bad) = (0, 0);
+    for seed in 0..1500 {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let settings = Settings::crashed(&mut rng, 400, 20);
+        let trace = settings.trace(&mut rng, 20);
+        let spoiled = random::spoil(&trace, settings.values, &mut rng);
+        assert_eq!(stuck_at(register::check(&trace, 0)), Ok(None), "seed {seed}");
+        let stuck_at = stuck_at(register::check(&spoiled, 0));
+        *if stuck_at.expect("an answer").is_none() { &mut good } else { &mut bad } += 1;
+    }
+    assert!(good > 100 && bad > 100, "both kinds are tested: {good} good, {bad} bad");
+}
+
+/// Writes that nobody reads may be under way all the time: nothing changes but the number of
+/// slots.
+#[test]
+fn more_operations_at_a_time_than_bits_in_a_word_are_no_difference() {
+    for seed in 0..200 {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let settings = Settings::tiny(&mut rng);
+        let trace = settings.trace(&mut rng, usize::MAX);
+        let expected = stuck_at(search::check(&Plain(0), &trace, 1 << 30)).unwrap();
+        for more in [70, 300] {
+            let write = |index| Operation {
+                call: RegisterCall::Write(settings.values),
+                invoked_at: index,
+                returned_at: Some(1_000_000 + index),
+            };
+            let others = trace.operations.iter().map(|operation| Operation {
+                call: operation.call,
+                invoked_at: operation.invoked_at + more,
+                returned_at: operation.returned_at.map(|at| at + more),
+            });
+            let wide = Trace::new((0..more).map(write).chain(others).collect());
+            let found = stuck_at(register::check(&wide, 0)).unwrap();
+            assert_eq!(found, expected.map(|id| id + more), "seed {seed}: {trace:#?}");
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::super::model::{RegisterCall, Value};
 use super::super::slots::Slots;
-use super::crashed::{Crashed, Spent, Stands};
+use super::crashed::{Crashed, Spent};
 use super::pending::Pending;
 
 /// One thing that may be the case: the register's value, and which pending operations have
@@ -11,22 +11,52 @@ use super::pending::Pending;
 pub struct Configuration<const WORDS: usize> {
     /// What the register holds.
     pub value: Value,
-    /// When the last write took effect.
-    pub last_write: usize,
+    /// How the register got it.
+    pub origin: Origin,
     /// The operations under way that have taken effect.
     pub done: Slots<WORDS>,
     /// The reads and writes under way that have not, but had begun when the last write took
     /// effect: they may be slipped in just before it.
     pub early: Slots<WORDS>,
+    /// How many operations had crashed when the last write took effect.
+    pub age: u32,
     /// How many of the crashed operations have taken effect.
     pub spent: Spent,
+}
+
+/// How a value came about that has not been of use yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// It has been of use, or an operation made it that needed the value before.
+    Settled,
+    /// By a write under way.
+    Write,
+    /// By a crashed write.
+    CrashedWrite,
+    /// By a crashed cas from this value.
+    CrashedCas(Value),
+}
+
+impl Origin {
+    /// Whether everything may follow that may follow on the other.
+    fn is_no_worse(self, other: Origin) -> bool {
+        self == other
+            || self == Origin::Settled
+            || self == Origin::Write && other != Origin::Settled
+    }
 }
 
 impl<const WORDS: usize> Configuration<WORDS> {
     /// The start of every history.
     pub fn new(value: Value) -> Configuration<WORDS> {
-        let (done, early) = (Slots::EMPTY, Slots::EMPTY);
-        Configuration { value, last_write: 0, done, early, spent: Spent::default() }
+        Configuration {
+            value,
+            origin: Origin::Settled,
+            done: Slots::EMPTY,
+            early: Slots::EMPTY,
+            age: 0,
+            spent: Spent::default(),
+        }
     }
 
     /// These operations take effect, and leave the value as it is.
@@ -35,17 +65,24 @@ impl<const WORDS: usize> Configuration<WORDS> {
         self.early &= !slots;
     }
 
-    /// The register gets a value, by a write if `written`. Whoever waits to read it does.
-    pub fn set(&mut self, value: Value, pending: &Pending<WORDS>) {
+    /// The register gets a value. Whoever waits to read it does.
+    pub fn set(&mut self, value: Value, origin: Origin, pending: &Pending<WORDS>) {
         self.value = value;
+        self.origin = origin;
         self.take_effect(pending.reads_of(value, !self.done));
     }
 
     /// A write takes effect now: everything under way may be slipped in before it.
-    pub fn write(&mut self, value: Value, now: usize, pending: &Pending<WORDS>) {
-        self.last_write = now;
+    pub fn write(
+        &mut self,
+        value: Value,
+        origin: Origin,
+        pending: &Pending<WORDS>,
+        crashed: &Crashed,
+    ) {
+        self.age = crashed.age();
         self.early = (pending.reads | pending.writes) & !self.done;
-        self.set(value, pending);
+        self.set(value, origin, pending);
     }
 
     /// The operation in this slot has returned, and the slot is free.
@@ -56,14 +93,23 @@ impl<const WORDS: usize> Configuration<WORDS> {
 
     /// Whether this configuration can go on in every way in which the other can: then the
     /// other need not be kept.
-    pub fn stands_for(
+    fn stands_for(
         &self,
         other: &Configuration<WORDS>,
         pending: &Pending<WORDS>,
         crashed: &Crashed,
-    ) -> Stands {
-        if self.value != other.value {
-            return Stands::No;
+    ) -> bool {
+        self.is_no_worse(other, pending)
+            && (crashed.is_empty()
+                // Only for a read can a crashed write be slipped in.
+                || (self.age >= other.age || (other.early & pending.reads).is_empty())
+                    && crashed.is_no_more(&self.spent, &other.spent))
+    }
+
+    /// The same, as far as it is not about crashed operations.
+    fn is_no_worse(&self, other: &Configuration<WORDS>, pending: &Pending<WORDS>) -> bool {
+        if self.value != other.value || !self.origin.is_no_worse(other.origin) {
+            return false;
         }
         // A read is best done, and better slipped in than yet to come.
         let reads_as_good = (other.done & pending.reads).is_subset(self.done)
@@ -74,16 +120,7 @@ impl<const WORDS: usize> Configuration<WORDS> {
         let writes_as_good = (other.early & other_writes).is_empty()
             && (other.done & other_writes) == (self.done & other_writes);
         let same_cases = (other.done & pending.cases) == (self.done & pending.cases);
-        if !(reads_as_good && writes_as_good && same_cases) {
-            return Stands::No;
-        }
-        if crashed.is_empty() {
-            return Stands::Yes;
-        }
-        if self.last_write < other.last_write {
-            return Stands::No;
-        }
-        self.spent.stands_for(&other.spent, crashed)
+        reads_as_good && writes_as_good && same_cases
     }
 
     /// One that is the same, but that the write of `value` in passing has been seen by all who
@@ -101,36 +138,63 @@ impl<const WORDS: usize> Configuration<WORDS> {
         if let Some(write) = pending.first_to_return(call, early_writes) {
             slipped.take_effect(Slots::single(write));
         } else {
-            let class = crashed.class(call)?;
-            let invoked = crashed.invoked_before(class, self.last_write);
-            slipped.spent = self.spent.take(class, invoked)?;
+            slipped.spent = crashed.take_at(crashed.class(call)?, self.age, &self.spent)?;
         }
         slipped.take_effect(pending.reads_of(value, self.early));
         Some(slipped)
     }
 }
 
-/// Adds a configuration to a set that keeps only those for which no other stands.
-pub fn offer<const WORDS: usize>(
-    set: &mut Vec<Configuration<WORDS>>,
-    mut offered: Configuration<WORDS>,
-    pending: &Pending<WORDS>,
-    crashed: &Crashed,
-) {
-    for kept in set.iter_mut() {
-        match kept.stands_for(&offered, pending, crashed) {
-            Stands::Yes => return,
-            Stands::Blurred => return kept.spent.blur(&offered.spent),
-            Stands::No => {}
-        }
+/// A set that keeps only configurations for which no other stands, and not too many of them.
+pub struct Configurations<const WORDS: usize> {
+    /// The configurations.
+    pub members: Vec<Configuration<WORDS>>,
+    /// How many may be kept of those that are better or worse than each other, if it were not
+    /// for the crashed operations that they have used.
+    pub limit: usize,
+    /// Whether there were more, and some have been dropped.
+    pub has_dropped: bool,
+    /// How much work the set has been so far.
+    pub comparisons: u64,
+}
+
+impl<const WORDS: usize> Configurations<WORDS> {
+    /// An empty set.
+    pub fn new(limit: usize) -> Configurations<WORDS> {
+        Configurations { members: Vec::new(), limit, has_dropped: false, comparisons: 0 }
     }
-    set.retain(|kept| match offered.stands_for(kept, pending, crashed) {
-        Stands::Yes => false,
-        Stands::Blurred => {
-            offered.spent.blur(&kept.spent);
-            false
+
+    /// Adds a configuration, unless there is one that stands for it, or there are too many.
+    /// Returns whether it was added.
+    pub fn offer(
+        &mut self,
+        offered: &Configuration<WORDS>,
+        pending: &Pending<WORDS>,
+        crashed: &Crashed,
+    ) -> bool {
+        let members = &mut self.members;
+        self.comparisons += members.len() as u64;
+        if members.iter().any(|kept| kept.stands_for(offered, pending, crashed)) {
+            return false;
         }
-        Stands::No => true,
-    });
-    set.push(offered);
+        members.retain(|kept| !offered.stands_for(kept, pending, crashed));
+        if !crashed.is_empty() {
+            let rivals = |kept: &&mut Configuration<WORDS>| {
+                kept.is_no_worse(offered, pending) || offered.is_no_worse(kept, pending)
+            };
+            if members.iter_mut().filter(rivals).count() >= self.limit {
+                self.has_dropped = true;
+                // The thrifty ones have the better prospects.
+                let kept = members.iter_mut().filter(rivals);
+                let worst = kept.max_by_key(|kept| kept.spent.total()).expect("there are rivals");
+                let is_better = offered.spent.total() < worst.spent.total();
+                if is_better {
+                    *worst = offered.clone();
+                }
+                return is_better;
+            }
+        }
+        members.push(offered.clone());
+        true
+    }
 }

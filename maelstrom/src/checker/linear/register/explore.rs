@@ -1,220 +1,161 @@
 //! All that may happen just before an operation returns that has not taken effect yet.
 
+use std::collections::VecDeque;
+
 use super::super::model::{RegisterCall, Value};
 use super::super::slots::Slots;
-use super::configuration::{Configuration, offer};
-use super::crashed::{Crashed, Spent, Stands};
+use super::configuration::{Configuration, Configurations, Origin};
+use super::crashed::Crashed;
 use super::pending::Pending;
 
 /// What the exploration of one return needs to know, and what it has found.
 pub struct Exploration<'a, const WORDS: usize> {
     pub pending: &'a Pending<WORDS>,
     pub crashed: &'a Crashed,
-    /// The moment of the return.
-    pub now: usize,
     /// The operation that returns.
     pub slot: usize,
     /// Configurations in which it has taken effect.
-    pub found: &'a mut Vec<Configuration<WORDS>>,
-    /// Configurations on the way there; those behind `next` have not been looked at.
-    nodes: &'a mut Vec<Node<WORDS>>,
-    goals: Goals,
-}
-
-/// A configuration on the way.
-pub struct Node<const WORDS: usize> {
-    configuration: Configuration<WORDS>,
-    /// Whether a write may follow at once. It overwrites what came before, which must have been
-    /// of use until then: a cas that had to happen, or a value that was read.
-    may_be_overwritten: bool,
-    /// How the value came about, when a crashed operation made it and nobody has used it yet.
-    entered: Option<Entry>,
-    /// Whether what follows from it has yet to be looked at.
-    is_open: bool,
-}
-
-/// A crashed operation: a cas from this value, or a write.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Entry {
-    Cas(Value),
-    Write,
+    pub found: &'a mut Configurations<WORDS>,
+    /// Configurations on the way there.
+    pub known: &'a mut Configurations<WORDS>,
+    /// Those of them that have not been looked at.
+    pub open: &'a mut VecDeque<Configuration<WORDS>>,
+    pub goals: Goals,
 }
 
 /// The values that are worth having on the way.
-struct Goals {
+pub struct Goals {
     /// By a crashed cas.
     by_cas: Vec<Value>,
     /// By a write.
     by_write: Vec<Value>,
 }
 
-impl<'a, const WORDS: usize> Exploration<'a, WORDS> {
-    pub fn new(
-        pending: &'a Pending<WORDS>,
-        crashed: &'a Crashed,
-        (now, slot): (usize, usize),
-        found: &'a mut Vec<Configuration<WORDS>>,
-        nodes: &'a mut Vec<Node<WORDS>>,
-    ) -> Exploration<'a, WORDS> {
-        nodes.clear();
-        let goals = Goals::new(pending, crashed, pending.get(slot).call);
-        Exploration { pending, crashed, now, slot, found, nodes, goals }
-    }
-
+impl<const WORDS: usize> Exploration<'_, WORDS> {
     /// Adds a configuration from which to start.
     pub fn start(&mut self, configuration: &Configuration<WORDS>) {
         if configuration.done.contains(self.slot) {
-            return self.finish(configuration.clone());
+            return self.visit(configuration.clone());
         }
         if configuration.early.contains(self.slot)
             && let RegisterCall::Read(value) | RegisterCall::Write(value) =
                 self.pending.get(self.slot).call
             && let Some(slipped) = configuration.slip_in(value, self.pending, self.crashed)
         {
-            self.finish(slipped);
+            self.visit(slipped);
         }
-        let mut configuration = configuration.clone();
-        for value in &self.goals.by_cas {
-            if let Some(class) = self.crashed.class(RegisterCall::Write(*value)) {
-                configuration.spent.has_plenty(class, self.crashed);
-            }
-        }
-        self.visit(Node { configuration, may_be_overwritten: true, entered: None, is_open: true });
+        self.visit(configuration.clone());
     }
 
     /// Looks at everything that can be reached.
     pub fn run(&mut self) {
-        while let Some(node) = self.nodes.iter().position(|node| node.is_open) {
-            self.nodes[node].is_open = false;
-            self.cas(node);
-            self.crashed_cas(node);
-            if self.nodes[node].may_be_overwritten {
-                self.write(node);
+        while let Some(configuration) = self.open.pop_front() {
+            self.cas(&configuration);
+            self.crashed_cas(&configuration);
+            // A write overwrites what came before, which must have been of use until then.
+            if configuration.origin == Origin::Settled {
+                self.write(&configuration);
             }
         }
     }
 
-    fn visit(&mut self, node: Node<WORDS>) {
-        if node.configuration.done.contains(self.slot) {
-            return self.finish(node.configuration);
+    fn visit(&mut self, mut configuration: Configuration<WORDS>) {
+        if configuration.done.contains(self.slot) {
+            configuration.forget(self.slot);
+            configuration.origin = Origin::Settled;
+            self.found.offer(&configuration, self.pending, self.crashed);
+        } else if self.known.offer(&configuration, self.pending, self.crashed) {
+            self.open.push_back(configuration);
         }
-        for known in self.nodes.iter_mut() {
-            if !((known.may_be_overwritten || !node.may_be_overwritten)
-                && (known.entered.is_none() || known.entered == node.entered))
-            {
-                continue;
-            }
-            match known.configuration.stands_for(&node.configuration, self.pending, self.crashed) {
-                Stands::Yes => return,
-                Stands::Blurred => {
-                    known.configuration.spent.blur(&node.configuration.spent);
-                    known.is_open = true;
-                    return;
-                }
-                Stands::No => {}
-            }
-        }
-        self.nodes.push(node);
-    }
-
-    fn finish(&mut self, mut configuration: Configuration<WORDS>) {
-        configuration.forget(self.slot);
-        offer(self.found, configuration, self.pending, self.crashed);
     }
 
     /// A cas under way takes effect.
-    fn cas(&mut self, node: usize) {
-        let configuration = &self.nodes[node].configuration;
-        let (value, undone) = (configuration.value, self.pending.cases & !configuration.done);
+    fn cas(&mut self, before: &Configuration<WORDS>) {
+        let undone = self.pending.cases & !before.done;
         for slot in undone.iter() {
             let call = self.pending.get(slot).call;
             let RegisterCall::Cas(from, to) = call else { continue };
             // Of those that are alike, the one that returns first.
-            if from != value || self.pending.first_to_return(call, undone) != Some(slot) {
+            if from != before.value || self.pending.first_to_return(call, undone) != Some(slot) {
                 continue;
             }
-            let mut configuration = self.nodes[node].configuration.clone();
-            configuration.take_effect(Slots::single(slot));
-            configuration.set(to, self.pending);
-            self.visit(Node {
-                configuration,
-                may_be_overwritten: true,
-                entered: None,
-                is_open: true,
-            });
+            let mut after = before.clone();
+            after.take_effect(Slots::single(slot));
+            after.set(to, Origin::Settled, self.pending);
+            self.visit(after);
         }
     }
 
     /// A crashed cas takes effect.
-    fn crashed_cas(&mut self, node: usize) {
+    fn crashed_cas(&mut self, before: &Configuration<WORDS>) {
         let crashed = self.crashed;
-        let value = self.nodes[node].configuration.value;
-        for (class, to) in crashed.cas_from(value) {
-            let Node { configuration, entered, .. } = &mut self.nodes[node];
-            if let Some(class) = self.crashed.class(RegisterCall::Write(to))
-                && configuration.spent.has_plenty(class, self.crashed)
-            {
+        for (class, to) in crashed.cas_from(before.value) {
+            if !self.goals.by_cas.contains(&to) || is_detour(before, to, crashed) {
                 continue;
             }
-            if !self.goals.by_cas.contains(&to)
-                || is_detour(*entered, to, &configuration.spent, crashed)
-            {
+            let Some(spent) = crashed.take(class, &before.spent) else { continue };
+            // Where there are many writes, a cas is hardly ever worth the trouble.
+            if crashed.writes_left(to, &before.spent) >= self.known.limit {
+                self.known.has_dropped = true;
                 continue;
             }
-            let Some(spent) = configuration.spent.take(class, crashed.invoked(class)) else {
-                continue;
-            };
-            let done = configuration.done;
-            let mut configuration = Configuration { spent, ..configuration.clone() };
-            configuration.set(to, self.pending);
-            let was_read = configuration.done != done;
-            self.visit(Node {
-                configuration,
-                may_be_overwritten: was_read,
-                entered: (!was_read).then_some(Entry::Cas(value)),
-                is_open: true,
-            });
+            let mut after = Configuration { spent, ..before.clone() };
+            after.set(to, Origin::CrashedCas(before.value), self.pending);
+            if after.done != before.done {
+                after.origin = Origin::Settled;
+            }
+            self.visit(after);
         }
     }
 
     /// A write takes effect, under way or crashed.
-    fn write(&mut self, node: usize) {
+    fn write(&mut self, before: &Configuration<WORDS>) {
+        let undone = self.pending.writes & !before.done;
         for goal in 0..self.goals.by_write.len() {
             let value = self.goals.by_write[goal];
             let call = RegisterCall::Write(value);
-            let mut configuration = self.nodes[node].configuration.clone();
-            let undone = self.pending.writes & !configuration.done;
+            let mut after = before.clone();
             // Of those that are alike, the one that returns first; a crashed one never does.
-            let entered = if let Some(slot) = self.pending.first_to_return(call, undone) {
-                configuration.take_effect(Slots::single(slot));
-                None
+            let origin = if let Some(slot) = self.pending.first_to_return(call, undone) {
+                after.take_effect(Slots::single(slot));
+                Origin::Write
             } else if let Some(class) = self.crashed.class(call)
-                && let Some(spent) = configuration.spent.take(class, self.crashed.invoked(class))
+                && let Some(spent) = self.crashed.take(class, &before.spent)
             {
-                configuration.spent = spent;
-                Some(Entry::Write)
+                after.spent = spent;
+                Origin::CrashedWrite
             } else {
                 continue;
             };
-            configuration.write(value, self.now, self.pending);
-            self.visit(Node { configuration, may_be_overwritten: false, entered, is_open: true });
+            let done = after.done;
+            after.write(value, origin, self.pending, self.crashed);
+            if after.done != done {
+                // No detour, whatever follows; and a write that follows need not wait for it.
+                after.origin = Origin::Write;
+            }
+            self.visit(after);
         }
     }
 }
 
 /// Whether a crashed operation leads directly to where two would lead. Whoever keeps the two
 /// can still do with them all that he could with the one.
-fn is_detour(entered: Option<Entry>, to: Value, spent: &Spent, crashed: &Crashed) -> bool {
-    let direct = match entered {
-        None => return false,
-        Some(Entry::Write) => RegisterCall::Write(to),
-        Some(Entry::Cas(from)) => RegisterCall::Cas(from, to),
+fn is_detour<const WORDS: usize>(
+    before: &Configuration<WORDS>,
+    to: Value,
+    crashed: &Crashed,
+) -> bool {
+    let direct = match before.origin {
+        Origin::Settled | Origin::Write => return false,
+        Origin::CrashedWrite => RegisterCall::Write(to),
+        Origin::CrashedCas(from) => RegisterCall::Cas(from, to),
     };
-    crashed.class(direct).is_some_and(|class| spent.has_left(class, crashed.invoked(class)))
+    crashed.class(direct).is_some_and(|class| crashed.has_left(class, &before.spent))
 }
 
 impl Goals {
-    fn new<const WORDS: usize>(
+    /// The values that are worth having before this operation returns.
+    pub fn new<const WORDS: usize>(
         pending: &Pending<WORDS>,
         crashed: &Crashed,
         returning: RegisterCall,
