@@ -2,6 +2,7 @@
 //! it ends with a sentence and the right exit status, and what was recorded is on disk.
 #![allow(
     clippy::disallowed_methods,
+    clippy::disallowed_types,
     clippy::print_stdout,
     reason = "these tests run the bench's own program"
 )]
