@@ -138,12 +138,17 @@ impl Gossip {
         if self.hub() != self.my_rank {
             return;
         }
-        let mut stable = self.archive.have().clone();
-        for rank in self.others() {
-            stable.meet(&self.peers[rank].has);
-        }
-        if !self.stable.join(&stable) {
+        let news = self.archive.have().iter().filter_map(|(source, count)| {
+            let known = self.stable.get(source);
+            let stable = self.count_of_all(source, count, known);
+            (stable > known).then(|| (source.clone(), stable))
+        });
+        let news: Vec<(Incarnation, u64)> = news.collect();
+        if news.is_empty() {
             return;
+        }
+        for (source, count) in news {
+            self.stable.raise(&source, count);
         }
         self.stable_changes += 1;
         if self.flush_at.is_none() && self.stable.covers(self.archive.have()) {
@@ -151,6 +156,19 @@ impl Gossip {
                 self.send(now, rank, Vec::new(), false, false);
             }
         }
+    }
+
+    /// How many of a source's values everybody has, if those are more than `known`. Most of the
+    /// time they are not, and some node that is asked early shows it.
+    fn count_of_all(&self, source: &Incarnation, mine: u64, known: u64) -> u64 {
+        let mut count = mine;
+        for rank in self.others() {
+            if count <= known {
+                break;
+            }
+            count = count.min(self.peers[rank].has.get(source));
+        }
+        count
     }
 
     /// Makes sure of a next tick.

@@ -43,14 +43,6 @@ impl VersionVector {
         other.0.iter().all(|(source, count)| self.get(source) >= *count)
     }
 
-    /// What both count: the greatest lower bound.
-    pub fn meet(&mut self, other: &VersionVector) {
-        self.0.retain(|source, count| {
-            *count = (*count).min(other.get(source));
-            *count > 0
-        });
-    }
-
     /// The sources with a number above zero, in order, each with its number.
     pub fn iter(&self) -> impl Iterator<Item = (&Incarnation, u64)> {
         self.0.iter().map(|(source, count)| (source, *count))
@@ -76,14 +68,6 @@ mod tests {
             prop_assert_eq!(joined.join(&b), !a.covers(&b));
             prop_assert!(joined.covers(&a) && joined.covers(&b));
             prop_assert_eq!(c.covers(&joined), c.covers(&a) && c.covers(&b));
-        }
-
-        #[test]
-        fn a_meet_is_the_greatest_vector_that_both_cover(a in vector(), b in vector(), c in vector()) {
-            let mut met = a.clone();
-            met.meet(&b);
-            prop_assert!(a.covers(&met) && b.covers(&met));
-            prop_assert_eq!(met.covers(&c), a.covers(&c) && b.covers(&c));
         }
     }
 }
