@@ -98,11 +98,20 @@ fn details(part: &Edn) -> Option<String> {
         }
     }
     if let Some(errors) = list("errors") {
-        return Some(format!("wrong answers, the first: {}", shortened(&errors[0], 120)));
+        return Some(format!("wrong answers, the first: {}", sentence(&errors[0])));
     }
     let error = part.get("error")?;
     let text = error.as_str().map_or_else(|| error.to_string(), str::to_owned);
     Some(shorten(text.trim_end_matches('.'), 240))
+}
+
+/// An error in words. Some are lists of words and values already.
+fn sentence(error: &Edn) -> String {
+    let words = error.as_slice().unwrap_or_default().iter().map(Edn::as_str);
+    match words.collect::<Option<Vec<&str>>>() {
+        Some(words) if !words.is_empty() => shorten(&words.join(" "), 120),
+        _ => shortened(error, 120),
+    }
 }
 
 fn plain(value: &Edn) -> String {
@@ -216,6 +225,14 @@ mod tests {
             ),
             ("{:valid? false :workload {:valid? false :lost-count 2}}", "2 elements lost"),
             ("{:valid? false :net {:valid? false}}", "net is not satisfied"),
+            (
+                "{:valid? false :workload {:valid? false :errors [[\"Expected\" \"7\"]]}}",
+                "wrong answers, the first: Expected 7;",
+            ),
+            (
+                "{:valid? false :workload {:valid? false :errors [{:got 7}]}}",
+                "wrong answers, the first: {:got 7};",
+            ),
             (
                 "{:valid? :unknown :workload {:valid? :unknown :error \"Why.\"}}",
                 "Nobody knows: Why;",

@@ -168,6 +168,19 @@ fn a_large_run_fits_and_says_what_it_leaves_out() {
 }
 
 #[test]
+fn operations_of_a_large_run_are_from_all_over_it() {
+    let files = broadcasts(60_000, |_| String::new()).files(&results(Validity::True));
+    let data = data_of(text(&files, "index.html"));
+    let steps = data["operations"]["start_steps"].as_array().unwrap();
+    assert!(steps.len() < 60_000, "too few to choose from");
+    // A millisecond apart, in microseconds.
+    let widest = steps.iter().filter_map(Value::as_i64).max().unwrap();
+    let last: i64 = steps.iter().filter_map(Value::as_i64).sum();
+    assert!(widest < 100_000, "nothing for {widest} microseconds");
+    assert!(last > 59_900_000, "nothing after {last} microseconds");
+}
+
+#[test]
 fn the_same_run_has_the_same_files() {
     let made = broadcasts(50, |n| n.to_string());
     assert_eq!(made.files(&results(Validity::True)), made.files(&results(Validity::True)));

@@ -353,7 +353,9 @@ impl<'a> Source<'a> {
             }
         };
         let mut order: Vec<usize> = (0..all.len()).collect();
-        order.sort_by_key(|&place| rank(&all[place]));
+        // Of those that are alike, some from all over the run: not its first part, after which
+        // it would look as if nothing had happened.
+        order.sort_by_key(|&place| (rank(&all[place]), place.reverse_bits()));
         order.truncate(limit);
         order.sort_unstable();
         order.into_iter().map(|place| &all[place]).collect()

@@ -214,7 +214,8 @@ function drawOps(pen, model, view, colour, places, drawn) {
       pen.beginPath(); pen.arc(x0 + Math.min(width / 2, 6), y, 2, 0, 7); pen.fill();
     }
     if (width > 46) {
-      pen.save(); pen.beginPath(); pen.rect(Math.max(x0, LEFT), y - 6, width - 4, 12); pen.clip();
+      const left = Math.max(x0, LEFT);
+      pen.save(); pen.beginPath(); pen.rect(left, y - 6, Math.max(x0 + width - 4 - left, 0), 12); pen.clip();
       pen.fillStyle = outcome === "info" ? colour["on-info"] : colour.bg;
       pen.textAlign = "left"; pen.font = "10px system-ui, sans-serif";
       const text = model.functions[ops.function[row]] + " " + ops.text[row];
