@@ -129,14 +129,19 @@ fn run(command: &mut Command, input: Option<String>) -> Result<Figures, &'static
 
 /// In the process of one case: checks it and prints the figures.
 fn check(case: Case) {
-    let Trace { operations, .. } = case.trace();
-    let start = Instant::now();
-    let outcome = register::check(&Trace::new(operations), 0);
-    let seconds = start.elapsed().as_secs_f64();
+    // The best of five where a check takes no time.
+    let repeat = if case.operations <= 10_000 { 5 } else { 1 };
+    let (mut is_valid, mut seconds) = (false, f64::INFINITY);
+    for _ in 0..repeat {
+        let Trace { operations, .. } = case.trace();
+        let start = Instant::now();
+        is_valid = register::check(&Trace::new(operations), 0) == Outcome::Linearizable;
+        seconds = start.elapsed().as_secs_f64().min(seconds);
+    }
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let peak_kib = peak.and_then(|peak| peak.split_whitespace().next()).unwrap_or("0");
-    println!("{} {seconds} {peak_kib}", outcome == Outcome::Linearizable);
+    println!("{is_valid} {seconds} {peak_kib}");
 }
 
 impl std::fmt::Display for Case {

@@ -62,9 +62,14 @@ fn main() {
     std::io::stdin().read_to_string(&mut history).expect("standard input is read");
     let operations: Vec<_> =
         history.lines().map(|line| operation(line).expect("an operation a line")).collect();
-    let start = Instant::now();
-    let is_valid = check_operations(&operations);
-    let seconds = start.elapsed().as_secs_f64();
+    // The best of five where a check takes no time.
+    let repeat = if operations.len() <= 10_000 { 5 } else { 1 };
+    let (mut is_valid, mut seconds) = (false, f64::INFINITY);
+    for _ in 0..repeat {
+        let start = Instant::now();
+        is_valid = check_operations(&operations);
+        seconds = start.elapsed().as_secs_f64().min(seconds);
+    }
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let peak_kib = peak.and_then(|peak| peak.split_whitespace().next()).unwrap_or("0");

@@ -1,4 +1,4 @@
-//! Registers: a search that always answers, however many operations crash.
+//! Registers: a search that does not choke on operations that crash.
 //!
 //! It goes through the history once, from event to event, and keeps the set of all
 //! *configurations* that are possible at the moment: the register's value, and which pending
@@ -20,10 +20,11 @@
 //! What is left to grow is the number of ways to explain the past by different crashed
 //! operations: each way leaves others for the future. So the search goes through the history
 //! in several *passes*. Each keeps a limited number of these ways, the thriftiest ones, and the
-//! next keeps more. A pass that comes to the end has found an order, whatever it dropped. One
-//! that is stuck has shown that there is none if it dropped nothing, as the last one never
-//! does; or if there is none even when crashed operations may take effect again and again,
-//! which is quickly found out because then there is nothing to count.
+//! next keeps more; the first does not even look for them where it can do without. A pass that
+//! comes to the end has found an order, whatever it dropped. One that is stuck has shown that
+//! there is none if it dropped nothing, as the last one never does; or if there is none even
+//! when crashed operations may take effect again and again, which is quickly found out because
+//! then there is nothing to count.
 //!
 //! A key of lin-kv has at most 20 processes, so no more than 20 crashed operations: for those
 //! the search always answers. Where thousands crashed, it matters less and less which of them
@@ -170,6 +171,20 @@ impl<'a, const WORDS: usize> Search<'a, WORDS> {
             members.iter_mut().for_each(|c| c.forget(slot));
             return std::mem::swap(members, &mut self.found.members);
         }
+        // In the first pass no crashed operation is used where it can be done without.
+        if self.known.limit == LIMITS[0] && !self.crashed.is_empty() {
+            self.crashed.is_withheld = true;
+            self.explore(slot);
+            self.crashed.is_withheld = false;
+            if !self.found.members.is_empty() {
+                self.found.has_dropped = true;
+                return;
+            }
+        }
+        self.explore(slot);
+    }
+
+    fn explore(&mut self, slot: usize) {
         self.known.members.clear();
         let mut exploration = Exploration {
             pending: &self.pending,
@@ -180,7 +195,7 @@ impl<'a, const WORDS: usize> Search<'a, WORDS> {
             open: &mut self.open,
             goals: Goals::new(&self.pending, &self.crashed, self.pending.get(slot).call),
         };
-        members.iter().for_each(|c| exploration.start(c));
+        self.configurations.members.iter().for_each(|c| exploration.start(c));
         exploration.run();
     }
 

@@ -123,6 +123,31 @@ fn the_searches_agree_where_many_operations_crash() {
     assert!(good > 10_000 && bad > 10_000, "{good} good, {bad} bad, {given_up} given up");
 }
 
+/// Here a crashed write of 2 and a crashed cas lead to 0, where a crashed write of 0 alone would;
+/// but the 2 is read on the way, and the write of 0 is needed at the end.
+#[test]
+fn a_crashed_write_that_is_read_is_no_detour() {
+    use RegisterCall::{Cas, Read, Write};
+    let operations = [
+        (Write(0), 0, None),
+        (Cas(2, 0), 1, None),
+        (Write(2), 2, None),
+        (Write(0), 3, Some(5)),
+        (Cas(0, 1), 6, Some(11)),
+        (Read(2), 10, Some(15)),
+        (Read(1), 12, Some(13)),
+        (Read(1), 14, Some(16)),
+        (Read(1), 17, Some(19)),
+        (Read(0), 18, Some(20)),
+    ];
+    let operations = operations.map(|(call, invoked_at, returned_at)| Operation {
+        call,
+        invoked_at,
+        returned_at,
+    });
+    assert_eq!(stuck_at(register::check(&Trace::new(operations.into()), 0)), Ok(None));
+}
+
 /// With as many crashed operations as a key of lin-kv can have, all different, there is always
 /// an answer.
 #[test]

@@ -30,6 +30,8 @@ pub struct Crashed {
     age: u32,
     /// Whether each may be used again and again.
     is_relaxed: bool,
+    /// Whether none may be used for now.
+    pub is_withheld: bool,
 }
 
 /// Crashed operations that make the same call.
@@ -199,7 +201,7 @@ impl Crashed {
 
     fn take_of(&self, class: usize, invoked: u32, spent: &Spent) -> Option<Spent> {
         let column = self.classes[class].column?;
-        if spent.get(column) >= invoked {
+        if self.is_withheld || spent.get(column) >= invoked {
             return None;
         }
         Some(if self.is_relaxed { spent.clone() } else { spent.with_one_more(column) })

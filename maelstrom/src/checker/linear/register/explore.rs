@@ -175,7 +175,7 @@ impl Goals {
         if let RegisterCall::Read(value) | RegisterCall::Write(value) = returning {
             add(value, &mut by_write);
         }
-        if crashed.is_empty() {
+        if crashed.is_empty() || crashed.is_withheld {
             return Goals { by_cas: Vec::new(), by_write };
         }
         for slot in pending.reads.iter() {
