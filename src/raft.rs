@@ -80,6 +80,11 @@ pub struct Config {
     pub max_in_flight: usize,
     /// The size of a snapshot's pieces.
     pub snapshot_chunk_bytes: usize,
+    /// Whether what the dissertation adds for the sake of stable leadership is in use: pre-vote
+    /// (§9.6), check quorum (§6.2), and no votes while a leader is heard (§4.2.3). Without, this
+    /// is the Raft of the paper. It is as safe, but it elects more often and a deposed leader
+    /// does not notice: the ground on which planted bugs show.
+    pub stable_leadership: bool,
     /// The safety rules. Anything but [`Rules::RAFT`] is a planted bug.
     pub rules: Rules,
 }
@@ -95,6 +100,7 @@ impl Config {
             max_entries_per_message: 256,
             max_in_flight: 8,
             snapshot_chunk_bytes: 64 * 1024,
+            stable_leadership: true,
             rules: Rules::RAFT,
         }
     }
@@ -346,7 +352,7 @@ impl<C: Clone> Raft<C> {
                 self.follow(self.state.term, None);
             }
         } else if self.now >= self.election_due {
-            self.start_pre_vote();
+            self.look_for_leader();
         }
     }
 
@@ -413,10 +419,10 @@ impl<C: Clone> Raft<C> {
         let reply = match message {
             Message::PreVote { .. } => Message::PreVoteReply { term, granted: false },
             Message::RequestVote { .. } => Message::RequestVoteReply { term, granted: false },
-            Message::AppendEntries { round, .. } => {
-                Message::AppendEntriesReply { term, outcome: Outcome::StaleTerm, round }
-            }
-            Message::InstallSnapshot { .. } => {
+            // Not the message's round: rounds are counted anew in each term, and its sender may
+            // lead this one too. A late heartbeat of its former term would pass for an
+            // acknowledgement that has not been given.
+            Message::AppendEntries { .. } | Message::InstallSnapshot { .. } => {
                 Message::AppendEntriesReply { term, outcome: Outcome::StaleTerm, round: 0 }
             }
             _ => return,

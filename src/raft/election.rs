@@ -36,12 +36,17 @@ impl<C: Clone> Raft<C> {
     /// Whether a leader was heard from so lately that no election can be called for. A leader
     /// hears itself.
     pub(super) fn hears_leader(&self) -> bool {
-        self.is_leader()
-            || self.leader.is_some() && self.now < self.heard_leader + self.config.election_timeout
+        let lately = self.now < self.heard_leader + self.config.election_timeout;
+        self.config.stable_leadership && (self.is_leader() || self.leader.is_some() && lately)
+    }
+
+    /// No leader was heard from for too long.
+    pub(super) fn look_for_leader(&mut self) {
+        if self.config.stable_leadership { self.start_pre_vote() } else { self.campaign(false) }
     }
 
     /// Asks everyone whether an election could be won.
-    pub(super) fn start_pre_vote(&mut self) {
+    fn start_pre_vote(&mut self) {
         self.follow(self.state.term, None);
         self.set_election_due();
         self.role = Role::PreCandidate(Votes::from([self.config.id.clone()]));

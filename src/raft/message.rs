@@ -63,7 +63,7 @@ pub enum Message<C> {
         term: Term,
         /// Whether the entries fitted.
         outcome: Outcome,
-        /// The round of the message that this answers.
+        /// The round of the message that this answers; 0 if that is from a past term.
         round: u64,
     },
     /// How far the leader has committed, sent at once to a follower whose client is waiting.

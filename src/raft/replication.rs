@@ -51,6 +51,9 @@ impl Leader {
 
     fn lease_end(&self, config: &Config) -> Time {
         let forever = Time::from_nanos(u64::MAX);
+        if !config.stable_leadership {
+            return forever;
+        }
         let heard = self.progress.values().map(|follower| follower.heard);
         reached_by_majority(heard.chain([forever])) + config.election_timeout
     }
