@@ -97,7 +97,7 @@ use tokio::sync::oneshot;
 pub use replica::Options;
 pub use sessions::Request;
 
-use crate::raft::{Config, Durable, Message, Persist};
+use crate::raft::{Config, Durable, Message, Persist, Raft};
 use crate::{Ctx, Error, NodeId, Storage, Time};
 use replica::{Outcome, Replica};
 
@@ -224,6 +224,11 @@ impl<S: StateMachine> Replicated<S> {
     /// was done since may be missing, however long ago that is.
     pub fn peek<T>(&self, look: impl FnOnce(&S) -> T) -> T {
         look(self.0.replica.borrow().state())
+    }
+
+    /// Looks at this node's part in the consensus: for tests that check its invariants.
+    pub fn inspect<T>(&self, look: impl FnOnce(&Raft<Request<S::Command>>) -> T) -> T {
+        look(self.0.replica.borrow().raft())
     }
 
     /// Takes a message from another node.

@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn is_caught() {
         let check = maelstrom::check::<Broadcast>("broadcast");
-        let failure = check.faults([Fault::Kill]).first_failure(0..200);
+        let failure = check.faults([Fault::Kill]).first_anomaly(0..200);
         let failure = failure.expect("the checker must catch a message that was forgotten");
         assert!(failure.sentence.contains(":lost ("), "{}", failure.sentence);
     }

@@ -73,7 +73,7 @@ mod tests {
     fn is_caught() {
         for fault in [Fault::Loss, Fault::Partition, Fault::OneWay] {
             let check = maelstrom::check::<Broadcast>("broadcast").faults([fault]);
-            let failure = check.first_failure(0..200);
+            let failure = check.first_anomaly(0..200);
             let failure = failure.expect("the checker must catch a message that never arrived");
             assert!(failure.sentence.contains(":lost ("), "{}", failure.sentence);
         }

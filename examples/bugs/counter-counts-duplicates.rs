@@ -76,7 +76,7 @@ mod tests {
         // A lost answer makes a duplicate too: what it answered is sent again.
         for fault in [Fault::Duplicate, Fault::Loss] {
             let check = maelstrom::check::<Counter>("pn-counter").faults([fault]);
-            let failure = check.first_failure(0..200);
+            let failure = check.first_anomaly(0..200);
             let failure = failure.expect("the checker must catch an amount that counts twice");
             assert!(failure.sentence.contains(":acceptable"), "{}", failure.sentence);
         }

@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn is_caught() {
         let check = maelstrom::check::<Counter>("g-counter");
-        let failure = check.faults([Fault::Kill]).first_failure(0..200);
+        let failure = check.faults([Fault::Kill]).first_anomaly(0..200);
         let failure = failure.expect("the checker must catch an addition that was forgotten");
         assert!(failure.sentence.contains(":acceptable"), "{}", failure.sentence);
     }

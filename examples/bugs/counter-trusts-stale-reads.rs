@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn is_caught() {
-        let failure = maelstrom::check::<Counter>("g-counter").first_failure(0..200);
+        let failure = maelstrom::check::<Counter>("g-counter").first_anomaly(0..200);
         let failure = failure.expect("the checker must catch a read from the past");
         assert!(failure.sentence.contains(":acceptable"), "{}", failure.sentence);
     }

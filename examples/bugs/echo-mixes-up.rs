@@ -53,7 +53,7 @@ mod tests {
 
     #[test]
     fn is_caught() {
-        let failure = maelstrom::check::<Echo>("echo").first_failure(0..100);
+        let failure = maelstrom::check::<Echo>("echo").first_anomaly(0..100);
         let failure = failure.expect("the checker must catch an echo that mixes up requests");
         assert!(failure.sentence.contains(":workload"), "{}", failure.sentence);
     }

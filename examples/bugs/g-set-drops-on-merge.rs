@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn is_caught() {
-        let failure = maelstrom::check::<GSet>("g-set").first_failure(0..200);
+        let failure = maelstrom::check::<GSet>("g-set").first_anomaly(0..200);
         let failure = failure.expect("the checker must catch an element that a merge drops");
         assert!(failure.sentence.contains(":lost ("), "{}", failure.sentence);
     }

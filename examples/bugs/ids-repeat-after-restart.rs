@@ -52,7 +52,7 @@ mod tests {
     fn is_caught() {
         let failure = maelstrom::check::<Ids>("unique-ids")
             .faults([maelstrom::Fault::Kill])
-            .first_failure(0..100);
+            .first_anomaly(0..100);
         let failure = failure.expect("the checker must catch an id that repeats after a restart");
         assert!(failure.sentence.contains("duplicated"), "{}", failure.sentence);
     }

@@ -48,7 +48,7 @@ mod tests {
 
     #[test]
     fn is_caught() {
-        let failure = maelstrom::check::<Ids>("unique-ids").first_failure(0..100);
+        let failure = maelstrom::check::<Ids>("unique-ids").first_anomaly(0..100);
         let failure = failure.expect("the checker must catch an id that two nodes gave");
         assert!(failure.sentence.contains("duplicated"), "{}", failure.sentence);
     }

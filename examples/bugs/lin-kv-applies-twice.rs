@@ -12,7 +12,7 @@ struct AppliesTwice;
 
 impl Bug for AppliesTwice {
     fn options() -> Options {
-        Options { ignores: |_| false, ..Options::default() }
+        Options { ignores: |_| false, configure: lin_kv::restless, ..Options::default() }
     }
 }
 
@@ -24,15 +24,8 @@ fn main() -> ExitCode {
 mod tests {
     use maelstrom::Fault;
 
-    use super::{AppliesTwice, LinKv};
-
     #[test]
     fn is_caught() {
-        let failure = maelstrom::check::<LinKv<AppliesTwice>>("lin-kv")
-            .options(|options| options.concurrency = 10)
-            .faults(Fault::ALL)
-            .first_failure(0..1_000);
-        let failure = failure.expect("the checker must catch it");
-        println!("caught by seed {}: {}", failure.seed, failure.sentence);
+        super::lin_kv::is_caught::<super::AppliesTwice>(&Fault::ALL, 1.0);
     }
 }

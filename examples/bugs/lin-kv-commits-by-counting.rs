@@ -14,8 +14,10 @@ struct CommitsByCounting;
 
 impl Bug for CommitsByCounting {
     fn options() -> Options {
-        let configure =
-            |config| Config { rules: Rules { may_commit: |_, _| true, ..Rules::RAFT }, ..config };
+        let configure = |config| Config {
+            rules: Rules { may_commit: |_, _| true, ..Rules::RAFT },
+            ..lin_kv::restless(config)
+        };
         Options { configure, ..Options::default() }
     }
 }
@@ -28,15 +30,8 @@ fn main() -> ExitCode {
 mod tests {
     use maelstrom::Fault;
 
-    use super::{CommitsByCounting, LinKv};
-
     #[test]
     fn is_caught() {
-        let failure = maelstrom::check::<LinKv<CommitsByCounting>>("lin-kv")
-            .options(|options| options.concurrency = 10)
-            .faults(Fault::ALL)
-            .first_failure(0..1_000);
-        let failure = failure.expect("the checker must catch it");
-        println!("caught by seed {}: {}", failure.seed, failure.sentence);
+        super::lin_kv::is_caught::<super::CommitsByCounting>(&Fault::ALL, 1.0);
     }
 }

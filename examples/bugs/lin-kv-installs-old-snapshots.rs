@@ -13,9 +13,11 @@ struct InstallsOldSnapshots;
 
 impl Bug for InstallsOldSnapshots {
     fn options() -> Options {
-        let configure =
-            |config| Config { rules: Rules { replaces: |_, _, _| true, ..Rules::RAFT }, ..config };
-        Options { configure, ..Options::default() }
+        let configure = |config| Config {
+            rules: Rules { replaces: |_, _, _| true, ..Rules::RAFT },
+            ..lin_kv::restless(config)
+        };
+        Options { configure, entries_per_snapshot: 10, ..Options::default() }
     }
 }
 
@@ -27,15 +29,8 @@ fn main() -> ExitCode {
 mod tests {
     use maelstrom::Fault;
 
-    use super::{InstallsOldSnapshots, LinKv};
-
     #[test]
     fn is_caught() {
-        let failure = maelstrom::check::<LinKv<InstallsOldSnapshots>>("lin-kv")
-            .options(|options| options.concurrency = 10)
-            .faults(Fault::ALL)
-            .first_failure(0..1_000);
-        let failure = failure.expect("the checker must catch it");
-        println!("caught by seed {}: {}", failure.seed, failure.sentence);
+        super::lin_kv::is_caught::<super::InstallsOldSnapshots>(&Fault::ALL, 1.0);
     }
 }

@@ -13,8 +13,10 @@ struct KeepsConflicts;
 
 impl Bug for KeepsConflicts {
     fn options() -> Options {
-        let configure =
-            |config| Config { rules: Rules { conflicts: |_, _| false, ..Rules::RAFT }, ..config };
+        let configure = |config| Config {
+            rules: Rules { conflicts: |_, _| false, ..Rules::RAFT },
+            ..lin_kv::restless(config)
+        };
         Options { configure, ..Options::default() }
     }
 }
@@ -27,15 +29,8 @@ fn main() -> ExitCode {
 mod tests {
     use maelstrom::Fault;
 
-    use super::{KeepsConflicts, LinKv};
-
     #[test]
     fn is_caught() {
-        let failure = maelstrom::check::<LinKv<KeepsConflicts>>("lin-kv")
-            .options(|options| options.concurrency = 10)
-            .faults(Fault::ALL)
-            .first_failure(0..1_000);
-        let failure = failure.expect("the checker must catch it");
-        println!("caught by seed {}: {}", failure.seed, failure.sentence);
+        super::lin_kv::is_caught::<super::KeepsConflicts>(&Fault::ALL, 1.0);
     }
 }

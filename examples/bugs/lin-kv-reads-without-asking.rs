@@ -13,8 +13,10 @@ struct ReadsWithoutAsking;
 
 impl Bug for ReadsWithoutAsking {
     fn options() -> Options {
-        let configure =
-            |config| Config { rules: Rules { may_read: |_| true, ..Rules::RAFT }, ..config };
+        let configure = |config| Config {
+            rules: Rules { may_read: |_| true, ..Rules::RAFT },
+            ..lin_kv::restless(config)
+        };
         Options { configure, ..Options::default() }
     }
 }
@@ -27,15 +29,29 @@ fn main() -> ExitCode {
 mod tests {
     use maelstrom::Fault;
 
-    use super::{LinKv, ReadsWithoutAsking};
-
     #[test]
     fn is_caught() {
-        let failure = maelstrom::check::<LinKv<ReadsWithoutAsking>>("lin-kv")
-            .options(|options| options.concurrency = 10)
-            .faults(Fault::ALL)
-            .first_failure(0..1_000);
-        let failure = failure.expect("the checker must catch it");
-        println!("caught by seed {}: {}", failure.seed, failure.sentence);
+        super::lin_kv::is_caught::<super::ReadsWithoutAsking>(&Fault::ALL, 1.0);
+    }
+
+    /// The Raft of the paper without a bug.
+    struct NoBug;
+
+    impl super::Bug for NoBug {
+        fn options() -> super::Options {
+            let configure = super::lin_kv::restless;
+            super::Options { configure, ..super::Options::default() }
+        }
+    }
+
+    /// What catches the bugs is the bugs.
+    #[test]
+    fn nothing_is_caught_without_a_bug() {
+        for (faults, interval_secs) in
+            [(&Fault::ALL[..], 1.0), (&[Fault::Kill, Fault::Partition], 0.15)]
+        {
+            let failure = super::lin_kv::first_failure::<NoBug>(faults, interval_secs, 150);
+            assert!(failure.is_none(), "{}", failure.unwrap().sentence);
+        }
     }
 }

@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn is_caught() {
-        let failure = at("read-committed").first_failure(0..500);
+        let failure = at("read-committed").first_anomaly(0..500);
         let failure =
             failure.expect("the checker must catch two transactions that read from each other");
         let anomalies = failure.anomaly_types();

@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn is_caught() {
-        let failure = at("read-committed").first_failure(0..500);
+        let failure = at("read-committed").first_anomaly(0..500);
         let failure = failure.expect("the checker must catch the write of an aborted transaction");
         let anomalies = failure.anomaly_types();
         assert!(anomalies.iter().any(|name| name == "G1a"), "{anomalies:?}");

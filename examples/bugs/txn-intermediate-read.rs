@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn is_caught() {
-        let failure = at("read-committed").first_failure(0..500);
+        let failure = at("read-committed").first_anomaly(0..500);
         let failure =
             failure.expect("the checker must catch a read of what a transaction overwrites itself");
         let anomalies = failure.anomaly_types();

@@ -71,7 +71,7 @@ mod tests {
         let failure = maelstrom::check::<Reorders>("txn-list-append")
             .nodes(3)
             .options(|options| options.consistency_models = vec!["read-committed".into()])
-            .first_failure(0..500);
+            .first_anomaly(0..500);
         let failure = failure.expect("the checker must catch a list with two orders");
         let anomalies = failure.anomaly_types();
         assert!(anomalies.iter().any(|name| name == "incompatible-order"), "{anomalies:?}");

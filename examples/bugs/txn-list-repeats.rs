@@ -64,7 +64,7 @@ mod tests {
             .nodes(3)
             .faults([Fault::Loss])
             .options(|options| options.consistency_models = vec!["read-uncommitted".into()])
-            .first_failure(0..500);
+            .first_anomaly(0..500);
         let failure = failure.expect("the checker must catch an element that is there twice");
         let anomalies = failure.anomaly_types();
         assert!(anomalies.iter().any(|name| name == "duplicate-elements"), "{anomalies:?}");

@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn is_caught() {
-        let failure = at("snapshot-isolation").first_failure(0..500);
+        let failure = at("snapshot-isolation").first_anomaly(0..500);
         let failure = failure.expect("the checker must catch updates that are lost");
         let anomalies = failure.anomaly_types();
         assert!(anomalies.iter().any(|name| name == "lost-update"), "{anomalies:?}");

@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn is_caught() {
-        let failure = at("snapshot-isolation").first_failure(0..500);
+        let failure = at("snapshot-isolation").first_anomaly(0..500);
         let failure =
             failure.expect("the checker must catch a transaction that reads from two states");
         let anomalies = failure.anomaly_types();

@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn is_caught_by_real_time_only() {
-        let failure = at("strict-serializable").first_failure(0..500);
+        let failure = at("strict-serializable").first_anomaly(0..500);
         let failure = failure.expect("the checker must catch a read of the past");
         let anomalies = failure.anomaly_types();
         let in_time = |name: &String| name.ends_with("-realtime") || name.ends_with("-process");

@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn is_caught() {
-        let failure = at("read-uncommitted").first_failure(0..500);
+        let failure = at("read-uncommitted").first_anomaly(0..500);
         let failure = failure.expect("the checker must catch writes in different orders");
         let anomalies = failure.anomaly_types();
         assert!(anomalies.iter().any(|name| name == "G0"), "{anomalies:?}");

@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn is_caught_at_serializable_only() {
-        let failure = at("serializable").first_failure(0..500);
+        let failure = at("serializable").first_anomaly(0..500);
         let failure = failure.expect("the checker must catch transactions that miss each other");
         let anomalies = failure.anomaly_types();
         assert!(anomalies.iter().any(|name| name == "G2-item"), "{anomalies:?}");

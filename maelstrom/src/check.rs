@@ -78,6 +78,13 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// Whether the workload's own checker found it, or an assertion did.
+    pub fn is_anomaly(&self) -> bool {
+        let results = self.results.to_edn();
+        let workload = results.get("workload").and_then(|workload| workload.get("valid?"));
+        self.results.entries.is_empty() || workload == Some(&Edn::Bool(false))
+    }
+
     /// The names of the anomalies that the workload's checker found, if it looks for anomalies.
     pub fn anomaly_types(&self) -> Vec<String> {
         let results = self.results.to_edn();
@@ -176,8 +183,15 @@ impl<N: Node> Check<N> {
         (outcome, results)
     }
 
-    /// The first of these seeds on which the node fails, if it fails on any. This is how a
-    /// planted bug is shown to be caught.
+    /// The first of these seeds on which the workload's own checker, or an assertion, finds the
+    /// node at fault.
+    /// This is how a planted bug is shown to be caught: a run in which too little succeeded has
+    /// failed too, but that shows no bug.
+    pub fn first_anomaly(&self, seeds: Range<u64>) -> Option<Failure> {
+        seeds.into_iter().find_map(|seed| self.fails(seed).filter(Failure::is_anomaly))
+    }
+
+    /// The first of these seeds on which the node fails in any way, if it fails on any.
     pub fn first_failure(&self, seeds: Range<u64>) -> Option<Failure> {
         seeds.into_iter().find_map(|seed| self.fails(seed))
     }
