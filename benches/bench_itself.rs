@@ -19,7 +19,6 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
-use maelstrom::engine::Progress;
 use maelstrom::options::{TestOptions, numbered_nodes};
 use maelstrom::recorder::LogOptions;
 use maelstrom::run::{Terminal, Test};
@@ -114,13 +113,7 @@ fn run(options: &TestOptions, seed: Option<u64>) -> (Duration, usize) {
         log: LogOptions::default(),
         watchdog: None,
     };
-    let terminal = Terminal {
-        console: None,
-        progress: Box::new(|_: &Progress| ()),
-        interrupt: None,
-        interrupted: Box::new(|| false),
-    };
-    let report = test.run(terminal).expect("echo runs");
+    let report = test.run(Terminal::nobody()).expect("echo runs");
     assert_eq!(report.exit_status(), 0, "echo is valid");
     let stats = report.results.to_edn();
     let ok = stats.get("stats").and_then(|stats| stats.get("ok-count")).and_then(|n| n.as_i64());

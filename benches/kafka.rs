@@ -18,7 +18,6 @@ use std::time::Instant;
 
 use maelstrom::checker::{CheckResult, Validity, kafka};
 use maelstrom::edn::Edn;
-use maelstrom::engine::Progress;
 use maelstrom::history::{History, Op, OpType, ProcessId};
 use maelstrom::options::{TestOptions, numbered_nodes};
 use maelstrom::recorder::LogOptions;
@@ -76,13 +75,7 @@ fn in_real_time() {
         log: LogOptions::default(),
         watchdog: None,
     };
-    let terminal = Terminal {
-        console: None,
-        progress: Box::new(|_: &Progress| ()),
-        interrupt: None,
-        interrupted: Box::new(|| false),
-    };
-    let report = test.run(terminal).expect("the test can run");
+    let report = test.run(Terminal::nobody()).expect("the test can run");
     let stats = report.results.to_edn();
     let count = stats.get("stats").and_then(|stats| stats.get("count")).and_then(Edn::as_i64);
     let a_second = count.unwrap_or(0) as f64 / options.time_limit_secs;

@@ -21,7 +21,6 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use maelstrom::check::Check;
-use maelstrom::engine::Progress;
 use maelstrom::history::{History, Op, OpType, ProcessId};
 use maelstrom::options::{TestOptions, numbered_nodes};
 use maelstrom::recorder::LogOptions;
@@ -114,13 +113,7 @@ fn in_real_time(nodes: usize) {
         log: LogOptions::default(),
         watchdog: None,
     };
-    let terminal = Terminal {
-        console: None,
-        progress: Box::new(|_: &Progress| ()),
-        interrupt: None,
-        interrupted: Box::new(|| false),
-    };
-    let report = test.run(terminal).expect("the test can run");
+    let report = test.run(Terminal::nobody()).expect("the test can run");
     let text = std::fs::read_to_string(report.folder.join("history.edn")).expect("a history");
     let history = History::parse(&text).expect("it is our own");
     let a_second = history.ops.len() as f64 / 2.0 / options.time_limit_secs;

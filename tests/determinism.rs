@@ -18,7 +18,6 @@ use std::time::Duration;
 
 use gyre::{Ctx, Error, Node, NodeId, Storage, async_trait};
 use maelstrom::Fault;
-use maelstrom::engine::Progress;
 use maelstrom::nemesis::Fault::{Kill, Partition};
 use maelstrom::options::{TestOptions, numbered_nodes};
 use maelstrom::recorder::LogOptions;
@@ -125,13 +124,7 @@ fn lockstep(faults: &[Fault], seed: u64) -> Files {
         log: LogOptions { stderr: true, net_send: true, net_recv: true },
         watchdog: None,
     };
-    let terminal = Terminal {
-        console: None,
-        progress: Box::new(|_: &Progress| ()),
-        interrupt: None,
-        interrupted: Box::new(|| false),
-    };
-    let report = test.run(terminal).unwrap();
+    let report = test.run(Terminal::nobody()).unwrap();
     assert_eq!(report.failure, None);
     let mut files = Files::new();
     collect(&report.folder, &report.folder, &mut files);

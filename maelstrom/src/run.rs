@@ -53,6 +53,18 @@ pub struct Terminal {
     pub interrupted: Box<dyn Fn() -> bool>,
 }
 
+impl Terminal {
+    /// Nobody: the test runs to its end, and nothing is shown.
+    pub fn nobody() -> Terminal {
+        Terminal {
+            console: None,
+            progress: Box::new(|_| ()),
+            interrupt: None,
+            interrupted: Box::new(|| false),
+        }
+    }
+}
+
 /// What a test came to.
 pub struct Report {
     /// What the checkers found.

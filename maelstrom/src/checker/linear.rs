@@ -3,9 +3,9 @@
 //!
 //! Histories are read by the rules of Knossos ([`trace`]). Registers and mutexes have a fast
 //! search, which always answers for a key of lin-kv ([`register`]); sets and queues are searched
-//! in the plain way ([`search`]), which may have to give up. What is true of each key of a store is true of the
-//! store (locality: Herlihy and Wing, *Linearizability*, ACM TOPLAS 12 (1990), theorem 1), so
-//! every key is judged on its own ([`independent`]).
+//! in the plain way ([`search`]), which may have to give up. What is true of each key of a
+//! store is true of the store (locality: Herlihy and Wing, *Linearizability*, ACM TOPLAS 12
+//! (1990), theorem 1), so every key is judged on its own ([`independent`]).
 //!
 //! Absent: any proof of a valid history. What the search keeps is enough to know that there is
 //! an order, and too little to print it.
