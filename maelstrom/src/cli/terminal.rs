@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -58,7 +59,8 @@ pub fn open(time_limit_secs: f64) -> anyhow::Result<Terminal> {
         signal_hook::flag::register(signal, interrupted.clone()).context("no signals")?;
     }
     let line = if std::io::stderr().is_terminal() { live_line()? } else { ProgressBar::hidden() };
-    let lines = Rc::new(RefCell::new(Lines { waiting: String::new(), live: line.clone() }));
+    let lines = Lines { waiting: String::new(), shown: Instant::now(), live: line.clone() };
+    let lines = Rc::new(RefCell::new(lines));
     let log = lines.clone();
     Ok(Terminal {
         console: Some(Box::new(move |text| log.borrow_mut().push(text))),
@@ -75,14 +77,19 @@ fn live_line() -> anyhow::Result<ProgressBar> {
     let line = ProgressBar::new_spinner();
     line.set_style(ProgressStyle::with_template("{spinner} {wide_msg}")?);
     // It turns while a long history is checked, too.
-    line.enable_steady_tick(std::time::Duration::from_millis(100));
+    line.enable_steady_tick(Duration::from_millis(100));
     Ok(line)
 }
+
+/// How long a line of the log waits for others at most, as long as others come.
+const LINES_TOGETHER: Duration = Duration::from_millis(10);
 
 /// Lines of the log that wait to be shown, above the live line if there is one. A line each
 /// time would cost more than all the rest of a run in virtual time.
 struct Lines {
     waiting: String,
+    /// When lines were last shown.
+    shown: Instant,
     live: ProgressBar,
 }
 
@@ -90,7 +97,7 @@ impl Lines {
     fn push(&mut self, text: &str) {
         self.waiting.push_str(text);
         self.waiting.push('\n');
-        if self.waiting.len() > 64 << 10 {
+        if self.shown.elapsed() > LINES_TOGETHER {
             self.show();
         }
     }
@@ -104,6 +111,7 @@ impl Lines {
             self.live.suspend(show)
         };
         self.waiting.clear();
+        self.shown = Instant::now();
     }
 }
 
