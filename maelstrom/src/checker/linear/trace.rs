@@ -6,6 +6,9 @@
 //! completion says: that is where a read has its value. One that ended `info`, or not at all,
 //! has *crashed*: it may take effect at any time after its invocation, or never.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
 use super::model::Model;
 use crate::edn::Edn;
 use crate::history::{OpType, Pair};
@@ -43,14 +46,22 @@ impl<C> Trace<C> {
     /// Puts the events of these operations in order.
     pub fn new(mut operations: Vec<Operation<C>>) -> Trace<C> {
         operations.sort_by_key(|operation| operation.invoked_at);
-        let mut moments: Vec<(usize, Event)> = Vec::with_capacity(2 * operations.len());
+        let mut events = Vec::with_capacity(2 * operations.len());
+        // Those that have begun and not ended, the next to end on top: never many.
+        let mut under_way = BinaryHeap::new();
         for (id, operation) in operations.iter().enumerate() {
-            moments.push((operation.invoked_at, Event::Invoke(id)));
-            moments.extend(operation.returned_at.map(|at| (at, Event::Return(id))));
+            while let Some(&Reverse((at, ended))) = under_way.peek()
+                && at <= operation.invoked_at
+            {
+                under_way.pop();
+                events.push(Event::Return(ended));
+            }
+            events.push(Event::Invoke(id));
+            under_way.extend(operation.returned_at.map(|at| Reverse((at, id))));
         }
-        // Nearly in order already, which a stable sort makes use of.
-        moments.sort_by_key(|(at, _)| *at);
-        Trace { operations, events: moments.into_iter().map(|(_, event)| event).collect() }
+        let last = std::iter::from_fn(|| under_way.pop());
+        events.extend(last.map(|Reverse((_, ended))| Event::Return(ended)));
+        Trace { operations, events }
     }
 
     /// Reads the operations of one object. `inner` takes what concerns it from a value.
