@@ -16,7 +16,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Ctx, Error, NodeId, Time};
+use crate::{Ctx, Error, NodeId, Time, json};
 
 /// Something that happens to a core.
 #[derive(Clone, Debug, PartialEq)]
@@ -117,7 +117,7 @@ where
         let recovered = fatal(ctx.storage().load());
         let texts = recovered.snapshot.iter().chain(&recovered.records);
         // A snapshot is many records, so each text is a list of them.
-        let records = texts.map(|text| fatal(serde_json::from_slice::<Vec<K::Record>>(text)));
+        let records = texts.map(|text| fatal(json::read_own::<Vec<K::Record>>(text)));
         let records = records.flatten().collect();
         let (core, outputs) = start(records, &mut ctx.rng());
         let inner = Inner { core: RefCell::new(core), wake_at: Cell::new(None) };

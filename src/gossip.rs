@@ -162,7 +162,8 @@ pub struct Gossip {
     settle_at: Time,
     /// Whether this node has yet to hear from the rest of the cluster since it started.
     hello_at: Option<Time>,
-    /// How many candidates for the hub are asked at once.
+    /// Twice how many candidates for the hub are asked at once: 1 as long as all is well, and
+    /// doubled each time that none answers.
     probes: usize,
 
     outputs: Outputs<Gossip>,

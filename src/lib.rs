@@ -90,14 +90,14 @@
 //! | what a node is and can do | [`Node`], [`Ctx`], [`Error`], [`Kv`] |
 //! | how it is run | [`Process`], [`Runtime`], and the sources of `executor`, `network`, `stdio` |
 //! | what it leaves behind | [`storage`] |
-//! | protocols, as state machines without any I/O | [`gossip`], [`crdt`], [`raft`] |
-//! | a state that all nodes share | [`replicated`]; an example of one, [`registers`] |
+//! | protocols, as state machines without any I/O | [`gossip`], [`crdt`], [`raft`], [`txn`] |
+//! | a state that all nodes share | [`replicated`]; examples of one, [`registers`] and [`mod@log`] |
 //! | whole nodes | `src/bin/` |
 //!
 //! # What always holds
 //!
 //! 1. The same seed and the same messages at the same times give the same bytes. Only the stdio
-//!    shell and [`FileDisk`] meet the outside, and nothing iterates in the order of a hash.
+//!    shell and the disks meet the outside, and nothing iterates in the order of a hash.
 //! 2. Handlers start in the order in which their messages arrived, on one thread. Between two
 //!    `await`s nothing else of the node runs.
 //! 3. A definite error never covers an indefinite outcome: where the runtime cannot know whether
@@ -119,6 +119,7 @@ mod executor;
 pub mod gossip;
 mod incarnation;
 mod join;
+pub mod json;
 mod kv;
 mod lockstep;
 pub mod log;

@@ -21,6 +21,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::json;
+
 mod scan;
 
 /// The name of a participant: `n1`, `c12`, `lin-kv`. Cheap to clone.
@@ -330,6 +332,14 @@ impl Body {
     /// When the JSON does not fit the type.
     pub fn to<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         serde_json::from_str(&self.text)
+    }
+
+    /// The same, for the body of another node: see [`json`](crate::json).
+    ///
+    /// # Errors
+    /// When the JSON does not fit the type.
+    pub fn to_own<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        json::read_own(self.text.as_bytes())
     }
 }
 

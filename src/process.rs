@@ -17,6 +17,12 @@ pub trait Process {
     /// Takes one message that is addressed to this process.
     fn handle_message(&mut self, now: Time, message: Message);
 
+    /// Takes one message that may have waited since an earlier time, when the process could not
+    /// take it: it was paused, say.
+    fn handle_late_message(&mut self, now: Time, _since: Time, message: Message) {
+        self.handle_message(now, message);
+    }
+
     /// Does what was due at `poll_timeout`. Calling it early is harmless.
     fn handle_timeout(&mut self, now: Time);
 

@@ -98,7 +98,7 @@ pub use replica::Options;
 pub use sessions::Request;
 
 use crate::raft::{Config, Durable, Message, Persist, Raft};
-use crate::{Ctx, Error, NodeId, Storage, Time};
+use crate::{Ctx, Error, NodeId, Storage, Time, json};
 use replica::{Outcome, Replica};
 
 /// A state, and what can be done to it. The same commands in the same order must lead to the
@@ -135,12 +135,13 @@ impl<'de, R: DeserializeOwned, S: StateMachine> Deserialize<'de> for Incoming<R,
             #[serde(rename = "type", borrow)]
             kind: std::borrow::Cow<'a, str>,
         }
-        let json = <&RawValue>::deserialize(deserializer)?.get();
-        let head: Head = serde_json::from_str(json).map_err(D::Error::custom)?;
+        let text = <&RawValue>::deserialize(deserializer)?.get();
+        let head: Head = serde_json::from_str(text).map_err(D::Error::custom)?;
         if RaftMessage::<S>::is_kind(&head.kind) {
-            return serde_json::from_str(json).map(Incoming::Raft).map_err(D::Error::custom);
+            let message = json::read_own(text.as_bytes());
+            return message.map(Incoming::Raft).map_err(D::Error::custom);
         }
-        serde_json::from_str(json).map(Incoming::Client).map_err(D::Error::custom)
+        serde_json::from_str(text).map(Incoming::Client).map_err(D::Error::custom)
     }
 }
 

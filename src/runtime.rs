@@ -101,18 +101,17 @@ impl<N: Node> Runtime<N> {
         }
     }
 
-    fn take(&mut self, message: Message) {
-        let now = self.outside.now.get();
+    fn take(&mut self, arrived: Time, message: Message) {
         match &mut self.stage {
             Stage::Running { ctx, .. } => {
                 // Clients other than init's own start when every node is there.
                 let shows_setup_is_over = message.src.is_client() && message.body.kind() != "init";
                 ctx.heard_from(&message.src, shows_setup_is_over);
-                self.deliver(now, message);
+                self.deliver(arrived, message);
             }
             Stage::Waiting { .. } if message.body.kind() == "init" => self.init(message),
             Stage::Waiting { early, .. } if early.kept.len() < EARLY_MESSAGES_MAX => {
-                early.kept.push_back((now, message));
+                early.kept.push_back((arrived, message));
             }
             Stage::Waiting { early, .. } => early.dropped += 1,
         }
@@ -123,6 +122,10 @@ impl<N: Node> Runtime<N> {
             Ok(init) => init,
             Err(error) => return self.refuse(&message, malformed(&message.body, &error)),
         };
+        if !init.node_ids.contains(&init.node_id) {
+            let text = format!("malformed init: {} is not among the node_ids", init.node_id);
+            return self.refuse(&message, Error::malformed_request(text));
+        }
         let Stage::Waiting { seed, disk, early } = &mut self.stage else {
             unreachable!("only a waiting process is made a node")
         };
@@ -176,7 +179,9 @@ impl<N: Node> Runtime<N> {
     }
 
     fn start_handler(&mut self, arrived: Time, message: Message) {
-        let request: N::Request = match message.body.to() {
+        let body = &message.body;
+        let request = if message.src.is_client() { body.to() } else { body.to_own() };
+        let request: N::Request = match request {
             Ok(request) => request,
             Err(error) => {
                 return self.refuse(&message, misfit::<N::Request>(&message.body, &error));
@@ -281,8 +286,12 @@ fn without_place(error: &serde_json::Error) -> String {
 
 impl<N: Node> Process for Runtime<N> {
     fn handle_message(&mut self, now: Time, message: Message) {
+        self.handle_late_message(now, now, message);
+    }
+
+    fn handle_late_message(&mut self, now: Time, since: Time, message: Message) {
         self.pass_time(now);
-        self.take(message);
+        self.take(since.min(self.outside.now.get()), message);
         self.run();
     }
 

@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::process::ExitCode;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use rand::TryRng;
@@ -36,6 +36,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::pipe;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
+use tokio::time::Interval;
 
 use crate::storage::RecordedDisk;
 use crate::{Disk, FileDisk, MemoryDisk, Message, Node, Process, Runtime, Time, lockstep};
@@ -45,6 +46,12 @@ const CHUNK: usize = 64 * 1024;
 
 /// After so many chunks in a row the loop looks for signals, which a flood would hide.
 const CHUNKS_BETWEEN_SIGNALS: u32 = 64;
+
+/// How often the loop looks for input when nothing happens.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// A loop that has not looked for so long was stopped, or kept from running.
+const ABSENCE: Duration = Duration::from_millis(400);
 
 /// How much of a line that is no message is shown.
 const SHOWN_MAX: usize = 200;
@@ -151,6 +158,12 @@ fn own(stream: impl AsFd) -> io::Result<File> {
 struct Shell<P> {
     process: P,
     started: Instant,
+    /// Has the loop look for input even when nothing happens.
+    look_up: Interval,
+    /// When it last looked.
+    looked_at: Time,
+    /// Set when it then was stopped (SIGSTOP): what is read next may have waited since.
+    absent_since: Option<Time>,
     input: Input,
     output: Output,
     terminate: Signal,
@@ -185,6 +198,9 @@ impl<P: Process> Shell<P> {
         Ok(Shell {
             process,
             started: Instant::now(),
+            look_up: tokio::time::interval(LOOK_EVERY),
+            looked_at: Time::ZERO,
+            absent_since: None,
             input: Input::open()?,
             output: Output::open()?,
             terminate: signal(SignalKind::terminate())?,
@@ -202,7 +218,13 @@ impl<P: Process> Shell<P> {
                 tokio::task::yield_now().await;
             }
             let mut event = self.next_event(false).await;
+            if self.absent_since.is_some() && matches!(event, Event::Nothing) {
+                // What has come meanwhile shows only when the system is asked.
+                tokio::task::yield_now().await;
+                event = self.next_event(false).await;
+            }
             if let Event::Nothing = event {
+                self.absent_since = None;
                 if !self.flush().await? {
                     return Ok(());
                 }
@@ -240,6 +262,7 @@ impl<P: Process> Shell<P> {
         let due = self.process.poll_timeout().filter(|_| wait).map(|at| at - self.now());
         let mut sleep = pin!(due.map(tokio::time::sleep));
         poll_fn(|context| {
+            self.notice_absence();
             if self.terminate.poll_recv(context).is_ready() {
                 return Poll::Ready(Event::Terminate);
             }
@@ -251,9 +274,21 @@ impl<P: Process> Shell<P> {
             {
                 return Poll::Ready(Event::Due);
             }
-            if wait { Poll::Pending } else { Poll::Ready(Event::Nothing) }
+            if wait && self.look_up.poll_tick(context).is_pending() {
+                return Poll::Pending;
+            }
+            Poll::Ready(Event::Nothing)
         })
         .await
+    }
+
+    /// Called whenever the loop looks for input, which it does again and again.
+    fn notice_absence(&mut self) {
+        let now = self.now();
+        if now - self.looked_at > ABSENCE {
+            self.absent_since.get_or_insert(self.looked_at);
+        }
+        self.looked_at = now;
     }
 
     /// Takes in every complete line that was read.
@@ -290,7 +325,8 @@ impl<P: Process> Shell<P> {
         match parse(line) {
             Ok(message) => {
                 let now = self.now();
-                self.process.handle_message(now, message);
+                let since = self.absent_since.unwrap_or(now);
+                self.process.handle_late_message(now, since, message);
                 self.collect();
             }
             Err(error) => {

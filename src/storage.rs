@@ -39,6 +39,9 @@ const LOG: &str = "log";
 /// The file that holds the snapshot.
 const SNAPSHOT: &str = "snapshot";
 
+/// How much longer than the last snapshot a log may be, in bytes, before the next one pays.
+const LOG_SLACK: u64 = 64 * 1024;
+
 /// A node's durable storage. A handle: clones are the same storage.
 #[derive(Clone)]
 pub struct Storage(Rc<Inner>);
@@ -58,6 +61,8 @@ struct Files {
 
 struct Position {
     generation: u64,
+    /// The length of the last snapshot, in bytes.
+    snapshot: u64,
     /// The length of the log's file, in bytes.
     length: u64,
     /// How much of it is known to be synced.
@@ -112,6 +117,14 @@ impl Storage {
         self.0.files.borrow_mut().attempt(Files::sync)
     }
 
+    /// Whether the log has become so long that a snapshot pays: longer than the last one, and
+    /// some. Then what is written is at most twice what is appended, and what a restart reads
+    /// at most twice what there is.
+    pub fn is_log_long(&self) -> bool {
+        let files = self.0.files.borrow();
+        files.position.as_ref().is_some_and(|log| log.length > log.snapshot + LOG_SLACK)
+    }
+
     /// Saves a snapshot that stands for everything appended so far, and starts the log again,
     /// empty. When this returns the snapshot survives a crash. A crash before leaves either
     /// the old snapshot with its log, or the new one.
@@ -155,7 +168,9 @@ impl Files {
             self.disk.sync(LOG).map_err(failed("sync", LOG))?;
         }
         let length = length as u64;
-        self.position = Some(Position { generation, length, synced: length });
+        let snapshot_length = snapshot.as_ref().map_or(0, |snapshot| snapshot.len() as u64);
+        self.position =
+            Some(Position { generation, snapshot: snapshot_length, length, synced: length });
         Ok(Recovered { snapshot, records })
     }
 
@@ -200,7 +215,8 @@ impl Files {
         // Before the old log goes, the snapshot that stands for it must be there to stay.
         self.disk.sync(SNAPSHOT).map_err(failed("sync", SNAPSHOT))?;
         self.disk.replace(LOG, b"").map_err(failed("replace", LOG))?;
-        self.position = Some(Position { generation, length: 0, synced: 0 });
+        let snapshot = snapshot.len() as u64;
+        self.position = Some(Position { generation, snapshot, length: 0, synced: 0 });
         Ok(())
     }
 }

@@ -8,23 +8,24 @@
     reason = "this test is about processes, files and signals, and has no harness"
 )]
 
+#[path = "stdio/running.rs"]
+mod running;
+
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::os::fd::AsRawFd;
 use std::path::Path;
-use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
-use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Duration;
 
 use gyre::{Ctx, Error, Node, NodeId, Storage, async_trait};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use running::{INIT, INIT_OK, PATIENCE, Running, lines, request, signal, wait};
+
 const ECHO: &str = env!("CARGO_BIN_EXE_echo");
 const UNIQUE_IDS: &str = env!("CARGO_BIN_EXE_unique-ids");
-
-/// No test here should take a second; this is for a machine that is very busy.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The node that this program can be.
 struct Subject {
@@ -96,114 +97,6 @@ fn subject() -> Command {
     let mut command = Command::new(std::env::current_exe().expect("this program has a path"));
     command.env("GYRE_TEST_NODE", "1");
     command
-}
-
-/// A running node. Lines that it writes are gathered by threads.
-struct Running {
-    child: Child,
-    stdout: mpsc::Receiver<String>,
-    stderr: mpsc::Receiver<String>,
-}
-
-impl Running {
-    fn start(command: &mut Command) -> Running {
-        let mut child = command
-            .env_remove("MAELSTROM_DATA_DIR")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the node starts");
-        let stdout = lines(child.stdout.take().expect("it is piped"));
-        let stderr = lines(child.stderr.take().expect("it is piped"));
-        Running { child, stdout, stderr }
-    }
-
-    /// Starts it, and sends it its init.
-    fn init(command: &mut Command) -> Running {
-        let mut node = Running::start(command);
-        node.say(INIT);
-        assert_eq!(node.hear(), INIT_OK);
-        node
-    }
-
-    fn say(&mut self, line: &str) {
-        self.say_bytes(format!("{line}\n").as_bytes());
-    }
-
-    fn say_bytes(&mut self, bytes: &[u8]) {
-        self.child.stdin.as_mut().expect("stdin is open").write_all(bytes).expect("it reads");
-    }
-
-    /// The next line on its stdout.
-    fn hear(&self) -> String {
-        self.stdout.recv_timeout(PATIENCE).expect("the node answers")
-    }
-
-    fn ask(&mut self, body: &serde_json::Value) -> String {
-        self.say(&request(body));
-        self.hear()
-    }
-
-    /// Waits for its end, and gives the rest of its output.
-    fn end(self) -> (ExitStatus, Vec<String>, Vec<String>) {
-        let Running { mut child, stdout, stderr } = self;
-        let status = wait(&mut child);
-        (status, stdout.iter().collect(), stderr.iter().collect())
-    }
-
-    /// Waits for its end, which must be a clean one.
-    fn end_cleanly(self) -> (Vec<String>, Vec<String>) {
-        let (status, stdout, stderr) = self.end();
-        assert_eq!(status.code(), Some(0), "{stderr:?}");
-        (stdout, stderr)
-    }
-}
-
-/// Waits, but not for ever, and without closing the child's stdin.
-fn wait(child: &mut Child) -> ExitStatus {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        if let Some(status) = child.try_wait().expect("the child can be waited for") {
-            return status;
-        }
-        if Instant::now() > deadline {
-            child.kill().expect("the child can be killed");
-            panic!("the node did not end");
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    }
-}
-
-fn lines(stream: impl Read + Send + 'static) -> mpsc::Receiver<String> {
-    let (sender, receiver) = mpsc::channel();
-    std::thread::spawn(move || {
-        for line in BufReader::new(stream).split(b'\n') {
-            let line = line.expect("a pipe can be read");
-            if sender.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
-                return;
-            }
-        }
-    });
-    receiver
-}
-
-fn signal(child: &Child, name: &str) {
-    let status = Command::new("kill").args([name, &child.id().to_string()]).status();
-    assert!(status.expect("there is a kill command").success());
-}
-
-const INIT: &str = concat!(
-    r#"{"src":"c0","dest":"n1","body":{"type":"init","msg_id":1,"node_id":"n1","#,
-    r#""node_ids":["n1"]}}"#,
-);
-const INIT_OK: &str = r#"{"src":"n1","dest":"c0","body":{"in_reply_to":1,"type":"init_ok"}}"#;
-
-/// A request from a client, with `msg_id` 2.
-fn request(body: &serde_json::Value) -> String {
-    let mut body = body.clone();
-    body["msg_id"] = 2.into();
-    json!({"src": "c1", "dest": "n1", "body": body}).to_string()
 }
 
 fn echo(payload: &str) -> String {
@@ -288,6 +181,20 @@ fn it_ends_when_its_output_is_closed() {
     let mut stdin = child.stdin.take().expect("it is piped");
     stdin.write_all(format!("{INIT}\n").as_bytes()).expect("the node reads");
     assert_eq!(wait(&mut child).code(), Some(0), "its stdin is still open");
+}
+
+/// Under the original, a late answer to a client that has gone would silence the node for good.
+fn after_a_pause_it_withholds_what_is_too_late() {
+    let mut node = Running::init(&mut Command::new(ECHO));
+    signal(&node.child, "-STOP");
+    node.say(&echo("late"));
+    std::thread::sleep(Duration::from_millis(5_500));
+    signal(&node.child, "-CONT");
+    // It says so when it has taken everything in; what comes then is answered again.
+    let withheld = node.hear_log();
+    assert!(withheld.starts_with("withheld a reply to c1"), "{withheld}");
+    node.say(&echo("in time"));
+    assert_eq!(node.hear(), echo_ok("in time"));
 }
 
 fn it_skips_what_is_no_message() {
@@ -549,6 +456,7 @@ fn main() -> ExitCode {
         it_ends_at_sigterm_when_nobody_reads_it
         it_ends_at_sigterm_in_a_flood
         it_ends_when_its_output_is_closed
+        after_a_pause_it_withholds_what_is_too_late
         it_skips_what_is_no_message
         it_takes_lines_of_any_length
         a_panic_ends_it_with_a_message_and_a_failure

@@ -129,8 +129,9 @@ impl KafkaKv {
         offset
     }
 
-    /// Reads a log beyond what is known of it, to its end or until the time is over.
-    async fn read_on(&self, ctx: &Ctx, key: &str, deadline: Time) {
+    /// Reads a log beyond what is known of it, to its end or until the time is over. Says
+    /// whether it came to the end.
+    async fn read_on(&self, ctx: &Ctx, key: &str, deadline: Time) -> bool {
         // Mostly there is nothing new, or one message.
         let mut count = 1;
         while ctx.now() < deadline {
@@ -144,11 +145,12 @@ impl KafkaKv {
             for (offset, cell) in offsets.iter().zip(join_all(reads).await) {
                 match cell {
                     Ok(cell) => self.learn(key, *offset, Some(cell)),
-                    Err(_) => return,
+                    Err(error) => return error.code == ErrorCode::KeyDoesNotExist,
                 };
             }
             count = READ_AHEAD;
         }
+        false
     }
 
     async fn poll(&self, ctx: &Ctx, offsets: &BTreeMap<String, Offset>) -> Batch {
@@ -165,9 +167,17 @@ impl KafkaKv {
         self.known.borrow().poll(offsets)
     }
 
-    /// Raises the committed offset of a key; one that is higher stays.
+    /// Raises the committed offset of a key; one that is higher stays. What is beyond the end
+    /// of the log cannot have been processed, and is taken for its end.
     async fn commit(&self, ctx: &Ctx, key: &str, offset: Offset) -> Result<(), Error> {
         let deadline = ctx.now() + PATIENCE;
+        if offset >= self.known.borrow().end(key) && !self.read_on(ctx, key, deadline).await {
+            return Err(gave_up("committing"));
+        }
+        let offset = offset.min(self.known.borrow().end(key) - 1);
+        if offset < 0 {
+            return Ok(());
+        }
         let mut committed: Option<Offset> = None;
         while ctx.now() < deadline {
             if committed >= Some(offset) {

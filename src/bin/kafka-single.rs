@@ -2,7 +2,8 @@
 //!
 //! The logs are in memory. So that a kill takes nothing away that was acknowledged, every
 //! change is first written to a log on disk, and synced, before it is made and answered; a
-//! node that starts makes the same changes again. What the logs are is in `src/log.rs`.
+//! node that starts makes the same changes again. When that log is long, a snapshot takes its
+//! place. What the logs are is in `src/log.rs`.
 //!
 //! Deliberately absent: other nodes. With more than one, each would have logs of its own.
 
@@ -11,7 +12,7 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use gyre::log::{Batch, Change, Logs, Offset};
-use gyre::{Ctx, Error, Node, NodeId, async_trait};
+use gyre::{Ctx, Error, Node, NodeId, async_trait, json};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -41,9 +42,15 @@ impl KafkaSingle {
     /// Makes a change that will survive a kill, and gives the offset of a message that was sent.
     fn make_durable(&self, ctx: &Ctx, change: &Change) -> Result<Option<Offset>, Error> {
         let record = serde_json::to_vec(change).expect("a change is made of JSON");
-        ctx.storage().append(&record)?;
-        ctx.storage().sync()?;
-        Ok(self.logs.borrow_mut().make(change))
+        let storage = ctx.storage();
+        storage.append(&record)?;
+        storage.sync()?;
+        let offset = self.logs.borrow_mut().make(change);
+        if storage.is_log_long() {
+            let snapshot = serde_json::to_vec(&*self.logs.borrow()).expect("logs are JSON");
+            storage.save_snapshot(&snapshot)?;
+        }
+        Ok(offset)
     }
 }
 
@@ -54,9 +61,11 @@ impl Node for KafkaSingle {
 
     fn new(ctx: &Ctx) -> KafkaSingle {
         let recovered = ctx.storage().load().expect("the disk can be read");
-        let mut logs = Logs::default();
+        let snapshot = recovered.snapshot.map(|snapshot| json::read_own(&snapshot));
+        let mut logs: Logs =
+            snapshot.transpose().expect("the snapshot is one of ours").unwrap_or_default();
         for record in &recovered.records {
-            logs.make(&serde_json::from_slice(record).expect("the record is one of ours"));
+            logs.make(&json::read_own(record).expect("the record is one of ours"));
         }
         KafkaSingle { logs: RefCell::new(logs) }
     }

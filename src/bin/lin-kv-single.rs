@@ -2,14 +2,14 @@
 //! when its only node is down, so is the store. See `lin-kv` for one that goes on.
 //!
 //! A change is on disk before its client hears of it, so a crash takes nothing away that
-//! anybody knows of.
+//! anybody knows of. When the log of changes is long, a snapshot takes its place.
 
 use std::cell::RefCell;
 use std::process::ExitCode;
 
 use gyre::registers::{Change, Registers, Request, Response};
 use gyre::replicated::StateMachine;
-use gyre::{Ctx, Error, Node, NodeId, Storage, async_trait};
+use gyre::{Ctx, Error, Node, NodeId, Storage, async_trait, json};
 
 struct LinKvSingle {
     registers: RefCell<Registers>,
@@ -23,8 +23,16 @@ impl LinKvSingle {
         let record = serde_json::to_vec(change).expect("a change is made of JSON");
         // If the disk fails the change is in memory only, and nobody must ever see it there.
         let saved = self.storage.append(&record).and_then(|()| self.storage.sync());
-        saved.unwrap_or_else(|error| panic!("{error}"));
+        saved.and_then(|()| self.compact()).unwrap_or_else(|error| panic!("{error}"));
         Ok(())
+    }
+
+    fn compact(&self) -> Result<(), Error> {
+        if !self.storage.is_log_long() {
+            return Ok(());
+        }
+        let snapshot = serde_json::to_vec(&*self.registers.borrow()).expect("they are JSON");
+        self.storage.save_snapshot(&snapshot)
     }
 }
 
@@ -36,9 +44,11 @@ impl Node for LinKvSingle {
     fn new(ctx: &Ctx) -> LinKvSingle {
         let storage = ctx.storage();
         let recovered = storage.load().unwrap_or_else(|error| panic!("{error}"));
-        let mut registers = Registers::default();
+        let snapshot = recovered.snapshot.map(|snapshot| json::read_own(&snapshot));
+        let mut registers: Registers =
+            snapshot.transpose().expect("the snapshot is one of ours").unwrap_or_default();
         for record in recovered.records {
-            let change = serde_json::from_slice(&record).expect("only changes are stored");
+            let change = json::read_own(&record).expect("only changes are stored");
             registers.apply(&change).expect("only what succeeded is stored");
         }
         LinKvSingle { registers: RefCell::new(registers), storage }

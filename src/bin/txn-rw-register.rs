@@ -9,7 +9,7 @@
 //! lack it at the next look, once a second. When all is known to be everywhere, nothing is
 //! sent.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -18,7 +18,7 @@ use std::time::Duration;
 use gyre::gossip::VersionVector;
 use gyre::txn::registers::{Change, Delta, Replica};
 use gyre::txn::{Registers, Txn};
-use gyre::{Ctx, Error, Incarnation, Node, NodeId, Storage, async_trait};
+use gyre::{Ctx, Error, ErrorCode, Incarnation, Node, NodeId, Storage, async_trait, json};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
@@ -26,8 +26,6 @@ use serde::{Deserialize, Serialize};
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long a peer has to answer.
 const PEER_TIMEOUT: Duration = Duration::from_secs(2);
-/// How much longer than the last snapshot the log may get, in bytes.
-const LOG_SLACK: usize = 64 * 1024;
 
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -155,8 +153,12 @@ impl Shared {
         self.ctx.spawn(async move {
             let answer = shared.exchange(&peer).await;
             shared.busy.borrow_mut().remove(&peer);
-            // A peer that does not answer is tried again at the next look.
-            let Ok(PeerResponse { have }) = answer else { return };
+            let have = match answer {
+                Ok(PeerResponse { have }) => have,
+                // A peer that does not answer is tried again at the next look.
+                Err(error) if error.code == ErrorCode::Timeout => return,
+                Err(error) => return shared.ctx.log(format_args!("from {peer}: {error}")),
+            };
             // Also when it is less than before: it may have started again with empty storage.
             shared.known.borrow_mut().insert(peer.clone(), have);
             shared.send_own_news(&peer);
@@ -166,7 +168,7 @@ impl Shared {
     async fn exchange(&self, peer: &NodeId) -> Result<PeerResponse, Error> {
         let delta = self.replica.borrow().delta(&self.known(peer));
         let reply = self.ctx.rpc(peer, &PeerRequest::Replicate { delta }, PEER_TIMEOUT).await?;
-        reply.to().map_err(|error| Error::malformed_request(error.to_string()))
+        reply.to_own().map_err(|error| Error::malformed_request(error.to_string()))
     }
 }
 
@@ -174,9 +176,6 @@ impl Shared {
 struct Durable {
     storage: Storage,
     name: Incarnation,
-    /// How long the last snapshot is, and all records since, in bytes.
-    snapshot_bytes: Cell<usize>,
-    log_bytes: Cell<usize>,
 }
 
 impl Durable {
@@ -185,7 +184,7 @@ impl Durable {
         let storage = ctx.storage();
         let recovered = storage.load()?;
         let Snapshot { name, state } = match &recovered.snapshot {
-            Some(snapshot) => serde_json::from_slice(snapshot)?,
+            Some(snapshot) => json::read_own(snapshot)?,
             None => Snapshot {
                 name: Incarnation::new(ctx.id(), ctx.rng().random()),
                 state: Change::default(),
@@ -194,20 +193,17 @@ impl Durable {
         let mut replica = Replica::new(name.clone());
         replica.apply(state);
         for record in &recovered.records {
-            replica.apply(serde_json::from_slice(record)?);
+            replica.apply(json::read_own(record)?);
         }
-        let durable =
-            Durable { storage, name, snapshot_bytes: Cell::new(0), log_bytes: Cell::new(0) };
+        let durable = Durable { storage, name };
         durable.save_snapshot(&replica)?;
         Ok((replica, durable))
     }
 
     fn keep(&self, change: &Change, replica: &Replica) -> anyhow::Result<()> {
-        let record = serde_json::to_vec(change)?;
-        self.storage.append(&record)?;
+        self.storage.append(&serde_json::to_vec(change)?)?;
         self.storage.sync()?;
-        self.log_bytes.set(self.log_bytes.get() + record.len());
-        if self.log_bytes.get() > self.snapshot_bytes.get() + LOG_SLACK {
+        if self.storage.is_log_long() {
             self.save_snapshot(replica)?;
         }
         Ok(())
@@ -215,11 +211,7 @@ impl Durable {
 
     fn save_snapshot(&self, replica: &Replica) -> anyhow::Result<()> {
         let snapshot = Snapshot { name: self.name.clone(), state: replica.snapshot() };
-        let snapshot = serde_json::to_vec(&snapshot)?;
-        self.storage.save_snapshot(&snapshot)?;
-        self.snapshot_bytes.set(snapshot.len());
-        self.log_bytes.set(0);
-        Ok(())
+        Ok(self.storage.save_snapshot(&serde_json::to_vec(&snapshot)?)?)
     }
 }
 

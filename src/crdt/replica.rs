@@ -233,12 +233,14 @@ impl<C: Crdt> Replica<C> {
         let Some(index) = self.peers.iter().position(|peer| peer.name == *from) else { return };
         let peer = &mut self.peers[index];
         if peer.life.as_ref() != Some(&message.from) {
-            // Its memory is a new one: what its former life acknowledged is void. Or a word
-            // from its former life was overtaken; then its next word begins a session again.
-            peer.life = Some(message.from);
-            peer.session = peer.session.wrapping_add(1);
-            peer.acknowledged = None;
-            peer.wait_until = now;
+            let is_first_word = peer.life.replace(message.from).is_none();
+            if !is_first_word {
+                // Its memory is a new one: what its former life acknowledged is void. Or a word
+                // from its former life was overtaken; its next word then begins a session again.
+                peer.session = peer.session.wrapping_add(1);
+                peer.acknowledged = None;
+                peer.wait_until = now;
+            }
         }
         if let Some(mark) = message.acknowledged.filter(|mark| mark.session == peer.session) {
             let number = mark.number.min(self.number);

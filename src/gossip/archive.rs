@@ -79,8 +79,8 @@ impl Archive {
         self.seen.contains(&value.to_string())
     }
 
-    /// Takes in a batch. Returns the part of it that was new: nothing, or one batch without
-    /// the values before its first new one.
+    /// Takes in a batch. Returns what of it was new: nothing, or the batch without the values
+    /// up to which nothing was missing.
     pub(super) fn insert(&mut self, mut batch: Batch) -> Option<Batch> {
         let log = self.logs.entry(batch.source.clone()).or_default();
         let known = log.values.len() as u64;
@@ -91,7 +91,8 @@ impl Archive {
         batch.first.checked_add(batch.values.len() as u64)?;
 
         let mut new = false;
-        for (number, value) in (batch.first..).zip(&batch.values) {
+        // In this order no number is counted up to that no value has.
+        for (value, number) in batch.values.iter().zip(batch.first..) {
             if log.early.contains_key(&number) {
                 continue;
             }
@@ -189,9 +190,14 @@ mod tests {
     #[test]
     fn impossible_numbers_are_ignored() {
         let mut archive = Archive::default();
-        let values = vec![Value::from(1), Value::from(2)];
-        assert!(archive.insert(Batch { source: source(0), first: u64::MAX, values }).is_none());
+        for (first, count) in [(u64::MAX, 2), (u64::MAX, 1), (u64::MAX, 0), (u64::MAX - 1, 0)] {
+            let values = vec![Value::from(1); count];
+            assert!(archive.insert(Batch { source: source(0), first, values }).is_none());
+        }
         assert!(archive.messages().is_empty());
+        let values = vec![Value::from(1)];
+        let batch = Batch { source: source(0), first: u64::MAX - 1, values };
+        assert_eq!(archive.insert(batch.clone()), Some(batch));
     }
 
     proptest! {

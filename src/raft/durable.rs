@@ -1,8 +1,9 @@
 //! What must survive a crash, and how it is written down.
 //!
-//! A node's disk holds a checkpoint and, after it, records. Each record is one step's change:
-//! a term and vote, entries, or both. A record is on disk whole or not at all (the storage
-//! checksums it), so a crash leaves the state after some step, never half of one.
+//! A node's disk holds a checkpoint and, after it, records. Each record is what one step
+//! changed, or several in a row: a term and vote, entries, or both. A record is on disk whole or
+//! not at all (the storage checksums it), so a crash leaves the state after some step, never
+//! half of one.
 //!
 //! Entries replace whatever stood at their indexes before, so that a truncation needs no
 //! record of its own. A checkpoint holds everything, not only the state machine's snapshot:
@@ -12,7 +13,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{Entry, Index, Position, Term};
-use crate::NodeId;
+use crate::{NodeId, json};
 
 /// The term that a node is in, and whom it voted for in it (figure 2).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,7 +54,7 @@ pub enum Persist<C> {
     Checkpoint(Durable<C>),
 }
 
-/// One step's change to term, vote and log.
+/// What one step, or several in a row, changed of term, vote and log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record<C> {
     /// The new term and vote, if either changed.
@@ -116,13 +117,13 @@ impl<C: DeserializeOwned> Durable<C> {
     /// that is never the work of a crash.
     pub fn read(checkpoint: Option<&[u8]>, records: &[Vec<u8>]) -> Result<Durable<C>, String> {
         let mut durable = match checkpoint {
-            Some(json) => serde_json::from_slice(json)
+            Some(text) => json::read_own(text)
                 .map_err(|error| format!("the checkpoint on disk cannot be read: {error}"))?,
             None => Durable::default(),
         };
-        for (number, json) in records.iter().enumerate() {
+        for (number, text) in records.iter().enumerate() {
             let unreadable = |error| format!("record {number} on disk cannot be read: {error}");
-            let record = serde_json::from_slice(json).map_err(|e| unreadable(e.to_string()))?;
+            let record = json::read_own(text).map_err(|e| unreadable(e.to_string()))?;
             durable.apply(Persist::Record(record)).map_err(unreadable)?;
         }
         Ok(durable)

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::StateMachine;
 use super::sessions::{Request, Sessions};
 use crate::raft::{self, Durable, Index, Input, Message, Persist, Raft, Term};
-use crate::{Error, NodeId, Storage, Time};
+use crate::{Error, NodeId, Storage, Time, json};
 
 /// How a replica treats its clients and its log.
 #[derive(Clone, Copy)]
@@ -361,7 +361,7 @@ impl<S: StateMachine> Replica<S> {
     }
 
     fn restore(&mut self, index: Index, snapshot: &str) -> Result<(), String> {
-        let image: Image<S> = serde_json::from_str(snapshot)
+        let image: Image<S> = json::read_own(snapshot.as_bytes())
             .map_err(|error| format!("the snapshot of the state cannot be read: {error}"))?;
         self.state = image.state;
         self.sessions = image.sessions;

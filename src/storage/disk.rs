@@ -69,7 +69,14 @@ impl FileDisk {
     /// When it cannot be created.
     pub fn open(directory: impl Into<PathBuf>) -> io::Result<FileDisk> {
         let directory = directory.into();
+        let is_missing = |path: &&Path| !path.as_os_str().is_empty() && !path.exists();
+        let missing: Vec<&Path> = directory.ancestors().take_while(is_missing).collect();
         fs::create_dir_all(&directory)?;
+        // A directory, too, is lost with its name.
+        for created in missing {
+            let parent = created.parent().filter(|parent| !parent.as_os_str().is_empty());
+            sync_directory(parent.unwrap_or(Path::new(".")))?;
+        }
         Ok(FileDisk { directory, open: BTreeMap::new(), has_new_names: true })
     }
 

@@ -122,7 +122,7 @@ impl Replica {
         &self.have
     }
 
-    /// How many of this node's own transactions `other` counts less than there are.
+    /// Whether `other` lacks some of this node's own transactions.
     pub fn has_own_news_for(&self, other: &VersionVector) -> bool {
         other.get(&self.me) < self.have.get(&self.me)
     }

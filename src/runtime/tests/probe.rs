@@ -244,9 +244,15 @@ impl Driver {
 
     /// Delivers a message, and gives what is sent then.
     pub(super) fn receive(&mut self, src: &str, body: Value) -> Vec<String> {
+        self.receive_late(src, body, 0)
+    }
+
+    /// The same, for a message that has waited for so long.
+    pub(super) fn receive_late(&mut self, src: &str, body: Value, waited_ms: u64) -> Vec<String> {
         let body = Body::new(&body).expect("a test's body is one");
         let message = Message { src: src.into(), dest: "n1".into(), body };
-        self.process.handle_message(self.now, message);
+        let since = Time::ZERO + self.now.since(Time::from_millis(waited_ms));
+        self.process.handle_late_message(self.now, since, message);
         self.sent()
     }
 

@@ -87,6 +87,20 @@ fn each_message_has_its_answer() {
     }
 }
 
+/// A node that wraps a client's value in a message to a peer goes deeper than the client did.
+#[test]
+fn nodes_may_nest_deeper_than_clients() {
+    let nested = |levels| (0..levels).fold(json!(1), |inner, _| json!([inner]));
+    for (src, levels, is_taken) in [("c1", 100, true), ("c1", 130, false), ("n2", 130, true)] {
+        let mut driver = Driver::settled();
+        let echo = nested(levels);
+        let sent = driver.receive(src, json!({"type": "echo", "msg_id": 9, "echo": echo}));
+        assert_eq!(sent.len(), 1);
+        assert_eq!(sent[0].contains("echo_ok"), is_taken, "{src} {levels}: {sent:?}");
+        assert_eq!(sent[0].contains(r#""code":12"#), !is_taken, "{src} {levels}: {sent:?}");
+    }
+}
+
 #[test]
 fn what_goes_wrong_without_a_msg_id_is_logged() {
     for (body, expected) in [
@@ -113,6 +127,12 @@ fn what_comes_before_init_is_answered_after_it() {
         r#"field `node_ids`"}"#,
     );
     assert_eq!(driver.receive("c0", bad_init), [refusal]);
+    let init = json!({"type": "init", "msg_id": 1, "node_id": "n9", "node_ids": ["n1", "n2"]});
+    let refusal = concat!(
+        r#"c0 {"in_reply_to":1,"type":"error","code":12,"text":"malformed init: n9 is not "#,
+        r#"among the node_ids"}"#,
+    );
+    assert_eq!(driver.receive("c0", init), [refusal]);
     let sent = driver.init();
     assert_eq!(sent.len(), 1_001);
     let log = ["1000 messages came before init and were kept, 2 more were dropped"];
@@ -130,6 +150,13 @@ fn a_clients_reply_is_withheld_when_it_comes_too_late() {
         assert_eq!(driver.wait(7_000).len(), replies, "{src} after {ms} ms");
         assert_eq!(driver.log().len(), 1 - replies, "what is withheld is logged");
         assert_eq!(driver.unfinished(), (0, 0, 0));
+    }
+    // A pause of the whole process counts too.
+    for (waited_ms, replies) in [(4_500, 1), (4_501, 0)] {
+        let mut driver = Driver::settled();
+        driver.now = Time::from_millis(10_000);
+        driver.receive_late("c1", json!({"type": "count", "msg_id": 2}), waited_ms);
+        assert_eq!(driver.log().len(), 1 - replies, "{waited_ms} ms");
     }
     // The wait for init counts too.
     let mut driver = Driver::new();
