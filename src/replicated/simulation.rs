@@ -4,12 +4,14 @@
 //! clients are told must be true; and when the world calms down, the cluster must serve.
 
 mod cluster;
+mod world;
 
 use std::time::Duration;
 
 use crate::Time;
 use crate::raft::{HardState, Rules};
-use cluster::{Cluster, Setting, World};
+use cluster::Cluster;
+use world::{Setting, World};
 
 /// A run of `seed`: what went wrong, if anything did.
 fn simulate(seed: u64, setting: Setting) -> Result<Cluster, String> {
