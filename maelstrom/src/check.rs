@@ -1,6 +1,6 @@
 //! Simulated tests: a node against its workload, in virtual time, over many seeds.
 //!
-//! ```ignore
+//! ```text
 //! #[test]
 //! fn echoes_under_every_fault() {
 //!     maelstrom::check::<Echo>("echo").faults(Fault::ALL).seeds(0..100);

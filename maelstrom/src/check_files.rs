@@ -30,7 +30,7 @@ pub struct CheckFlags {
     consistency_models: Vec<String>,
 
     /// For plain histories of one object: register, cas-register, mutex, …
-    #[arg(long, value_name = "MODEL")]
+    #[arg(long, value_name = "MODEL", conflicts_with = "workload")]
     model: Option<String>,
 
     /// The object's first value, as EDN.

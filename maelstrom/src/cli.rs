@@ -10,6 +10,7 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 use crate::check_files::CheckFlags;
+use crate::checker::elle;
 use crate::edn;
 use crate::run::{Report, Test};
 use crate::serve::ServeFlags;
@@ -84,6 +85,8 @@ fn check(flags: &CheckFlags) -> ExitCode {
     }
     match flags.run(&mut terminal::output()) {
         Ok(worst) => ExitCode::from(worst.exit_status()),
+        // Whoever reads no further has seen enough: `| head`.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             terminal::print_error(&format!("the verdicts could not be printed: {error}"));
             ExitCode::from(CRASH)
@@ -95,6 +98,7 @@ fn test(flags: &TestFlags) -> ExitCode {
     let prepared = workload::by_name(&flags.workload).and_then(|workload| {
         let options = flags.options()?;
         workload.validate(&options)?;
+        elle::Options::new(&options.consistency_models)?;
         Ok((workload, options))
     });
     let (workload, options) = match prepared {
@@ -110,7 +114,7 @@ fn test(flags: &TestFlags) -> ExitCode {
             options: &options,
             bin: flags.bin.clone(),
             args: flags.args.clone(),
-            seed: flags.seed.map(|seed| seed.wrapping_add(number)),
+            seed: flags.seed.map(|seed| seed.wrapping_add(number as u64)),
             store: PathBuf::from("store"),
             log: flags.log_options(),
             watchdog: terminal::own_program(),
@@ -149,7 +153,7 @@ fn print_report(report: &Report, workload: &str, seed: Option<u64>) {
     use crate::checker::Validity;
     terminal::print(&edn::pretty(&report.results.to_edn()));
     let verdict = match (&report.failure, report.results.valid) {
-        (Some(sentence), _) => format!("The run broke off: {sentence}"),
+        (Some(sentence), _) => sentence.clone(),
         (None, Validity::True) => "Everything looks good! ヽ(‘ー`)ノ".into(),
         (None, Validity::False) => "Analysis invalid! (ﾉಥ益ಥ）ﾉ ┻━┻".into(),
         (None, Validity::Unknown) => {
@@ -157,7 +161,7 @@ fn print_report(report: &Report, workload: &str, seed: Option<u64>) {
         }
     };
     terminal::print(&format!("\n{verdict}"));
-    if let (Some(seed), true) = (seed, report.exit_status() != 0) {
+    if let (Some(seed), true) = (seed, report.is_worth_a_replay) {
         let again = format!("the same command with --seed {seed} replays it");
         terminal::print(&format!("FAIL {workload}  seed {seed}: {again}"));
     }

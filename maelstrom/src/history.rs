@@ -216,7 +216,8 @@ impl History {
     /// # Errors
     /// A sentence that says which line is not EDN, or what about an operation is wrong.
     pub fn parse(text: &str) -> Result<History, String> {
-        let mut reader = Reader::new(text);
+        // Some editors begin a file with a byte order mark.
+        let mut reader = Reader::new(text.trim_start_matches('\u{feff}'));
         let mut history = History::default();
         while let Some(value) = reader.next_value().map_err(|error| error.to_string())? {
             match value {

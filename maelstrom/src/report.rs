@@ -40,7 +40,7 @@ use activity::Activity;
 
 pub use drawings::Drawing;
 pub use findings::headline;
-pub use format::{duration_ms, shorten};
+pub use format::{count, duration_ms, shorten};
 
 /// Everything that a report is made of.
 #[derive(Clone, Copy)]

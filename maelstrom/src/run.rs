@@ -7,11 +7,11 @@ use gyre::NodeId;
 
 use crate::checker::{CheckResult, Validity};
 use crate::child::{ChildOptions, LockstepChild, Watchdog, pin_to_one_core};
-use crate::engine::cluster::{Cluster, NodeFactory, SimulatedNode, VirtualCluster};
+use crate::engine::cluster::{Cluster, INTERRUPTED, NodeFactory, SimulatedNode, VirtualCluster};
 use crate::engine::{Engine, Outcome};
 use crate::options::TestOptions;
 use crate::recorder::{LogOptions, ProgressDisplay, Recorder};
-use crate::report::{self, Recorded};
+use crate::report::{self, Recorded, count};
 use crate::results;
 use crate::seeds::Seeds;
 use crate::store::{Console, RunFolder, RunName};
@@ -69,15 +69,18 @@ impl Terminal {
 pub struct Report {
     /// What the checkers found.
     pub results: CheckResult,
-    /// Why the run ended before its time, if it did.
+    /// What went wrong with the run itself, in a sentence: that it ended before its time, or
+    /// that not all of its files could be written.
     pub failure: Option<String>,
+    /// Whether something was found that the same seed would show again.
+    pub is_worth_a_replay: bool,
     /// The run's folder.
     pub folder: PathBuf,
 }
 
 impl Report {
     /// The exit status of the original: 0 for valid, 1 for invalid, 2 for unknown, and 255 for
-    /// a run that ended before its time.
+    /// a run that failed itself.
     pub fn exit_status(&self) -> u8 {
         match (&self.failure, self.results.valid) {
             (Some(_), _) => 255,
@@ -92,7 +95,7 @@ impl Test<'_> {
     /// Runs the test, judges it, and leaves its files in the store.
     ///
     /// # Errors
-    /// When the run cannot begin, or its files cannot be written.
+    /// When the run cannot begin.
     pub fn run(self, terminal: Terminal) -> anyhow::Result<Report> {
         let name = self.seed.map_or_else(RunName::now, RunName::Seed);
         // A program that cannot be run is no run: it leaves no folder.
@@ -145,12 +148,13 @@ impl Test<'_> {
         recorder: &mut Recorder,
     ) -> anyhow::Result<Report> {
         if outcome.late_replies > 0 {
-            let count = outcome.late_replies;
+            let late = outcome.late_replies;
             recorder.warn(
                 "bench",
                 &format!(
-                    "{count} messages to clients that had given up and gone were dropped; the \
-                     original would stop listening to a node that sends one"
+                    "dropped {} to clients that had given up and gone; the original would stop \
+                     listening to a node that sends one",
+                    count(late as usize, "message")
                 ),
             );
         }
@@ -160,10 +164,32 @@ impl Test<'_> {
         let recorded = recorder.finish();
         recorder.show_phase("checking");
         let results = results::check(&outcome, self.workload, self.options);
-        recorded?;
+        let written = recorded.and_then(|()| self.write(&outcome, &results, folder, recorder));
+        let is_worth_a_replay = match &outcome.failure {
+            Some(sentence) => !outcome.history.ops.is_empty() && sentence != INTERRUPTED,
+            None => results.valid == Validity::False,
+        };
+        let failure = match (outcome.failure, written) {
+            (Some(sentence), _) => Some(format!("The run broke off: {sentence}")),
+            (None, Err(error)) => {
+                Some(format!("The run is over, but its files are not complete: {error:#}"))
+            }
+            (None, Ok(())) => None,
+        };
+        Ok(Report { results, failure, is_worth_a_replay, folder: folder.path().to_owned() })
+    }
+
+    /// Writes everything that is not on disk already.
+    fn write(
+        &self,
+        outcome: &Outcome,
+        results: &CheckResult,
+        folder: &RunFolder,
+        recorder: &mut Recorder,
+    ) -> anyhow::Result<()> {
         // As with the original, a run that broke off has a history but no results.
         if outcome.failure.is_none() {
-            folder.write_results(&results)?;
+            folder.write_results(results)?;
         }
         let recorded = Recorded {
             workload: self.workload.name(),
@@ -171,15 +197,13 @@ impl Test<'_> {
             seed: self.seed,
             history: &outcome.history,
             journal: &outcome.journal,
-            results: &results,
+            results,
             failure: outcome.failure.as_deref(),
         };
         report::write(&recorded, &mut |phase| recorder.show_phase(phase), &mut |path, bytes| {
             folder.write(path, bytes)
         })?;
-        folder.finish()?;
-        let path = folder.path().to_owned();
-        Ok(Report { results, failure: outcome.failure, folder: path })
+        folder.finish()
     }
 }
 

@@ -42,7 +42,7 @@ pub struct ServeFlags {
     pub port: u16,
 
     /// The address to listen on. The default is reachable from this machine only.
-    #[arg(long, default_value = "127.0.0.1", value_name = "ADDRESS")]
+    #[arg(long, default_value = "127.0.0.1", value_name = "ADDRESS", value_parser = address)]
     pub host: IpAddr,
 
     /// The folder of all runs. The default is `store`, which need not exist yet.
@@ -55,6 +55,11 @@ impl ServeFlags {
     pub fn folder(&self) -> &std::path::Path {
         self.store.as_deref().unwrap_or_else(|| crate::run::default_store())
     }
+}
+
+fn address(text: &str) -> Result<IpAddr, String> {
+    let text = if text == "localhost" { "127.0.0.1" } else { text };
+    text.parse().map_err(|_| "expected an IP address such as 0.0.0.0, or localhost".into())
 }
 
 /// What every request sees.

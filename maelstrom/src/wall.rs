@@ -15,7 +15,7 @@ use rand::rngs::SysRng;
 use rustc_hash::FxHashMap;
 
 use crate::child::{ChildEvent, ChildOptions, Children};
-use crate::engine::cluster::{Cluster, Output};
+use crate::engine::cluster::{Cluster, INTERRUPTED, Output};
 use crate::wire::parse_line;
 
 /// A seed that nobody chose, for a run that nobody can repeat anyway.
@@ -85,7 +85,7 @@ impl WallCluster {
                 "node {node} does not read its stdin: 64 MiB wait for it, and {dropped_lines} \
                  messages were dropped so far"
             )),
-            ChildEvent::Watched => Output::Failure("the run was interrupted".into()),
+            ChildEvent::Watched => Output::Failure(INTERRUPTED.into()),
         }
     }
 }
@@ -93,6 +93,8 @@ impl WallCluster {
 fn not_a_message(node: &NodeId, line: &str, error: &serde_json::Error) -> String {
     let shown: String = line.chars().take(200).collect();
     let cut = if shown.len() < line.len() { "…" } else { "" };
+    // It must not do to the terminal what only programs may.
+    let shown = shown.replace(|c: char| c.is_control() && c != '\t', "\u{fffd}");
     format!(
         "node {node} wrote a line on stdout that is not a message ({error}):\n{shown}{cut}\n\
          stdout is for messages only; a node's own log goes to stderr"

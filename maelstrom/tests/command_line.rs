@@ -202,6 +202,12 @@ fn wrong_arguments_are_254() {
         (&["test", "-w", "echo", "--bin", "/bin/cat", "--nodes", "a,a"], "two nodes"),
         (&["test", "-w", "echo", "--bin", "/bin/cat", "--nodes", "cat"], "clients' names"),
         (&["test", "-w", "echo", "--bin", "/bin/cat", "--nemesis", "skew"], "--seed"),
+        (&["test", "-w", "echo", "--bin", "/bin/cat", "--nodes", "a,.."], "names its log file"),
+        (&["test", "-w", "echo", "--bin", "/bin/cat", "--node-count", "9999999"], "at most 10000"),
+        (&["test", "-w", "echo", "--bin", "/bin/cat", "--latency=-1"], "whole number"),
+        (&["test", "-w", "echo", "--bin", "/bin/cat", "--timelimit", "5"], "--timelimit"),
+        (&["test", "-w", "echo", "--bin", "/bin/cat", "--consistency-models", "x"], "x"),
+        (&["check", "-w", "echo", "--model", "register", "file"], "--model"),
         (&["frobnicate"], "frobnicate"),
     ] {
         let run = maelstrom(arguments);
@@ -209,6 +215,29 @@ fn wrong_arguments_are_254() {
         assert!(run.output.contains(sentence), "{arguments:?}: {}", run.output);
         assert!(!Path::new(&run.store.path().join("store")).exists());
     }
+}
+
+/// Words among the flags, and everything after `--`, are for the node, as in the original.
+#[test]
+fn a_node_gets_its_own_arguments() {
+    if !has_python() {
+        return;
+    }
+    let bin = node("arguments.py");
+    let run = maelstrom(&[
+        "test",
+        "-w",
+        "echo",
+        "--bin",
+        &bin,
+        "one",
+        "--time-limit",
+        "0.1",
+        "two",
+        "--",
+        "--three",
+    ]);
+    assert!(run.output.contains("['one', 'two', '--three']"), "{}", run.output);
 }
 
 #[test]

@@ -218,7 +218,7 @@ impl LockstepChild {
         let mut failure = format!("{what}{hint}");
         let last_lines = self.last_log_lines();
         if !last_lines.is_empty() {
-            write!(failure, "\nIts last lines on stderr:\n{}", last_lines.join("\n"))
+            write!(failure, "\nits last lines on stderr:\n  {}", last_lines.join("\n  "))
                 .expect("a String takes everything");
         }
         self.failure = Some(failure);
@@ -237,8 +237,8 @@ impl LockstepChild {
             std::thread::sleep(Duration::from_millis(1));
         }
         match self.group.finish() {
-            Ok(status) => format!("node {node} ended during the run with {status}"),
-            Err(error) => format!("node {node} ended during the run ({error})"),
+            Ok(status) => format!("node {node} exited on its own, with {status}"),
+            Err(error) => format!("node {node} exited on its own ({error})"),
         }
     }
 
@@ -391,9 +391,9 @@ mod tests {
     fn a_failure_says_what_happened() {
         // A script, and how the failure begins.
         let cases = [
-            ("exit 3", "node n1 ended during the run with exit status: 3"),
-            ("read x; exit 0", "node n1 ended during the run with exit status: 0"),
-            ("kill -9 $$", "node n1 ended during the run with signal: 9 (SIGKILL)"),
+            ("exit 3", "node n1 exited on its own, with exit status: 3"),
+            ("read x; exit 0", "node n1 exited on its own, with exit status: 0"),
+            ("kill -9 $$", "node n1 exited on its own, with signal: 9 (SIGKILL)"),
             (
                 "echo hi there; read x",
                 "node n1 wrote a line that is neither a message nor idle: hi there (",
@@ -443,8 +443,8 @@ mod tests {
         let lines: Vec<String> = (69..=100).map(|number: u8| number.to_string()).collect();
         // It has answered before, so it knows lockstep.
         let expected = format!(
-            "node n1 ended during the run with exit status: 0\nIts last lines on stderr:\n{}",
-            lines.join("\n")
+            "node n1 exited on its own, with exit status: 0\nits last lines on stderr:\n  {}",
+            lines.join("\n  ")
         );
         assert_eq!(child.failure(), Some(&*expected));
     }

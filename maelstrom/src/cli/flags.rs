@@ -30,12 +30,12 @@ pub struct TestFlags {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub bin: PathBuf,
 
-    /// Arguments for the node's program.
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
+    /// Arguments for the node's program; those that begin with a dash follow a `--`.
+    #[arg(value_name = "ARGUMENT")]
     pub args: Vec<String>,
 
     /// How many nodes to run: n0, n1, …. Overrides --nodes.
-    #[arg(long, value_name = "NUMBER", value_parser = positive, help_heading = "Cluster")]
+    #[arg(long, value_name = "NUMBER", value_parser = node_count, help_heading = "Cluster")]
     node_count: Option<usize>,
 
     /// The names of the nodes, separated by commas.
@@ -117,14 +117,20 @@ pub struct TestFlags {
     #[arg(
         long,
         value_name = "NUMBER",
-        default_value_t = 1,
-        value_parser = clap::value_parser!(u64).range(1..),
+        default_value = "1",
+        value_parser = positive,
         help_heading = "Load"
     )]
-    pub test_count: u64,
+    pub test_count: usize,
 
     /// Mean latency between servers, in milliseconds.
-    #[arg(long, value_name = "MILLIS", default_value_t = 0, help_heading = "Network and faults")]
+    #[arg(
+        long,
+        value_name = "MILLIS",
+        default_value = "0",
+        value_parser = whole,
+        help_heading = "Network and faults"
+    )]
     latency: u64,
 
     /// How latencies are distributed.
@@ -172,8 +178,9 @@ pub struct TestFlags {
     consistency_models: Vec<String>,
 
     /// Run in virtual time, with all randomness from this seed: the same seed gives the same
-    /// history. The node must speak lockstep, as every node on the gyre runtime does.
-    #[arg(long, value_name = "NUMBER", help_heading = "Virtual time")]
+    /// history. The node must speak lockstep, as every node on the gyre runtime does. The files
+    /// take the place of those of the last run of this workload with this seed.
+    #[arg(long, value_name = "NUMBER", value_parser = whole, help_heading = "Virtual time")]
     pub seed: Option<u64>,
 
     /// Log what nodes write to stderr.
@@ -240,6 +247,9 @@ fn trimmed(names: &[String]) -> Vec<String> {
     names.iter().map(|name| name.trim().trim_start_matches(':').to_owned()).collect()
 }
 
+/// How long a node's name may be: with an ending it is also the name of a file.
+const NAME_BYTES_MAX: usize = 200;
+
 /// A node's name must be its own, and must not make it look like a client or a service.
 fn check_names(nodes: &[gyre::NodeId]) -> Result<(), String> {
     let mut seen = std::collections::BTreeSet::new();
@@ -250,7 +260,10 @@ fn check_names(nodes: &[gyre::NodeId]) -> Result<(), String> {
                  clients' names do"
             ));
         }
-        if node.as_str().contains(['/', '\0']) {
+        let is_file_name = !node.as_str().contains(['/', '\0'])
+            && !["", ".", ".."].contains(&node.as_str())
+            && node.as_str().len() <= NAME_BYTES_MAX;
+        if !is_file_name {
             return Err(format!("\"{node}\" cannot be a node's name: it also names its log file"));
         }
         if crate::service::NAMES.contains(&node.as_str()) {
@@ -294,6 +307,16 @@ fn positive(text: &str) -> Result<usize, String> {
     }
 }
 
+fn node_count(text: &str) -> Result<usize, String> {
+    positive(text).and_then(|count| {
+        if count <= 10_000 { Ok(count) } else { Err("expected at most 10000 nodes".into()) }
+    })
+}
+
+fn whole(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "expected a whole number, zero or above".into())
+}
+
 fn not_negative(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(number) if (0.0..=1e9).contains(&number) => Ok(number),
@@ -302,6 +325,8 @@ fn not_negative(text: &str) -> Result<f64, String> {
 }
 
 fn above_zero(text: &str) -> Result<f64, String> {
-    not_negative(text)
-        .and_then(|n| if n > 0.0 { Ok(n) } else { Err("expected a number above zero".into()) })
+    match not_negative(text) {
+        Ok(number) if number > 0.0 => Ok(number),
+        _ => Err("expected a number above zero, and at most 1000000000".into()),
+    }
 }

@@ -7,6 +7,9 @@ use gyre::{Message, Process, Time};
 
 use crate::net::SkewedClock;
 
+/// Why a run broke off that its user ended.
+pub const INTERRUPTED: &str = "the run was interrupted";
+
 /// What a cluster tells the engine.
 #[derive(Clone, Debug)]
 pub enum Output {
@@ -183,7 +186,7 @@ impl<F: NodeFactory> Cluster for VirtualCluster<F> {
     fn advance(&mut self, until: Time, outputs: &mut Vec<Output>) -> Time {
         self.advances += 1;
         if self.advances.is_multiple_of(1024) && (self.interrupted)() {
-            outputs.push(Output::Failure("the run was interrupted".into()));
+            outputs.push(Output::Failure(INTERRUPTED.into()));
         }
         until
     }

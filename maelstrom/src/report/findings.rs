@@ -21,7 +21,8 @@ const POINTERS: usize = 200;
 /// The verdict in a sentence.
 pub fn headline(results: &CheckResult, failure: Option<&str>) -> String {
     if let Some(sentence) = failure {
-        return format!("The run broke off: {sentence}");
+        // What the node said last follows on lines of its own.
+        return format!("The run broke off: {}", sentence.lines().next().unwrap_or_default());
     }
     let whole = results.to_edn();
     let number = |name: &str| {

@@ -66,6 +66,9 @@ pub fn page(
                         " "
                         (findings::headline(recorded.results, recorded.failure))
                     }
+                    @if let Some((_, details)) = recorded.failure.and_then(|f| f.split_once('\n')) {
+                        pre { (details) }
+                    }
                     p.files { (files(recorded, activity)) }
                 }
                 main {
@@ -116,17 +119,20 @@ fn files(recorded: &Recorded, activity: &Activity) -> Markup {
         @if recorded.workload == "kafka" {
             a href="realtime-lag.png" { "lag" } " " a href="orders/" { "logs" } " "
         }
-        @for (file, name) in [
-            ("timeline.html", "timeline"),
-            ("messages.svg", "messages"),
-            ("latency-raw.png", "latency"),
-            ("latency-quantiles.png", "quantiles"),
-            ("rate.png", "rate"),
-            ("history.txt", "history"),
-            ("results.edn", "results"),
-            ("jepsen.log", "log"),
-            ("node-logs/", "node logs"),
-        ] { a href=(file) { (name) } " " }
+        @for (file, name, is_there) in [
+            ("timeline.html", "timeline", true),
+            ("messages.svg", "messages", true),
+            ("latency-raw.png", "latency", true),
+            ("latency-quantiles.png", "quantiles", true),
+            ("rate.png", "rate", true),
+            ("history.txt", "history", true),
+            // A run that broke off has none.
+            ("results.edn", "results", recorded.failure.is_none()),
+            ("jepsen.log", "log", true),
+            ("node-logs/", "node logs", true),
+        ] {
+            @if is_there { a href=(file) { (name) } " " }
+        }
         span.quiet { (count(activity.operations.len(), "operation")) " in "
             (format!("{:.1} s", activity.end as f64 / 1e9)) }
     }

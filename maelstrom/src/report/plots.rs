@@ -198,7 +198,8 @@ fn logarithmic_range(plot: &Plot) -> Range<f64> {
     let (lowest, highest) = (lowest.max(1e-3), values().fold(0.0, f64::max).max(1e-3));
     let low = lowest.log10().floor() as i32 - i32::from(has_zero(plot));
     let high = (highest.log10().ceil() as i32).max(low + 1);
-    10f64.powi(low) * ALMOST..10f64.powi(high)
+    // A point on the upper edge must not be cut in two.
+    10f64.powi(low) * ALMOST..10f64.powi(high) * 1.1
 }
 
 /// So little below a power of ten that it is drawn there, and that its label is drawn too.

@@ -114,11 +114,14 @@ fn write_span(html: &mut String, span: &Span, column: usize, rows: usize) {
         _ => 1,
     };
     let mut label = format!("{} {}", name(invoke.process), invoke.f);
-    if !invoke.value.is_nil() {
-        write!(label, " {}", shortened(&invoke.value, LABEL_CHARACTERS)).expect("text");
+    // Where there is room for one line only, what came of it is the better one.
+    let has_room = height > 1;
+    let first = if has_room { &invoke.value } else { &last.value };
+    if !first.is_nil() {
+        write!(label, " {}", shortened(first, LABEL_CHARACTERS)).expect("text");
     }
     let mut label = html_escape(&label);
-    if last.value != invoke.value {
+    if has_room && last.value != invoke.value {
         let value = shortened(&last.value, LABEL_CHARACTERS);
         write!(label, "<br>{}", html_escape(&value)).expect("text");
     }

@@ -22,6 +22,7 @@ use crate::generator::{Generator, GeneratorContext, Next};
 use crate::history::History;
 use crate::options::TestOptions;
 use crate::reply;
+use crate::report::count;
 
 /// How many processes may touch a key.
 const PROCESSES_PER_KEY: usize = 20;
@@ -54,10 +55,10 @@ impl Workload for LinKv {
         let group = 2 * options.nodes.len();
         if options.concurrency == 0 || !options.concurrency.is_multiple_of(group) {
             return Err(format!(
-                "lin-kv needs two clients per node, or a multiple of that: {} clients for {} \
-                 nodes will not do; try --concurrency 2n",
-                options.concurrency,
-                options.nodes.len()
+                "lin-kv needs two clients per node, or a multiple of that: {} for {} will \
+                 not do; try --concurrency 2n",
+                count(options.concurrency, "client"),
+                count(options.nodes.len(), "node")
             ));
         }
         Ok(())
