@@ -190,6 +190,7 @@ macro_rules! reply {
                 $field: $type,
             )*
             r#type: String,
+            #[serde(default, deserialize_with = "crate::client::if_present")]
             msg_id: Option<i64>,
             in_reply_to: i64,
         }
@@ -198,6 +199,11 @@ macro_rules! reply {
             const KIND: &'static str = $kind;
         }
     };
+}
+
+/// An integer of a field that may be missing, but that is not `null`.
+pub fn if_present<'de, D: serde::Deserializer<'de>>(field: D) -> Result<Option<i64>, D::Error> {
+    serde::Deserialize::deserialize(field).map(Some)
 }
 
 #[cfg(test)]
@@ -221,6 +227,7 @@ mod tests {
             r#"{"type":"read_ok","in_reply_to":1}"#,
             r#"{"type":"read_ok","in_reply_to":1,"value":7,"extra":1}"#,
             r#"{"type":"reed_ok","in_reply_to":1,"value":7}"#,
+            r#"{"type":"read_ok","in_reply_to":1,"msg_id":null,"value":7}"#,
         ] {
             assert!(read(malformed).is_err(), "{malformed}");
         }

@@ -135,7 +135,8 @@ impl Edn {
             Value::Number(n) => match (n.as_i64(), n.as_f64()) {
                 (Some(int), _) => Edn::Int(int),
                 (None, Some(float)) if n.is_f64() => Edn::Float(Float(float)),
-                // Beyond 64 bits: Clojure writes such an integer with an N behind it.
+                // Beyond i64: Clojure writes such an integer with an N behind it. (What is
+                // beyond u64, too, was read as a float.)
                 _ => Edn::Symbol(format!("{n}N").into()),
             },
             Value::String(text) => Edn::from(text.as_str()),

@@ -69,3 +69,22 @@ fn an_unknown_workload_is_a_bad_argument() {
     assert_eq!((code, &*output), (254, ""));
     assert!(complaints.contains("unique-idz") && complaints.contains("unique-ids"), "{complaints}");
 }
+
+/// The order of a map's keys says nothing, in values and in keys of objects.
+#[test]
+fn values_are_compared_as_edn() {
+    let run = |f: &str, sent: &str, got: &str| {
+        format!(
+            "{{:process 0, :type :invoke, :f :{f}, :value {sent}}}\n\
+             {{:process 0, :type :ok, :f :{f}, :value {got}}}\n"
+        )
+    };
+    let write = |value: &str| run("write", value, value);
+    let read = |value: &str| run("read", value, value);
+    let same = write("[0 {:a 1, :b (2)}]") + &read("[0 {:b [2], :a 1}]");
+    let other_key =
+        write("[{:a 1, :b 2} 7]") + &write("[{:b 2, :a 1} 8]") + &read("[{:a 1, :b 2} 7]");
+    let (_, output, _) = check("lin-kv", &[("same", &same), ("other", &other_key)]);
+    let verdicts: Vec<&str> = output.lines().map(|line| line.split('\t').nth(1).unwrap()).collect();
+    assert_eq!(verdicts, ["true", "false"], "{output}");
+}

@@ -203,7 +203,10 @@ fn wrong_arguments_are_254() {
         (&["test", "-w", "echo", "--bin", "/bin/cat", "--nodes", "cat"], "clients' names"),
         (&["test", "-w", "echo", "--bin", "/bin/cat", "--nemesis", "skew"], "--seed"),
         (&["test", "-w", "echo", "--bin", "/bin/cat", "--nodes", "a,.."], "names its log file"),
-        (&["test", "-w", "echo", "--bin", "/bin/cat", "--node-count", "9999999"], "at most 10000"),
+        (
+            &["test", "-w", "echo", "--bin", "/bin/cat", "--node-count", "9999999"],
+            "from 1 to 10000",
+        ),
         (&["test", "-w", "echo", "--bin", "/bin/cat", "--latency=-1"], "whole number"),
         (&["test", "-w", "echo", "--bin", "/bin/cat", "--timelimit", "5"], "--timelimit"),
         (&["test", "-w", "echo", "--bin", "/bin/cat", "--consistency-models", "x"], "x"),

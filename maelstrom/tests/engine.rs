@@ -31,6 +31,8 @@ enum Script {
     WriteToNobody,
     /// Answers every message of its peer with another.
     PingPong,
+    /// Writes to a service without asking for an answer, and then reads.
+    WriteUnasked,
 }
 
 /// A message as a node received it: when, at which of its starts, and what.
@@ -72,6 +74,11 @@ impl Process for Probe {
                 match self.script {
                     Script::Chatter => self.next_chat = Some(now + Duration::from_millis(10)),
                     Script::PingPong => self.send(&self.peer(), &json!({"type": "ping"})),
+                    Script::WriteUnasked => {
+                        let service = NodeId::from("lin-kv");
+                        self.send(&service, &json!({"type": "write", "key": 1, "value": 5}));
+                        self.send(&service, &json!({"type": "read", "key": 1, "msg_id": 1}));
+                    }
                     _ => {}
                 }
             }
@@ -239,6 +246,16 @@ fn a_message_to_nobody_ends_the_run() {
     let sentence = run.outcome.failure.unwrap();
     assert!(sentence.contains("sent a message to n7"), "{sentence}");
     assert_ne!(run.valid, Validity::True);
+}
+
+#[test]
+fn a_service_also_does_what_nobody_waits_for() {
+    let run = run(Script::WriteUnasked, &options(&[]), 1);
+    let from_service = |(_, _, message): &&(Time, u32, Message)| message.src == *"lin-kv";
+    let replies: Vec<&str> =
+        run.received[0].iter().filter(from_service).map(|(.., m)| m.body.as_json()).collect();
+    assert_eq!(replies.len(), 1, "{replies:?}");
+    assert!(replies[0].contains("\"value\":5"), "{replies:?}");
 }
 
 #[test]

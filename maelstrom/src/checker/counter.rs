@@ -91,7 +91,7 @@ fn integer(value: &Edn) -> Option<i128> {
         // Half the width, so that no sum can overflow.
         Edn::Symbol(text) => {
             let int: i128 = text.strip_suffix('N')?.parse().ok()?;
-            (int.abs() <= i128::from(u64::MAX)).then_some(int)
+            (int.unsigned_abs() <= u128::from(u64::MAX)).then_some(int)
         }
         _ => None,
     }

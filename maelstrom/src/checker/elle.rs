@@ -112,8 +112,8 @@ impl Options {
 
     /// Takes a read of `nil` at its word: a transaction that reads a key as `nil` and then,
     /// without having written it in between, as something else, is `internal`ly inconsistent.
-    /// The original lets that pass, as if the first read had told it nothing, and so does the
-    /// default.
+    /// Elle 0.2.2 lets that pass, as if the first read had told it nothing,
+    /// and so does the default.
     pub fn counting_nil(self) -> Options {
         Options { counts_nil: true, ..self }
     }

@@ -128,7 +128,7 @@ pub struct TestFlags {
         long,
         value_name = "MILLIS",
         default_value = "0",
-        value_parser = whole,
+        value_parser = latency,
         help_heading = "Network and faults"
     )]
     latency: u64,
@@ -302,15 +302,23 @@ impl Concurrency {
 
 fn positive(text: &str) -> Result<usize, String> {
     match text.parse() {
-        Ok(number) if number > 0 => Ok(number),
-        _ => Err("expected a whole number above zero".into()),
+        Ok(number) if (1..=1_000_000).contains(&number) => Ok(number),
+        _ => Err("expected a whole number from 1 to 1000000".into()),
     }
 }
 
 fn node_count(text: &str) -> Result<usize, String> {
-    positive(text).and_then(|count| {
-        if count <= 10_000 { Ok(count) } else { Err("expected at most 10000 nodes".into()) }
-    })
+    match text.parse() {
+        Ok(count) if (1..=10_000).contains(&count) => Ok(count),
+        _ => Err("expected a whole number from 1 to 10000".into()),
+    }
+}
+
+fn latency(text: &str) -> Result<u64, String> {
+    match text.parse() {
+        Ok(millis) if millis <= 1_000_000 => Ok(millis),
+        _ => Err("expected a whole number from 0 to 1000000".into()),
+    }
 }
 
 fn whole(text: &str) -> Result<u64, String> {

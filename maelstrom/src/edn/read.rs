@@ -90,6 +90,8 @@ impl<'a> Reader<'a> {
 
     /// Passes over white space, commas, comments and discarded (`#_`) values.
     fn skip_blank(&mut self) -> Result<(), ReadError> {
+        // `#_ #_ a b` discards both. They are counted, for a text may have any number.
+        let mut discards = 0;
         while let Some(byte) = self.peek() {
             match byte {
                 b' ' | b'\t' | b'\n' | b'\r' | b',' | 0x0c => self.position += 1,
@@ -99,10 +101,17 @@ impl<'a> Reader<'a> {
                 }
                 b'#' if self.text[self.position..].starts_with("#_") => {
                     self.position += 2;
-                    self.required("a value after #_")?;
+                    discards += 1;
                 }
-                _ => return Ok(()),
+                _ if discards == 0 => return Ok(()),
+                _ => {
+                    self.value()?;
+                    discards -= 1;
+                }
             }
+        }
+        if discards > 0 {
+            return Err(self.error("the text ends where a value after #_ should be"));
         }
         Ok(())
     }
@@ -328,6 +337,11 @@ mod tests {
     fn comments_commas_and_discards_are_passed_over() {
         let values = read_all("; a comment\n1, #_ 2 [3 #_[4] ; five\n 5]").unwrap();
         assert_eq!(values, [Edn::Int(1), Edn::from(vec![3i64, 5])]);
+        assert_eq!(read_all("#_ #_ 1 2 3 #_ 4").unwrap(), [Edn::Int(3)]);
+        let many = 1_000_000;
+        assert_eq!(read_all(&("#_ ".repeat(many) + &"1 ".repeat(many))).unwrap(), []);
+        assert!(read_all(&"#_ ".repeat(many)).is_err());
+        assert!(read_all("[1 #_]").is_err());
     }
 
     #[test]

@@ -134,10 +134,11 @@ impl Engine<'_> {
     }
 
     fn serve(&mut self, number: usize, message: &Message) {
+        let (name, service, rng) = &mut self.services[number];
+        let body = service.handle(rng, &message.src, &message.body);
         // Nobody waits for the answer to a message without a msg_id.
         let Some(msg_id) = message.body.msg_id() else { return };
-        let (name, service, rng) = &mut self.services[number];
-        let body = service.handle(rng, &message.src, &message.body).with_in_reply_to(msg_id);
+        let body = body.with_in_reply_to(msg_id);
         let reply = Message { src: name.clone(), dest: message.src.clone(), body };
         if self.addresses.contains_key(&reply.dest) {
             self.send(reply);

@@ -68,7 +68,7 @@ fn latencies(folder: &Path) -> Latencies {
     let mut latencies: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     for pair in history.pairs()? {
         if let (OpType::Ok, Some(end)) = (pair.outcome(), pair.complete) {
-            let latency_ms = (end.time - pair.invoke.time).max(0) as f64 / 1e6;
+            let latency_ms = end.time.saturating_sub(pair.invoke.time).max(0) as f64 / 1e6;
             latencies.entry(pair.invoke.f.to_string()).or_default().push(latency_ms);
         }
     }

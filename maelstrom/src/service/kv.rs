@@ -28,10 +28,16 @@ pub enum Request {
         from: Value,
         /// Its new value.
         to: Value,
-        /// Whether a key that does not exist is created rather than refused.
-        #[serde(default)]
+        /// Whether a key that does not exist is created rather than refused. As in Clojure,
+        /// whatever is there and neither `false` nor `null` means yes.
+        #[serde(default, deserialize_with = "truth")]
         create_if_not_exists: bool,
     },
+}
+
+fn truth<'de, D: serde::Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
+    let value = Value::deserialize(value)?;
+    Ok(!matches!(value, Value::Null | Value::Bool(false)))
 }
 
 /// What a request does: the key's new value, if it changes, and the answer.

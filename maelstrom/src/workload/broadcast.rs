@@ -63,8 +63,8 @@ reply! {
 }
 
 reply! {
-    /// Every message that the node knows.
-    ReadOk = "read_ok" { messages: Vec<Value> }
+    /// Every message that the node knows. As in the original, `null` is an empty list.
+    ReadOk = "read_ok" { messages: Option<Vec<Value>> }
 }
 
 impl Client for BroadcastClient {
@@ -85,7 +85,7 @@ impl Client for BroadcastClient {
             }
             _ => {
                 let ReadOk { messages, .. } = read_reply(reply)?;
-                Step::ok(Edn::Vector(messages.iter().map(Edn::from_json).collect()))
+                Step::ok(Edn::Vector(messages.iter().flatten().map(Edn::from_json).collect()))
             }
         })
     }

@@ -46,8 +46,8 @@ reply! {
 }
 
 reply! {
-    /// Every element that the node knows.
-    ReadOk = "read_ok" { value: Vec<Value> }
+    /// Every element that the node knows. As in the original, `null` is an empty list.
+    ReadOk = "read_ok" { value: Option<Vec<Value>> }
 }
 
 impl Client for GSetClient {
@@ -66,7 +66,7 @@ impl Client for GSetClient {
             }
             _ => {
                 let ReadOk { value, .. } = read_reply(reply)?;
-                Step::ok(Edn::Vector(value.iter().map(Edn::from_json).collect()))
+                Step::ok(Edn::Vector(value.iter().flatten().map(Edn::from_json).collect()))
             }
         })
     }

@@ -78,8 +78,8 @@ reply! {
 }
 
 reply! {
-    /// Messages of each key.
-    PollOk = "poll_ok" { msgs: BTreeMap<String, Vec<(Offset, Value)>> }
+    /// Messages of each key. As in the original, `null` is an empty list.
+    PollOk = "poll_ok" { msgs: BTreeMap<String, Option<Vec<(Offset, Value)>>> }
 }
 
 reply! {
@@ -191,7 +191,7 @@ impl KafkaClient {
 /// The highest offset of each key that was polled.
 fn highest(polled: &PollOk) -> Offsets {
     let highest = polled.msgs.iter().filter_map(|(key, messages)| {
-        let offset = messages.iter().map(|(offset, _)| *offset).max()?;
+        let offset = messages.iter().flatten().map(|(offset, _)| *offset).max()?;
         Some((key.clone(), offset))
     });
     highest.collect()
@@ -222,7 +222,7 @@ fn polled_edn(polled: &PollOk) -> Edn {
         Edn::Vector(vec![offset_edn(*offset), Edn::from_json(message)])
     };
     let keys = polled.msgs.iter().map(|(key, messages)| {
-        (Edn::from(key.as_str()), Edn::Vector(messages.iter().map(record).collect()))
+        (Edn::from(key.as_str()), Edn::Vector(messages.iter().flatten().map(record).collect()))
     });
     micro_op("poll", [Edn::Map(keys.collect())])
 }

@@ -36,7 +36,7 @@ impl Set {
 
 fn sorted(elements: &Edn) -> Result<Vec<Edn>, String> {
     let elements = elements.as_slice().ok_or_else(|| format!("a set is not {elements}"))?;
-    let mut elements = elements.to_vec();
+    let mut elements: Vec<Edn> = elements.iter().map(|e| e.canonical().into_owned()).collect();
     elements.sort_unstable();
     elements.dedup();
     Ok(elements)
@@ -48,7 +48,7 @@ impl Model for Set {
 
     fn call(&mut self, f: &str, value: &Edn, completed: bool) -> Result<Option<SetCall>, String> {
         match f {
-            "add" => Ok(Some(SetCall::Add(value.clone()))),
+            "add" => Ok(Some(SetCall::Add(value.canonical().into_owned()))),
             "read" if !completed || value.is_nil() => Ok(None),
             "read" => Ok(Some(SetCall::Read(sorted(value)?))),
             _ => Err(format!("a set has no :{f}; it has :add and :read")),
@@ -93,10 +93,11 @@ pub enum QueueCall {
 }
 
 fn queue_call(f: &str, value: &Edn, completed: bool) -> Result<QueueCall, String> {
+    let element = value.canonical().into_owned();
     match f {
-        "enqueue" => Ok(QueueCall::Enqueue(value.clone())),
+        "enqueue" => Ok(QueueCall::Enqueue(element)),
         "dequeue" if !completed && value.is_nil() => Ok(QueueCall::DequeueAny),
-        "dequeue" => Ok(QueueCall::Dequeue(value.clone())),
+        "dequeue" => Ok(QueueCall::Dequeue(element)),
         _ => Err(format!("a queue has no :{f}; it has :enqueue and :dequeue")),
     }
 }
@@ -214,10 +215,11 @@ impl MultiRegister {
         let Some([f, key, value]) = step.as_slice() else {
             return Err(format!("a step of a transaction is like [:read k v], not {step}"));
         };
+        let (key, value) = (key.canonical().into_owned(), value.canonical().into_owned());
         match f.as_keyword().or(f.as_str()) {
             Some("read" | "r") if value.is_nil() => Ok(None),
-            Some("read" | "r") => Ok(Some(Access::Read(key.clone(), value.clone()))),
-            Some("write" | "w") => Ok(Some(Access::Write(key.clone(), value.clone()))),
+            Some("read" | "r") => Ok(Some(Access::Read(key, value))),
+            Some("write" | "w") => Ok(Some(Access::Write(key, value))),
             _ => Err(format!("a step of a transaction is a :read or a :write, not {f}")),
         }
     }

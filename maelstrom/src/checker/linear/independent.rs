@@ -2,6 +2,7 @@
 //!
 //! Source: Jepsen's `jepsen.independent`, whose result this has the form of.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::failure::{self, Failure};
@@ -49,6 +50,7 @@ pub fn check<'a>(
     let mut failures = Vec::new();
     let mut valid = Validity::True;
     for (key, pairs) in split(pairs)? {
+        let key = key.into_owned();
         let verdict = object.judge(&pairs, value).map_err(|e| format!("Key {key}: {e}"))?;
         let (result, failure) = failure::describe(&verdict, &pairs, value);
         valid = valid.and(result.valid);
@@ -61,8 +63,8 @@ pub fn check<'a>(
 }
 
 /// The operations on each key.
-fn split<'a>(pairs: &[Pair<'a>]) -> Result<BTreeMap<&'a Edn, Vec<Pair<'a>>>, String> {
-    let mut keys: BTreeMap<&Edn, Vec<Pair>> = BTreeMap::new();
+fn split<'a>(pairs: &[Pair<'a>]) -> Result<BTreeMap<Cow<'a, Edn>, Vec<Pair<'a>>>, String> {
+    let mut keys: BTreeMap<Cow<Edn>, Vec<Pair>> = BTreeMap::new();
     for pair in pairs {
         let completed = pair.complete.filter(|op| op.kind == OpType::Ok);
         let ops = [Some(pair.invoke), completed];
@@ -72,7 +74,8 @@ fn split<'a>(pairs: &[Pair<'a>]) -> Result<BTreeMap<&'a Edn, Vec<Pair<'a>>>, Str
                 op.index, op.value
             ));
         }
-        keys.entry(key(&pair.invoke.value).expect("just seen")).or_default().push(*pair);
+        let key = key(&pair.invoke.value).expect("just seen");
+        keys.entry(key.canonical()).or_default().push(*pair);
     }
     Ok(keys)
 }
@@ -84,7 +87,7 @@ pub fn history_of(history: &History, wanted: &Edn) -> History {
     for op in &history.ops {
         if !op.is_client() {
             part.ops.push(op.clone());
-        } else if key(&op.value) == Some(wanted) {
+        } else if key(&op.value).is_some_and(|key| key.canonical() == wanted.canonical()) {
             let mut op = op.clone();
             op.value = value(&op.value).clone();
             part.ops.push(op);

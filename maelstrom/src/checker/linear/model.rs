@@ -76,12 +76,13 @@ struct Values {
 
 impl Values {
     fn number(&mut self, value: &Edn) -> Value {
-        if let Some(number) = self.numbers.get(value) {
+        let value = value.canonical();
+        if let Some(number) = self.numbers.get(&*value) {
             return *number;
         }
         let number = self.values.len() as Value;
-        self.numbers.insert(value.clone(), number);
-        self.values.push(value.clone());
+        self.numbers.insert(value.clone().into_owned(), number);
+        self.values.push(value.into_owned());
         number
     }
 }

@@ -63,7 +63,7 @@ impl Object {
             return Err(format!("There is no model {name}. There are: {}.", known.join(", ")));
         };
         let default = crate::edn::read_one(default).expect("the table holds EDN");
-        let init = init.cloned().unwrap_or(default);
+        let init = init.unwrap_or(&default).canonical().into_owned();
         let object = Object { name, init, judge: *judge };
         object.judge(&[], |value| value).map_err(|problem| format!("--init: {problem}."))?;
         Ok(object)

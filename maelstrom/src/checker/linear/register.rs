@@ -26,8 +26,8 @@
 //! when crashed operations may take effect again and again, which is quickly found out because
 //! then there is nothing to count.
 //!
-//! A key of lin-kv has at most 20 processes, so no more than 20 crashed operations: for those
-//! the search always answers. Where thousands crashed, it matters less and less which of them
+//! A key of lin-kv has at most 20 processes, so no more than 20 crashed operations, and no more
+//! than 20 at a time: for those the search always answers. Where thousands crashed, it matters less and less which of them
 //! are used, and the first pass nearly always decides. The search gives up only on a history
 //! that has both: many crashed operations, and a result that depends on nearly all of them.
 //!
@@ -52,13 +52,14 @@ use super::trace::{Event, Outcome, Reached, Stuck, Trace};
 /// How many configurations that differ by crashed operations each pass may keep.
 const LIMITS: [usize; 6] = [1, 8, 64, 512, 4096, usize::MAX];
 
-/// With no more than so many crashed operations the search never gives up.
-const FEW_CRASHED: usize = 20;
+/// With no more than so many crashed operations, and at a time, the search never gives up.
+const FEW: usize = 20;
 
 /// With more it does so when a pass takes more than so many comparisons: some minutes.
 const BUDGET: u64 = 1 << 35;
 
-const TOO_MANY: &str = "More operations crashed than could be told apart in some minutes.";
+const TOO_MANY: &str = "More operations crashed, or ran at a time, than could be told apart in \
+                        some minutes.";
 
 /// Decides whether a register that held `initial` at first can have given these results.
 pub fn check(trace: &Trace<RegisterCall>, initial: Value) -> Outcome<Value> {
@@ -139,7 +140,8 @@ impl<'a, const WORDS: usize> Search<'a, WORDS> {
     /// Goes through the history. Also says whether configurations have been dropped because
     /// there were too many.
     fn run(mut self) -> (Outcome<Value>, bool) {
-        let budget = if self.crashed.len() > FEW_CRASHED { BUDGET } else { u64::MAX };
+        let is_small = self.crashed.len() <= FEW && concurrency(self.trace) <= FEW;
+        let budget = if is_small { u64::MAX } else { BUDGET };
         for event in &self.trace.events {
             match *event {
                 Event::Invoke(id) => self.invoke(id),
