@@ -16,10 +16,11 @@
 //! | `registers`, `version_order`, `rw_register` | registers: the same, with less to go by |
 //! | `order` | process order and real time |
 //! | `graph`, `components`, `cycles` | the graph and its shortest cycles |
+//! | `walk`, `trie` | the cycles that Elle comes across, to name what it names |
 //! | `explain`, `draw`, `findings` | why, in words and pictures; the verdict |
 //!
-//! Time and memory grow with the size of the history, cycles or not: no search is timed, and
-//! none is given up.
+//! Time and memory grow with the size of the history, cycles or not: no search is timed. What is
+//! there is always found; only the walk, which adds other names for it, ends after so many steps.
 //!
 //! Absent: predicates, and so `G2` beyond items; and inference from what a database might say of
 //! its own commit order.
@@ -43,13 +44,17 @@ mod registers;
 mod rw_register;
 mod scratch;
 mod transaction;
+mod trie;
 mod version_order;
+mod walk;
 
 use std::collections::BTreeSet;
 
 use super::{CheckResult, Validity};
 use crate::edn::Edn;
 use crate::history::{History, Op};
+use components::components;
+use cycles::cycles;
 use explain::Explain;
 use findings::Findings;
 use graph::Edges;
@@ -57,8 +62,9 @@ use lists::Lists;
 use model::Name;
 use order::Timing;
 use registers::Registers;
-use transaction::{Problem, Recorder};
+use transaction::{NONE, Problem, Recorder};
 use version_order::Source;
+use walk::Walker;
 
 /// What is expected of a history.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -234,7 +240,22 @@ fn add_cycles(
     if !has_data && !has_time {
         findings.add_empty_graph();
     }
-    for cycle in cycles::cycles(&edges.into_graph(), timing) {
-        findings.add(cycle.kind, || explain::cycle(workload, &cycle));
+    let graph = edges.into_graph();
+    let parts = components(&graph).of_several();
+    if parts.is_empty() {
+        return;
+    }
+    let mut places = vec![NONE; graph.len()];
+    let mut walker = Walker::new(&graph, workload.transactions(), timing);
+    for vertices in parts {
+        let mut found = cycles(&graph, timing, &vertices, &mut places);
+        for cycle in walker.cycles(&vertices) {
+            if found.iter().all(|other| other.kind != cycle.kind) {
+                found.push(cycle);
+            }
+        }
+        for cycle in found {
+            findings.add(cycle.kind, || explain::cycle(workload, &cycle));
+        }
     }
 }

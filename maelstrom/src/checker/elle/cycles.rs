@@ -52,7 +52,7 @@ pub struct Step {
 
 /// What a kind allows of anti-dependencies, `rw`.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Rule {
+pub enum Rule {
     /// None but the first edge, if that is one.
     NoMore,
     /// No two that follow each other.
@@ -61,14 +61,16 @@ enum Rule {
     Any,
 }
 
-struct Kind {
+/// A kind of cycle.
+pub struct Kind {
     /// The names of its plain form, with process edges and with real-time edges.
     names: [Name; 3],
     /// The edge that it must have, and with which the search starts.
-    first: Relation,
+    pub first: Relation,
     /// The other edges that it may have.
-    others: Relations,
-    rule: Rule,
+    pub others: Relations,
+    /// What it allows of anti-dependencies.
+    pub rule: Rule,
 }
 
 const WRITES: Relations = Relation::WriteWrite.only();
@@ -108,8 +110,9 @@ const KINDS: [Kind; 5] = [
     },
 ];
 
-/// The kinds of cycles that can be found with such an order of time, from the worst down.
-fn kinds(timing: Timing) -> impl Iterator<Item = (Name, &'static Kind, Option<Relation>)> {
+/// The kinds of cycles that can be found with such an order of time, from the worst down: the
+/// name, the edges, and the relation of time that it needs besides.
+pub fn kinds(timing: Timing) -> impl Iterator<Item = (Name, &'static Kind, Option<Relation>)> {
     let plain = KINDS.iter().map(|kind| (kind.names[0], kind, None));
     let form = if timing == Timing::Process { 1 } else { 2 };
     let timed = KINDS.iter().map(move |kind| (kind.names[form], kind, timing.relation()));
@@ -121,30 +124,28 @@ pub fn names(timing: Timing) -> impl Iterator<Item = Name> {
     kinds(timing).filter(|(_, _, time)| time.is_some()).map(|(name, ..)| name)
 }
 
-/// The cycles of a graph: of each component, one of each kind that no worse one implies.
-pub fn cycles(graph: &Graph, timing: Timing) -> impl Iterator<Item = Cycle> {
-    let mut places = vec![NONE; graph.len()];
-    components(graph).of_several().into_iter().flat_map(move |vertices| {
-        let component = graph.restricted_to(&vertices, &mut places);
-        let mut search = Search::new(&component);
-        let mut implied = std::collections::BTreeSet::new();
-        let mut found = Vec::new();
-        for (name, kind, time) in kinds(timing) {
-            if implied.contains(name) {
-                continue;
-            }
-            if let Some(mut steps) = search.shortest(kind, time) {
-                let name = name_of(&steps);
-                implied.extend(model::implied_by(name));
-                for step in &mut steps {
-                    step.from = vertices[step.from as usize];
-                    step.to = vertices[step.to as usize];
-                }
-                found.push(Cycle { kind: name, steps });
-            }
+/// The cycles of one component of a graph, one of each kind that no worse one implies. `places`
+/// is as for [`Graph::restricted_to`].
+pub fn cycles(graph: &Graph, timing: Timing, vertices: &[u32], places: &mut [u32]) -> Vec<Cycle> {
+    let component = graph.restricted_to(vertices, places);
+    let mut search = Search::new(&component);
+    let mut implied = std::collections::BTreeSet::new();
+    let mut found = Vec::new();
+    for (name, kind, time) in kinds(timing) {
+        if implied.contains(name) {
+            continue;
         }
-        found
-    })
+        if let Some(mut steps) = search.shortest(kind, time) {
+            let name = name_of(&steps);
+            implied.extend(model::implied_by(name));
+            for step in &mut steps {
+                step.from = vertices[step.from as usize];
+                step.to = vertices[step.to as usize];
+            }
+            found.push(Cycle { kind: name, steps });
+        }
+    }
+    found
 }
 
 /// Which anomaly a cycle is.
@@ -152,7 +153,7 @@ pub fn cycles(graph: &Graph, timing: Timing) -> impl Iterator<Item = Cycle> {
 /// It is the one that was looked for, but for one case. A way that keeps `rw` edges apart may
 /// only exist by way of some transaction twice; the search passes that over, and a cycle that
 /// does keep them apart, but not the shortest, may then turn up as one of any kind.
-fn name_of(steps: &[Step]) -> Name {
+pub fn name_of(steps: &[Step]) -> Name {
     let has = |relation| steps.iter().any(|step| step.relation == relation);
     let is_rw = |step: &Step| step.relation == Relation::ReadWrite;
     let mut pairs = steps.iter().zip(steps.iter().cycle().skip(1));
