@@ -31,7 +31,7 @@ use super::trie;
 const STEPS: usize = 100_000;
 
 /// How many are walked in all components together.
-const STEPS_IN_ALL: usize = 100 * STEPS;
+const STEPS_IN_ALL: usize = 20 * STEPS;
 
 /// A component with more edges than this is not walked: it would take all those steps to leave
 /// the first few transactions.
@@ -278,9 +278,15 @@ impl Map {
     }
 
     /// The part of it between these transactions.
-    fn between(&self, txns: &[u32]) -> Map {
-        let is_in = |(from, to)| txns.contains(&from) && txns.contains(&to);
-        Map::new(self.hashes.clone(), self.edges().filter(|&(ends, _)| is_in(ends)))
+    fn between(&self, txns: &[u32], steps_left: &mut usize) -> Map {
+        let mut edges = Vec::new();
+        for &from in txns {
+            let heads = self.onward.get(&from).map_or(&[][..], Vec::as_slice);
+            *steps_left = steps_left.saturating_sub(heads.len());
+            let inside = heads.iter().filter(|(to, _)| txns.contains(to));
+            edges.extend(inside.map(|&(to, relations)| ((from, to), relations)));
+        }
+        Map::new(self.hashes.clone(), edges)
     }
 
     /// The cycles that are come across, of each kind that none before implies.
@@ -333,7 +339,7 @@ impl Map {
                 }
                 // It goes around without coming by where it started. Elle looks for a cycle
                 // among the transactions that it goes around by.
-                let inside = self.between(&around);
+                let inside = self.between(&around[1..], steps_left);
                 let mut from_each = around.iter();
                 let found = from_each.find_map(|&txn| inside.search_from(txn, goal, steps_left));
                 if found.is_some() {
@@ -342,6 +348,9 @@ impl Map {
             }
             let reached = places.len();
             for at in open {
+                if places.len() - reached > *steps_left {
+                    break;
+                }
                 let (txn, state) = (places[at].txn, places[at].state);
                 let is_first = places[at].before == NONE;
                 for &(txn, relations) in self.onward.get(&txn).into_iter().flatten() {
