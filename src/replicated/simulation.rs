@@ -47,7 +47,7 @@ fn the_same_seed_gives_the_same_run() {
     }
 }
 
-/// Nearly always, for chance may split the votes, and then it takes another timeout.
+/// Nearly always, for chance may still split the votes, and then it takes another timeout.
 #[test]
 fn a_majority_serves_again_within_two_election_timeouts() {
     let setting = Setting { world: World::friendly, ..Setting::RAFT };
@@ -58,9 +58,9 @@ fn a_majority_serves_again_within_two_election_timeouts() {
         };
         let mut outages: Vec<Duration> = (0..1_000).map(outage).collect();
         outages.sort();
-        let (median, most) = (outages[500], outages[950]);
-        println!("the leader crashes: {crashes}; median {median:?}, 95% within {most:?}");
-        assert!(most < 2 * Duration::from_millis(400), "95% within {most:?}");
+        let (median, most) = (outages[500], outages[990]);
+        println!("the leader crashes: {crashes}; median {median:?}, 99% within {most:?}");
+        assert!(most < 2 * Duration::from_millis(400), "99% within {most:?}");
     }
 }
 
