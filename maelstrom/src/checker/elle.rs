@@ -118,8 +118,8 @@ impl Options {
 
     /// Takes a read of `nil` at its word: a transaction that reads a key as `nil` and then,
     /// without having written it in between, as something else, is `internal`ly inconsistent.
-    /// Elle 0.2.2 lets that pass, as if the first read had told it nothing,
-    /// and so does the default.
+    /// Elle 0.2.2 lets that pass, as if the first read had told it nothing, and so does the
+    /// default.
     pub fn counting_nil(self) -> Options {
         Options { counts_nil: true, ..self }
     }
@@ -246,15 +246,17 @@ fn add_cycles(
         return;
     }
     let mut places = vec![NONE; graph.len()];
-    let mut walker = Walker::new(&graph, workload.transactions(), timing);
+    let mut walker = Walker::new(workload.transactions(), timing);
     for vertices in parts {
-        let mut found = cycles(&graph, timing, &vertices, &mut places);
-        for cycle in walker.cycles(&vertices) {
+        let component = graph.restricted_to(&vertices, &mut places);
+        let mut found = cycles(&component, timing);
+        for cycle in walker.cycles(&component, &vertices) {
             if found.iter().all(|other| other.kind != cycle.kind) {
                 found.push(cycle);
             }
         }
         for cycle in found {
+            let cycle = cycle.among(&vertices);
             findings.add(cycle.kind, || explain::cycle(workload, &cycle));
         }
     }

@@ -24,6 +24,8 @@
 //! answer in linear time; so no search is in vain, except for `G-single-item`, where it is kept
 //! to what lies between the edge's two ends in a topological order. Nothing is timed.
 
+use std::collections::BTreeSet;
+
 use super::components::{Components, Walk, components};
 use super::graph::{Graph, Relation, Relations};
 use super::model::{self, Name};
@@ -37,6 +39,17 @@ pub struct Cycle {
     pub kind: Name,
     /// Its steps in order.
     pub steps: Vec<Step>,
+}
+
+impl Cycle {
+    /// The same in the whole graph, for a cycle in the component of these vertices.
+    pub fn among(mut self, vertices: &[u32]) -> Cycle {
+        for step in &mut self.steps {
+            step.from = vertices[step.from as usize];
+            step.to = vertices[step.to as usize];
+        }
+        self
+    }
 }
 
 /// A step of a cycle.
@@ -124,24 +137,20 @@ pub fn names(timing: Timing) -> impl Iterator<Item = Name> {
     kinds(timing).filter(|(_, _, time)| time.is_some()).map(|(name, ..)| name)
 }
 
-/// The cycles of one component of a graph, one of each kind that no worse one implies. `places`
-/// is as for [`Graph::restricted_to`].
-pub fn cycles(graph: &Graph, timing: Timing, vertices: &[u32], places: &mut [u32]) -> Vec<Cycle> {
-    let component = graph.restricted_to(vertices, places);
+/// The cycles of one component, as [`Graph::restricted_to`] gives it: one of each kind that no
+/// worse one implies.
+pub fn cycles(component: &Graph, timing: Timing) -> Vec<Cycle> {
+    let component = component.without_milder();
     let mut search = Search::new(&component);
-    let mut implied = std::collections::BTreeSet::new();
+    let mut implied = BTreeSet::new();
     let mut found = Vec::new();
     for (name, kind, time) in kinds(timing) {
         if implied.contains(name) {
             continue;
         }
-        if let Some(mut steps) = search.shortest(kind, time) {
+        if let Some(steps) = search.shortest(kind, time) {
             let name = name_of(&steps);
             implied.extend(model::implied_by(name));
-            for step in &mut steps {
-                step.from = vertices[step.from as usize];
-                step.to = vertices[step.to as usize];
-            }
             found.push(Cycle { kind: name, steps });
         }
     }

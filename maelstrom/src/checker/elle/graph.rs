@@ -221,10 +221,8 @@ impl Graph {
     }
 
     /// The graph of some vertices, in ascending order, and of the edges between them. `places`
-    /// has room for all vertices; it comes and goes with [`u32::MAX`] in every place.
-    ///
-    /// Of several edges that say the same, one is kept; and none that says `rw` beside one that
-    /// says `ww` or `wr`: a cycle that takes it is, by way of the other, a worse one.
+    /// has room for all vertices; it comes and goes with [`u32::MAX`] in every place. Of several
+    /// edges that say the same, one is kept.
     pub fn restricted_to(&self, vertices: &[u32], places: &mut [u32]) -> Graph {
         for (place, &vertex) in vertices.iter().enumerate() {
             places[vertex as usize] = number(place);
@@ -241,17 +239,30 @@ impl Graph {
         vertices.iter().for_each(|&vertex| places[vertex as usize] = u32::MAX);
         edges.sort_unstable();
         edges.dedup();
-        let has = |from: u32, to: u32, relation: Relation| {
-            edges.binary_search(&(from, Head::new(to, relation))).is_ok()
-        };
-        let is_kept = |&(from, head): &(u32, Head)| {
-            head.relation() != Relation::ReadWrite
-                || !has(from, head.to(), Relation::WriteWrite)
-                    && !has(from, head.to(), Relation::WriteRead)
-        };
-        let kept: Vec<(u32, Head)> = edges.iter().copied().filter(is_kept).collect();
         let transactions = vertices.iter().filter(|&&vertex| !self.is_helper(vertex)).count();
-        Graph::new(number(transactions), number(vertices.len()), &kept)
+        Graph::new(number(transactions), number(vertices.len()), &edges)
+    }
+
+    /// The same without edges that say `rw` beside one that says `ww` or `wr`: a cycle that takes
+    /// it is, by way of the other, a worse one. Only for a graph whose edges are in order, as
+    /// those of [`restricted_to`](Graph::restricted_to) are.
+    pub fn without_milder(&self) -> Graph {
+        let has = |from: usize, head: Head| {
+            let heads = &self.heads[self.starts[from] as usize..self.starts[from + 1] as usize];
+            heads.binary_search(&head).is_ok()
+        };
+        let mut kept = Vec::with_capacity(self.heads.len());
+        for from in 0..self.len() {
+            for (to, relation) in self.edges(number(from)) {
+                let is_worse = |relation| has(from, Head::new(to, relation));
+                let is_milder = relation == Relation::ReadWrite
+                    && (is_worse(Relation::WriteWrite) || is_worse(Relation::WriteRead));
+                if !is_milder {
+                    kept.push((number(from), Head::new(to, relation)));
+                }
+            }
+        }
+        Graph::new(self.transactions, number(self.len()), &kept)
     }
 }
 

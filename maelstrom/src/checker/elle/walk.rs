@@ -23,23 +23,23 @@ use super::cycles::{Cycle, Kind, Rule, Step, kinds, name_of};
 use super::graph::{Graph, Relation, Relations};
 use super::model;
 use super::order::{Successors, Timing};
-use super::transaction::{NONE, Transactions, number};
+use super::transaction::{NONE, Transaction, Transactions, number};
 use super::trie;
 
 /// How many steps are walked in one component at most. Of 2,419 components, in histories that
 /// Elle has judged, all but two took at most 14,000; for those two, its second was too short.
 const STEPS: usize = 100_000;
 
-/// How many are walked in all components together.
+/// How many are walked in all components together: about half a second, for a history that is
+/// wrong everywhere.
 const STEPS_IN_ALL: usize = 20 * STEPS;
 
 /// A component with more edges than this is not walked: it would take all those steps to leave
 /// the first few transactions.
 const EDGES: usize = 20_000;
 
-/// The walk through the components of a graph.
+/// The walk through the components of a graph of transactions.
 pub struct Walker<'a> {
-    graph: &'a Graph,
     txns: &'a Transactions,
     timing: Timing,
     successors: Option<Successors>,
@@ -47,90 +47,78 @@ pub struct Walker<'a> {
 }
 
 impl<'a> Walker<'a> {
-    /// A walk through this graph of these transactions.
-    pub fn new(graph: &'a Graph, txns: &'a Transactions, timing: Timing) -> Walker<'a> {
+    /// A walk through transactions in this order of time.
+    pub fn new(txns: &'a Transactions, timing: Timing) -> Walker<'a> {
         let successors = (timing == Timing::Realtime).then(|| Successors::new(txns));
-        Walker { graph, txns, timing, successors, steps_left: STEPS_IN_ALL }
+        Walker { txns, timing, successors, steps_left: STEPS_IN_ALL }
     }
 
-    /// The cycles that are come across in the component of these vertices.
-    pub fn cycles(&mut self, vertices: &[u32]) -> Vec<Cycle> {
+    /// The cycles that are come across in a component, which is that of these vertices.
+    pub fn cycles(&mut self, component: &Graph, vertices: &[u32]) -> Vec<Cycle> {
         if self.steps_left == 0 {
             return Vec::new();
         }
-        let Some(map) = self.map(vertices) else { return Vec::new() };
+        let Some(map) = self.map(component, vertices) else { return Vec::new() };
         let mut steps_left = STEPS;
-        let mut found = map.cycles(self.timing, &mut steps_left);
+        let found = map.cycles(self.timing, &mut steps_left);
         self.steps_left = self.steps_left.saturating_sub(STEPS - steps_left);
-        for step in found.iter_mut().flat_map(|cycle| &mut cycle.steps) {
-            step.from = vertices[step.from as usize];
-            step.to = vertices[step.to as usize];
-        }
         found
     }
 
-    /// The transactions of a component by their places in it; `None` if it has too many edges.
-    fn map(&self, vertices: &[u32]) -> Option<Map> {
-        let txns: Vec<u32> =
-            vertices.iter().copied().filter(|&vertex| !self.graph.is_helper(vertex)).collect();
-        let mut edges: BTreeMap<(u32, u32), Relations> = BTreeMap::new();
-        for (from, &txn) in (0..).zip(&txns) {
-            self.add_edges(&txns, from, txn, &mut edges);
+    /// A component in the order in which Elle visits it; `None` if it has too many edges.
+    fn map(&self, component: &Graph, vertices: &[u32]) -> Option<Map> {
+        let is_txn = |(_, place): &(&u32, u32)| !component.is_helper(*place);
+        let txns = vertices.iter().zip(0..).take_while(is_txn);
+        let txns: Vec<&Transaction> = txns.map(|(&txn, _)| self.txns.get(txn)).collect();
+        let mut edges = BTreeMap::new();
+        for from in 0..number(txns.len()) {
+            add_edges(component, from, &mut edges);
             if edges.len() > EDGES {
                 return None;
             }
         }
         if let Some(successors) = &self.successors {
-            self.add_realtime(successors, &txns, &mut edges);
+            add_realtime(successors, &txns, &mut edges);
         }
-        let indices = txns.iter().map(|&txn| self.txns.get(txn).indices.1 as u64);
-        let hashes: Vec<u32> = indices.map(trie::hash).collect();
+        let hashes: Vec<u32> = txns.iter().map(|txn| trie::hash(txn.indices.1 as u64)).collect();
         (edges.len() <= EDGES).then(|| Map::new(hashes.into(), edges))
     }
+}
 
-    /// The edges from one transaction to others of the component, those of real time apart.
-    fn add_edges(
-        &self,
-        txns: &[u32],
-        from: u32,
-        txn: u32,
-        edges: &mut BTreeMap<(u32, u32), Relations>,
-    ) {
-        let is_data = |&(_, relation): &(u32, Relation)| relation != Relation::Realtime;
-        let mut open: Vec<(u32, Relation)> = self.graph.edges(txn).filter(is_data).collect();
-        while let Some((vertex, relation)) = open.pop() {
-            if self.graph.is_helper(vertex) {
-                open.extend(self.graph.edges(vertex).map(|(to, _)| (to, relation)));
-            } else if let Ok(to) = txns.binary_search(&vertex)
-                && vertex != txn
-            {
-                let relations = edges.entry((from, number(to))).or_insert(Relations::NONE);
-                *relations = relations.and(relation.only());
-            }
+/// Edges, each by its two ends, with all that it says.
+type Edges = BTreeMap<(u32, u32), Relations>;
+
+fn add_edge(edges: &mut Edges, from: u32, to: u32, relation: Relation) {
+    let relations = edges.entry((from, to)).or_insert(Relations::NONE);
+    *relations = relations.and(relation.only());
+}
+
+/// The edges from one transaction to others, those of real time apart.
+fn add_edges(component: &Graph, from: u32, edges: &mut Edges) {
+    let is_data = |&(_, relation): &(u32, Relation)| relation != Relation::Realtime;
+    let mut open: Vec<(u32, Relation)> = component.edges(from).filter(is_data).collect();
+    while let Some((to, relation)) = open.pop() {
+        if component.is_helper(to) {
+            open.extend(component.edges(to).map(|(to, _)| (to, relation)));
+        } else if to != from {
+            add_edge(edges, from, to, relation);
         }
     }
+}
 
-    /// The edges of real time, without those that follow from others: Elle has none of these.
-    fn add_realtime(
-        &self,
-        successors: &Successors,
-        txns: &[u32],
-        edges: &mut BTreeMap<(u32, u32), Relations>,
-    ) {
-        let begin = |&txn: &u32| self.txns.get(txn).begin;
-        let mut by_begin: Vec<(u32, u32)> =
-            txns.iter().zip(0..).filter_map(|(txn, place)| Some((begin(txn)?, place))).collect();
-        by_begin.sort_unstable();
-        for (from, &txn) in (0..).zip(txns) {
-            let moments = successors.of(self.txns.get(txn));
-            let first = by_begin.partition_point(|(begin, _)| *begin < moments.start);
-            for &(_, to) in by_begin[first..].iter().take_while(|(at, _)| moments.contains(at)) {
-                let relations = edges.entry((from, to)).or_insert(Relations::NONE);
-                *relations = relations.and(Relation::Realtime.only());
-            }
-            if edges.len() > EDGES {
-                return;
-            }
+/// The edges of real time, without those that follow from others: Elle has none of these.
+fn add_realtime(successors: &Successors, txns: &[&Transaction], edges: &mut Edges) {
+    let mut by_begin: Vec<(u32, u32)> =
+        txns.iter().zip(0..).filter_map(|(txn, place)| Some((txn.begin?, place))).collect();
+    by_begin.sort_unstable();
+    for (from, txn) in (0..).zip(txns) {
+        let moments = successors.of(txn);
+        let first = by_begin.partition_point(|(begin, _)| *begin < moments.start);
+        for &(_, to) in by_begin[first..].iter().take_while(|(at, _)| moments.contains(at)) {
+            add_edge(edges, from, to, Relation::Realtime);
+        }
+        if edges.len() > EDGES {
+            return;
         }
     }
 }

@@ -12,8 +12,12 @@ const SEEDS: u64 = 4000;
 
 fn all_cycles(graph: &Graph, timing: Timing) -> Vec<Cycle> {
     let mut places = vec![NONE; graph.len()];
-    let of_each = components(graph).of_several().into_iter();
-    of_each.flat_map(|vertices| cycles(graph, timing, &vertices, &mut places)).collect()
+    let mut all = Vec::new();
+    for vertices in components(graph).of_several() {
+        let found = cycles(&graph.restricted_to(&vertices, &mut places), timing);
+        all.extend(found.into_iter().map(|cycle| cycle.among(&vertices)));
+    }
+    all
 }
 
 /// A small graph of transactions, and for each pair of them its relations.
