@@ -1,6 +1,8 @@
 //! The flags, and what they mean.
 
+use std::fmt::Display;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args, ValueHint};
 
@@ -16,6 +18,11 @@ const EXAMPLES: &str = "Examples:
   maelstrom test -w echo --bin target/release/echo --seed 42 -- --an-argument-of-the-node
 
 Exit status: 0 valid, 1 invalid, 2 unknown, 254 bad arguments, 255 the run broke off.";
+
+/// More of anything than a run can use, and few enough to count with.
+const MANY: usize = 1_000_000;
+
+const NODES_MAX: usize = 10_000;
 
 /// The flags of `maelstrom test`.
 #[derive(Args)]
@@ -35,7 +42,7 @@ pub struct TestFlags {
     pub args: Vec<String>,
 
     /// How many nodes to run: n0, n1, …. Overrides --nodes.
-    #[arg(long, value_name = "NUMBER", value_parser = node_count, help_heading = "Cluster")]
+    #[arg(long, value_name = "NUMBER", value_parser = whole(1, NODES_MAX), help_heading = "Cluster")]
     node_count: Option<usize>,
 
     /// The names of the nodes, separated by commas.
@@ -90,7 +97,7 @@ pub struct TestFlags {
     time_limit: f64,
 
     /// For transactions and logs: how many keys are in use at once.
-    #[arg(long, value_name = "NUMBER", value_parser = positive, help_heading = "Load")]
+    #[arg(long, value_name = "NUMBER", value_parser = whole(1, MANY), help_heading = "Load")]
     key_count: Option<usize>,
 
     /// The most operations of a transaction.
@@ -98,7 +105,7 @@ pub struct TestFlags {
         long,
         value_name = "NUMBER",
         default_value = "4",
-        value_parser = positive,
+        value_parser = whole(1, MANY),
         help_heading = "Load"
     )]
     max_txn_length: usize,
@@ -108,7 +115,7 @@ pub struct TestFlags {
         long,
         value_name = "NUMBER",
         default_value = "16",
-        value_parser = positive,
+        value_parser = whole(1, MANY),
         help_heading = "Load"
     )]
     max_writes_per_key: usize,
@@ -118,7 +125,7 @@ pub struct TestFlags {
         long,
         value_name = "NUMBER",
         default_value = "1",
-        value_parser = positive,
+        value_parser = whole(1, MANY),
         help_heading = "Load"
     )]
     pub test_count: usize,
@@ -128,7 +135,7 @@ pub struct TestFlags {
         long,
         value_name = "MILLIS",
         default_value = "0",
-        value_parser = latency,
+        value_parser = whole(0, MANY as u64),
         help_heading = "Network and faults"
     )]
     latency: u64,
@@ -180,7 +187,7 @@ pub struct TestFlags {
     /// Run in virtual time, with all randomness from this seed: the same seed gives the same
     /// history. The node must speak lockstep, as every node on the gyre runtime does. The files
     /// take the place of those of the last run of this workload with this seed.
-    #[arg(long, value_name = "NUMBER", value_parser = whole, help_heading = "Virtual time")]
+    #[arg(long, value_name = "NUMBER", value_parser = whole(0, u64::MAX), help_heading = "Virtual time")]
     pub seed: Option<u64>,
 
     /// Log what nodes write to stderr.
@@ -290,7 +297,7 @@ impl Concurrency {
             None => (text, false),
         };
         match digits.parse() {
-            Ok(number) if (1..=1_000_000).contains(&number) => Ok(Concurrency { number, per_node }),
+            Ok(number) if (1..=MANY).contains(&number) => Ok(Concurrency { number, per_node }),
             _ => Err("expected a whole number above zero, optionally followed by n".into()),
         }
     }
@@ -300,29 +307,16 @@ impl Concurrency {
     }
 }
 
-fn positive(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(number) if (1..=1_000_000).contains(&number) => Ok(number),
-        _ => Err("expected a whole number from 1 to 1000000".into()),
+/// Reads a whole number that is in a range. clap's own parser of ranges says less of what is not
+/// a number at all.
+fn whole<T>(least: T, most: T) -> impl Fn(&str) -> Result<T, String> + Clone
+where
+    T: FromStr + PartialOrd + Display + Copy,
+{
+    move |text| match text.parse() {
+        Ok(number) if (least..=most).contains(&number) => Ok(number),
+        _ => Err(format!("expected a whole number from {least} to {most}")),
     }
-}
-
-fn node_count(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(count) if (1..=10_000).contains(&count) => Ok(count),
-        _ => Err("expected a whole number from 1 to 10000".into()),
-    }
-}
-
-fn latency(text: &str) -> Result<u64, String> {
-    match text.parse() {
-        Ok(millis) if millis <= 1_000_000 => Ok(millis),
-        _ => Err("expected a whole number from 0 to 1000000".into()),
-    }
-}
-
-fn whole(text: &str) -> Result<u64, String> {
-    text.parse().map_err(|_| "expected a whole number, zero or above".into())
 }
 
 fn not_negative(text: &str) -> Result<f64, String> {
