@@ -169,13 +169,12 @@ impl Test<'_> {
             Some(sentence) => !outcome.history.ops.is_empty() && sentence != INTERRUPTED,
             None => results.valid == Validity::False,
         };
-        let failure = match (outcome.failure, written) {
-            (Some(sentence), _) => Some(format!("The run broke off: {sentence}")),
-            (None, Err(error)) => {
-                Some(format!("The run is over, but its files are not complete: {error:#}"))
-            }
-            (None, Ok(())) => None,
-        };
+        let broke_off = outcome.failure.map(|sentence| format!("The run broke off: {sentence}"));
+        let incomplete = written
+            .err()
+            .map(|error| format!("The run is over, but its files are not complete: {error:#}"));
+        let failures: Vec<String> = broke_off.into_iter().chain(incomplete).collect();
+        let failure = (!failures.is_empty()).then(|| failures.join("\n"));
         Ok(Report { results, failure, is_worth_a_replay, folder: folder.path().to_owned() })
     }
 
