@@ -325,6 +325,9 @@ impl<'a> Engine<'a> {
     }
 
     fn fail(&mut self, sentence: String) {
+        // What a node wrote must not do to the terminal what only programs may.
+        let is_harmless = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
+        let sentence = sentence.replace(|c: char| !is_harmless(c), "\u{fffd}");
         self.failure.get_or_insert(sentence);
     }
 

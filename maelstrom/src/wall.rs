@@ -93,8 +93,6 @@ impl WallCluster {
 fn not_a_message(node: &NodeId, line: &str, error: &serde_json::Error) -> String {
     let shown: String = line.chars().take(200).collect();
     let cut = if shown.len() < line.len() { "…" } else { "" };
-    // It must not do to the terminal what only programs may.
-    let shown = shown.replace(|c: char| c.is_control() && c != '\t', "\u{fffd}");
     format!(
         "node {node} wrote a line on stdout that is not a message ({error}):\n{shown}{cut}\n\
          stdout is for messages only; a node's own log goes to stderr"
