@@ -85,8 +85,8 @@ fn check(flags: &CheckFlags) -> ExitCode {
     }
     match flags.run(&mut terminal::output()) {
         Ok(worst) => ExitCode::from(worst.exit_status()),
-        // Whoever reads no further has seen enough: `| head`.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        // Whoever reads no further (`| head`) knows why. But not every file was judged.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::from(CRASH),
         Err(error) => {
             terminal::print_error(&format!("the verdicts could not be printed: {error}"));
             ExitCode::from(CRASH)
