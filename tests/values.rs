@@ -1,6 +1,6 @@
 //! Values of clients are any JSON. Whatever a node accepts it gives back as it was, also after
 //! it was killed and started again.
-#![allow(clippy::disallowed_methods, reason = "this test is about programs and their files")]
+#![expect(clippy::disallowed_methods, reason = "this test is about programs and their files")]
 
 #[allow(dead_code, reason = "of nodes as programs not everything is wanted here")]
 #[path = "stdio/running.rs"]
@@ -15,6 +15,10 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
 use running::{Running, signal};
+
+/// How often a node is asked that has no leader yet, and how long that waits in between.
+const ATTEMPTS: u32 = 1_000;
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// How a value is given to a node, and asked for.
 struct Store {
@@ -84,12 +88,14 @@ fn start(store: &Store, directory: &Path) -> Running {
 
 /// Asks until there is a leader, where one is needed.
 fn ask(node: &mut Running, body: &Value) -> String {
-    loop {
+    for _ in 0..ATTEMPTS {
         let reply = node.ask(body);
         if !reply.contains(r#""code":11"#) {
             return reply;
         }
+        std::thread::sleep(PAUSE);
     }
+    panic!("there is no leader for {body}");
 }
 
 /// Each of these values is refused, or there to stay.
@@ -116,11 +122,12 @@ fn are_refused_or_kept(values: &[Value], accepted_min: usize) {
             for (key, value) in &kept {
                 let mut reply = String::new();
                 // What Raft has stored is only shown when there is a leader.
-                let is_there = (0..500).any(|_| {
+                let is_there = (0..ATTEMPTS).any(|attempt| {
+                    if attempt > 0 {
+                        std::thread::sleep(PAUSE);
+                    }
                     reply = ask(&mut node, &(store.read)(key));
-                    let is_there = reply.contains(&value.to_string());
-                    std::thread::sleep(Duration::from_millis(if is_there { 0 } else { 20 }));
-                    is_there
+                    reply.contains(&value.to_string())
                 });
                 assert!(is_there, "{}: {value}: {reply}", store.program);
             }

@@ -60,12 +60,15 @@ fn has_python() -> bool {
     found
 }
 
+/// Tests a node in `tests/nodes`.
+fn echo_test(name: &str, arguments: &[&str]) -> Run {
+    maelstrom(&[&["test", "-w", "echo", "--bin", &node(name)], arguments].concat())
+}
+
 /// Tests a cluster of two nodes that do something wrong, for a second.
 fn misbehave(fault: &str) -> Run {
-    let bin = node("misbehave.py");
     let limits = ["--time-limit", "1", "--rate", "40", "--node-count", "2"];
-    let arguments = [&["test", "-w", "echo", "--bin", &bin], &limits[..], &[fault]].concat();
-    maelstrom(&arguments)
+    echo_test("misbehave.py", &[&limits[..], &[fault]].concat())
 }
 
 #[test]
@@ -226,20 +229,7 @@ fn a_node_gets_its_own_arguments() {
     if !has_python() {
         return;
     }
-    let bin = node("arguments.py");
-    let run = maelstrom(&[
-        "test",
-        "-w",
-        "echo",
-        "--bin",
-        &bin,
-        "one",
-        "--time-limit",
-        "0.1",
-        "two",
-        "--",
-        "--three",
-    ]);
+    let run = echo_test("arguments.py", &["one", "--time-limit", "0.1", "two", "--", "--three"]);
     assert!(run.output.contains("['one', 'two', '--three']"), "{}", run.output);
 }
 
@@ -261,19 +251,7 @@ fn a_run_without_operations_is_unknown() {
     if !has_python() {
         return;
     }
-    let bin = node("misbehave.py");
-    let run = maelstrom(&[
-        "test",
-        "-w",
-        "echo",
-        "--bin",
-        &bin,
-        "--rate",
-        "0",
-        "--time-limit",
-        "1",
-        "fine",
-    ]);
+    let run = echo_test("misbehave.py", &["--rate", "0", "--time-limit", "1", "fine"]);
     assert_eq!(run.status, Some(2), "{}", run.output);
 }
 
