@@ -69,7 +69,8 @@ pub struct Config {
     /// The other nodes, without this one.
     pub peers: Vec<NodeId>,
     /// How long a follower hears nothing from a leader before it may look for a new one. It
-    /// waits between one and two of these, at random (§5.2).
+    /// waits between one and two of these, at random (§5.2), or a little longer to let another
+    /// try.
     pub election_timeout: Duration,
     /// A leader that has nothing to say says so this often.
     pub heartbeat_interval: Duration,
