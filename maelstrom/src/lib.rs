@@ -8,8 +8,8 @@
 //!   what nodes ask the bench.
 //! - [`workload`] has one file for each kind of system to test: its [`client`], its
 //!   [`generator`], and which checker judges it.
-//! - [`checker`] judges a [`history`]; it knows nothing of all the above. [`check_files`] lets
-//!   it judge histories from files.
+//! - The package [`checker`] judges a [`history`]; it knows nothing of all the above.
+//!   [`check_files`] lets it judge histories from files.
 //! - [`report`] turns what was recorded into pages and plots for people;
 //!   [`serve`] shows them in a browser.
 //! - [`child`] drives nodes that are processes, [`wall`] under the wall clock; [`check()`] runs
@@ -20,14 +20,11 @@
 
 pub mod check;
 pub mod check_files;
-pub mod checker;
 pub mod child;
 pub mod cli;
 pub mod client;
-pub mod edn;
 pub mod engine;
 pub mod generator;
-pub mod history;
 pub mod journal;
 pub mod nemesis;
 pub mod net;
@@ -44,5 +41,7 @@ pub mod wall;
 pub mod wire;
 pub mod workload;
 
+pub use ::checker;
 pub use check::check;
+pub use checker::{edn, history};
 pub use nemesis::Fault;

@@ -1,5 +1,7 @@
 //! The results of a run: what every checker found, under one verdict.
 
+pub mod traffic;
+
 use crate::checker::{self, CheckResult, Validity};
 use crate::engine::Outcome;
 use crate::options::TestOptions;
@@ -20,7 +22,7 @@ pub fn check(outcome: &Outcome, workload: &dyn Workload, options: &TestOptions) 
         ("exceptions", checker::exceptions::check(history)),
         ("stats", checker::stats::check(history)),
         ("availability", checker::availability::check(history, options.availability)),
-        ("net", checker::net::check(outcome.journal.stats(), history)),
+        ("net", traffic::check(outcome.journal.stats(), history)),
         ("workload", workload.check(history, options)),
     ]);
     if outcome.failure.is_some() {

@@ -195,7 +195,7 @@ fn write(store: &Path, run: &Run) {
     let judged = checker::check(run.workload, &history, &CheckOptions::default()).unwrap();
     let results = checker::compose([
         ("stats", checker::stats::check(&history)),
-        ("net", checker::net::check(run.journal.stats(), &history)),
+        ("net", maelstrom::results::traffic::check(run.journal.stats(), &history)),
         ("workload", judged),
     ]);
     let recorded = Recorded {

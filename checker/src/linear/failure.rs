@@ -2,9 +2,9 @@
 
 use super::object::{Inner, Verdict};
 use super::trace::Outcome;
-use crate::checker::{CheckResult, Validity, unknown};
 use crate::edn::Edn;
 use crate::history::{Op, OpType, Pair};
+use crate::{CheckResult, Validity, unknown};
 
 /// Where and how a history stops making sense.
 pub struct Failure<'a> {

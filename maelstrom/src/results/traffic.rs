@@ -4,7 +4,7 @@
 //! `:all`, `:clients` and `:servers`, each with `:send-count`, `:recv-count` and
 //! `:msg-count` (distinct messages), and `:msgs-per-op` on `:all` and `:servers`.
 
-use super::{CheckResult, Validity, fraction};
+use crate::checker::{CheckResult, Validity, fraction};
 use crate::edn::Edn;
 use crate::history::{History, OpType};
 use crate::journal::{MessageCount, NetStats};

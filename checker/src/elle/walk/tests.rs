@@ -4,7 +4,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::*;
-use crate::checker::elle::model::Name;
+use crate::elle::model::Name;
 
 const SEEDS: u64 = 4000;
 

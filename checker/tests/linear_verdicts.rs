@@ -7,9 +7,9 @@
 
 use std::path::Path;
 
-use maelstrom::checker::linear;
-use maelstrom::edn::read_one;
-use maelstrom::history::History;
+use checker::edn::read_one;
+use checker::history::History;
+use checker::linear;
 
 #[test]
 fn verdicts_are_those_that_are_known() {

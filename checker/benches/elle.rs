@@ -1,4 +1,4 @@
-//! How long it takes to judge transactions: `cargo bench -p maelstrom --bench elle`.
+//! How long it takes to judge transactions: `cargo bench -p checker --bench elle`.
 //!
 //! The histories are those of a strict-serializable database whose clients never wait: valid,
 //! and with rare anomalies, namely that one read in ten thousand shows an older version. They
@@ -21,9 +21,9 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use maelstrom::checker::elle::{ListAppend, Options, RwRegister};
-use maelstrom::edn::Edn;
-use maelstrom::history::{History, Op, OpType, ProcessId};
+use checker::edn::Edn;
+use checker::elle::{ListAppend, Options, RwRegister};
+use checker::history::{History, Op, OpType, ProcessId};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 

@@ -1,4 +1,4 @@
-//! How long the set-full checker takes: `cargo bench -p maelstrom --bench set_full`.
+//! How long the set-full checker takes: `cargo bench -p checker --bench set_full`.
 //!
 //! Elements are added one after the other, reads are spread evenly among them, and each read
 //! shows everything added so far but the latest few, as a broadcast under way does. The last
@@ -9,9 +9,9 @@
 
 use std::time::Instant;
 
-use maelstrom::checker::{Validity, set_full};
-use maelstrom::edn::Edn;
-use maelstrom::history::{History, Op, OpType, ProcessId};
+use checker::edn::Edn;
+use checker::history::{History, Op, OpType, ProcessId};
+use checker::{Validity, set_full};
 
 /// So many of the latest elements are not shown yet.
 const LAG: usize = 10;

@@ -1,5 +1,5 @@
 //! How long the search for registers takes, beside `porcupine-rs` on the same histories:
-//! `cargo bench -p maelstrom --bench linear`.
+//! `cargo bench -p checker --bench linear`.
 //!
 //! One register with the values 0 to 4, as lin-kv's keys are, and 10 processes, of whose
 //! operations none or 1 in 100 crash. Each operation takes effect at a random moment of its
@@ -14,7 +14,7 @@
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 #[expect(dead_code, reason = "the tests make other histories with it too")]
-#[path = "../src/checker/linear/tests/random.rs"]
+#[path = "../src/linear/tests/random.rs"]
 mod random;
 
 use std::fmt::Write as _;
@@ -23,9 +23,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use maelstrom::checker::linear::model::{RegisterCall, Value, step_register};
-use maelstrom::checker::linear::register;
-use maelstrom::checker::linear::trace::{Operation, Outcome, Trace};
+use checker::linear::model::{RegisterCall, Value, step_register};
+use checker::linear::register;
+use checker::linear::trace::{Operation, Outcome, Trace};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 

@@ -6,8 +6,8 @@ use super::explain::Explain;
 use super::model::{self, Name};
 use super::transaction::MicroOp;
 use super::{Options, Report};
-use crate::checker::{CheckResult, Validity};
 use crate::edn::Edn;
+use crate::{CheckResult, Validity};
 
 /// Of one anomaly, so many cases are shown in full. A database that gets everything wrong would
 /// fill the disk otherwise.

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use maelstrom::edn::Edn;
-use maelstrom::history::{History, Op, OpType};
+use checker::edn::Edn;
+use checker::history::{History, Op, OpType};
 
 /// A history, prepared for questions about its transactions.
 pub struct Verifier<'a> {

@@ -80,7 +80,7 @@ fn find(workload: &str) -> Result<Checker, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checker::Validity;
+    use crate::Validity;
 
     #[test]
     fn every_workload_has_a_checker_that_wants_operations() {

@@ -1,14 +1,16 @@
-//! The checkers: plain functions from a history to a result. They know nothing of the engine.
+//! The checkers: plain functions from a history to a result. They know nothing of what made
+//! the history, and do nothing but judge it: no file, no clock, no thread, no randomness.
 
 pub mod availability;
 mod compose;
 pub mod counter;
 pub mod echo;
+pub mod edn;
 pub mod elle;
 pub mod exceptions;
+pub mod history;
 pub mod kafka;
 pub mod linear;
-pub mod net;
 mod registry;
 pub mod set_full;
 pub mod stats;
@@ -115,7 +117,7 @@ fn no_operations() -> CheckResult {
 }
 
 /// `part / whole` as the original prints it: a 32-bit float, in its shortest decimal form.
-fn fraction(part: u64, whole: u64) -> Edn {
+pub fn fraction(part: u64, whole: u64) -> Edn {
     let ratio = (part as f64 / whole as f64) as f32;
     Edn::from(ratio.to_string().parse::<f64>().expect("a float is read back"))
 }

@@ -6,7 +6,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::*;
-use crate::checker::elle::graph::Edges;
+use crate::elle::graph::Edges;
 
 const SEEDS: u64 = 4000;
 

@@ -5,10 +5,10 @@ mod notation;
 
 use std::collections::BTreeSet;
 
-use maelstrom::checker::Validity;
-use maelstrom::checker::elle::{self, Options, Report};
-use maelstrom::edn::Edn;
-use maelstrom::history::History;
+use checker::Validity;
+use checker::edn::Edn;
+use checker::elle::{self, Options, Report};
+use checker::history::History;
 use notation::Claim;
 
 type Judge = fn(&History, &Options) -> Report;

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 
 use super::failure::{self, Failure};
 use super::object::Object;
-use crate::checker::{CheckResult, Validity, compose};
 use crate::edn::Edn;
 use crate::history::{History, OpType, Pair};
+use crate::{CheckResult, Validity, compose};
 
 /// Whether the values of these operations are `[key value]`, as far as one can tell: all of
 /// them are pairs, and what stands behind the key of a cas is a pair again.

@@ -7,11 +7,11 @@ mod database;
 
 use std::collections::BTreeMap;
 
+use checker::Validity;
+use checker::edn::Edn;
+use checker::elle::{self, Options};
+use checker::history::{History, Op, OpType};
 use database::{Level, Workload};
-use maelstrom::checker::Validity;
-use maelstrom::checker::elle::{self, Options};
-use maelstrom::edn::Edn;
-use maelstrom::history::{History, Op, OpType};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 

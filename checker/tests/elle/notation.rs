@@ -16,8 +16,8 @@
 
 use std::collections::BTreeSet;
 
-use maelstrom::edn::Edn;
-use maelstrom::history::{History, Op, OpType, ProcessId};
+use checker::edn::Edn;
+use checker::history::{History, Op, OpType, ProcessId};
 
 /// An example: a history, and what is to be said about it.
 pub struct Example {

@@ -7,9 +7,9 @@ use rand_chacha::ChaCha8Rng;
 
 use super::notation::{Item, Step, history, parse};
 use super::{check, slow};
-use crate::checker::{CheckResult, Validity};
 use crate::edn::Edn;
 use crate::history::{History, OpType};
+use crate::{CheckResult, Validity};
 
 /// How many errors the checker found of each type.
 fn counts(result: &CheckResult) -> BTreeMap<String, usize> {

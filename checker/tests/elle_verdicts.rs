@@ -16,9 +16,9 @@ mod verify;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use maelstrom::checker::elle::{self, Options, Report};
-use maelstrom::edn::{Edn, read_one};
-use maelstrom::history::History;
+use checker::edn::{Edn, read_one};
+use checker::elle::{self, Options, Report};
+use checker::history::History;
 
 /// Says of the expected anomalies that they are those that were found in time.
 const TIMEOUT: &str = "cycle-search-timeout";

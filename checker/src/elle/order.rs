@@ -130,10 +130,10 @@ mod tests {
     use rand_chacha::ChaCha8Rng;
 
     use super::*;
-    use crate::checker::elle::graph::Graph;
-    use crate::checker::elle::registers::Registers;
-    use crate::checker::elle::transaction::Recorder;
     use crate::edn::Edn;
+    use crate::elle::graph::Graph;
+    use crate::elle::registers::Registers;
+    use crate::elle::transaction::Recorder;
     use crate::history::{Op, ProcessId};
 
     /// Transactions without content, of a few processes, that end in any way or never.

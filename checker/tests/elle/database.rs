@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use maelstrom::edn::Edn;
-use maelstrom::history::{History, Op, OpType, ProcessId};
+use checker::edn::Edn;
+use checker::history::{History, Op, OpType, ProcessId};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
