@@ -16,7 +16,7 @@ mod node;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use maelstrom::checker::{CheckResult, Validity, kafka};
+use maelstrom::checker::{Judgement, Validity, kafka};
 use maelstrom::edn::Edn;
 use maelstrom::history::{History, Op, OpType, ProcessId};
 use maelstrom::options::{TestOptions, numbered_nodes};
@@ -86,8 +86,8 @@ fn count(history: &History) -> usize {
     history.ops.iter().filter(|op| op.is_client() && op.kind == OpType::Invoke).count()
 }
 
-fn cost(results: &CheckResult) -> String {
-    let (valid, results) = (Edn::from(results.valid), results.to_edn());
+fn cost(results: &Judgement) -> String {
+    let (valid, results) = (Edn::from(results.verdict), results.to_edn());
     let get = |path: [&str; 2]| {
         let value = results.get(path[0]).and_then(|part| part.get(path[1])).cloned();
         value.unwrap_or(Edn::Nil)
@@ -104,7 +104,7 @@ fn the_checker() {
         let start = Instant::now();
         let result = kafka::check(&history);
         let seconds = start.elapsed().as_secs_f64();
-        assert_eq!(result.valid, Validity::True);
+        assert_eq!(result.verdict, Validity::True);
         let each = seconds * 1e9 / operations as f64;
         println!("  {operations:>9} operations {seconds:>8.3} s {each:>7.0} ns each");
     }

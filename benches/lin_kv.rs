@@ -96,7 +96,7 @@ fn in_virtual_time(nodes: usize) {
     let seconds = start.elapsed().as_secs_f64();
     let count = outcome.history.ops.len() / 2;
     let a_second = count as f64 / seconds;
-    println!("  {nodes} nodes  virtual  {a_second:>8.0}   checked: {}", results.valid);
+    println!("  {nodes} nodes  virtual  {a_second:>8.0}   checked: {}", results.verdict);
 }
 
 fn in_real_time(nodes: usize) {
@@ -122,7 +122,7 @@ fn in_real_time(nodes: usize) {
     println!(
         "  {nodes} nodes  real     {a_second:>8.0}   checked: {}; ms of a write {:.1}, 99% within \
          {:.1}; of a read {:.1}, {:.1}",
-        report.results.valid,
+        report.results.verdict,
         quantile(&writes, 0.5),
         quantile(&writes, 0.99),
         quantile(&reads, 0.5),

@@ -163,7 +163,7 @@ fn judge(workload: &str, path: &Path) -> anyhow::Result<()> {
     let options = Options::default();
     let report = if is_lists { lists.check(&options) } else { registers.check(&options) };
     judging += start.elapsed();
-    println!("{} {}", judging.as_secs_f64(), report.result.valid);
+    println!("{} {}", judging.as_secs_f64(), report.result.verdict);
     Ok(())
 }
 

@@ -23,7 +23,7 @@ fn main() {
         let start = Instant::now();
         let result = set_full::check(&history, "broadcast");
         let seconds = start.elapsed().as_secs_f64();
-        assert_eq!(result.valid, Validity::True);
+        assert_eq!(result.verdict, Validity::True);
         let nanos = seconds * 1e9 / shown as f64;
         println!("{elements:>9} {reads:>6} {shown:>12} {seconds:>9.3} {nanos:>9.1}");
     }

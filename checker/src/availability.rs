@@ -7,7 +7,7 @@
 
 use std::str::FromStr;
 
-use super::{CheckResult, Validity, fraction, no_operations};
+use super::{Judgement, Validity, fraction};
 use crate::history::{History, OpType};
 
 /// What `--availability` asks for.
@@ -34,18 +34,18 @@ impl FromStr for Availability {
 }
 
 /// The fraction of operations that are known to have succeeded; `None` asks for nothing.
-pub fn check(history: &History, target: Option<Availability>) -> CheckResult {
+pub fn check(history: &History, target: Option<Availability>) -> Judgement {
     let of_kind = |kind| history.ops.iter().filter(|op| op.is_client() && op.kind == kind).count();
     let (begun, ok) = (of_kind(OpType::Invoke), of_kind(OpType::Ok));
     if begun == 0 {
-        return no_operations();
+        return Judgement::no_operations();
     }
     let valid = match target {
         None => true,
         Some(Availability::Total) => ok == begun,
         Some(Availability::AtLeast(target)) => ok as f64 >= target * begun as f64,
     };
-    CheckResult::new(Validity::from(valid), [("ok-fraction", fraction(ok as u64, begun as u64))])
+    Judgement::new(Validity::from(valid), [("ok-fraction", fraction(ok as u64, begun as u64))])
 }
 
 #[cfg(test)]
@@ -72,7 +72,7 @@ mod tests {
         let all_ok = History::parse(ok).unwrap();
         let result = check(&all_ok, Some(Availability::Total));
         assert_eq!(result.to_edn().to_string(), "{:valid? true, :ok-fraction 1.0}");
-        assert_eq!(check(&History::default(), None).valid, Validity::Unknown);
+        assert_eq!(check(&History::default(), None).verdict, Validity::Unknown);
     }
 
     #[test]

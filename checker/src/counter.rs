@@ -7,7 +7,7 @@
 //! Source: `workload/pn_counter.clj` of the original. Unlike there, a read that is no integer
 //! is a wrong read, not a crash, and a run without final reads is unknown.
 
-use super::{CheckResult, Validity, no_operations, unknown};
+use super::{Judgement, Validity};
 use crate::edn::Edn;
 use crate::history::{History, Op, OpType};
 
@@ -15,11 +15,11 @@ use crate::history::{History, Op, OpType};
 const RANGE_LIMIT: usize = 100_000;
 
 /// Compares every successful read marked `:final?` with the acceptable sums.
-pub fn check(history: &History) -> CheckResult {
+pub fn check(history: &History) -> Judgement {
     let acceptable = match acceptable_sums(history) {
-        Ok(None) => return no_operations(),
+        Ok(None) => return Judgement::no_operations(),
         Ok(Some(acceptable)) => acceptable,
-        Err(error) => return unknown(error),
+        Err(error) => return Judgement::unknown(error),
     };
     let reads: Vec<&Op> = history.ops.iter().filter(|op| is_final_read(op)).collect();
     let wrong = |op: &&&Op| !integer(&op.value).is_some_and(|sum| acceptable.contains(sum));
@@ -37,7 +37,7 @@ pub fn check(history: &History) -> CheckResult {
         (Validity::True, None)
     };
     let values = reads.iter().map(|op| op.value.clone()).collect();
-    let result = CheckResult::new(
+    let result = Judgement::new(
         valid,
         [
             ("errors", if errors.is_empty() { Edn::Nil } else { Edn::List(errors) }),
@@ -205,7 +205,7 @@ mod tests {
         }
         let odd = "{:type :invoke, :process 0, :f :add, :value \"x\"}";
         let result = check(&History::parse(odd).unwrap());
-        assert_eq!(result.valid, Validity::Unknown);
+        assert_eq!(result.verdict, Validity::Unknown);
     }
 
     #[test]

@@ -4,16 +4,18 @@
 //! the original (its `workload/echo.clj`). Of a request that had not ended when the history
 //! did, nobody can say anything.
 
-use super::{CheckResult, Validity, no_operations, unknown};
+use super::{Judgement, Validity};
 use crate::edn::Edn;
 use crate::history::{History, Pair};
 
 /// Compares each request with its reply: a map, with the payload under `:echo`.
-pub fn check(history: &History) -> CheckResult {
+pub fn check(history: &History) -> Judgement {
     let pairs = match history.pairs() {
-        Ok(pairs) if !pairs.iter().any(|pair| &*pair.invoke.f == "echo") => return no_operations(),
+        Ok(pairs) if !pairs.iter().any(|pair| &*pair.invoke.f == "echo") => {
+            return Judgement::no_operations();
+        }
         Ok(pairs) => pairs,
-        Err(error) => return unknown(error),
+        Err(error) => return Judgement::unknown(error),
     };
     let unfinished = pairs.iter().filter(|pair| pair.complete.is_none()).count();
     let errors: Vec<Edn> = pairs.iter().filter_map(error).collect();
@@ -22,7 +24,7 @@ pub fn check(history: &History) -> CheckResult {
         (true, 0) => Validity::True,
         (true, _) => Validity::Unknown,
     };
-    let result = CheckResult::new(valid, [("errors", Edn::List(errors))]);
+    let result = Judgement::new(valid, [("errors", Edn::List(errors))]);
     match valid {
         Validity::Unknown => result
             .because(format!("The history ends before {unfinished} of its requests have ended.")),

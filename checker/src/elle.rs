@@ -50,7 +50,7 @@ mod walk;
 
 use std::collections::BTreeSet;
 
-use super::{CheckResult, Validity};
+use super::{Judgement, Validity};
 use crate::edn::Edn;
 use crate::history::{History, Op};
 use components::components;
@@ -146,7 +146,7 @@ impl Options {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// The verdict and its findings, as in `results.edn`.
-    pub result: CheckResult,
+    pub result: Judgement,
     /// Explanations for the folder `elle/`: for each file its path in it, and its text.
     pub files: Vec<(String, String)>,
 }
@@ -154,13 +154,13 @@ pub struct Report {
 impl Report {
     /// On a history without a transaction.
     fn nothing() -> Report {
-        Report { result: super::no_operations(), files: Vec::new() }
+        Report { result: Judgement::no_operations(), files: Vec::new() }
     }
 }
 
 impl From<Problem> for Report {
     fn from(problem: Problem) -> Report {
-        let result = CheckResult::new(
+        let result = Judgement::new(
             Validity::Unknown,
             [("error", problem.message.into()), ("type", Edn::keyword(problem.kind))],
         );

@@ -6,13 +6,13 @@
 //!
 //! Source: `unhandled-exceptions` in Jepsen's `checker.clj`.
 
-use super::{CheckResult, Validity};
+use super::{Judgement, Validity};
 use crate::edn::Edn;
 use crate::history::{History, Op, OpType};
 
 /// Groups crashed operations by the class of their exception, the most frequent first, each
 /// with its first operation as an example.
-pub fn check(history: &History) -> CheckResult {
+pub fn check(history: &History) -> Judgement {
     // A run has a handful of classes, in order of first appearance.
     let mut groups: Vec<(Edn, &Op, usize)> = Vec::new();
     for op in history.ops.iter().filter(|op| op.kind == OpType::Info) {
@@ -26,13 +26,13 @@ pub fn check(history: &History) -> CheckResult {
         }
     }
     if groups.is_empty() {
-        return CheckResult::new(Validity::True, []);
+        return Judgement::new(Validity::True, []);
     }
     groups.sort_by_key(|(_, _, count)| std::cmp::Reverse(*count));
     let groups = groups.into_iter().map(|(class, example, count)| {
         Edn::map([("count", count.into()), ("class", class), ("example", example.to_edn())])
     });
-    CheckResult::new(Validity::True, [("exceptions", Edn::List(groups.collect()))])
+    Judgement::new(Validity::True, [("exceptions", Edn::List(groups.collect()))])
 }
 
 /// The type of the outermost exception, as Clojure's `datafy` lays one out:

@@ -45,7 +45,7 @@ mod slow;
 #[cfg(test)]
 mod tests;
 
-use super::{CheckResult, Validity, no_operations, unknown};
+use super::{Judgement, Validity};
 use crate::edn::Edn;
 use crate::history::{History, OpType};
 
@@ -91,13 +91,13 @@ impl<'a> Analysis<'a> {
 }
 
 /// Judges a history.
-pub fn check(history: &History) -> CheckResult {
+pub fn check(history: &History) -> Judgement {
     let analysis = match Analysis::new(history) {
         Ok(analysis) => analysis,
-        Err(sentence) => return unknown(sentence),
+        Err(sentence) => return Judgement::unknown(sentence),
     };
     if analysis.events.list.is_empty() {
-        return no_operations();
+        return Judgement::no_operations();
     }
     let errors = analysis.errors();
     let types = |wanted: &dyn Fn(&str) -> bool| {
@@ -112,7 +112,7 @@ pub fn check(history: &History) -> CheckResult {
         (false, true) => Validity::Unknown,
         (false, false) => Validity::True,
     };
-    let mut result = CheckResult::new(
+    let mut result = Judgement::new(
         valid,
         [
             ("worst-realtime-lag", analysis.worst_realtime_lag()),
@@ -124,9 +124,9 @@ pub fn check(history: &History) -> CheckResult {
     );
     if valid == Validity::Unknown {
         let reason = "No message was sent or polled successfully, so nothing was checked.";
-        result.entries.push((Edn::keyword("error"), reason.into()));
+        result.results.push((Edn::keyword("error"), reason.into()));
     }
-    result.entries.extend(errors.iter().map(|(name, error)| (Edn::keyword(name), error.clone())));
+    result.results.extend(errors.iter().map(|(name, error)| (Edn::keyword(name), error.clone())));
     result
 }
 

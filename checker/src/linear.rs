@@ -25,7 +25,7 @@ mod tests;
 
 use self::failure::Failure;
 use self::object::Object;
-use super::{CheckResult, no_operations, unknown};
+use super::Judgement;
 use crate::edn::Edn;
 use crate::history::{History, Pair};
 
@@ -35,14 +35,14 @@ const SHOWN: usize = 16;
 /// What was found, and the failures behind it, each with its key where there are keys.
 pub struct Report<'a> {
     /// The result.
-    pub result: CheckResult,
+    pub result: Judgement,
     /// One for each object whose operations are not linearizable.
     pub failures: Vec<(Option<Edn>, Failure<'a>)>,
 }
 
 /// Judges a history of the workload lin-kv: every key is a cas-register that starts as nil,
 /// and every operation's value is `[key value]`.
-pub fn check_lin_kv(history: &History) -> CheckResult {
+pub fn check_lin_kv(history: &History) -> Judgement {
     report_lin_kv(history).result
 }
 
@@ -63,7 +63,7 @@ pub fn check_model(
     model: &str,
     init: Option<&Edn>,
     history: &History,
-) -> Result<CheckResult, String> {
+) -> Result<Judgement, String> {
     let object = Object::new(model, init)?;
     let report = report(history, |pairs| {
         if independent::is_keyed(pairs) { keyed(&object, pairs) } else { single(&object, pairs) }
@@ -84,12 +84,12 @@ fn report<'a>(
     judge: impl FnOnce(&[Pair<'a>]) -> Result<Report<'a>, String>,
 ) -> Report<'a> {
     let result = match history.pairs() {
-        Ok(pairs) if pairs.is_empty() => no_operations(),
+        Ok(pairs) if pairs.is_empty() => Judgement::no_operations(),
         Ok(pairs) => match judge(&pairs) {
             Ok(report) => return report,
-            Err(problem) => unknown(problem),
+            Err(problem) => Judgement::unknown(problem),
         },
-        Err(problem) => unknown(problem),
+        Err(problem) => Judgement::unknown(problem),
     };
     Report { result, failures: Vec::new() }
 }

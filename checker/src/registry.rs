@@ -1,6 +1,6 @@
 //! Which checker judges which workload: for whoever has a history and the workload's name.
 
-use super::{CheckResult, counter, echo, elle, kafka, linear, set_full, unique_ids, unknown};
+use super::{Judgement, counter, echo, elle, kafka, linear, set_full, unique_ids};
 use crate::edn::Edn;
 use crate::history::History;
 
@@ -17,7 +17,7 @@ pub struct CheckOptions {
 }
 
 /// A checker, as the table below holds it.
-type Checker = fn(&History, &CheckOptions) -> CheckResult;
+type Checker = fn(&History, &CheckOptions) -> Judgement;
 
 /// By name. A further workload is a further line.
 const CHECKERS: &[(&str, Checker)] = &[
@@ -28,9 +28,8 @@ const CHECKERS: &[(&str, Checker)] = &[
     ("kafka", |history, _| kafka::check(history)),
     ("lin-kv", |history, options| match &options.model {
         None => linear::check_lin_kv(history),
-        Some(model) => {
-            linear::check_model(model, options.init.as_ref(), history).unwrap_or_else(unknown)
-        }
+        Some(model) => linear::check_model(model, options.init.as_ref(), history)
+            .unwrap_or_else(Judgement::unknown),
     }),
     ("pn-counter", |history, _| counter::check(history)),
     ("txn-list-append", |history, options| transactions(elle::list_append, history, options)),
@@ -42,10 +41,10 @@ fn transactions(
     judge: fn(&History, &elle::Options) -> elle::Report,
     history: &History,
     options: &CheckOptions,
-) -> CheckResult {
+) -> Judgement {
     match elle::Options::new(&options.consistency_models) {
         Ok(options) => judge(history, &options).result,
-        Err(error) => unknown(error),
+        Err(error) => Judgement::unknown(error),
     }
 }
 
@@ -57,7 +56,7 @@ pub fn check(
     workload: &str,
     history: &History,
     options: &CheckOptions,
-) -> Result<CheckResult, String> {
+) -> Result<Judgement, String> {
     find(workload).map(|checker| checker(history, options))
 }
 
@@ -86,7 +85,7 @@ mod tests {
     fn every_workload_has_a_checker_that_wants_operations() {
         for (workload, _) in CHECKERS {
             let result = check(workload, &History::default(), &CheckOptions::default()).unwrap();
-            assert_eq!(result.valid, Validity::Unknown, "{workload}");
+            assert_eq!(result.verdict, Validity::Unknown, "{workload}");
             assert!(result.to_edn().get("error").is_some(), "{workload}");
         }
     }

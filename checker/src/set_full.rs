@@ -22,7 +22,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use self::scan::{Element, Scan, scan};
-use super::{CheckResult, Validity, no_operations, unknown};
+use super::{Judgement, Validity};
 use crate::edn::Edn;
 use crate::history::History;
 
@@ -40,13 +40,13 @@ const QUANTILES: [(Edn, f64); 5] = [
 
 /// Checks a history of additions, whose function is `add`, and of reads, whose function is
 /// `read` and whose value is everything that is there.
-pub fn check(history: &History, add: &str) -> CheckResult {
+pub fn check(history: &History, add: &str) -> Judgement {
     if !history.ops.iter().any(|op| op.is_client()) {
-        return no_operations();
+        return Judgement::no_operations();
     }
     match scan(history, add) {
         Ok(scan) => judge(history, &scan),
-        Err(error) => unknown(error),
+        Err(error) => Judgement::unknown(error),
     }
 }
 
@@ -102,7 +102,7 @@ fn judge_element<'a>(history: &History, element: &'a Element<'a>) -> Judged<'a> 
     Judged { element, outcome, latency_ms }
 }
 
-fn judge(history: &History, scan: &Scan) -> CheckResult {
+fn judge(history: &History, scan: &Scan) -> Judgement {
     let judged: Vec<Judged> =
         scan.elements.iter().map(|element| judge_element(history, element)).collect();
     let with = |outcome| judged.iter().filter(move |judged| judged.outcome == outcome);
@@ -123,7 +123,7 @@ fn judge(history: &History, scan: &Scan) -> CheckResult {
         (0, 0) => Validity::Unknown,
         (0, _) => Validity::True,
     };
-    let mut result = CheckResult::new(
+    let mut result = Judgement::new(
         valid,
         [
             ("attempt-count", judged.len().into()),
@@ -140,9 +140,9 @@ fn judge(history: &History, scan: &Scan) -> CheckResult {
     for (name, outcome) in
         [("stable-latencies", Outcome::Stable), ("lost-latencies", Outcome::Lost)]
     {
-        result.entries.extend(quantiles(latencies(outcome)).map(|q| (Edn::keyword(name), q)));
+        result.results.extend(quantiles(latencies(outcome)).map(|q| (Edn::keyword(name), q)));
     }
-    result.entries.extend(duplicated(&scan.duplicated));
+    result.results.extend(duplicated(&scan.duplicated));
     match valid {
         Validity::Unknown => result.because("No read shows an element to be there for good."),
         _ => result,

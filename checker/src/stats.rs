@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{CheckResult, Validity, no_operations};
+use super::{Judgement, Validity};
 use crate::edn::Edn;
 use crate::history::{History, OpType};
 
@@ -38,7 +38,7 @@ impl Count {
 }
 
 /// Counts the completions of clients' operations.
-pub fn check(history: &History) -> CheckResult {
+pub fn check(history: &History) -> Judgement {
     let mut all = Count::default();
     let mut by_f: BTreeMap<&str, Count> = BTreeMap::new();
     for op in history.ops.iter().filter(|op| op.is_client()) {
@@ -54,16 +54,16 @@ pub fn check(history: &History) -> CheckResult {
     // An operation that was begun and never ended is in no count.
     by_f.retain(|_, count| count.total() > 0);
     if by_f.is_empty() {
-        return no_operations();
+        return Judgement::no_operations();
     }
     let valid = by_f.iter().all(|(f, count)| count.ok > 0 || NEVER_OK.contains(f));
     let by_f = by_f.into_iter().map(|(f, count)| {
-        let result = CheckResult::new(Validity::from(count.ok > 0), count.entries());
+        let result = Judgement::new(Validity::from(count.ok > 0), count.entries());
         (Edn::keyword(f), result.to_edn())
     });
     let by_f = Edn::Map(by_f.collect());
-    let mut result = CheckResult::new(valid.into(), all.entries());
-    result.entries.push((Edn::keyword("by-f"), by_f));
+    let mut result = Judgement::new(valid.into(), all.entries());
+    result.results.push((Edn::keyword("by-f"), by_f));
     result
 }
 

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use super::{CheckResult, Validity};
+use super::{Judgement, Validity};
 use crate::edn::Edn;
 use crate::history::{History, OpType};
 
@@ -18,7 +18,7 @@ use crate::history::{History, OpType};
 const DUPLICATES_SHOWN: usize = 48;
 
 /// Looks for an id that was given out twice.
-pub fn check(history: &History) -> CheckResult {
+pub fn check(history: &History) -> Judgement {
     let generates = || history.ops.iter().filter(|op| op.is_client() && &*op.f == "generate");
     let attempted_count = generates().filter(|op| op.kind == OpType::Invoke).count();
     let acknowledged = generates().filter(|op| op.kind == OpType::Ok);
@@ -38,7 +38,7 @@ pub fn check(history: &History) -> CheckResult {
         (true, _) => Validity::Unknown,
         (false, duplicates) => Validity::from(duplicates == 0),
     };
-    let result = CheckResult::new(
+    let result = Judgement::new(
         valid,
         [
             ("attempted-count", attempted_count.into()),

@@ -28,7 +28,7 @@ fn check_examples(text: &str, check: Judge) {
             match claim {
                 Claim::Finds(claimed) => {
                     assert_eq!(names(&report, "anomaly-types"), *claimed, "{title}");
-                    let verdict = report.result.valid;
+                    let verdict = report.result.verdict;
                     assert_eq!(claimed.is_empty(), verdict == Validity::True, "{title}");
                 }
                 Claim::Under(model, claimed) => {
@@ -40,13 +40,13 @@ fn check_examples(text: &str, check: Judge) {
                 Claim::Allows(models) => {
                     for model in models {
                         let result = under(model).result;
-                        assert_eq!(result.valid, Validity::True, "{title}: {model}: {result:?}");
+                        assert_eq!(result.verdict, Validity::True, "{title}: {model}: {result:?}");
                     }
                 }
             }
         }
         for model in names(&report, "not").union(&names(&report, "also-not")) {
-            assert_eq!(under(model).result.valid, Validity::False, "{title}: {model}");
+            assert_eq!(under(model).result.verdict, Validity::False, "{title}: {model}");
         }
     }
 }

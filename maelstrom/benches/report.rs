@@ -15,7 +15,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use gyre::{Message, Time};
-use maelstrom::checker::{CheckResult, Validity};
+use maelstrom::checker::{Judgement, Validity};
 use maelstrom::history::History;
 use maelstrom::journal::Journal;
 use maelstrom::options::TestOptions;
@@ -114,7 +114,7 @@ fn main() {
     for messages in [10_000, 100_000, 1_000_000] {
         let (history, journal) = run(messages);
         let options = TestOptions::default();
-        let results = CheckResult::new(Validity::True, []);
+        let results = Judgement::new(Validity::True, []);
         let recorded = Recorded {
             workload: "broadcast",
             options: &options,

@@ -27,7 +27,7 @@ use gyre::Node;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::checker::{CheckResult, Validity};
+use crate::checker::{Judgement, Validity};
 use crate::edn::Edn;
 use crate::engine::{Engine, Nobody, Observer, Outcome};
 use crate::nemesis::Fault;
@@ -72,7 +72,7 @@ pub struct Failure {
     /// Why, in a sentence.
     pub sentence: String,
     /// What the checkers found.
-    pub results: CheckResult,
+    pub results: Judgement,
     /// The options, fixed and drawn.
     pub options: TestOptions,
 }
@@ -82,7 +82,7 @@ impl Failure {
     pub fn is_anomaly(&self) -> bool {
         let results = self.results.to_edn();
         let workload = results.get("workload").and_then(|workload| workload.get("valid?"));
-        self.results.entries.is_empty() || workload == Some(&Edn::Bool(false))
+        self.results.parts.is_empty() || workload == Some(&Edn::Bool(false))
     }
 
     /// The names of the anomalies that the workload's checker found, if it looks for anomalies.
@@ -158,7 +158,7 @@ impl<N: Node> Check<N> {
     ///
     /// # Panics
     /// When the workload cannot run with the options.
-    pub fn run(&self, seed: u64) -> (Outcome, CheckResult) {
+    pub fn run(&self, seed: u64) -> (Outcome, Judgement) {
         self.run_observed(seed, &mut Nobody, 0)
     }
 
@@ -171,7 +171,7 @@ impl<N: Node> Check<N> {
         seed: u64,
         observer: &mut dyn Observer,
         journal_events: usize,
-    ) -> (Outcome, CheckResult) {
+    ) -> (Outcome, Judgement) {
         let options = self.options_for(seed);
         let workload = &*self.workload;
         workload.validate(&options).unwrap_or_else(|sentence| panic!("{sentence}"));
@@ -204,14 +204,14 @@ impl<N: Node> Check<N> {
             Ok(run) => run,
             Err(panic) => {
                 let sentence = report::panic_sentence(&*panic);
-                let results = CheckResult { valid: Validity::Unknown, entries: Vec::new() };
+                let results = Judgement::new(Validity::Unknown, []);
                 let options = self.options_for(seed);
                 return Some(Failure { seed, sentence, results, options });
             }
         };
         let sentence = match outcome.failure {
             Some(sentence) => sentence,
-            None if results.valid == Validity::True => return None,
+            None if results.verdict == Validity::True => return None,
             None => report::first_problem(&results),
         };
         Some(Failure { seed, sentence, results, options: self.options_for(seed) })

@@ -12,9 +12,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::checker::{
-    CheckOptions, CheckResult, Validity, check, elle, linear, require_workload, unknown,
-};
+use crate::checker::{CheckOptions, Judgement, Validity, check, elle, linear, require_workload};
 use crate::edn::{Edn, read_one};
 use crate::history::History;
 
@@ -88,16 +86,16 @@ pub fn check_files(
 ) -> io::Result<Validity> {
     let mut worst = Validity::True;
     for file in files {
-        let result = judge(workload, options, file).unwrap_or_else(unknown);
-        writeln!(out, "{}\t{}\t{}", file.display(), result.valid, result.to_edn())?;
+        let result = judge(workload, options, file).unwrap_or_else(Judgement::unknown);
+        writeln!(out, "{}\t{}\t{}", file.display(), result.verdict, result.to_edn())?;
         // The next file may take minutes.
         out.flush()?;
-        worst = worst.and(result.valid);
+        worst = worst.and(result.verdict);
     }
     Ok(worst)
 }
 
-fn judge(workload: &str, options: &CheckOptions, file: &Path) -> Result<CheckResult, String> {
+fn judge(workload: &str, options: &CheckOptions, file: &Path) -> Result<Judgement, String> {
     let bytes =
         std::fs::read(file).map_err(|error| format!("The file cannot be read: {error}."))?;
     let text = str::from_utf8(&bytes).map_err(|error| format!("The file is no text: {error}."))?;

@@ -152,7 +152,7 @@ fn run_one(test: Test, options: &crate::options::TestOptions) -> u8 {
 fn print_report(report: &Report, workload: &str, seed: Option<u64>) {
     use crate::checker::Validity;
     terminal::print(&edn::pretty(&report.results.to_edn()));
-    let verdict = match (&report.failure, report.results.valid) {
+    let verdict = match (&report.failure, report.results.verdict) {
         (Some(sentence), _) => sentence.clone(),
         (None, Validity::True) => "Everything looks good! ヽ(‘ー`)ノ".into(),
         (None, Validity::False) => "Analysis invalid! (ﾉಥ益ಥ）ﾉ ┻━┻".into(),

@@ -31,7 +31,7 @@ mod series;
 mod slices;
 mod timeline;
 
-use crate::checker::CheckResult;
+use crate::checker::Judgement;
 use crate::history::History;
 use crate::journal::Journal;
 use crate::options::TestOptions;
@@ -56,7 +56,7 @@ pub struct Recorded<'a> {
     /// What the network saw.
     pub journal: &'a Journal,
     /// What the checkers found.
-    pub results: &'a CheckResult,
+    pub results: &'a Judgement,
     /// Why the run broke off, if it did.
     pub failure: Option<&'a str>,
 }

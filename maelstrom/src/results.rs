@@ -2,7 +2,7 @@
 
 pub mod traffic;
 
-use crate::checker::{self, CheckResult, Validity};
+use crate::checker::{self, Judgement, Validity};
 use crate::engine::Outcome;
 use crate::options::TestOptions;
 use crate::workload::Workload;
@@ -11,12 +11,12 @@ use crate::workload::Workload;
 ///
 /// A run that ended before its time is never valid: its history is judged as far as it goes,
 /// and at best nobody knows.
-pub fn check(outcome: &Outcome, workload: &dyn Workload, options: &TestOptions) -> CheckResult {
+pub fn check(outcome: &Outcome, workload: &dyn Workload, options: &TestOptions) -> Judgement {
     let history = &outcome.history;
     // The original draws its plots as if that were checking; so these two are always valid.
-    let drawn = || CheckResult::new(Validity::True, []);
-    let perf = checker::compose([("latency-graph", drawn()), ("rate-graph", drawn())]);
-    let mut results = checker::compose([
+    let drawn = || Judgement::new(Validity::True, []);
+    let perf = Judgement::of_parts([("latency-graph", drawn()), ("rate-graph", drawn())]);
+    let mut results = Judgement::of_parts([
         ("perf", perf),
         ("timeline", drawn()),
         ("exceptions", checker::exceptions::check(history)),
@@ -26,7 +26,7 @@ pub fn check(outcome: &Outcome, workload: &dyn Workload, options: &TestOptions) 
         ("workload", workload.check(history, options)),
     ]);
     if outcome.failure.is_some() {
-        results.valid = results.valid.and(Validity::Unknown);
+        results.verdict = results.verdict.and(Validity::Unknown);
     }
     results
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use gyre::NodeId;
 
-use crate::checker::{CheckResult, Validity};
+use crate::checker::{Judgement, Validity};
 use crate::child::{ChildOptions, LockstepChild, Watchdog, pin_to_one_core};
 use crate::engine::cluster::{Cluster, INTERRUPTED, NodeFactory, SimulatedNode, VirtualCluster};
 use crate::engine::{Engine, Outcome};
@@ -68,7 +68,7 @@ impl Terminal {
 /// What a test came to.
 pub struct Report {
     /// What the checkers found.
-    pub results: CheckResult,
+    pub results: Judgement,
     /// What went wrong with the run itself, in a sentence: that it ended before its time, or
     /// that not all of its files could be written.
     pub failure: Option<String>,
@@ -82,7 +82,7 @@ impl Report {
     /// The exit status of the original: 0 for valid, 1 for invalid, 2 for unknown, and 255 for
     /// a run that failed itself.
     pub fn exit_status(&self) -> u8 {
-        match (&self.failure, self.results.valid) {
+        match (&self.failure, self.results.verdict) {
             (Some(_), _) => 255,
             (None, Validity::True) => 0,
             (None, Validity::False) => 1,
@@ -167,7 +167,7 @@ impl Test<'_> {
         let written = recorded.and_then(|()| self.write(&outcome, &results, folder, recorder));
         let is_worth_a_replay = match &outcome.failure {
             Some(sentence) => !outcome.history.ops.is_empty() && sentence != INTERRUPTED,
-            None => results.valid == Validity::False,
+            None => results.verdict == Validity::False,
         };
         let broke_off = outcome.failure.map(|sentence| format!("The run broke off: {sentence}"));
         let incomplete = written
@@ -182,7 +182,7 @@ impl Test<'_> {
     fn write(
         &self,
         outcome: &Outcome,
-        results: &CheckResult,
+        results: &Judgement,
         folder: &RunFolder,
         recorder: &mut Recorder,
     ) -> anyhow::Result<()> {

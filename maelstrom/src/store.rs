@@ -30,7 +30,7 @@ use anyhow::anyhow;
 use jiff::tz::Offset;
 use jiff::{Timestamp, Zoned};
 
-use crate::checker::CheckResult;
+use crate::checker::Judgement;
 use crate::edn;
 
 pub use history::HistoryWriter;
@@ -175,7 +175,7 @@ impl RunFolder {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn write_results(&self, results: &CheckResult) -> anyhow::Result<()> {
+    pub fn write_results(&self, results: &Judgement) -> anyhow::Result<()> {
         let mut text = edn::pretty(&results.to_edn());
         text.push('\n');
         self.write("results.edn", text.as_bytes())

@@ -15,7 +15,7 @@ mod unique_ids;
 
 use gyre::{Body, NodeId};
 
-use crate::checker::CheckResult;
+use crate::checker::Judgement;
 use crate::client::{Client, Operation};
 use crate::generator::Generator;
 use crate::history::History;
@@ -79,7 +79,7 @@ pub trait Workload {
     }
 
     /// Judges a history.
-    fn check(&self, history: &History, options: &TestOptions) -> CheckResult;
+    fn check(&self, history: &History, options: &TestOptions) -> Judgement;
 }
 
 /// The names of all workloads.

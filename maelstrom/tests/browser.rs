@@ -193,7 +193,7 @@ fn write(store: &Path, run: &Run) {
     let folder = store.join(run.workload).join("seed-1");
     let history = History::parse(&run.history).unwrap();
     let judged = checker::check(run.workload, &history, &CheckOptions::default()).unwrap();
-    let results = checker::compose([
+    let results = checker::Judgement::of_parts([
         ("stats", checker::stats::check(&history)),
         ("net", maelstrom::results::traffic::check(run.journal.stats(), &history)),
         ("workload", judged),

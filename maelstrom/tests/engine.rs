@@ -184,7 +184,7 @@ fn run(script: Script, options: &TestOptions, seed: u64) -> Run {
     let seeds = Seeds::new(seed);
     let engine = Engine::new(options, &*workload, &mut cluster, &mut sentences, seeds, 0);
     let outcome = engine.run();
-    let valid = results::check(&outcome, &*workload, options).valid;
+    let valid = results::check(&outcome, &*workload, options).verdict;
     let received = received.iter().map(|received| received.borrow().clone()).collect();
     Run { outcome, valid, received, sentences: sentences.0 }
 }

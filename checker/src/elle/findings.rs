@@ -7,7 +7,7 @@ use super::model::{self, Name};
 use super::transaction::MicroOp;
 use super::{Options, Report};
 use crate::edn::Edn;
-use crate::{CheckResult, Validity};
+use crate::{Judgement, Validity};
 
 /// Of one anomaly, so many cases are shown in full. A database that gets everything wrong would
 /// fill the disk otherwise.
@@ -85,7 +85,7 @@ impl Findings {
         let reported: Vec<(Name, Cases)> =
             self.by_name.into_iter().filter(|(name, _)| is_reported(name)).collect();
         if reported.is_empty() {
-            return Report { result: CheckResult::new(Validity::True, []), files: Vec::new() };
+            return Report { result: Judgement::new(Validity::True, []), files: Vec::new() };
         }
         let is_bad = reported.iter().any(|(name, _)| forbidden.contains(name));
         let valid = if is_bad { Validity::False } else { Validity::Unknown };
@@ -105,7 +105,7 @@ impl Findings {
             let is_case = name != EMPTY_GRAPH;
             anomalies.push((key, if is_case { Edn::Vector(edns) } else { Edn::Bool(true) }));
         }
-        let mut result = CheckResult::new(
+        let mut result = Judgement::new(
             valid,
             [
                 ("anomaly-types", Edn::List(names)),
@@ -115,7 +115,7 @@ impl Findings {
             ],
         );
         if !omitted.is_empty() {
-            result.entries.insert(2, (Edn::keyword("omitted-cases"), Edn::Map(omitted)));
+            result.results.insert(2, (Edn::keyword("omitted-cases"), Edn::Map(omitted)));
         }
         Report { result, files }
     }

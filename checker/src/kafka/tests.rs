@@ -9,10 +9,10 @@ use super::notation::{Item, Step, history, parse};
 use super::{check, slow};
 use crate::edn::Edn;
 use crate::history::{History, OpType};
-use crate::{CheckResult, Validity};
+use crate::{Judgement, Validity};
 
 /// How many errors the checker found of each type.
-fn counts(result: &CheckResult) -> BTreeMap<String, usize> {
+fn counts(result: &Judgement) -> BTreeMap<String, usize> {
     let result = result.to_edn();
     let types = result.get("error-types").and_then(Edn::as_slice).unwrap_or_default();
     let count = |name: &str| {
@@ -79,7 +79,7 @@ fn each_type_has_its_smallest_example() {
         let found: Vec<String> = counts(&result).into_keys().collect();
         assert_eq!(found.join(" "), *expected, "{text}");
         let bad = found.iter().any(|name| !ALLOWED.contains(&name.as_str()));
-        assert_eq!(result.valid, Validity::from(!bad), "{text}");
+        assert_eq!(result.verdict, Validity::from(!bad), "{text}");
     }
 }
 
@@ -156,7 +156,7 @@ fn random_steps(rng: &mut ChaCha8Rng) -> Vec<Step> {
     steps
 }
 
-fn check_text(text: &str) -> CheckResult {
+fn check_text(text: &str) -> Judgement {
     check(&History::parse(text).unwrap())
 }
 
@@ -164,7 +164,7 @@ fn check_text(text: &str) -> CheckResult {
 fn nothing_checked_is_unknown() {
     for text in ["", "0 crashs?", "sends! x1", "sends? x1", "polls", "assigns x"] {
         let result = check(&history(&parse(text)));
-        assert_eq!(result.valid, Validity::Unknown, "{text}");
+        assert_eq!(result.verdict, Validity::Unknown, "{text}");
         assert!(result.to_edn().get("error").is_some(), "{text}");
     }
 }
@@ -200,7 +200,7 @@ fn offsets_may_be_anything() {
             + &format!("{{:process 0 :type :ok :f :send :value [[:send 1 [{offset} 1]]]}}")
             + "{:process 0 :type :invoke :f :poll :value [[:poll]]}"
             + &format!("{{:process 0 :type :ok :f :poll :value [[:poll {{1 [[{offset} 1]]}}]]}}");
-        assert_eq!(check_text(&text).valid, Validity::True, "{offset}");
+        assert_eq!(check_text(&text).verdict, Validity::True, "{offset}");
     }
 }
 

@@ -4,7 +4,7 @@ use super::object::{Inner, Verdict};
 use super::trace::Outcome;
 use crate::edn::Edn;
 use crate::history::{Op, OpType, Pair};
-use crate::{CheckResult, Validity, unknown};
+use crate::{Judgement, Validity};
 
 /// Where and how a history stops making sense.
 pub struct Failure<'a> {
@@ -25,10 +25,10 @@ pub fn describe<'a>(
     verdict: &Verdict,
     pairs: &[Pair<'a>],
     inner: Inner,
-) -> (CheckResult, Option<Failure<'a>>) {
+) -> (Judgement, Option<Failure<'a>>) {
     let stuck = match &verdict.outcome {
-        Outcome::Linearizable => return (CheckResult::new(Validity::True, []), None),
-        Outcome::GivenUp(reason) => return (unknown(reason), None),
+        Outcome::Linearizable => return (Judgement::new(Validity::True, []), None),
+        Outcome::GivenUp(reason) => return (Judgement::unknown(reason), None),
         Outcome::Stuck(stuck) => stuck,
     };
     // Operations that failed, or told nothing, are among the pairs but not in the verdict.
@@ -64,13 +64,13 @@ impl Failure<'_> {
     }
 
     /// The result map, with Knossos's keys.
-    fn result(&self) -> CheckResult {
+    fn result(&self) -> Judgement {
         let completion = self.operation.complete.unwrap_or(self.operation.invoke);
         let configurations = self.configurations.iter().map(|(state, pending)| {
             let pending: Vec<Edn> = pending.iter().map(|pair| self.show(pair.invoke)).collect();
             Edn::map([("model", state.clone()), ("pending", Edn::Vector(pending))])
         });
-        CheckResult::new(
+        Judgement::new(
             Validity::False,
             [
                 ("op", self.show(completion)),

@@ -9,7 +9,7 @@ use super::failure::{self, Failure};
 use super::object::Object;
 use crate::edn::Edn;
 use crate::history::{History, OpType, Pair};
-use crate::{CheckResult, Validity, compose};
+use crate::{Judgement, Validity};
 
 /// Whether the values of these operations are `[key value]`, as far as one can tell: all of
 /// them are pairs, and what stands behind the key of a cas is a pair again.
@@ -45,7 +45,7 @@ pub fn value(value: &Edn) -> &Edn {
 pub fn check<'a>(
     object: &Object,
     pairs: &[Pair<'a>],
-) -> Result<(CheckResult, Vec<(Edn, Failure<'a>)>), String> {
+) -> Result<(Judgement, Vec<(Edn, Failure<'a>)>), String> {
     let mut results = Vec::new();
     let mut failures = Vec::new();
     let mut valid = Validity::True;
@@ -53,13 +53,13 @@ pub fn check<'a>(
         let key = key.into_owned();
         let verdict = object.judge(&pairs, value).map_err(|e| format!("Key {key}: {e}"))?;
         let (result, failure) = failure::describe(&verdict, &pairs, value);
-        valid = valid.and(result.valid);
-        results.push((key.clone(), compose([("linearizable", result)]).to_edn()));
+        valid = valid.and(result.verdict);
+        results.push((key.clone(), Judgement::of_parts([("linearizable", result)]).to_edn()));
         failures.extend(failure.map(|failure| (key.clone(), failure)));
     }
     let failed = failures.iter().map(|(key, _)| key.clone()).collect();
     let entries = [("results", Edn::Map(results)), ("failures", Edn::Vector(failed))];
-    Ok((CheckResult::new(valid, entries), failures))
+    Ok((Judgement::new(valid, entries), failures))
 }
 
 /// The operations on each key.

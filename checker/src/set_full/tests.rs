@@ -22,12 +22,12 @@ fn history(text: &str) -> History {
     History::parse(&edn).unwrap()
 }
 
-fn check_text(text: &str) -> CheckResult {
+fn check_text(text: &str) -> Judgement {
     check(&history(text), "add")
 }
 
 /// The entries under these names, on one line.
-fn entries(result: &CheckResult, names: &str) -> String {
+fn entries(result: &Judgement, names: &str) -> String {
     let edn = result.to_edn();
     let entries = names.split(' ').map(|name| match edn.get(name) {
         Some(value) => value.to_string(),
@@ -160,7 +160,7 @@ fn what_cannot_be_judged_is_unknown() {
         ("0 invoke add 1\n 0 ok add 1", "No read shows"),
     ] {
         let result = check_text(text);
-        assert_eq!(result.valid, Validity::Unknown);
+        assert_eq!(result.verdict, Validity::Unknown);
         assert!(entries(&result, "error").contains(reason), "{}", result.to_edn());
     }
 }

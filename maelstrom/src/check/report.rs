@@ -12,7 +12,7 @@ use std::time::Instant;
 use gyre::{Node, NodeId};
 
 use super::{Check, Failure};
-use crate::checker::{CheckResult, Validity};
+use crate::checker::{Judgement, Validity};
 use crate::edn::Edn;
 use crate::engine::{Observer, Outcome, Progress};
 use crate::history::Op;
@@ -85,14 +85,14 @@ pub fn print_failure(workload: &str, failure: &Failure, replay: &str) {
 }
 
 /// What is wrong, from the deepest part of the results that is not valid.
-pub fn first_problem(results: &CheckResult) -> String {
+pub fn first_problem(results: &Judgement) -> String {
     let (path, part) = worst_part(results.to_edn(), String::new());
     let mut text = part.to_string();
     if let Some((end, _)) = text.char_indices().nth(600) {
         text.truncate(end);
         text.push('…');
     }
-    format!("{path} is {}: {text}", Edn::from(results.valid))
+    format!("{path} is {}: {text}", Edn::from(results.verdict))
 }
 
 fn worst_part(part: Edn, path: String) -> (String, Edn) {
@@ -134,7 +134,7 @@ fn try_write<N: Node>(check: &Check<N>, seed: u64) -> anyhow::Result<()> {
     for (node, lines) in observer.logs {
         folder.write(format!("node-logs/{node}.log"), lines.as_bytes())?;
     }
-    if outcome.failure.is_none() || results.valid == Validity::False {
+    if outcome.failure.is_none() || results.verdict == Validity::False {
         folder.write_results(&results)?;
     }
     let recorded = Recorded {

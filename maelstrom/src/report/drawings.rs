@@ -5,7 +5,7 @@
 
 use super::format::shorten;
 use super::{Recorded, glossary, register_drawing};
-use crate::checker::{CheckResult, Validity, elle, linear};
+use crate::checker::{Judgement, Validity, elle, linear};
 use crate::edn::Edn;
 
 /// An explanation of something that is wrong: a drawing with words, or words.
@@ -36,7 +36,7 @@ pub struct Explanations {
 
 /// Asks the workload's checker for explanations of what is wrong.
 pub fn of(recorded: &Recorded) -> Explanations {
-    if recorded.results.valid == Validity::True {
+    if recorded.results.verdict == Validity::True {
         return Explanations::default();
     }
     let history = recorded.history;
@@ -131,8 +131,8 @@ fn of_elle(report: elle::Report) -> Explanations {
 }
 
 /// The index of the first operation that a case of an anomaly names.
-fn first_operation(result: &CheckResult, anomaly: &str, number: usize) -> Option<usize> {
-    let entry = result.entries.iter().find(|(key, _)| key.as_keyword() == Some("anomalies"));
+fn first_operation(result: &Judgement, anomaly: &str, number: usize) -> Option<usize> {
+    let entry = result.results.iter().find(|(key, _)| key.as_keyword() == Some("anomalies"));
     let cases = entry?.1.get(anomaly)?.as_slice()?;
     index_within(cases.get(number)?)
 }

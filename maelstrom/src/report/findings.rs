@@ -1,6 +1,6 @@
 //! What the checkers found, in sentences, and which operations they mean.
 
-use crate::checker::{CheckResult, Validity};
+use crate::checker::{Judgement, Validity};
 use crate::edn::Edn;
 use crate::history::History;
 
@@ -19,7 +19,7 @@ pub struct Pointer {
 const POINTERS: usize = 200;
 
 /// The verdict in a sentence.
-pub fn headline(results: &CheckResult, failure: Option<&str>) -> String {
+pub fn headline(results: &Judgement, failure: Option<&str>) -> String {
     if let Some(sentence) = failure {
         // What the node said last follows on lines of its own.
         return format!("The run broke off: {}", sentence.lines().next().unwrap_or_default());
@@ -31,14 +31,14 @@ pub fn headline(results: &CheckResult, failure: Option<&str>) -> String {
     };
     let (all, ok) = (number("count"), number("ok-count"));
     let share = format!("{} of {} succeeded", grouped(ok), count(all, "operation"));
-    match results.valid {
+    match results.verdict {
         Validity::True => format!("Every checker is satisfied; {share}."),
         valid => {
             let problems: Vec<String> = results
-                .entries
+                .parts
                 .iter()
-                .filter(|(_, part)| part.get("valid?") == Some(&Edn::from(valid)))
-                .filter_map(|(name, part)| Some(problem(name.as_keyword()?, part)))
+                .filter(|(_, part)| part.verdict == valid)
+                .map(|(name, part)| problem(name, &part.to_edn()))
                 .collect();
             let word = if valid == Validity::False { "Not valid" } else { "Nobody knows" };
             match problems.as_slice() {
@@ -124,11 +124,11 @@ fn plain(value: &Edn) -> String {
 
 /// The operations that the results point to, the most important ones first: those of parts
 /// that are not valid, named by their index, and elements that were lost, stale or doubled.
-pub fn pointers(results: &CheckResult, history: &History) -> Vec<Pointer> {
+pub fn pointers(results: &Judgement, history: &History) -> Vec<Pointer> {
     let mut pointers = Vec::new();
-    for (name, part) in &results.entries {
-        if part.get("valid?") != Some(&Edn::Bool(true)) {
-            collect(part, name.as_keyword().unwrap_or_default(), history, &mut pointers);
+    for (name, part) in &results.parts {
+        if part.verdict != Validity::True {
+            collect(&part.to_edn(), name, history, &mut pointers);
         }
     }
     let mut seen = std::collections::BTreeSet::new();
@@ -199,13 +199,22 @@ mod tests {
     use super::*;
     use crate::edn::read_one;
 
-    fn results(text: &str) -> CheckResult {
-        let Edn::Map(entries) = read_one(text).unwrap() else { panic!("a map") };
-        let valid = match entries[0].1 {
+    fn results(text: &str) -> Judgement {
+        judgement(&read_one(text).unwrap())
+    }
+
+    fn judgement(edn: &Edn) -> Judgement {
+        let Edn::Map(entries) = edn else { panic!("a map") };
+        let verdict = match entries[0].1 {
             Edn::Bool(valid) => valid.into(),
             _ => Validity::Unknown,
         };
-        CheckResult { valid, entries: entries[1..].to_vec() }
+        let is_part = |value: &Edn| value.get("valid?").is_some();
+        let (parts, results) = entries[1..].iter().cloned().partition(|(_, v)| is_part(v));
+        let parts: Vec<(Edn, Edn)> = parts;
+        let name = |key: &Edn| &*key.as_keyword().unwrap().to_owned().leak();
+        let parts = parts.iter().map(|(key, part)| (name(key), judgement(part))).collect();
+        Judgement { results, parts, ..Judgement::new(verdict, []) }
     }
 
     #[test]

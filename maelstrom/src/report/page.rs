@@ -106,7 +106,7 @@ struct Verdict {
 
 impl Verdict {
     fn of(recorded: &Recorded) -> Verdict {
-        match (recorded.failure, recorded.results.valid) {
+        match (recorded.failure, recorded.results.verdict) {
             (None, Validity::True) => Verdict { symbol: "✓", class: "valid" },
             (None, Validity::Unknown) => Verdict { symbol: "?", class: "unknown" },
             _ => Verdict { symbol: "✗", class: "invalid" },
@@ -143,15 +143,16 @@ fn files(recorded: &Recorded, activity: &Activity) -> Markup {
 fn checkers(recorded: &Recorded, pointers: &[Pointer], has_drawings: bool) -> Markup {
     html! {
         section #findings aria-label="What the checkers found" {
-            @for (name, part) in &recorded.results.entries {
+            @for (name, part) in &recorded.results.parts {
+                @let part = part.to_edn();
                 @let valid = part.get("valid?").cloned().unwrap_or(Edn::Bool(true));
                 @let is_bad = valid != Edn::Bool(true);
                 details open[is_bad && !has_drawings] {
                     summary {
                         span.(class_of(&valid)) { (symbol_of(&valid)) } " "
-                        (name.to_string().trim_start_matches(':'))
+                        (name)
                     }
-                    pre { (PreEscaped(linked(part))) }
+                    pre { (PreEscaped(linked(&part))) }
                 }
             }
             @if !pointers.is_empty() {

@@ -18,12 +18,12 @@ struct Made {
     journal: Option<Journal>,
 }
 
-fn results(valid: Validity) -> CheckResult {
-    CheckResult::new(valid, [])
+fn results(valid: Validity) -> Judgement {
+    Judgement::new(valid, [])
 }
 
 impl Made {
-    fn files(&self, results: &CheckResult) -> BTreeMap<String, Vec<u8>> {
+    fn files(&self, results: &Judgement) -> BTreeMap<String, Vec<u8>> {
         let nothing = Journal::new(0);
         let recorded = Recorded {
             workload: "broadcast",
@@ -120,7 +120,7 @@ fn a_run_in_which_nothing_happened_has_every_file() {
 fn what_nodes_say_cannot_become_part_of_a_page() {
     let attack = "</script></title></pre><script>alert(1)</script>";
     let made = broadcasts(3, |_| attack.into());
-    let bad = CheckResult::new(Validity::False, []).because(attack);
+    let bad = Judgement::new(Validity::False, []).because(attack);
     let files = made.files(&bad);
     for path in ["index.html", "timeline.html", "messages.svg"] {
         assert!(!text(&files, path).contains("<script>alert"), "{path}");

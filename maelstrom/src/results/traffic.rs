@@ -4,18 +4,18 @@
 //! `:all`, `:clients` and `:servers`, each with `:send-count`, `:recv-count` and
 //! `:msg-count` (distinct messages), and `:msgs-per-op` on `:all` and `:servers`.
 
-use crate::checker::{CheckResult, Validity, fraction};
+use crate::checker::{Judgement, Validity, fraction};
 use crate::edn::Edn;
 use crate::history::{History, OpType};
 use crate::journal::{MessageCount, NetStats};
 
 /// The statistics of a run with this history. Without any operation there is no
 /// `:msgs-per-op`, for there is nothing to divide by.
-pub fn check(stats: &NetStats, history: &History) -> CheckResult {
+pub fn check(stats: &NetStats, history: &History) -> Judgement {
     let begins = history.ops.iter().filter(|op| op.is_client() && op.kind == OpType::Invoke);
     let op_count = begins.count() as u64;
     let all = stats.all();
-    CheckResult::new(
+    Judgement::new(
         Validity::True,
         [
             ("all", count(all, per_op(all, op_count))),

@@ -120,7 +120,7 @@ fn a_log_counts_time_from_the_start_of_the_run() {
 fn results_are_read_back() {
     let store = tempfile::tempdir().unwrap();
     let run = seeded(store.path(), 1);
-    let results = CheckResult::new(Validity::False, [("lost", vec![1i64; 100].into())]);
+    let results = Judgement::new(Validity::False, [("lost", vec![1i64; 100].into())]);
     run.write_results(&results).unwrap();
     let text = std::fs::read_to_string(run.file("results.edn")).unwrap();
     assert_eq!(edn::read_one(&text).unwrap(), results.to_edn());

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{Workload, topology};
-use crate::checker::{self, CheckResult};
+use crate::checker::{self, Judgement};
 use crate::client::{Client, Operation, Step, read_reply};
 use crate::edn::Edn;
 use crate::generator::{Generator, adds_and_reads};
@@ -50,7 +50,7 @@ impl Workload for Broadcast {
         Some(Operation { is_final: true, ..Operation::new("read", Edn::Nil) })
     }
 
-    fn check(&self, history: &History, _options: &TestOptions) -> CheckResult {
+    fn check(&self, history: &History, _options: &TestOptions) -> Judgement {
         checker::set_full::check(history, "broadcast")
     }
 }

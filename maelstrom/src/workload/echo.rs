@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::json;
 
 use super::Workload;
-use crate::checker::{self, CheckResult};
+use crate::checker::{self, Judgement};
 use crate::client::{Client, Operation, Step, read_reply};
 use crate::edn::Edn;
 use crate::generator::{Anyone, Generator};
@@ -33,7 +33,7 @@ impl Workload for Echo {
         }))
     }
 
-    fn check(&self, history: &History, _options: &TestOptions) -> CheckResult {
+    fn check(&self, history: &History, _options: &TestOptions) -> Judgement {
         checker::echo::check(history)
     }
 }

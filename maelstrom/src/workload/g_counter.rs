@@ -4,7 +4,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::Workload;
 use super::pn_counter::{CounterClient, add_or_read, final_read};
-use crate::checker::{self, CheckResult};
+use crate::checker::{self, Judgement};
 use crate::client::{Client, Operation};
 use crate::generator::{Anyone, Generator};
 use crate::history::History;
@@ -39,7 +39,7 @@ impl Workload for GCounter {
         Some(final_read())
     }
 
-    fn check(&self, history: &History, _options: &TestOptions) -> CheckResult {
+    fn check(&self, history: &History, _options: &TestOptions) -> Judgement {
         checker::counter::check(history)
     }
 }

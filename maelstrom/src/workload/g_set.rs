@@ -4,7 +4,7 @@ use gyre::Body;
 use serde_json::{Value, json};
 
 use super::Workload;
-use crate::checker::{self, CheckResult};
+use crate::checker::{self, Judgement};
 use crate::client::{Client, Completion, Operation, RequestError, Step, crash, read_reply};
 use crate::edn::Edn;
 use crate::generator::{Generator, adds_and_reads};
@@ -33,7 +33,7 @@ impl Workload for GSet {
         Some(Operation::new("read", Edn::Nil))
     }
 
-    fn check(&self, history: &History, _options: &TestOptions) -> CheckResult {
+    fn check(&self, history: &History, _options: &TestOptions) -> Judgement {
         checker::set_full::check(history, "add")
     }
 }

@@ -24,7 +24,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::Workload;
-use crate::checker::{self, CheckResult};
+use crate::checker::{self, Judgement};
 use crate::client::{Client, Completion, Operation, RequestError, Step, classify, read_reply};
 use crate::edn::Edn;
 use crate::generator::Generator;
@@ -54,7 +54,7 @@ impl Workload for Kafka {
         true
     }
 
-    fn check(&self, history: &History, _options: &TestOptions) -> CheckResult {
+    fn check(&self, history: &History, _options: &TestOptions) -> Judgement {
         checker::kafka::check(history)
     }
 }

@@ -15,7 +15,7 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::json;
 
 use super::Workload;
-use crate::checker::CheckResult;
+use crate::checker::Judgement;
 use crate::client::{Client, Operation, Step, read_reply};
 use crate::edn::Edn;
 use crate::generator::{Generator, GeneratorContext, Next};
@@ -64,7 +64,7 @@ impl Workload for LinKv {
         Ok(())
     }
 
-    fn check(&self, history: &History, _options: &TestOptions) -> CheckResult {
+    fn check(&self, history: &History, _options: &TestOptions) -> Judgement {
         crate::checker::linear::check_lin_kv(history)
     }
 }

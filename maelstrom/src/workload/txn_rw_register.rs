@@ -6,7 +6,7 @@
 
 use super::Workload;
 use super::txn::{self, TxnClient};
-use crate::checker::CheckResult;
+use crate::checker::Judgement;
 use crate::checker::elle;
 use crate::client::Client;
 use crate::generator::Generator;
@@ -37,10 +37,10 @@ impl Workload for TxnRwRegister {
         elle::Options::new(&options.consistency_models).map(drop)
     }
 
-    fn check(&self, history: &History, options: &TestOptions) -> CheckResult {
+    fn check(&self, history: &History, options: &TestOptions) -> Judgement {
         match elle::Options::new(&options.consistency_models) {
             Ok(options) => elle::rw_register(history, &options).result,
-            Err(sentence) => crate::checker::unknown(sentence),
+            Err(sentence) => Judgement::unknown(sentence),
         }
     }
 }
