@@ -1,14 +1,19 @@
 //! Operations that ended in a way their client did not foresee.
 //!
-//! Always valid: an operation that crashed is `info`, and the other checkers treat it so. But
-//! a node that answers in a form that its client cannot read makes every operation crash, and
-//! then this is the first place to look.
+//! An operation that crashed is `info`, and the other checkers treat it so; the history is
+//! none the worse for it. But a node that answers with a key too many makes every operation
+//! crash, and then this is the first place to look. One kind of exception is the node's fault
+//! and makes the history invalid: a reply that does not answer its request. Nothing can be
+//! judged of what was not answered, and a database that stores nothing must not pass.
 //!
-//! Source: `unhandled-exceptions` in Jepsen's `checker.clj`.
+//! Source: `unhandled-exceptions` in Jepsen's `checker.clj`, where all are valid.
 
 use super::{Judgement, Validity};
 use crate::edn::Edn;
 use crate::history::{History, Op, OpType};
+
+/// The class of the exception of an operation whose reply did not answer its request.
+pub const WRONG_REPLY: &str = "wrong-reply";
 
 /// Groups crashed operations by the class of their exception, the most frequent first, each
 /// with its first operation as an example.
@@ -28,11 +33,14 @@ pub fn check(history: &History) -> Judgement {
     if groups.is_empty() {
         return Judgement::new(Validity::True, []);
     }
+    let is_wrong_reply = |class: &Edn| class.as_keyword() == Some(WRONG_REPLY);
+    let answered_wrong = groups.iter().any(|(class, ..)| is_wrong_reply(class));
+    let valid = if answered_wrong { Validity::False } else { Validity::True };
     groups.sort_by_key(|(_, _, count)| std::cmp::Reverse(*count));
     let groups = groups.into_iter().map(|(class, example, count)| {
         Edn::map([("count", count.into()), ("class", class), ("example", example.to_edn())])
     });
-    Judgement::new(Validity::True, [("exceptions", Edn::List(groups.collect()))])
+    Judgement::new(valid, [("exceptions", Edn::List(groups.collect()))])
 }
 
 /// The type of the outermost exception, as Clojure's `datafy` lays one out:
@@ -63,6 +71,13 @@ mod tests {
         assert_eq!(summary, ["2 :malformed", "1 :timeout"]);
         assert_eq!(groups[0].get("example").unwrap().get("index"), Some(&Edn::Int(1)));
         assert_eq!(result.get("valid?"), Some(&Edn::Bool(true)));
+    }
+
+    #[test]
+    fn a_reply_that_does_not_answer_its_request_is_invalid() {
+        let text = "{:type :info, :process 0, :f :txn, :exception {:via [{:type :wrong-reply}]}}";
+        let result = check(&History::parse(text).unwrap());
+        assert_eq!(result.valid, Validity::False);
     }
 
     #[test]

@@ -3,10 +3,14 @@
 //! A client does one operation at a time and has one request outstanding. It is a state
 //! machine without I/O: the engine sends what it asks for, and brings it the reply.
 
+use std::collections::BTreeMap;
+
 use gyre::Body;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 
+use crate::checker::exceptions::WRONG_REPLY;
 use crate::edn::Edn;
 use crate::history::OpType;
 
@@ -67,8 +71,21 @@ pub enum RequestError {
     Timeout,
     /// The node answered with an error.
     Node(gyre::Error),
-    /// The node's reply is not what the workload's protocol says: a sentence.
-    Malformed(String),
+    /// The node's reply has a key that the workload's protocol does not name: a sentence.
+    ExtraKey(String),
+    /// The node's reply does not answer the request: a sentence.
+    WrongReply(String),
+}
+
+/// Why a client does not take a reply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReplyFault {
+    /// It has a key that the workload's protocol does not name, and is well-formed otherwise.
+    /// As in the original, nobody then knows what became of the operation, and no more.
+    ExtraKey(String),
+    /// It does not answer the request: it is of another type or shape, or about something
+    /// else. The run is invalid, because no checker can judge what was not answered.
+    WrongReply(String),
 }
 
 /// The client of a workload.
@@ -76,11 +93,11 @@ pub trait Client {
     /// Begins an operation.
     fn invoke(&mut self, operation: &Operation) -> Step;
 
-    /// Goes on after a success reply.
+    /// Goes on after a success reply, when it answers what was asked last.
     ///
     /// # Errors
-    /// A sentence, when the reply is not what the protocol says.
-    fn on_reply(&mut self, operation: &Operation, reply: &Body) -> Result<Step, String>;
+    /// When it does not.
+    fn on_reply(&mut self, operation: &Operation, reply: &Body) -> Result<Step, ReplyFault>;
 
     /// Ends the operation after a request without success.
     fn on_error(&mut self, operation: &Operation, error: RequestError) -> Completion {
@@ -98,7 +115,8 @@ pub trait Client {
 /// idempotent operation, is a failure; everything else is indeterminate.
 pub fn classify(error: RequestError, idempotent: bool) -> Completion {
     let (definite, error) = match error {
-        RequestError::Malformed(sentence) => return exception(MALFORMED, &sentence),
+        RequestError::ExtraKey(sentence) => return exception(EXTRA_KEY, &sentence),
+        RequestError::WrongReply(sentence) => return exception(WRONG_REPLY, &sentence),
         RequestError::Timeout => (false, Edn::keyword("net-timeout")),
         RequestError::Node(error) => {
             let name = Edn::keyword(error.code.name());
@@ -113,7 +131,8 @@ pub fn classify(error: RequestError, idempotent: bool) -> Completion {
 /// errors (g-set and the counters): it crashes, and the operation is indeterminate.
 pub fn crash(error: RequestError) -> Completion {
     match error {
-        RequestError::Malformed(sentence) => exception(MALFORMED, &sentence),
+        RequestError::ExtraKey(sentence) => exception(EXTRA_KEY, &sentence),
+        RequestError::WrongReply(sentence) => exception(WRONG_REPLY, &sentence),
         RequestError::Timeout => exception("timeout", "Client read timeout"),
         RequestError::Node(error) => {
             let name = error.code.name();
@@ -122,7 +141,8 @@ pub fn crash(error: RequestError) -> Completion {
     }
 }
 
-const MALFORMED: &str = "malformed-rpc-response";
+/// The class of the exception for a reply with an extra key: the original's.
+const EXTRA_KEY: &str = "malformed-rpc-response";
 
 /// An indeterminate outcome with an exception, shaped as Jepsen records one: `:via` names its
 /// class and message.
@@ -154,24 +174,40 @@ const UNKNOWN: gyre::ErrorCode = gyre::ErrorCode::Other(-1);
 /// the protocol names is malformed, as it is for the original.
 ///
 /// # Errors
-/// A sentence with the request, what was expected and what came.
-pub fn read_reply<T: DeserializeOwned + Reply>(reply: &Body) -> Result<T, String> {
+/// When the body is of another type or shape, or has a key more than that.
+pub fn read_reply<T: DeserializeOwned + Reply>(reply: &Body) -> Result<T, ReplyFault> {
     if reply.kind() != T::KIND {
-        return Err(format!(
+        return Err(ReplyFault::WrongReply(format!(
             "expected a reply of type {} but received {}",
             T::KIND,
             reply.as_json()
-        ));
+        )));
     }
-    reply
-        .to()
-        .map_err(|error| format!("the {} reply {} is malformed: {error}", T::KIND, reply.as_json()))
+    reply.to().map_err(|error| {
+        let sentence = format!("the reply {} is malformed: {error}", reply.as_json());
+        if has_only_extra_keys::<T>(reply) {
+            ReplyFault::ExtraKey(sentence)
+        } else {
+            ReplyFault::WrongReply(sentence)
+        }
+    })
+}
+
+/// Whether a malformed body would be well-formed without the keys that its type does not name.
+fn has_only_extra_keys<T: DeserializeOwned + Reply>(reply: &Body) -> bool {
+    let body: Result<BTreeMap<String, Box<RawValue>>, _> = reply.to();
+    body.is_ok_and(|mut body| {
+        body.retain(|key, _| T::KEYS.contains(&&**key));
+        Body::new(&body).is_ok_and(|body| body.to::<T>().is_ok())
+    })
 }
 
 /// A reply of a workload's protocol.
 pub trait Reply {
     /// Its `type`.
     const KIND: &'static str;
+    /// Every key that it may have.
+    const KEYS: &'static [&'static str];
 }
 
 /// Declares the closed type of a reply: its `type`, and its fields beside those that every
@@ -197,6 +233,8 @@ macro_rules! reply {
 
         impl $crate::client::Reply for $name {
             const KIND: &'static str = $kind;
+            const KEYS: &'static [&'static str] =
+                &[$(stringify!($field),)* "type", "msg_id", "in_reply_to"];
         }
     };
 }
@@ -215,7 +253,7 @@ mod tests {
         ReadOk = "read_ok" { value: serde_json::Value }
     }
 
-    fn read(text: &str) -> Result<ReadOk, String> {
+    fn read(text: &str) -> Result<ReadOk, ReplyFault> {
         read_reply(&Body::parse(text).unwrap())
     }
 
@@ -223,13 +261,15 @@ mod tests {
     fn replies_are_closed() {
         assert!(read(r#"{"type":"read_ok","in_reply_to":1,"value":null}"#).is_ok());
         assert!(read(r#"{"type":"read_ok","in_reply_to":1,"msg_id":4,"value":7}"#).is_ok());
-        for malformed in [
+        let extra = r#"{"type":"read_ok","in_reply_to":1,"value":7,"extra":1}"#;
+        assert!(matches!(read(extra), Err(ReplyFault::ExtraKey(_))));
+        for wrong in [
             r#"{"type":"read_ok","in_reply_to":1}"#,
-            r#"{"type":"read_ok","in_reply_to":1,"value":7,"extra":1}"#,
+            r#"{"type":"read_ok","in_reply_to":1,"extra":1}"#,
             r#"{"type":"reed_ok","in_reply_to":1,"value":7}"#,
             r#"{"type":"read_ok","in_reply_to":1,"msg_id":null,"value":7}"#,
         ] {
-            assert!(read(malformed).is_err(), "{malformed}");
+            assert!(matches!(read(wrong), Err(ReplyFault::WrongReply(_))), "{wrong}");
         }
     }
 

@@ -127,6 +127,21 @@ enum Event {
     Progress,
 }
 
+/// How much of a sentence is shown that quotes a node.
+const SHOWN_CHARS: usize = 20_000;
+
+/// A sentence that may quote what a node wrote: cut short when it is very long, and without
+/// what only programs may do to a terminal.
+fn shown(sentence: &str) -> String {
+    let is_harmless = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
+    let harmless = |c: char| if is_harmless(c) { c } else { '\u{fffd}' };
+    let mut shown: String = sentence.chars().take(SHOWN_CHARS).map(harmless).collect();
+    if sentence.chars().nth(SHOWN_CHARS).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Init,
@@ -325,10 +340,7 @@ impl<'a> Engine<'a> {
     }
 
     fn fail(&mut self, sentence: String) {
-        // What a node wrote must not do to the terminal what only programs may.
-        let is_harmless = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
-        let sentence = sentence.replace(|c: char| !is_harmless(c), "\u{fffd}");
-        self.failure.get_or_insert(sentence);
+        self.failure.get_or_insert_with(|| shown(&sentence));
     }
 
     fn handle(&mut self, event: Event) {

@@ -16,7 +16,7 @@ mod unique_ids;
 use gyre::{Body, NodeId};
 
 use crate::checker::Judgement;
-use crate::client::{Client, Operation};
+use crate::client::{Client, Operation, ReplyFault};
 use crate::generator::Generator;
 use crate::history::History;
 use crate::options::TestOptions;
@@ -53,6 +53,14 @@ pub trait Workload {
     /// What every node is told after all have been initialised.
     fn setup(&self, _nodes: &[NodeId], _options: &TestOptions) -> Option<Body> {
         None
+    }
+
+    /// Checks that a reply, other than an error, answers what [`Workload::setup`] sent.
+    ///
+    /// # Errors
+    /// When it does not.
+    fn check_setup_reply(&self, _reply: &Body) -> Result<(), ReplyFault> {
+        Ok(())
     }
 
     /// The operations of the main phase.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use gyre::{Body, Message, NodeId};
 use rustc_hash::FxHashMap;
 
-use super::{Address, Engine, Event, Phase};
-use crate::client::{Client, Completion, Operation, RequestError, Step};
+use super::{Address, Engine, Event, Phase, shown};
+use crate::client::{Client, Completion, Operation, ReplyFault, RequestError, Step};
 use crate::edn::Edn;
 use crate::history::{Op, OpType, ProcessId};
 use crate::options::TestOptions;
@@ -183,8 +183,27 @@ impl Engine<'_> {
         let operation = operation.as_ref().expect("only a running operation awaits a reply");
         match client.on_reply(operation, reply) {
             Ok(step) => self.take_step(thread, step),
-            Err(sentence) => self.on_request_error(thread, RequestError::Malformed(sentence)),
+            Err(fault) => self.on_reply_fault(thread, fault),
         }
+    }
+
+    /// A reply that is none is the node's fault: the log says so at once, and whoever judges
+    /// the history finds it in the operation.
+    fn on_reply_fault(&mut self, thread: usize, fault: ReplyFault) {
+        let Thread { node, operation, .. } = &self.clients.threads[thread];
+        let operation = operation.as_ref().expect("only a running operation awaits a reply");
+        let name = &self.options.nodes[*node];
+        let error = match fault {
+            ReplyFault::ExtraKey(sentence) => RequestError::ExtraKey(sentence),
+            ReplyFault::WrongReply(why) => {
+                let (f, value) = (operation.f, &operation.value);
+                let sentence = format!("node {name} did not answer {f} {value}: {why}");
+                let sentence = shown(&sentence);
+                self.say(&sentence);
+                RequestError::WrongReply(sentence)
+            }
+        };
+        self.on_request_error(thread, error);
     }
 
     pub(super) fn on_request_error(&mut self, thread: usize, error: RequestError) {

@@ -1,11 +1,11 @@
 //! Messages on their way: from whoever sends one to whoever is meant, and what a reply sets off.
 
-use gyre::{Body, Message};
+use gyre::Message;
 
 use super::clients::Purpose;
 use super::cluster::Output;
 use super::{Address, DOWN_BACKLOG, Direction, Engine, Event, INIT_TIMEOUT, NodeState, Phase};
-use crate::client::{RequestError, error_of};
+use crate::client::{ReplyFault, RequestError, error_of};
 use crate::net::{Endpoint, Verdict};
 
 impl Engine<'_> {
@@ -154,15 +154,11 @@ impl Engine<'_> {
         match purpose {
             Purpose::Init(node) => {
                 self.close_connection(connection);
-                self.on_init_reply(node, body);
+                self.on_init_reply(node, message);
             }
             Purpose::Setup(node) => {
                 self.close_connection(connection);
-                self.awaited -= 1;
-                if body.kind() == "error" {
-                    let (name, body) = (&self.options.nodes[node], body.as_json());
-                    self.fail(format!("node {name} answered its set-up with an error: {body}"));
-                }
+                self.on_setup_reply(node, message);
             }
             Purpose::Thread(thread) if body.kind() == "error" => {
                 let error = error_of(body);
@@ -172,11 +168,11 @@ impl Engine<'_> {
         }
     }
 
-    fn on_init_reply(&mut self, node: usize, body: &Body) {
+    fn on_init_reply(&mut self, node: usize, reply: &Message) {
         let name = &self.options.nodes[node];
-        if body.kind() != "init_ok" {
-            let body = body.as_json();
-            return self.fail(format!("expected init_ok from node {name}, but it answered {body}"));
+        if reply.body.kind() != "init_ok" || reply.src != *name {
+            let line = reply.to_line();
+            return self.fail(format!("expected init_ok from node {name}, but received {line}"));
         }
         if self.phase == Phase::Init {
             self.awaited -= 1;
@@ -185,6 +181,24 @@ impl Engine<'_> {
         self.nodes[node].init = None;
         for (id, message) in std::mem::take(&mut self.nodes[node].backlog) {
             self.deliver_to_node(node, id, message);
+        }
+    }
+
+    fn on_setup_reply(&mut self, node: usize, reply: &Message) {
+        self.awaited -= 1;
+        let name = &self.options.nodes[node];
+        let trouble = if reply.src != *name {
+            Some(format!("{} answered in its place", reply.src))
+        } else if reply.body.kind() == "error" {
+            Some(format!("it answered with an error: {}", reply.body.as_json()))
+        } else {
+            match self.workload.check_setup_reply(&reply.body) {
+                Ok(()) => None,
+                Err(ReplyFault::ExtraKey(why) | ReplyFault::WrongReply(why)) => Some(why),
+            }
+        };
+        if let Some(trouble) = trouble {
+            self.fail(format!("node {name} could not be set up: {trouble}"));
         }
     }
 

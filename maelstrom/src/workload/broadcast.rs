@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Workload, topology};
 use crate::checker::{self, Judgement};
-use crate::client::{Client, Operation, Step, read_reply};
+use crate::client::{Client, Operation, ReplyFault, Step, read_reply};
 use crate::edn::Edn;
 use crate::generator::{Generator, adds_and_reads};
 use crate::history::History;
@@ -38,6 +38,10 @@ impl Workload for Broadcast {
         Some(body.expect("a topology is an object with a type"))
     }
 
+    fn check_setup_reply(&self, reply: &Body) -> Result<(), ReplyFault> {
+        read_reply::<TopologyOk>(reply).map(drop)
+    }
+
     fn validate(&self, options: &TestOptions) -> Result<(), String> {
         topology::topology(&options.topology, &options.nodes).map(drop)
     }
@@ -56,6 +60,11 @@ impl Workload for Broadcast {
 }
 
 struct BroadcastClient;
+
+reply! {
+    /// The node knows the topology.
+    TopologyOk = "topology_ok" {}
+}
 
 reply! {
     /// The message was taken in.
@@ -77,7 +86,7 @@ impl Client for BroadcastClient {
         }
     }
 
-    fn on_reply(&mut self, operation: &Operation, reply: &Body) -> Result<Step, String> {
+    fn on_reply(&mut self, operation: &Operation, reply: &Body) -> Result<Step, ReplyFault> {
         Ok(match operation.f {
             "broadcast" => {
                 read_reply::<BroadcastOk>(reply)?;

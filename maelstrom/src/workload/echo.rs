@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::Workload;
 use crate::checker::{self, Judgement};
-use crate::client::{Client, Operation, Step, read_reply};
+use crate::client::{Client, Operation, ReplyFault, Step, read_reply};
 use crate::edn::Edn;
 use crate::generator::{Anyone, Generator};
 use crate::history::History;
@@ -51,7 +51,7 @@ impl Client for EchoClient {
     }
 
     /// The history shows the whole body of the reply, as the original's does.
-    fn on_reply(&mut self, _operation: &Operation, reply: &Body) -> Result<Step, String> {
+    fn on_reply(&mut self, _operation: &Operation, reply: &Body) -> Result<Step, ReplyFault> {
         let EchoOk { echo, msg_id, in_reply_to, .. } = read_reply(reply)?;
         let mut body = vec![
             (Edn::keyword("echo"), Edn::from_json(&echo)),

@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 
 use super::Workload;
 use crate::checker::{self, Judgement};
-use crate::client::{Client, Completion, Operation, RequestError, Step, crash, read_reply};
+use crate::client::{
+    Client, Completion, Operation, ReplyFault, RequestError, Step, crash, read_reply,
+};
 use crate::edn::Edn;
 use crate::generator::{Generator, adds_and_reads};
 use crate::history::History;
@@ -58,7 +60,7 @@ impl Client for GSetClient {
         }
     }
 
-    fn on_reply(&mut self, operation: &Operation, reply: &Body) -> Result<Step, String> {
+    fn on_reply(&mut self, operation: &Operation, reply: &Body) -> Result<Step, ReplyFault> {
         Ok(match operation.f {
             "add" => {
                 read_reply::<AddOk>(reply)?;

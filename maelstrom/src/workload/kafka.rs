@@ -25,7 +25,9 @@ use serde_json::Value;
 
 use super::Workload;
 use crate::checker::{self, Judgement};
-use crate::client::{Client, Completion, Operation, RequestError, Step, classify, read_reply};
+use crate::client::{
+    Client, Completion, Operation, ReplyFault, RequestError, Step, classify, read_reply,
+};
 use crate::edn::Edn;
 use crate::generator::Generator;
 use crate::history::{History, OpType};
@@ -125,10 +127,11 @@ impl Client for KafkaClient {
         }
     }
 
-    fn on_reply(&mut self, operation: &Operation, reply: &Body) -> Result<Step, String> {
+    fn on_reply(&mut self, operation: &Operation, reply: &Body) -> Result<Step, ReplyFault> {
         match operation.f {
             "assign" => {
                 let ListCommittedOffsetsOk { offsets, .. } = read_reply(reply)?;
+                only_asked_keys(offsets.keys(), |key| keys(operation).any(|asked| asked == key))?;
                 Ok(self.assign(operation, &offsets))
             }
             "send" => {
@@ -139,6 +142,7 @@ impl Client for KafkaClient {
             }
             _ if self.polled.is_none() => {
                 let polled: PollOk = read_reply(reply)?;
+                only_asked_keys(polled.msgs.keys(), |key| self.next.contains_key(key))?;
                 let highest = highest(&polled);
                 let value = polled_edn(&polled);
                 self.polled = Some(polled);
@@ -185,6 +189,19 @@ impl KafkaClient {
             *next = (*next).max(highest.saturating_add(1));
         }
         Step::ok(polled_edn(&polled))
+    }
+}
+
+/// A reply may leave out keys of which there is nothing to say, but it has no others.
+fn only_asked_keys<'a>(
+    mut keys: impl Iterator<Item = &'a String>,
+    was_asked: impl Fn(&str) -> bool,
+) -> Result<(), ReplyFault> {
+    match keys.find(|key| !was_asked(key)) {
+        Some(key) => Err(ReplyFault::WrongReply(format!(
+            "the reply is about key {key}, which was not asked"
+        ))),
+        None => Ok(()),
     }
 }
 
@@ -333,6 +350,18 @@ mod tests {
             let mut client = KafkaClient::default();
             client.invoke(&poll());
             assert!(client.on_reply(&poll(), &Body::parse(reply).unwrap()).is_err(), "{reply}");
+        }
+    }
+
+    #[test]
+    fn a_reply_about_another_key_is_no_answer() {
+        let poll_ok = r#"{"type":"poll_ok","in_reply_to":1,"msgs":{"k":[[0,1]],"x":[[0,1]]}}"#;
+        let committed = r#"{"type":"list_committed_offsets_ok","in_reply_to":1,"offsets":{"x":1}}"#;
+        for (operation, reply) in [(poll(), poll_ok), (assign(&["k"]), committed)] {
+            let mut client = KafkaClient { next: [("k".into(), 0)].into(), polled: None };
+            client.invoke(&operation);
+            let fault = client.on_reply(&operation, &Body::parse(reply).unwrap()).unwrap_err();
+            assert!(matches!(&fault, ReplyFault::WrongReply(why) if why.contains("key x")));
         }
     }
 }

@@ -16,7 +16,7 @@ use serde_json::json;
 
 use super::Workload;
 use crate::checker::Judgement;
-use crate::client::{Client, Operation, Step, read_reply};
+use crate::client::{Client, Operation, ReplyFault, Step, read_reply};
 use crate::edn::Edn;
 use crate::generator::{Generator, GeneratorContext, Next};
 use crate::history::History;
@@ -158,7 +158,7 @@ impl Client for LinKvClient {
         })
     }
 
-    fn on_reply(&mut self, operation: &Operation, reply: &Body) -> Result<Step, String> {
+    fn on_reply(&mut self, operation: &Operation, reply: &Body) -> Result<Step, ReplyFault> {
         match operation.f {
             "read" => {
                 let ReadOk { value, .. } = read_reply(reply)?;

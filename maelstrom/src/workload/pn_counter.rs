@@ -7,7 +7,9 @@ use serde_json::json;
 
 use super::Workload;
 use crate::checker::{self, Judgement};
-use crate::client::{Client, Completion, Operation, RequestError, Step, crash, read_reply};
+use crate::client::{
+    Client, Completion, Operation, ReplyFault, RequestError, Step, crash, read_reply,
+};
 use crate::edn::Edn;
 use crate::generator::{Anyone, Generator};
 use crate::history::History;
@@ -74,7 +76,7 @@ impl Client for CounterClient {
         }
     }
 
-    fn on_reply(&mut self, operation: &Operation, reply: &Body) -> Result<Step, String> {
+    fn on_reply(&mut self, operation: &Operation, reply: &Body) -> Result<Step, ReplyFault> {
         Ok(match operation.f {
             "add" => {
                 read_reply::<AddOk>(reply)?;

@@ -17,11 +17,12 @@ use rand::{Rng, RngExt};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
-use crate::client::{Client, Operation, Step, read_reply};
+use crate::client::{Client, Operation, ReplyFault, Step, read_reply};
 use crate::edn::Edn;
 use crate::generator::{Anyone, Generator};
 use crate::options::TestOptions;
 use crate::reply;
+use crate::report::count;
 
 /// How many keys are in use at once, unless told otherwise.
 const KEY_COUNT: usize = 10;
@@ -102,10 +103,8 @@ impl Transactions {
 
 /// A client of either workload.
 pub(super) struct TxnClient {
-    /// The name of a write.
-    pub(super) write: &'static str,
     /// Whether what a read may have found is well-formed.
-    pub(super) is_readable: fn(&Value) -> bool,
+    pub(super) is_readable: fn(&Edn) -> bool,
 }
 
 reply! {
@@ -114,14 +113,16 @@ reply! {
 }
 
 impl TxnClient {
-    /// What is wrong with a micro-operation of a reply, if anything is.
-    fn fault(&self, f: &str, value: &Value) -> Option<&'static str> {
-        match f {
-            "r" if !(self.is_readable)(value) => Some("reads what no key can hold"),
-            "r" => None,
-            _ if f == self.write => None,
-            _ => Some("is of no kind that this workload has"),
+    /// A micro-operation as it was done, if that is what was asked for: the same function and
+    /// key, and the same value unless it was read.
+    fn answer(&self, asked: &Edn, done: &(String, Value, Value)) -> Option<Edn> {
+        let [Edn::Keyword(f), key, written] = asked.as_slice()? else { return None };
+        let value = Edn::from_json(&done.2);
+        let is_answer = if **f == *"r" { (self.is_readable)(&value) } else { value == *written };
+        if **f != *done.0 || *key != Edn::from_json(&done.1) || !is_answer {
+            return None;
         }
+        Some(Edn::Vector(vec![Edn::Keyword(f.clone()), key.clone(), value]))
     }
 }
 
@@ -131,16 +132,24 @@ impl Client for TxnClient {
         Step::request(&json!({"type": "txn", "txn": operation.value.to_json()}))
     }
 
-    fn on_reply(&mut self, _operation: &Operation, reply: &Body) -> Result<Step, String> {
+    /// Source: jepsen-io/maelstrom issue 57, a store that answered with fewer operations.
+    fn on_reply(&mut self, operation: &Operation, reply: &Body) -> Result<Step, ReplyFault> {
         let TxnOk { txn, .. } = read_reply(reply)?;
+        let asked = operation.value.as_slice().unwrap_or_default();
+        if txn.len() != asked.len() {
+            return Err(ReplyFault::WrongReply(format!(
+                "the transaction has {}, and the reply has {}",
+                count(asked.len(), "operation"),
+                txn.len()
+            )));
+        }
         let mut micro_operations = Vec::with_capacity(txn.len());
-        for (f, key, value) in &txn {
-            if let Some(fault) = self.fault(f, value) {
-                let text = json!([f, key, value]);
-                return Err(format!("the txn_ok reply is malformed: {text} {fault}"));
-            }
-            let (key, value) = (Edn::from_json(key), Edn::from_json(value));
-            micro_operations.push(Edn::Vector(vec![Edn::keyword(f), key, value]));
+        for (asked, done) in asked.iter().zip(&txn) {
+            let Some(answer) = self.answer(asked, done) else {
+                let done = json!(done);
+                return Err(ReplyFault::WrongReply(format!("{done} does not answer {asked}")));
+            };
+            micro_operations.push(answer);
         }
         Ok(Step::ok(Edn::Vector(micro_operations)))
     }
@@ -209,22 +218,51 @@ mod tests {
         }
     }
 
-    #[test]
-    fn what_no_key_can_hold_is_malformed() {
-        let mut client = TxnClient { write: "append", is_readable: |v| v.is_array() };
-        let operation = Operation::new("txn", Edn::Nil);
-        for (txn, is_fine) in [
-            (r#"[["r",1,[2]],["append",1,3]]"#, true),
-            (r#"[]"#, true),
-            (r#"[["r",1,2]]"#, false),
-            (r#"[["w",1,2]]"#, false),
-            (r#"[["append",1]]"#, false),
-            (r#"[["append",1,2,3]]"#, false),
-            (r#"{"r":1}"#, false),
-        ] {
+    /// One transaction and many replies: which of them answer it.
+    fn answers(is_readable: fn(&Edn) -> bool, asked: &str, replies: &[(&str, bool)]) {
+        let mut client = TxnClient { is_readable };
+        let operation = Operation::new("txn", crate::edn::read_one(asked).unwrap());
+        for (txn, is_fine) in replies {
             let text = format!(r#"{{"type":"txn_ok","in_reply_to":1,"txn":{txn}}}"#);
             let result = client.on_reply(&operation, &Body::parse(&text).unwrap());
-            assert_eq!(result.is_ok(), is_fine, "{txn}: {result:?}");
+            assert_eq!(result.is_ok(), *is_fine, "{txn}: {result:?}");
         }
+    }
+
+    #[test]
+    fn a_reply_says_of_every_append_that_it_was_done_and_of_every_read_a_list() {
+        let replies = [
+            (r#"[["r",1,[2]],["append",1,3]]"#, true),
+            (r#"[["r",1,null],["append",1,3]]"#, true),
+            (r#"[["r",1,[]],["append",1,3]]"#, true),
+            (r#"[]"#, false),
+            (r#"[["append",1,3]]"#, false),
+            (r#"[["append",1,3],["r",1,[2]]]"#, false),
+            (r#"[["r",1,[2]],["append",1,3],["r",1,[2,3]]]"#, false),
+            (r#"[["r",2,[2]],["append",1,3]]"#, false),
+            (r#"[["r","1",[2]],["append",1,3]]"#, false),
+            (r#"[["r",1,2],["append",1,3]]"#, false),
+            (r#"[["r",1,["2"]],["append",1,3]]"#, false),
+            (r#"[["r",1,[2]],["append",1,4]]"#, false),
+            (r#"[["r",1,[2]],["append",1,null]]"#, false),
+            (r#"[["r",1,[2]],["append",1,[2,3]]]"#, false),
+            (r#"[["r",1,[2]],["w",1,3]]"#, false),
+            (r#"[["r",1],["append",1,3]]"#, false),
+            (r#"[["r",1,[2],0],["append",1,3]]"#, false),
+            (r#"{"r":1}"#, false),
+        ];
+        answers(super::super::txn_list_append::is_list, "[[:r 1 nil] [:append 1 3]]", &replies);
+    }
+
+    #[test]
+    fn a_register_is_a_number_or_nothing() {
+        let replies = [
+            (r#"[["w",1,3],["r",1,3]]"#, true),
+            (r#"[["w",1,3],["r",1,null]]"#, true),
+            (r#"[["w",1,3],["r",1,"3"]]"#, false),
+            (r#"[["w",1,3],["r",1,[3]]]"#, false),
+            (r#"[["w",1,"3"],["r",1,3]]"#, false),
+        ];
+        answers(super::super::txn_rw_register::is_number, "[[:w 1 3] [:r 1 nil]]", &replies);
     }
 }

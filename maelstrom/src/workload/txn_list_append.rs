@@ -4,13 +4,12 @@
 //! that there is to know about the order of the transactions. Which consistency models are
 //! asked for, `--consistency-models` says.
 
-use serde_json::Value;
-
 use super::Workload;
 use super::txn::{self, TxnClient};
 use crate::checker::Judgement;
 use crate::checker::elle;
 use crate::client::Client;
+use crate::edn::Edn;
 use crate::generator::Generator;
 use crate::history::History;
 use crate::options::TestOptions;
@@ -24,9 +23,7 @@ impl Workload for TxnListAppend {
     }
 
     fn client(&self, _options: &TestOptions) -> Box<dyn Client> {
-        // A key that does not exist is read as null.
-        let is_readable = |value: &Value| value.is_array() || value.is_null();
-        Box::new(TxnClient { write: "append", is_readable })
+        Box::new(TxnClient { is_readable: is_list })
     }
 
     fn keeps_client_name(&self) -> bool {
@@ -47,4 +44,11 @@ impl Workload for TxnListAppend {
             Err(sentence) => Judgement::unknown(sentence),
         }
     }
+}
+
+/// Whether a key can hold this: a list of numbers, because only numbers are appended, or null,
+/// if the key does not exist.
+pub(super) fn is_list(value: &Edn) -> bool {
+    let is_number = |element: &Edn| matches!(element, Edn::Int(_));
+    value.is_nil() || matches!(value, Edn::Vector(list) if list.iter().all(is_number))
 }

@@ -9,6 +9,7 @@ use super::txn::{self, TxnClient};
 use crate::checker::Judgement;
 use crate::checker::elle;
 use crate::client::Client;
+use crate::edn::Edn;
 use crate::generator::Generator;
 use crate::history::History;
 use crate::options::TestOptions;
@@ -22,7 +23,7 @@ impl Workload for TxnRwRegister {
     }
 
     fn client(&self, _options: &TestOptions) -> Box<dyn Client> {
-        Box::new(TxnClient { write: "w", is_readable: |_| true })
+        Box::new(TxnClient { is_readable: is_number })
     }
 
     fn keeps_client_name(&self) -> bool {
@@ -43,4 +44,10 @@ impl Workload for TxnRwRegister {
             Err(sentence) => Judgement::unknown(sentence),
         }
     }
+}
+
+/// Whether a key can hold this: a number, because only numbers are written, or null, if the key
+/// does not exist.
+pub(super) fn is_number(value: &Edn) -> bool {
+    matches!(value, Edn::Int(_) | Edn::Nil)
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::Workload;
 use crate::checker::{self, Judgement};
-use crate::client::{Client, Operation, Step, read_reply};
+use crate::client::{Client, Operation, ReplyFault, Step, read_reply};
 use crate::edn::Edn;
 use crate::generator::{Anyone, Generator};
 use crate::history::History;
@@ -50,7 +50,7 @@ impl Client for UniqueIdsClient {
         Step::request(&json!({"type": "generate"}))
     }
 
-    fn on_reply(&mut self, _operation: &Operation, reply: &Body) -> Result<Step, String> {
+    fn on_reply(&mut self, _operation: &Operation, reply: &Body) -> Result<Step, ReplyFault> {
         let GenerateOk { id, .. } = read_reply(reply)?;
         Ok(Step::ok(Edn::from_json(&id)))
     }
