@@ -8,7 +8,7 @@
 //!
 //! Source: `unhandled-exceptions` in Jepsen's `checker.clj`, where all are valid.
 
-use super::{Judgement, Validity};
+use super::{Finding, Findings, Judgement, Validity};
 use crate::edn::Edn;
 use crate::history::{History, Op, OpType};
 
@@ -20,11 +20,21 @@ pub const WRONG_REPLY: &str = "wrong-reply";
 pub fn check(history: &History) -> Judgement {
     // A run has a handful of classes, in order of first appearance.
     let mut groups: Vec<(Edn, &Op, usize)> = Vec::new();
+    let mut findings = Findings::default();
+    let mut valid = Validity::True;
     for op in history.ops.iter().filter(|op| op.kind == OpType::Info) {
         let Some(exception) = op.extra("exception").filter(|exception| !exception.is_nil()) else {
             continue;
         };
-        let class = class(exception);
+        let class = part(exception, "type");
+        if class.as_keyword() == Some(WRONG_REPLY) {
+            valid = Validity::False;
+            findings.add(WRONG_REPLY, || {
+                let message = part(exception, "message");
+                Finding::new(message.as_str().unwrap_or("no reason is given"))
+                    .about(op.index, "not answered")
+            });
+        }
         match groups.iter_mut().find(|(known, ..)| *known == class) {
             Some((_, _, count)) => *count += 1,
             None => groups.push((class, op, 1)),
@@ -33,21 +43,18 @@ pub fn check(history: &History) -> Judgement {
     if groups.is_empty() {
         return Judgement::new(Validity::True, []);
     }
-    let is_wrong_reply = |class: &Edn| class.as_keyword() == Some(WRONG_REPLY);
-    let answered_wrong = groups.iter().any(|(class, ..)| is_wrong_reply(class));
-    let valid = if answered_wrong { Validity::False } else { Validity::True };
     groups.sort_by_key(|(_, _, count)| std::cmp::Reverse(*count));
     let groups = groups.into_iter().map(|(class, example, count)| {
         Edn::map([("count", count.into()), ("class", class), ("example", example.to_edn())])
     });
-    Judgement::new(valid, [("exceptions", Edn::List(groups.collect()))])
+    Judgement::new(valid, [("exceptions", Edn::List(groups.collect()))]).with(findings)
 }
 
-/// The type of the outermost exception, as Clojure's `datafy` lays one out:
-/// `{:via [{:type …} …]}`.
-fn class(exception: &Edn) -> Edn {
+/// A part of the outermost exception, as Clojure's `datafy` lays one out:
+/// `{:via [{:type …, :message …} …]}`.
+fn part(exception: &Edn, name: &str) -> Edn {
     let outermost = exception.get("via").and_then(Edn::as_slice).and_then(<[Edn]>::first);
-    outermost.unwrap_or(exception).get("type").cloned().unwrap_or(Edn::Nil)
+    outermost.unwrap_or(exception).get(name).cloned().unwrap_or(Edn::Nil)
 }
 
 #[cfg(test)]
@@ -76,8 +83,9 @@ mod tests {
     #[test]
     fn a_reply_that_does_not_answer_its_request_is_invalid() {
         let text = "{:type :info, :process 0, :f :txn, :exception {:via [{:type :wrong-reply}]}}";
-        let result = check(&History::parse(text).unwrap());
-        assert_eq!(result.valid, Validity::False);
+        let judgement = check(&History::parse(text).unwrap());
+        assert_eq!(judgement.verdict, Validity::False);
+        assert_eq!(judgement.findings[0].operations[0].index, 0);
     }
 
     #[test]

@@ -191,7 +191,7 @@ fn run(name: &'static str, change: Change) -> (Outcome, Validity, String) {
         Engine::new(&options, &*workload, &mut cluster, &mut nobody, Seeds::new(1), 0).run();
     let results = results::check(&outcome, &*workload, &options);
     let text = results.to_edn().to_string();
-    (outcome, results.valid, text)
+    (outcome, results.verdict, text)
 }
 
 #[test]
