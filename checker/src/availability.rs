@@ -45,7 +45,9 @@ pub fn check(history: &History, target: Option<Availability>) -> Judgement {
         Some(Availability::Total) => ok == begun,
         Some(Availability::AtLeast(target)) => ok as f64 >= target * begun as f64,
     };
-    Judgement::new(Validity::from(valid), [("ok-fraction", fraction(ok as u64, begun as u64))])
+    let share = fraction(ok as u64, begun as u64);
+    let summary = if valid { String::new() } else { format!("only {share} succeeded") };
+    Judgement::new(Validity::from(valid), [("ok-fraction", share)]).summed_up(summary)
 }
 
 #[cfg(test)]

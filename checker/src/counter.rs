@@ -7,7 +7,7 @@
 //! Source: `workload/pn_counter.clj` of the original. Unlike there, a read that is no integer
 //! is a wrong read, not a crash, and a run without final reads is unknown.
 
-use super::{Judgement, Validity};
+use super::{Finding, Findings, Judgement, Validity};
 use crate::edn::Edn;
 use crate::history::{History, Op, OpType};
 
@@ -23,7 +23,24 @@ pub fn check(history: &History) -> Judgement {
     };
     let reads: Vec<&Op> = history.ops.iter().filter(|op| is_final_read(op)).collect();
     let wrong = |op: &&&Op| !integer(&op.value).is_some_and(|sum| acceptable.contains(sum));
-    let errors: Vec<Edn> = reads.iter().filter(wrong).map(|op| op.to_edn()).collect();
+    let wrong: Vec<&&Op> = reads.iter().filter(wrong).collect();
+    let mut findings = Findings::default();
+    for op in &wrong {
+        findings.add("wrong-sum", || {
+            let words = format!(
+                "The final read of process {} is {}; what was added allows {}.",
+                op.process,
+                op.value,
+                acceptable.to_edn()
+            );
+            Finding::new(words).about(op.index, "wrong sum")
+        });
+    }
+    let summary = match wrong.len() {
+        0 => String::new(),
+        wrong => format!("{wrong} of {} final reads show no possible sum", reads.len()),
+    };
+    let errors: Vec<Edn> = wrong.iter().map(|op| op.to_edn()).collect();
 
     let (valid, reason) = if !errors.is_empty() {
         (Validity::False, None)
@@ -47,7 +64,7 @@ pub fn check(history: &History) -> Judgement {
     );
     match reason {
         Some(reason) => result.because(reason),
-        None => result,
+        None => result.summed_up(summary).with(findings),
     }
 }
 

@@ -4,9 +4,9 @@
 //! the original (its `workload/echo.clj`). Of a request that had not ended when the history
 //! did, nobody can say anything.
 
-use super::{Judgement, Validity};
+use super::{Finding, Findings, Judgement, Validity};
 use crate::edn::Edn;
-use crate::history::{History, Pair};
+use crate::history::{History, OpType, Pair};
 
 /// Compares each request with its reply: a map, with the payload under `:echo`.
 pub fn check(history: &History) -> Judgement {
@@ -18,18 +18,40 @@ pub fn check(history: &History) -> Judgement {
         Err(error) => return Judgement::unknown(error),
     };
     let unfinished = pairs.iter().filter(|pair| pair.complete.is_none()).count();
-    let errors: Vec<Edn> = pairs.iter().filter_map(error).collect();
+    let mut findings = Findings::default();
+    let mut errors = Vec::new();
+    for pair in &pairs {
+        if let Some(error) = error(pair) {
+            findings.add("wrong-reply", || finding(pair));
+            errors.push(error);
+        }
+    }
     let valid = match (errors.is_empty(), unfinished) {
         (false, _) => Validity::False,
         (true, 0) => Validity::True,
         (true, _) => Validity::Unknown,
     };
-    let result = Judgement::new(valid, [("errors", Edn::List(errors))]);
+    let wrong = errors.len();
+    let judgement = Judgement::new(valid, [("errors", Edn::List(errors))]).with(findings);
     match valid {
-        Validity::Unknown => result
+        Validity::Unknown => judgement
             .because(format!("The history ends before {unfinished} of its requests have ended.")),
-        _ => result,
+        Validity::False => {
+            judgement.summed_up(format!("{wrong} of {} echoes are wrong", pairs.len()))
+        }
+        Validity::True => judgement,
     }
+}
+
+fn finding(pair: &Pair) -> Finding {
+    let (sent, process) = (&pair.invoke.value, pair.invoke.process);
+    let words = match pair.complete {
+        Some(end) if end.kind == OpType::Ok => {
+            format!("Process {process} sent {sent} and received {}.", end.value)
+        }
+        _ => format!("Process {process} sent {sent}, which was not answered."),
+    };
+    Finding::new(words).about(pair.complete.unwrap_or(pair.invoke).index, "wrong reply")
 }
 
 /// What is wrong with a request that has ended.

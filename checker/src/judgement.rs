@@ -90,7 +90,7 @@ impl From<Validity> for Edn {
 pub struct Mention {
     /// The index of one of its entries in the history.
     pub index: usize,
-    /// What it has to do with the finding: `lost`, `last seen by`, `T2`.
+    /// What it has to do with the finding: `added`, `last seen by`, `T2`.
     pub role: Cow<'static, str>,
 }
 
@@ -99,8 +99,8 @@ pub struct Mention {
 pub struct Finding {
     /// Its name in the results, without the colon: `G-single`, `lost`, `poll-skip`.
     pub kind: &'static str,
-    /// What it is about where a history is about many things: the key of a store.
-    pub key: Option<Edn>,
+    /// Which of many things it is about: a key, an element, an id.
+    pub subject: Option<Edn>,
     /// The operations, the one to look at first in front.
     pub operations: Vec<Mention>,
     /// Why it is so, in sentences; may be of several lines.
@@ -113,7 +113,7 @@ impl Finding {
     /// A finding in words. [`Findings::add`] says of which kind it is.
     pub fn new(words: impl Into<String>) -> Finding {
         let words = words.into();
-        Finding { kind: "", key: None, operations: Vec::new(), words, drawing: None }
+        Finding { kind: "", subject: None, operations: Vec::new(), words, drawing: None }
     }
 
     /// The same, and it is about the operation with this index, too.
@@ -122,9 +122,9 @@ impl Finding {
         self
     }
 
-    /// The same, under a key of a store.
-    pub fn under(mut self, key: Option<Edn>) -> Finding {
-        self.key = key;
+    /// The same, and it is about this key, element or id.
+    pub fn on(mut self, subject: Edn) -> Finding {
+        self.subject = Some(subject);
         self
     }
 
@@ -158,7 +158,14 @@ impl Findings {
         if kept.len() < KEPT_OF_A_KIND {
             kept.push(Finding { kind, ..finding() });
         } else {
-            *self.omitted.entry(kind).or_default() += 1;
+            self.omit(kind, 1);
+        }
+    }
+
+    /// Counts findings that are not shown.
+    pub fn omit(&mut self, kind: &'static str, count: usize) {
+        if count > 0 {
+            *self.omitted.entry(kind).or_default() += count;
         }
     }
 }
@@ -267,8 +274,8 @@ impl fmt::Display for Judgement {
         }
         for finding in self.all_findings() {
             write!(f, "\n\n{}", finding.kind)?;
-            if let Some(key) = &finding.key {
-                write!(f, ", key {key}")?;
+            if let Some(subject) = &finding.subject {
+                write!(f, " {subject}")?;
             }
             write!(f, ": {}", finding.words)?;
         }
@@ -303,7 +310,7 @@ mod tests {
         for number in 0..KEPT_OF_A_KIND + 3 {
             findings.add("lost", || Finding::new(format!("lost {number}")).about(number, "lost"));
         }
-        findings.add("stale", || Finding::new("stale").under(Some(Edn::Int(7))));
+        findings.add("stale", || Finding::new("stale").on(Edn::Int(7)));
         findings.add("lost", || panic!("what is not kept is not put into words"));
         let whole = Judgement::of_parts([(
             "workload",
@@ -316,6 +323,6 @@ mod tests {
         assert_eq!(kinds[KEPT_OF_A_KIND], "stale");
         let text = workload.to_string();
         assert!(text.starts_with("false: 36 lost\n\nlost: lost 0"), "{text}");
-        assert!(text.ends_with("stale, key 7: stale"), "{text}");
+        assert!(text.ends_with("stale 7: stale"), "{text}");
     }
 }

@@ -99,7 +99,7 @@ pub fn check(history: &History) -> Judgement {
     if analysis.events.list.is_empty() {
         return Judgement::no_operations();
     }
-    let errors = analysis.errors();
+    let report::Errors { results: errors, findings } = analysis.errors();
     let types = |wanted: &dyn Fn(&str) -> bool| {
         let types = errors.keys().filter(|name| wanted(name)).map(|name| Edn::keyword(name));
         Edn::Vector(types.collect())
@@ -112,7 +112,7 @@ pub fn check(history: &History) -> Judgement {
         (false, true) => Validity::Unknown,
         (false, false) => Validity::True,
     };
-    let mut result = Judgement::new(
+    let mut judgement = Judgement::new(
         valid,
         [
             ("worst-realtime-lag", analysis.worst_realtime_lag()),
@@ -122,12 +122,19 @@ pub fn check(history: &History) -> Judgement {
             ("consume-counts", consume_counts::count(&analysis.events)),
         ],
     );
-    if valid == Validity::Unknown {
-        let reason = "No message was sent or polled successfully, so nothing was checked.";
-        result.results.push((Edn::keyword("error"), reason.into()));
-    }
-    result.results.extend(errors.iter().map(|(name, error)| (Edn::keyword(name), error.clone())));
-    result
+    judgement = match valid {
+        Validity::Unknown => {
+            judgement.because("No message was sent or polled successfully, so nothing was checked.")
+        }
+        Validity::False => {
+            let bad: Vec<&str> = errors.keys().copied().filter(|name| is_bad(name)).collect();
+            judgement.summed_up(format!("the log shows {}", bad.join(", ")))
+        }
+        Validity::True => judgement,
+    };
+    let errors = errors.into_iter().map(|(name, error)| (Edn::keyword(name), error));
+    judgement.results.extend(errors);
+    judgement.with(findings)
 }
 
 impl Analysis<'_> {

@@ -22,6 +22,22 @@ pub use judgement::{Finding, Findings, Judgement, KEPT_OF_A_KIND, Mention, Valid
 pub use registry::{CheckOptions, check, require_workload};
 
 use edn::Edn;
+use history::Op;
+
+/// A checker that takes a history in entry by entry, so that the whole of it need never be in
+/// memory.
+pub trait Checker {
+    /// Takes in the next entry.
+    fn push(&mut self, op: &Op);
+
+    /// The judgement on all that was taken in.
+    fn finish(self: Box<Self>) -> Judgement;
+}
+
+/// `1 id`, `7 ids`: a count with its noun.
+fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("{number} {noun}") } else { format!("{number} {noun}s") }
+}
 
 /// `part / whole` as the original prints it: a 32-bit float, in its shortest decimal form.
 pub fn fraction(part: u64, whole: u64) -> Edn {

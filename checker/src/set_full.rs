@@ -22,7 +22,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use self::scan::{Element, Scan, scan};
-use super::{Judgement, Validity};
+use super::{Finding, Findings, Judgement, Validity, count};
 use crate::edn::Edn;
 use crate::history::History;
 
@@ -109,9 +109,17 @@ fn judge(history: &History, scan: &Scan) -> Judgement {
     let latencies =
         |outcome| -> Vec<i64> { with(outcome).map(|judged| judged.latency_ms).collect() };
 
+    let mut findings = Findings::default();
+    for judged in with(Outcome::Lost) {
+        findings.add("lost", || lost_element(history, judged));
+    }
     let lost = values(with(Outcome::Lost));
+    let lost_count = lost.len();
     let never_read = values(with(Outcome::NeverRead));
     let mut stale: Vec<&Judged> = with(Outcome::Stable).filter(|j| j.latency_ms > 0).collect();
+    for judged in &stale {
+        findings.add("stale", || stale_element(history, judged));
+    }
     let stale_values = values(stale.iter().copied());
     // Among equals the original shows the greatest elements first.
     stale.sort_by_key(|judged| Reverse((judged.latency_ms, &judged.element.value)));
@@ -143,9 +151,44 @@ fn judge(history: &History, scan: &Scan) -> Judgement {
         result.results.extend(quantiles(latencies(outcome)).map(|q| (Edn::keyword(name), q)));
     }
     result.results.extend(duplicated(&scan.duplicated));
+    let judgement = result.with(findings);
     match valid {
-        Validity::Unknown => result.because("No read shows an element to be there for good."),
-        _ => result,
+        Validity::Unknown => judgement.because("No read shows an element to be there for good."),
+        Validity::False => judgement.summed_up(format!("{} lost", count(lost_count, "element"))),
+        Validity::True => judgement,
+    }
+}
+
+/// An element that was there and is not any more.
+fn lost_element(history: &History, judged: &Judged) -> Finding {
+    let Element { value, added, known, last_present, last_absent } = judged.element;
+    let index = |position: usize| history.ops[position].index;
+    let words = match last_present {
+        Some(_) => format!("Element {value} was read, and a later read lacks it, as do all after."),
+        None => format!("The addition of element {value} was acknowledged; no read shows it."),
+    };
+    let mut finding = Finding::new(words).on(Edn::clone(value)).about(index(*added), "added");
+    for (position, role) in [
+        (known, "known since"),
+        (last_present, "last seen by"),
+        (last_absent, "should have been seen by"),
+    ] {
+        if let Some(position) = position {
+            finding = finding.about(index(*position), role);
+        }
+    }
+    finding
+}
+
+/// An element that some read lacked although it was known.
+fn stale_element(history: &History, judged: &Judged) -> Finding {
+    let Element { value, added, last_absent, .. } = judged.element;
+    let words = format!("Element {value} was seen {} ms after it was known.", judged.latency_ms);
+    let finding =
+        Finding::new(words).on(Edn::clone(value)).about(history.ops[*added].index, "added");
+    match last_absent {
+        Some(read) => finding.about(history.ops[*read].index, "should have been seen by"),
+        None => finding,
     }
 }
 

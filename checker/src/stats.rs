@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Judgement, Validity};
+use super::{Finding, Findings, Judgement, Validity};
 use crate::edn::Edn;
 use crate::history::{History, OpType};
 
@@ -20,6 +20,8 @@ struct Count {
     ok: usize,
     fail: usize,
     info: usize,
+    /// The index of the first completion.
+    first: usize,
 }
 
 impl Count {
@@ -44,10 +46,13 @@ pub fn check(history: &History) -> Judgement {
     for op in history.ops.iter().filter(|op| op.is_client()) {
         for count in [&mut all, by_f.entry(&op.f).or_default()] {
             match op.kind {
-                OpType::Invoke => {}
+                OpType::Invoke => continue,
                 OpType::Ok => count.ok += 1,
                 OpType::Fail => count.fail += 1,
                 OpType::Info => count.info += 1,
+            }
+            if count.total() == 1 {
+                count.first = op.index;
             }
         }
     }
@@ -56,15 +61,30 @@ pub fn check(history: &History) -> Judgement {
     if by_f.is_empty() {
         return Judgement::no_operations();
     }
-    let valid = by_f.iter().all(|(f, count)| count.ok > 0 || NEVER_OK.contains(f));
+    let never_ok: Vec<(&str, Count)> = by_f
+        .iter()
+        .filter(|(f, count)| count.ok == 0 && !NEVER_OK.contains(f))
+        .map(|(f, count)| (*f, *count))
+        .collect();
     let by_f = by_f.into_iter().map(|(f, count)| {
         let result = Judgement::new(Validity::from(count.ok > 0), count.entries());
         (Edn::keyword(f), result.to_edn())
     });
     let by_f = Edn::Map(by_f.collect());
-    let mut result = Judgement::new(valid.into(), all.entries());
-    result.results.push((Edn::keyword("by-f"), by_f));
-    result
+    let mut judgement = Judgement::new(never_ok.is_empty().into(), all.entries());
+    judgement.results.push((Edn::keyword("by-f"), by_f));
+    if never_ok.is_empty() {
+        return judgement;
+    }
+    let mut findings = Findings::default();
+    for (f, count) in &never_ok {
+        findings.add("never-ok", || {
+            let words = format!("Of {} operations {f}, none succeeded.", count.total());
+            Finding::new(words).on(Edn::from(*f)).about(count.first, "the first")
+        });
+    }
+    let names: Vec<&str> = never_ok.iter().map(|(f, _)| *f).collect();
+    judgement.summed_up(format!("no {} ever succeeded", names.join(", no "))).with(findings)
 }
 
 #[cfg(test)]

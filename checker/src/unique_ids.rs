@@ -6,52 +6,88 @@
 //! Source: `unique-ids` in Jepsen's `checker.clj`. Unlike there, ids of different types are
 //! comparable, and no id at all is unknown, not valid.
 
-use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use super::{Judgement, Validity};
+use super::{Checker, Finding, Findings, Judgement, Validity, count};
 use crate::edn::Edn;
-use crate::history::{History, OpType};
+use crate::history::{History, Op, OpType};
 
 /// This many of the most frequent duplicates are shown.
 const DUPLICATES_SHOWN: usize = 48;
 
 /// Looks for an id that was given out twice.
 pub fn check(history: &History) -> Judgement {
-    let generates = || history.ops.iter().filter(|op| op.is_client() && &*op.f == "generate");
-    let attempted_count = generates().filter(|op| op.kind == OpType::Invoke).count();
-    let acknowledged = generates().filter(|op| op.kind == OpType::Ok);
-    let mut ids: Vec<Cow<Edn>> = acknowledged.map(|op| op.value.canonical()).collect();
-    ids.sort_unstable();
+    let mut checker = UniqueIds::default();
+    history.ops.iter().for_each(|op| checker.push(op));
+    Box::new(checker).finish()
+}
 
-    let runs = ids.chunk_by(|a, b| a == b).filter(|run| run.len() > 1);
-    let mut duplicates: Vec<(usize, &Edn)> = runs.map(|run| (run.len(), &*run[0])).collect();
-    let duplicated_count = duplicates.len();
-    duplicates.sort_unstable_by_key(|&duplicate| Reverse(duplicate));
-    duplicates.truncate(DUPLICATES_SHOWN);
-    let duplicated: BTreeMap<Edn, Edn> =
-        duplicates.into_iter().map(|(count, id)| (id.clone(), Edn::from(count))).collect();
+/// The ids that were given out.
+#[derive(Default)]
+pub struct UniqueIds {
+    attempted_count: usize,
+    /// Each with the index of the reply that gave it out.
+    ids: Vec<(Edn, usize)>,
+}
 
-    let end = |id: Option<&Cow<Edn>>| id.map_or(Edn::Nil, |id| Edn::clone(id));
-    let valid = match (ids.is_empty(), duplicated_count) {
-        (true, _) => Validity::Unknown,
-        (false, duplicates) => Validity::from(duplicates == 0),
-    };
-    let result = Judgement::new(
-        valid,
-        [
-            ("attempted-count", attempted_count.into()),
-            ("acknowledged-count", ids.len().into()),
-            ("duplicated-count", duplicated_count.into()),
-            ("duplicated", duplicated.into()),
-            ("range", Edn::Vector(vec![end(ids.first()), end(ids.last())])),
-        ],
-    );
-    match valid {
-        Validity::Unknown => result.because("No node gave out an id, so nothing was checked."),
-        _ => result,
+impl Checker for UniqueIds {
+    fn push(&mut self, op: &Op) {
+        if op.is_client() && &*op.f == "generate" {
+            match op.kind {
+                OpType::Invoke => self.attempted_count += 1,
+                OpType::Ok => self.ids.push((op.value.canonical().into_owned(), op.index)),
+                OpType::Fail | OpType::Info => {}
+            }
+        }
     }
+
+    fn finish(self: Box<Self>) -> Judgement {
+        let UniqueIds { attempted_count, mut ids } = *self;
+        ids.sort_unstable();
+        let mut duplicates: Vec<&[(Edn, usize)]> =
+            ids.chunk_by(|a, b| a.0 == b.0).filter(|run| run.len() > 1).collect();
+        let duplicated_count = duplicates.len();
+        duplicates.sort_unstable_by_key(|run| Reverse((run.len(), &run[0].0)));
+        duplicates.truncate(DUPLICATES_SHOWN);
+        let duplicated: BTreeMap<Edn, Edn> =
+            duplicates.iter().map(|run| (run[0].0.clone(), Edn::from(run.len()))).collect();
+
+        let mut findings = Findings::default();
+        duplicates.iter().for_each(|run| findings.add("duplicated", || finding(run)));
+        findings.omit("duplicated", duplicated_count - duplicates.len());
+        let end = |id: Option<&(Edn, usize)>| id.map_or(Edn::Nil, |(id, _)| id.clone());
+        let verdict = match (ids.is_empty(), duplicated_count) {
+            (true, _) => Validity::Unknown,
+            (false, duplicates) => Validity::from(duplicates == 0),
+        };
+        let judgement = Judgement::new(
+            verdict,
+            [
+                ("attempted-count", attempted_count.into()),
+                ("acknowledged-count", ids.len().into()),
+                ("duplicated-count", duplicated_count.into()),
+                ("duplicated", duplicated.into()),
+                ("range", Edn::Vector(vec![end(ids.first()), end(ids.last())])),
+            ],
+        );
+        match verdict {
+            Validity::Unknown => {
+                judgement.because("No node gave out an id, so nothing was checked.")
+            }
+            Validity::False => judgement
+                .summed_up(format!("{} given out more than once", count(duplicated_count, "id")))
+                .with(findings),
+            Validity::True => judgement,
+        }
+    }
+}
+
+/// An id that was given out by all of these replies; a few of them are enough to see it.
+fn finding(run: &[(Edn, usize)]) -> Finding {
+    let words = format!("The id {} was given out {} times.", run[0].0, run.len());
+    let finding = Finding::new(words).on(run[0].0.clone());
+    run.iter().take(4).fold(finding, |finding, (_, index)| finding.about(*index, "given out by"))
 }
 
 #[cfg(test)]

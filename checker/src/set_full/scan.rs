@@ -31,6 +31,8 @@ const UNMET: u32 = u32::MAX;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Element<'a> {
     pub(super) value: Cow<'a, Edn>,
+    /// The last request to add it.
+    pub(super) added: usize,
     /// The first acknowledgement of its addition, or the end of the first read that shows it.
     pub(super) known: Option<usize>,
     /// The beginning of the last read to begin that shows it.
@@ -227,8 +229,8 @@ impl<'a> Tracks<'a> {
             }
             if track.added != NEVER {
                 let known = (track.known != NEVER).then_some(track.known);
-                let Track { last_present, last_absent, .. } = track;
-                scan.elements.push(Element { value, known, last_present, last_absent });
+                let Track { added, last_present, last_absent, .. } = track;
+                scan.elements.push(Element { value, added, known, last_present, last_absent });
             }
         }
         scan.elements.sort_unstable_by(|a, b| a.value.cmp(&b.value));

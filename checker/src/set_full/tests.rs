@@ -184,7 +184,8 @@ fn slow_scan(history: &History) -> (BTreeMap<Edn, Element<'static>>, BTreeMap<Ed
             ("add", OpType::Invoke) => {
                 let value = Cow::Owned(value);
                 let (known, last_present, last_absent) = (None, None, None);
-                let element = Element { value, known, last_present, last_absent };
+                let added = position;
+                let element = Element { value, added, known, last_present, last_absent };
                 elements.insert(op.value.canonical().into_owned(), element);
             }
             ("add", OpType::Ok) => {
