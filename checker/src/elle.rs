@@ -16,11 +16,13 @@
 //! | `registers`, `version_order`, `rw_register` | registers: the same, with less to go by |
 //! | `order` | process order and real time |
 //! | `graph`, `components`, `cycles` | the graph and its shortest cycles |
-//! | `walk`, `trie` | the cycles that Elle comes across, to name what it names |
 //! | `explain`, `draw`, `findings` | why, in words and pictures; the verdict |
 //!
-//! Time and memory grow with the size of the history, cycles or not: no search is timed. What is
-//! there is always found; only the walk, which adds other names for it, ends after so many steps.
+//! Time and memory grow with the size of the history, cycles or not: no search is timed. Which
+//! anomalies are named is a function of the history alone: in each strongly connected component
+//! every kind of cycle that exists, unless a worse one that was found there implies it. (Which
+//! kinds the original names besides the first depends on the order in which it happens to visit
+//! transactions.)
 //!
 //! Absent: predicates, and so `G2` beyond items; and inference from what a database might say of
 //! its own commit order.
@@ -44,9 +46,7 @@ mod registers;
 mod rw_register;
 mod scratch;
 mod transaction;
-mod trie;
 mod version_order;
-mod walk;
 
 use std::collections::BTreeSet;
 
@@ -64,14 +64,12 @@ use order::Timing;
 use registers::Registers;
 use transaction::{NONE, Problem, Recorder};
 use version_order::Source;
-use walk::Walker;
 
 /// What is expected of a history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     models: Vec<Name>,
     sources: Vec<Source>,
-    counts_nil: bool,
 }
 
 impl Default for Options {
@@ -79,7 +77,7 @@ impl Default for Options {
     /// state and from writes that follow reads, as in the original.
     fn default() -> Options {
         let sources = vec![Source::InitialState, Source::WritesFollowReads];
-        Options { models: vec!["strong-serializable"], sources, counts_nil: false }
+        Options { models: vec!["strong-serializable"], sources }
     }
 }
 
@@ -114,14 +112,6 @@ impl Options {
             })
         };
         Ok(Options { sources: names.iter().map(source).collect::<Result<_, _>>()?, ..self })
-    }
-
-    /// Takes a read of `nil` at its word: a transaction that reads a key as `nil` and then,
-    /// without having written it in between, as something else, is `internal`ly inconsistent.
-    /// Elle 0.2.2 lets that pass, as if the first read had told it nothing, and so does the
-    /// default.
-    pub fn counting_nil(self) -> Options {
-        Options { counts_nil: true, ..self }
     }
 
     fn forbidden(&self) -> BTreeSet<Name> {
@@ -246,16 +236,9 @@ fn add_cycles(
         return;
     }
     let mut places = vec![NONE; graph.len()];
-    let mut walker = Walker::new(workload.transactions(), timing);
     for vertices in parts {
         let component = graph.restricted_to(&vertices, &mut places);
-        let mut found = cycles(&component, timing);
-        for cycle in walker.cycles(&component, &vertices) {
-            if found.iter().all(|other| other.kind != cycle.kind) {
-                found.push(cycle);
-            }
-        }
-        for cycle in found {
+        for cycle in cycles(&component, timing) {
             let cycle = cycle.among(&vertices);
             findings.add(cycle.kind, || explain::cycle(workload, &cycle));
         }

@@ -14,10 +14,10 @@ use super::transaction::{Action, MicroOp, NONE, States, Transactions, number};
 use crate::edn::Edn;
 use crate::history::OpType;
 
-/// Adds every anomaly that is no cycle. `counts_nil` is [`super::Options::counting_nil`].
-pub fn find(analysis: &Analysis, counts_nil: bool, findings: &mut Findings) {
+/// Adds every anomaly that is no cycle.
+pub fn find(analysis: &Analysis, findings: &mut Findings) {
     let (txns, lists) = (analysis.txns, analysis.lists);
-    let mut finder = Finder { analysis, txns, lists, counts_nil, findings };
+    let mut finder = Finder { analysis, txns, lists, findings };
     finder.duplicate_elements();
     finder.incompatible_orders();
     finder.odd_elements();
@@ -31,7 +31,6 @@ struct Finder<'a> {
     analysis: &'a Analysis<'a>,
     txns: &'a Transactions,
     lists: &'a Lists,
-    counts_nil: bool,
     findings: &'a mut Findings,
 }
 
@@ -228,9 +227,7 @@ impl<'a> Finder<'a> {
                     before.get(i as usize).copied()
                 });
                 let appended = appended.take_while(|&i| i != NONE).map(|i| ops[i as usize].value);
-                let is_excused =
-                    expected.is_nil && expected.last_append == NONE && !self.counts_nil;
-                if !is_excused && !expected.fits(lists, op.value, appended.clone()) {
+                if !expected.fits(lists, op.value, appended.clone()) {
                     let mut suffix: Vec<u32> = appended.collect();
                     suffix.reverse();
                     let base = expected.base;
@@ -238,7 +235,7 @@ impl<'a> Finder<'a> {
                         .add("internal", || internal_finding(analysis, txn, op, base, &suffix));
                     break;
                 }
-                *expected = Expected { base: op.value, is_nil: op.is_nil, last_append: NONE };
+                *expected = Expected { base: op.value, last_append: NONE };
             }
         }
     }
@@ -281,14 +278,12 @@ impl<'a> Finder<'a> {
 struct Expected {
     /// The list that it last read; [`NONE`] if it has read none.
     base: u32,
-    /// Whether it read that list as `nil`.
-    is_nil: bool,
     /// Its last append since then, by place; [`NONE`] if there is none.
     last_append: u32,
 }
 
 impl Expected {
-    const UNKNOWN: Expected = Expected { base: NONE, is_nil: false, last_append: NONE };
+    const UNKNOWN: Expected = Expected { base: NONE, last_append: NONE };
 
     fn fits(self, lists: &Lists, list: u32, appended: impl Iterator<Item = u32>) -> bool {
         let mut node = list;

@@ -19,7 +19,7 @@ use crate::edn::Edn;
 pub fn check(txns: &Transactions, lists: &Lists, options: &Options) -> Report {
     let analysis = Analysis::new(txns, lists);
     let mut findings = Findings::default();
-    list_anomalies::find(&analysis, options.counts_nil, &mut findings);
+    list_anomalies::find(&analysis, &mut findings);
     lost_update::find(&analysis, &mut findings);
     add_cycles(&analysis, analysis.edges(), options, &mut findings);
     findings.report(options)

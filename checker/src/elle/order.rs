@@ -1,11 +1,9 @@
 //! The order of time: which transactions precede which because of when they ran.
 
-use std::ops::Range;
-
 use crate::history::OpType;
 
 use super::graph::{Edges, Relation};
-use super::transaction::{Transaction, Transactions};
+use super::transaction::Transactions;
 
 /// Which order of time is part of the graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,42 +86,6 @@ fn add_realtime(edges: &mut Edges, txns: &Transactions) -> bool {
     is_any
 }
 
-/// Real time edge by edge, without the edges that follow from others.
-pub struct Successors {
-    /// When each transaction began, in ascending order.
-    begins: Vec<u32>,
-    /// The earliest end of a committed transaction among those from the same place on.
-    ends: Vec<u32>,
-}
-
-impl Successors {
-    /// Those of the transactions of a history.
-    pub fn new(txns: &Transactions) -> Successors {
-        let mut spans: Vec<(u32, u32)> = txns
-            .numbers()
-            .map(|txn| txns.get(txn))
-            .filter_map(|txn| {
-                let end = txn.end.filter(|_| txn.outcome == OpType::Ok);
-                Some((txn.begin?, end.unwrap_or(u32::MAX)))
-            })
-            .collect();
-        spans.sort_unstable();
-        let (begins, mut ends): (Vec<u32>, Vec<u32>) = spans.into_iter().unzip();
-        for i in (1..ends.len()).rev() {
-            ends[i - 1] = ends[i - 1].min(ends[i]);
-        }
-        Successors { begins, ends }
-    }
-
-    /// When those begin that come next after a transaction: after its end, and before the first
-    /// of them has ended. Whatever begins later comes after that one.
-    pub fn of(&self, txn: &Transaction) -> Range<u32> {
-        let Some(end) = txn.end.filter(|_| txn.outcome == OpType::Ok) else { return 0..0 };
-        let next = self.begins.partition_point(|&begin| begin < end);
-        end..self.ends.get(next).copied().unwrap_or(u32::MAX)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use rand::{RngExt, SeedableRng};
@@ -200,28 +162,6 @@ mod tests {
                     assert_eq!(reached(&graph, before), later, "seed {seed}: {timing:?}");
                 }
                 assert_eq!(is_any, expected_any, "seed {seed}: {timing:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn successors_reach_exactly_what_comes_later_and_none_follows_from_another() {
-        for seed in 0..1000 {
-            let txns = random(&mut ChaCha8Rng::seed_from_u64(seed));
-            let successors = Successors::new(&txns);
-            let is_next = |a: u32, b: u32| {
-                txns.get(b).begin.is_some_and(|begin| successors.of(txns.get(a)).contains(&begin))
-            };
-            let is_later = |a: u32, b: u32| {
-                let (a, b) = (txns.get(a), txns.get(b));
-                a.outcome == OpType::Ok && b.begin.is_some() && a.end < b.begin
-            };
-            for a in txns.numbers() {
-                for b in txns.numbers() {
-                    let is_between = |&c: &u32| is_later(a, c) && is_later(c, b);
-                    let follows = txns.numbers().any(|c| is_between(&c));
-                    assert_eq!(is_next(a, b), is_later(a, b) && !follows, "seed {seed}: {a} {b}");
-                }
             }
         }
     }

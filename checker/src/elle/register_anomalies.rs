@@ -9,9 +9,9 @@ use super::scratch::Scratch;
 use super::transaction::{Action, MicroOp, NONE};
 use crate::history::OpType;
 
-/// Adds every anomaly that is no cycle. `counts_nil` is [`super::Options::counting_nil`].
-pub fn find(analysis: &Analysis, counts_nil: bool, findings: &mut Findings) {
-    internal(analysis, counts_nil, findings);
+/// Adds every anomaly that is no cycle.
+pub fn find(analysis: &Analysis, findings: &mut Findings) {
+    internal(analysis, findings);
     let txns = analysis.txns;
     for txn in txns.committed() {
         for (i, op) in txns.micro_ops(txn).iter().enumerate() {
@@ -24,15 +24,14 @@ pub fn find(analysis: &Analysis, counts_nil: bool, findings: &mut Findings) {
 
 /// A read that differs from the same transaction's last read or write of the key: Cerone,
 /// Bernardi and Gotsman (2015), axiom INT. Of each transaction, the first.
-fn internal(analysis: &Analysis, counts_nil: bool, findings: &mut Findings) {
+fn internal(analysis: &Analysis, findings: &mut Findings) {
     let txns = analysis.txns;
     let mut states = Scratch::new(txns.tables.keys.len(), NONE);
     for txn in txns.committed() {
         states.clear();
         for op in txns.micro_ops(txn) {
             let state = states.at(op.key);
-            let is_known = !op.is_nil || counts_nil;
-            let expected = std::mem::replace(state, if is_known { op.value } else { NONE });
+            let expected = std::mem::replace(state, op.value);
             if op.action == Action::Read && expected != NONE && expected != op.value {
                 findings.add("internal", || {
                     let expected = analysis.value(expected);

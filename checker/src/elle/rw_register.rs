@@ -25,7 +25,7 @@ pub fn check(txns: &Transactions, options: &Options) -> Report {
     for contradiction in &contradictions {
         findings.add("cyclic-versions", || analysis.cyclic_versions(contradiction));
     }
-    register_anomalies::find(&analysis, options.counts_nil, &mut findings);
+    register_anomalies::find(&analysis, &mut findings);
     lost_update::find(&analysis, &mut findings);
     add_cycles(&analysis, analysis.edges(), options, &mut findings);
     findings.report(options)
