@@ -12,7 +12,7 @@
 //! |---|---|
 //! | `model` | the models, the anomalies, and what follows from what |
 //! | `atom`, `transaction` | the history as numbers in flat arrays |
-//! | `lists`, `list_append` | lists: the order of versions, dependencies, anomalies |
+//! | `lists`, `clojure_hash`, `list_append` | lists: the order of versions, dependencies, anomalies |
 //! | `registers`, `version_order`, `rw_register` | registers: the same, with less to go by |
 //! | `order` | process order and real time |
 //! | `graph`, `components`, `cycles` | the graph and its shortest cycles |
@@ -28,6 +28,7 @@
 //! its own commit order.
 
 mod atom;
+mod clojure_hash;
 mod components;
 mod cycles;
 mod draw;
@@ -130,6 +131,12 @@ impl Options {
             Timing::Ignored
         }
     }
+}
+
+/// Whether an anomaly is there wherever the other is, by their names in results: `G1c` where
+/// `G0` is, and every anomaly where it is itself.
+pub fn is_implied(anomaly: &str, by: &str) -> bool {
+    anomaly == by || model::implied_by(by).contains(anomaly)
 }
 
 /// A verdict, and the files that explain it.

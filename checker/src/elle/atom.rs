@@ -9,6 +9,13 @@ use crate::edn::Edn;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Atom(i64);
 
+impl Atom {
+    /// The integer that it is, if it is one.
+    pub fn as_integer(self) -> Option<i64> {
+        (self.0 >= FIRST_INTEGER).then_some(self.0)
+    }
+}
+
 /// Integers from here on stand for themselves. The 2^32 below are places in the table; the few
 /// integers that lie there are kept in the table too.
 const FIRST_INTEGER: i64 = i64::MIN + (1 << 32);

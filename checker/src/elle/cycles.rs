@@ -65,7 +65,7 @@ pub struct Step {
 
 /// What a kind allows of anti-dependencies, `rw`.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Rule {
+enum Rule {
     /// None but the first edge, if that is one.
     NoMore,
     /// No two that follow each other.
@@ -75,15 +75,15 @@ pub enum Rule {
 }
 
 /// A kind of cycle.
-pub struct Kind {
+struct Kind {
     /// The names of its plain form, with process edges and with real-time edges.
     names: [Name; 3],
     /// The edge that it must have, and with which the search starts.
-    pub first: Relation,
+    first: Relation,
     /// The other edges that it may have.
-    pub others: Relations,
+    others: Relations,
     /// What it allows of anti-dependencies.
-    pub rule: Rule,
+    rule: Rule,
 }
 
 const WRITES: Relations = Relation::WriteWrite.only();
@@ -125,7 +125,7 @@ const KINDS: [Kind; 5] = [
 
 /// The kinds of cycles that can be found with such an order of time, from the worst down: the
 /// name, the edges, and the relation of time that it needs besides.
-pub fn kinds(timing: Timing) -> impl Iterator<Item = (Name, &'static Kind, Option<Relation>)> {
+fn kinds(timing: Timing) -> impl Iterator<Item = (Name, &'static Kind, Option<Relation>)> {
     let plain = KINDS.iter().map(|kind| (kind.names[0], kind, None));
     let form = if timing == Timing::Process { 1 } else { 2 };
     let timed = KINDS.iter().map(move |kind| (kind.names[form], kind, timing.relation()));
@@ -162,7 +162,7 @@ pub fn cycles(component: &Graph, timing: Timing) -> Vec<Cycle> {
 /// It is the one that was looked for, but for one case. A way that keeps `rw` edges apart may
 /// only exist by way of some transaction twice; the search passes that over, and a cycle that
 /// does keep them apart, but not the shortest, may then turn up as one of any kind.
-pub fn name_of(steps: &[Step]) -> Name {
+fn name_of(steps: &[Step]) -> Name {
     let has = |relation| steps.iter().any(|step| step.relation == relation);
     let is_rw = |step: &Step| step.relation == Relation::ReadWrite;
     let mut pairs = steps.iter().zip(steps.iter().cycle().skip(1));

@@ -57,9 +57,6 @@ impl Relation {
 pub struct Relations(u8);
 
 impl Relations {
-    /// The empty set.
-    pub const NONE: Relations = Relations(0);
-
     /// Both sets together.
     pub const fn and(self, other: Relations) -> Relations {
         Relations(self.0 | other.0)
@@ -68,21 +65,6 @@ impl Relations {
     /// Whether the relation is in the set.
     pub const fn has(self, relation: Relation) -> bool {
         self.0 & relation.only().0 != 0
-    }
-
-    /// The set without this relation.
-    pub const fn without(self, relation: Relation) -> Relations {
-        Relations(self.0 & !relation.only().0)
-    }
-
-    /// What is in both sets.
-    pub const fn only_of(self, other: Relations) -> Relations {
-        Relations(self.0 & other.0)
-    }
-
-    /// Whether nothing is in it.
-    pub const fn is_empty(self) -> bool {
-        self.0 == 0
     }
 }
 

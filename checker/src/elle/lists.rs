@@ -11,6 +11,7 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::atom::Atom;
+use super::clojure_hash;
 use super::transaction::{NONE, States, Tables, number};
 use crate::edn::Edn;
 
@@ -30,8 +31,6 @@ struct Node {
     /// The last element; of a root, [`NONE`].
     version: u32,
     length: u32,
-    /// How often exactly this list was read.
-    reads: u32,
     has_repeats: bool,
 }
 
@@ -76,7 +75,6 @@ impl States for Lists {
                 self.branch_off(key, node, &versions)
             };
         }
-        self.nodes[node as usize].reads += 1;
         Ok(node)
     }
 
@@ -88,7 +86,7 @@ impl States for Lists {
 
 impl Lists {
     fn add(&mut self, parent: u32, version: u32, length: u32, has_repeats: bool) -> u32 {
-        self.nodes.push(Node { parent, version, length, reads: 0, has_repeats });
+        self.nodes.push(Node { parent, version, length, has_repeats });
         number(self.nodes.len() - 1)
     }
 
@@ -130,20 +128,24 @@ impl Lists {
         node
     }
 
-    /// The longest list that was read of each of so many keys; of several that are as long, the
-    /// one that most reads agree with, in that they are prefixes of it, and the first of those.
-    /// `None` for a key that nobody read.
+    /// The longest list that was read of each key; of several that are as long, the one that
+    /// [`clojure_hash`] puts last. `None` for a key that nobody read.
     pub fn longest(&self, tables: &Tables) -> Vec<Option<u32>> {
-        let mut agreeing = vec![0u32; self.nodes.len()];
+        let mut hashes = vec![clojure_hash::EMPTY; self.nodes.len()];
         let mut longest: Vec<Option<u32>> =
             (0..tables.keys.len()).map(|key| self.keys.get(key).map(|tree| tree.root)).collect();
         for (node, list) in self.nodes.iter().enumerate().filter(|(_, list)| list.parent != NONE) {
             // Parents come before their children.
-            agreeing[node] = agreeing[list.parent as usize] + list.reads;
-            let key = tables.versions[list.version as usize].key;
-            let best = longest[key as usize].as_mut().expect("a key that was read has a root");
-            let rank = |node: usize| (self.nodes[node].length, agreeing[node]);
-            if rank(node) > rank(*best as usize) {
+            let version = &tables.versions[list.version as usize];
+            hashes[node] =
+                clojure_hash::extend(hashes[list.parent as usize], version.atom.as_integer());
+            let best =
+                longest[version.key as usize].as_mut().expect("a key that was read has a root");
+            let best_length = self.nodes[*best as usize].length;
+            let rank = |node: usize| clojure_hash::rank(hashes[node], list.length);
+            let is_better = list.length > best_length
+                || list.length == best_length && rank(node) > rank(*best as usize);
+            if is_better {
                 *best = number(node);
             }
         }
@@ -243,19 +245,28 @@ mod tests {
         }
     }
 
+    /// The lists are those of histories that Elle has judged: with each, another choice would
+    /// have led to another verdict than the one it gave.
     #[test]
-    fn of_the_longest_lists_the_one_that_most_reads_agree_with_counts() {
+    fn of_the_longest_lists_the_one_that_elle_takes_counts() {
         for (texts, longest) in [
             (&["[]"][..], "[]"),
             (&["[1 2]", "[3]"], "[1 2]"),
-            (&["[1 2]", "[3 4]"], "[1 2]"),
-            (&["[1 2]", "[3 4]", "[3]"], "[3 4]"),
-            (&["[1 2]", "[3 4]", "[3]", "[1]", "[1]", "[5]"], "[1 2]"),
+            (&["[1]", "[2]"], "[1]"),
+            (&["[1 3 4]", "[1 3 4]", "[4 1 3]"], "[4 1 3]"),
+            (&["[1 2 3]", "[1 2 3]", "[3 2 1]"], "[3 2 1]"),
+            (&["[1 2 4]", "[1 2 3]", "[1 2 3]"], "[1 2 4]"),
         ] {
-            let (mut lists, mut tables) = (Lists::default(), Tables::default());
-            read_all(&mut lists, &mut tables, texts);
-            let found = lists.longest(&tables)[0].unwrap();
-            assert_eq!(lists.edn(&tables, found).to_string(), longest, "{texts:?}");
+            for turned in [false, true] {
+                let mut texts = texts.to_vec();
+                if turned {
+                    texts.reverse();
+                }
+                let (mut lists, mut tables) = (Lists::default(), Tables::default());
+                read_all(&mut lists, &mut tables, &texts);
+                let found = lists.longest(&tables)[0].unwrap();
+                assert_eq!(lists.edn(&tables, found).to_string(), longest, "{texts:?}");
+            }
         }
     }
 

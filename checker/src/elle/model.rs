@@ -213,8 +213,9 @@ pub fn forbidden_by(models: &[Name]) -> BTreeSet<Name> {
 }
 
 /// An anomaly together with all that it implies.
-pub fn implied_by(anomaly: Name) -> BTreeSet<Name> {
-    implied(ANOMALIES, [anomaly])
+pub fn implied_by(anomaly: &str) -> BTreeSet<Name> {
+    let row = ANOMALIES.iter().find(|(name, _)| *name == anomaly);
+    implied(ANOMALIES, row.map(|(name, _)| *name))
 }
 
 /// The models that cannot hold: the weakest of them, and all the others.

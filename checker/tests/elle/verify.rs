@@ -1,6 +1,6 @@
 //! Cycles checked against their history, by the definitions and without the checker's tables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use checker::edn::Edn;
 use checker::history::{History, Op, OpType};
@@ -9,17 +9,19 @@ use checker::history::{History, Op, OpType};
 pub struct Verifier<'a> {
     /// Completions, by index, each with the index of its invocation.
     completions: BTreeMap<usize, (usize, &'a Op)>,
+    /// What the order of a register's versions may be told from.
+    sources: &'a [&'a str],
 }
 
 impl<'a> Verifier<'a> {
-    /// Of this history.
-    pub fn new(history: &'a History) -> Verifier<'a> {
+    /// Of this history. The order of a register's versions follows from these sources.
+    pub fn new(history: &'a History, sources: &'a [&'a str]) -> Verifier<'a> {
         let pairs = history.pairs().unwrap();
         let completions = pairs.iter().filter_map(|pair| {
             let complete = pair.complete?;
             Some((complete.index, (pair.invoke.index, complete)))
         });
-        Verifier { completions: completions.collect() }
+        Verifier { completions: completions.collect(), sources }
     }
 
     /// Checks a cycle as it stands in the results: that its transactions are in the history,
@@ -79,6 +81,16 @@ impl<'a> Verifier<'a> {
         }
     }
 
+    /// The values that were written to each register, or read from it, `nil` included.
+    pub fn versions(&self) -> BTreeMap<&Edn, BTreeSet<&Edn>> {
+        let mut versions: BTreeMap<&Edn, BTreeSet<&Edn>> = BTreeMap::new();
+        let possible = self.completions.values().filter(|(_, op)| op.kind != OpType::Fail);
+        for (_, key, value) in possible.flat_map(|(_, op)| micro_ops(op)) {
+            versions.entry(key).or_insert_with(|| [&Edn::Nil].into()).insert(value);
+        }
+        versions
+    }
+
     /// Whether an element comes right after another, or after the empty list, in some longest
     /// list; or is in none, and the other is the last.
     fn follows(&self, key: &Edn, value: &Edn, next: &Edn) -> bool {
@@ -100,13 +112,39 @@ impl<'a> Verifier<'a> {
         })
     }
 
-    /// Whether some transaction read the one value of a register and then wrote the other.
-    fn was_overwritten(&self, key: &Edn, value: &Edn, next: &Edn) -> bool {
-        let mut ops = self.completions.values().map(|(_, op)| *op);
-        ops.any(|op| {
-            op.kind == OpType::Ok && reads(op, key).next() == Some(value) && wrote(op, key, next)
+    /// Whether some transaction read the one value of a register and then wrote the other; or
+    /// one left the first and a later one came to the second, later by process or by time.
+    pub fn was_overwritten(&self, key: &Edn, value: &Edn, next: &Edn) -> bool {
+        let has = |source| self.sources.contains(&source);
+        if value == next {
+            return false;
+        }
+        let mut committed = self.completions.values().filter(|(_, op)| op.kind == OpType::Ok);
+        committed.any(|(_, a)| {
+            let follows_read = reads(a, key).next() == Some(value) && wrote(a, key, next);
+            let is_next = |(begins, b): &(usize, &Op)| {
+                let is_same = a.process == b.process;
+                let is_later = has("linearizable-keys") || has("sequential-keys") && is_same;
+                is_later && a.index < *begins && first(b, key) == Some(next)
+            };
+            let comes_later = || self.completions.values().any(is_next);
+            has("wfr-keys") && follows_read || left(a, key) == Some(value) && comes_later()
         })
     }
+}
+
+/// What a committed transaction leaves of a register: its last write, or else its first read.
+fn left<'a>(op: &'a Op, key: &Edn) -> Option<&'a Edn> {
+    writes(op, key).last().or_else(|| reads(op, key).next())
+}
+
+/// What a transaction first comes to of a register: what it read or, if that is nothing, what it
+/// wrote. Nobody knows what one has read that is not known to have committed.
+fn first<'a>(op: &'a Op, key: &Edn) -> Option<&'a Edn> {
+    let is_before_writes = |(f, k, _): &(&str, &Edn, &Edn)| !(*f != "r" && *k == key);
+    let read = micro_ops(op).take_while(is_before_writes).find(|(_, k, _)| *k == key);
+    let read = read.map(|(.., value)| value).filter(|value| !value.is_nil());
+    read.filter(|_| op.kind == OpType::Ok).or_else(|| writes(op, key).last())
 }
 
 fn items<'a>(map: &'a Edn, key: &str) -> &'a [Edn] {
@@ -116,6 +154,10 @@ fn items<'a>(map: &'a Edn, key: &str) -> &'a [Edn] {
 /// A transaction with `[]` for `nil`, which mean the same to a list.
 fn without_empty(value: &Edn) -> String {
     value.to_string().replace("[]", "nil")
+}
+
+fn writes<'a>(op: &'a Op, key: &Edn) -> impl Iterator<Item = &'a Edn> {
+    micro_ops(op).filter(move |(f, k, _)| *f != "r" && *k == key).map(|(.., value)| value)
 }
 
 fn micro_ops(op: &Op) -> impl Iterator<Item = (&str, &Edn, &Edn)> {
