@@ -54,9 +54,12 @@ pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode
         Err(error) => {
             let is_help =
                 matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-            // A closed terminal is no reason to fail differently.
-            error.print().ok();
-            return ExitCode::from(if is_help { 0 } else { BAD_ARGUMENTS });
+            let printed = terminal::unless_gone(error.print());
+            return ExitCode::from(match (is_help, printed) {
+                (true, Ok(())) => 0,
+                (true, Err(_)) => CRASH,
+                (false, _) => BAD_ARGUMENTS,
+            });
         }
     };
     match cli.command {
@@ -68,7 +71,8 @@ pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode
 
 fn serve(flags: &ServeFlags) -> ExitCode {
     let store = flags.folder().display();
-    let announce = |address: &str| terminal::print(&format!("{store} is at {address}"));
+    // It serves even if nobody can be told.
+    let announce = |address: &str| drop(terminal::print(&format!("{store} is at {address}")));
     match crate::serve::serve(flags, announce) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -139,7 +143,13 @@ fn run_one(test: Test, options: &crate::options::TestOptions) -> u8 {
     let (workload, seed) = (test.workload.name(), test.seed);
     match test.run(terminal) {
         Ok(report) => {
-            print_report(&report, workload, seed);
+            if let Err(error) = print_report(&report, workload, seed) {
+                let folder = report.folder.display();
+                terminal::print_error(&format!(
+                    "the results could not be printed: {error}. They are in {folder}"
+                ));
+                return CRASH;
+            }
             report.exit_status()
         }
         Err(error) => {
@@ -149,9 +159,9 @@ fn run_one(test: Test, options: &crate::options::TestOptions) -> u8 {
     }
 }
 
-fn print_report(report: &Report, workload: &str, seed: Option<u64>) {
+fn print_report(report: &Report, workload: &str, seed: Option<u64>) -> std::io::Result<()> {
     use crate::checker::Validity;
-    terminal::print(&edn::pretty(&report.results.to_edn()));
+    terminal::print(&edn::pretty(&report.results.to_edn()))?;
     let verdict = match (&report.failure, report.results.verdict) {
         (Some(sentence), _) => sentence.clone(),
         (None, Validity::True) => "Everything looks good! ヽ(‘ー`)ノ".into(),
@@ -160,10 +170,10 @@ fn print_report(report: &Report, workload: &str, seed: Option<u64>) {
             "Errors occurred during analysis, but no anomalies found. ಠ~ಠ".into()
         }
     };
-    terminal::print(&format!("\n{verdict}"));
+    terminal::print(&format!("\n{verdict}"))?;
     if let (Some(seed), true) = (seed, report.is_worth_a_replay) {
         let again = format!("the same command with --seed {seed} replays it");
-        terminal::print(&format!("FAIL {workload}  seed {seed}: {again}"));
+        terminal::print(&format!("FAIL {workload}  seed {seed}: {again}"))?;
     }
-    terminal::print(&format!("Files: {}", report.folder.display()));
+    terminal::print(&format!("Files: {}", report.folder.display()))
 }

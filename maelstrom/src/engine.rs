@@ -51,8 +51,15 @@ const QUIET: Duration = Duration::from_secs(10);
 /// How many messages wait for a node that is down.
 const DOWN_BACKLOG: usize = 10;
 
-/// This many events without time passing are an endless exchange of messages.
-const EVENTS_AT_ONE_TIME: u64 = 1_000_000;
+/// How many events may happen without time passing: more is an endless exchange of messages.
+/// It is enough for a long conversation, and for every node to say twenty things to every other.
+fn events_at_one_time(nodes: usize) -> u64 {
+    let nodes = nodes as u64;
+    1_000_000 + 20 * nodes * nodes
+}
+
+/// How often somebody who watches is told how far the run is.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Who is told what happens, as it happens.
 pub trait Observer {
@@ -124,7 +131,6 @@ enum Event {
     TimeLimit,
     FinalPhase,
     FinalOperation { thread: usize, operation: Operation },
-    Progress,
 }
 
 /// How much of a sentence is shown that quotes a node.
@@ -208,6 +214,7 @@ pub struct Engine<'a> {
     awaited: usize,
     main_start: Time,
     final_start: Time,
+    next_progress: Time,
     /// Threads that pause between two operations of the final phase.
     final_pauses: usize,
     network: Network,
@@ -268,6 +275,7 @@ impl<'a> Engine<'a> {
             awaited: options.nodes.len(),
             main_start: Time::ZERO,
             final_start: Time::ZERO,
+            next_progress: Time::ZERO,
             final_pauses: 0,
             network: Network::new(options.latency_ms, options.latency_distribution, seeds),
             addresses,
@@ -299,15 +307,20 @@ impl<'a> Engine<'a> {
         for node in 0..self.nodes.len() {
             self.start_node(node);
         }
-        self.queue.push(self.now, Event::Progress);
+        let events_max = events_at_one_time(self.nodes.len());
         let mut events_now = 0u64;
         while self.phase != Phase::Done && self.failure.is_none() {
-            let Some(next) = self.queue.next_time() else {
-                unreachable!("there is always a next progress report");
-            };
+            let mut next = self.queue.next_time().expect("something ends every phase");
+            if self.cluster.is_real_time() {
+                next = next.min(self.next_progress);
+            }
             let now = self.cluster.advance(next, &mut self.outputs);
             events_now = if now == self.now { events_now + 1 } else { 0 };
             self.now = now;
+            if self.now >= self.next_progress {
+                self.next_progress = self.now + PROGRESS_INTERVAL;
+                self.report_progress();
+            }
             self.take_outputs();
             // A node that never stops talking must not keep the clock from being looked at.
             let mut budget = 1000;
@@ -322,7 +335,7 @@ impl<'a> Engine<'a> {
                 budget -= 1;
                 events_now += 1;
             }
-            if events_now > EVENTS_AT_ONE_TIME {
+            if events_now > events_max {
                 self.fail(format!(
                     "the nodes exchange messages without end at {}: with no latency, a node \
                      that answers every message with another never lets time pass",
@@ -359,10 +372,6 @@ impl<'a> Engine<'a> {
                 self.final_pauses -= 1;
                 self.invoke(thread, operation);
             }
-            Event::Progress => {
-                self.report_progress();
-                self.queue.push(self.now + Duration::from_millis(100), Event::Progress);
-            }
         }
     }
 
@@ -382,15 +391,18 @@ impl<'a> Engine<'a> {
         self.request(connection, node, body, INIT_TIMEOUT);
     }
 
+    /// Goes on to the next phase, and the one after that, as far as nothing is waited for.
     fn advance_phase(&mut self) {
-        match self.phase {
-            Phase::Init if self.awaited == 0 => self.begin_setup(),
-            Phase::Setup if self.awaited == 0 => self.begin_main_phase(),
-            Phase::Drain if self.clients.all_free() => self.end_main_phase(),
-            Phase::Final if self.final_pauses == 0 && self.clients.all_free() => {
-                self.phase = Phase::Done;
+        loop {
+            match self.phase {
+                Phase::Init if self.awaited == 0 => self.begin_setup(),
+                Phase::Setup if self.awaited == 0 => self.begin_main_phase(),
+                Phase::Drain if self.clients.all_free() => self.end_main_phase(),
+                Phase::Final if self.final_pauses == 0 && self.clients.all_free() => {
+                    self.phase = Phase::Done;
+                }
+                _ => return,
             }
-            _ => {}
         }
     }
 

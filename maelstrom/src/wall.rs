@@ -105,6 +105,10 @@ impl Cluster for WallCluster {
         self.children.start(&self.names[node]).map_err(|error| format!("{error:#}"))
     }
 
+    fn is_real_time(&self) -> bool {
+        true
+    }
+
     fn advance(&mut self, until: Time, outputs: &mut Vec<Output>) -> Time {
         let timeout = until.since(self.now());
         let mut events = std::mem::take(&mut self.events);

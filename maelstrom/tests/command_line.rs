@@ -109,6 +109,7 @@ fn what_a_node_does_wrong_ends_the_run_with_a_sentence() {
         ("garbage", "wrote a line on stdout that is not a message"),
         ("exits", "exited on its own, with exit status: 7"),
         ("to-nobody", "sent a message to n99, and there is nobody of that name"),
+        ("as-another", "sent a message in the name of n"),
         ("wrong-init", "expected init_ok from node"),
     ] {
         let run = misbehave(fault);
@@ -212,6 +213,15 @@ fn wrong_arguments_are_254() {
         ),
         (&["test", "-w", "echo", "--bin", "/bin/cat", "--latency=-1"], "whole number"),
         (&["test", "-w", "echo", "--bin", "/bin/cat", "--timelimit", "5"], "--timelimit"),
+        (&["test", "--bin", "/bin/cat", "--rate", "-5"], "from 0 to 1000000"),
+        (&["test", "--bin", "/bin/cat", "--rate", "2e6"], "from 0 to 1000000"),
+        (&["test", "--bin", "/bin/cat", "--time-limit", "-1"], "from 0 to 1000000"),
+        (&["test", "--bin", "/bin/cat", "--time-limit", "1e9"], "from 0 to 1000000"),
+        (&["test", "--bin", "/bin/cat", "--nemesis-interval", "0.000001"], "from 0.001 to"),
+        (&["test", "--bin", "/bin/cat", "--nemesis-interval", "-3"], "from 0.001 to"),
+        (&["test", "--bin", "/bin/cat", "--concurrency", "-2"], "from 1 to 1000000"),
+        (&["test", "--bin", "/bin/cat", "--concurrency", "2000000"], "from 1 to 1000000"),
+        (&["test", "--bin", "/bin/cat", "--concurrency", "500000n"], "so 200000n at most"),
         (&["test", "-w", "echo", "--bin", "/bin/cat", "--consistency-models", "x"], "x"),
         (&["check", "-w", "echo", "--model", "register", "file"], "--model"),
         (&["frobnicate"], "frobnicate"),
@@ -220,6 +230,32 @@ fn wrong_arguments_are_254() {
         assert_eq!(run.status, Some(254), "{arguments:?}: {}", run.output);
         assert!(run.output.contains(sentence), "{arguments:?}: {}", run.output);
         assert!(!Path::new(&run.store.path().join("store")).exists());
+    }
+}
+
+/// A verdict that nobody could read is not a success.
+#[test]
+#[cfg(target_os = "linux")]
+fn what_cannot_be_printed_is_not_0() {
+    if !has_python() {
+        return;
+    }
+    let store = tempfile::tempdir().unwrap();
+    let bin = node("echo.py");
+    let test = ["test", "-w", "echo", "--bin", &bin, "--time-limit", "0.5"];
+    for arguments in [&test[..], &["--help"], &["test", "--help"], &["--version"]] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let Output { status, stderr, .. } = Command::new(env!("CARGO_BIN_EXE_maelstrom"))
+            .args(arguments)
+            .current_dir(store.path())
+            .stdout(full)
+            .output()
+            .unwrap();
+        assert_eq!(status.code(), Some(255), "{arguments:?}");
+        if arguments == test {
+            let said = String::from_utf8_lossy(&stderr);
+            assert!(said.contains("could not be printed"), "{said}");
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use gyre::{Body, Message, NodeId, Process, Time};
 use maelstrom::checker::Validity;
 use maelstrom::engine::cluster::{NodeFactory, SimulatedNode, VirtualCluster};
-use maelstrom::engine::{Engine, Nobody, Observer, Outcome};
+use maelstrom::engine::{Engine, Nobody, Observer, Outcome, Progress};
 use maelstrom::history::OpType;
 use maelstrom::nemesis::Fault;
 use maelstrom::options::{TestOptions, numbered_nodes};
@@ -31,12 +31,25 @@ enum Script {
     WriteToNobody,
     /// Answers every message of its peer with another.
     PingPong,
+    /// Sends its messages to its peer in the peer's own name.
+    SpeakAsAnother,
+    /// Wants to be woken a nanosecond later, for ever.
+    WakeAtOnce,
+    /// Wants to be woken at the beginning of time, for ever.
+    WakeInThePast,
+    /// A second after the start writes to everybody, who each answer.
+    Flood,
     /// Writes to a service without asking for an answer, and then reads.
     WriteUnasked,
 }
 
 /// A message as a node received it: when, at which of its starts, and what.
 type Received = Rc<RefCell<Vec<(Time, u32, Message)>>>;
+
+const NANOSECOND: Duration = Duration::from_nanos(1);
+
+/// How many nodes flood: their messages and the answers to them are more than a million.
+const FLOODING: usize = 720;
 
 struct Probe {
     script: Script,
@@ -46,6 +59,7 @@ struct Probe {
     outbox: VecDeque<Message>,
     delayed: VecDeque<(Time, Message)>,
     next_chat: Option<Time>,
+    next_wake: Option<Time>,
     chats: u64,
 }
 
@@ -73,6 +87,14 @@ impl Process for Probe {
                 self.send(&message.src, &reply);
                 match self.script {
                     Script::Chatter => self.next_chat = Some(now + Duration::from_millis(10)),
+                    Script::SpeakAsAnother => {
+                        let body = Body::new(&json!({"type": "hello"})).unwrap();
+                        let (src, dest) = (self.peer(), self.peer());
+                        self.outbox.push_back(Message { src, dest, body });
+                    }
+                    Script::WakeAtOnce => self.next_wake = Some(now + NANOSECOND),
+                    Script::WakeInThePast => self.next_wake = Some(Time::ZERO),
+                    Script::Flood => self.next_wake = Some(Time::from_millis(1000)),
                     Script::PingPong => self.send(&self.peer(), &json!({"type": "ping"})),
                     Script::WriteUnasked => {
                         let service = NodeId::from("lin-kv");
@@ -96,6 +118,7 @@ impl Process for Probe {
                 }
             }
             "ping" => self.send(&message.src, &json!({"type": "ping"})),
+            "flood" => self.send(&message.src, &json!({"type": "flooded"})),
             _ => {}
         }
     }
@@ -104,6 +127,16 @@ impl Process for Probe {
         while self.delayed.front().is_some_and(|(at, _)| *at <= now) {
             let (_, reply) = self.delayed.pop_front().unwrap();
             self.outbox.push_back(reply);
+        }
+        match self.script {
+            Script::WakeAtOnce => self.next_wake = Some(now + NANOSECOND),
+            Script::Flood if self.next_wake.take().is_some() => {
+                let me = self.name.clone().unwrap();
+                for other in numbered_nodes(FLOODING).into_iter().filter(|other| *other != me) {
+                    self.send(&other, &json!({"type": "flood"}));
+                }
+            }
+            _ => {}
         }
         if self.next_chat.is_some_and(|at| at <= now) {
             self.next_chat = Some(now + Duration::from_millis(10));
@@ -115,7 +148,7 @@ impl Process for Probe {
 
     fn poll_timeout(&self) -> Option<Time> {
         let delayed = self.delayed.front().map(|(at, _)| *at);
-        [delayed, self.next_chat].into_iter().flatten().min()
+        [delayed, self.next_chat, self.next_wake].into_iter().flatten().min()
     }
 
     fn poll_transmit(&mut self) -> Option<Message> {
@@ -142,6 +175,7 @@ impl NodeFactory for Probes {
             outbox: VecDeque::new(),
             delayed: VecDeque::new(),
             next_chat: None,
+            next_wake: None,
             chats: 0,
         }))
     }
@@ -164,21 +198,31 @@ struct Run {
     valid: Validity,
     received: Vec<Vec<(Time, u32, Message)>>,
     sentences: Vec<(Time, String)>,
+    /// How often somebody was told how far the run is.
+    reports: usize,
 }
 
 #[derive(Default)]
-struct Sentences(Vec<(Time, String)>);
+struct Sentences {
+    said: Vec<(Time, String)>,
+    reports: usize,
+}
 
 impl Observer for Sentences {
     fn log(&mut self, now: Time, sentence: &str) {
-        self.0.push((now, sentence.to_owned()));
+        self.said.push((now, sentence.to_owned()));
+    }
+
+    fn progress(&mut self, _now: Time, _progress: &Progress) {
+        self.reports += 1;
     }
 }
 
 fn run(script: Script, options: &TestOptions, seed: u64) -> Run {
-    let received: Vec<Received> = vec![Received::default(), Received::default()];
-    let probes = Probes { script, received: received.clone(), starts: vec![0; 2] };
-    let mut cluster = VirtualCluster::new(options.nodes.len(), probes, || false);
+    let count = options.nodes.len();
+    let received: Vec<Received> = (0..count).map(|_| Received::default()).collect();
+    let probes = Probes { script, received: received.clone(), starts: vec![0; count] };
+    let mut cluster = VirtualCluster::new(count, probes, || false);
     let workload = workload::by_name("echo").unwrap();
     let mut sentences = Sentences::default();
     let seeds = Seeds::new(seed);
@@ -186,7 +230,7 @@ fn run(script: Script, options: &TestOptions, seed: u64) -> Run {
     let outcome = engine.run();
     let valid = results::check(&outcome, &*workload, options).verdict;
     let received = received.iter().map(|received| received.borrow().clone()).collect();
-    Run { outcome, valid, received, sentences: sentences.0 }
+    Run { outcome, valid, received, sentences: sentences.said, reports: sentences.reports }
 }
 
 /// The times between a fault's start and its stop.
@@ -263,6 +307,50 @@ fn an_endless_exchange_without_latency_is_noticed() {
     let run = run(Script::PingPong, &options(&[]), 1);
     let sentence = run.outcome.failure.unwrap();
     assert!(sentence.contains("without end"), "{sentence}");
+}
+
+#[test]
+fn a_node_that_speaks_in_anothers_name_is_found_out() {
+    let run = run(Script::SpeakAsAnother, &options(&[]), 1);
+    let sentence = run.outcome.failure.unwrap();
+    assert!(sentence.starts_with("node n0 sent a message in the name of n1"), "{sentence}");
+    assert_ne!(run.valid, Validity::True);
+}
+
+#[test]
+fn a_node_that_never_rests_is_told_so() {
+    for (script, expected) in [
+        (Script::WakeAtOnce, "as soon again"),
+        (Script::WakeInThePast, "wants to be woken at 0 ns, which is past"),
+    ] {
+        let run = run(script, &options(&[]), 1);
+        let sentence = run.outcome.failure.unwrap();
+        assert!(sentence.starts_with("node n0 never rests"), "{sentence}");
+        assert!(sentence.contains(expected), "{sentence}");
+    }
+}
+
+#[test]
+fn what_many_nodes_say_at_once_is_not_endless() {
+    let options = TestOptions {
+        nodes: numbered_nodes(FLOODING),
+        rate: 0.0,
+        time_limit_secs: 2.0,
+        ..options(&[])
+    };
+    let run = run(Script::Flood, &options, 1);
+    assert_eq!(run.outcome.failure, None);
+    let messages = (FLOODING * (FLOODING - 1) * 2) as u64;
+    assert_eq!(run.outcome.journal.stats().servers.recv_count, messages);
+    assert!(messages > 1_000_000);
+}
+
+#[test]
+fn a_run_in_which_nothing_happens_costs_nothing() {
+    let options = TestOptions { rate: 0.0, time_limit_secs: 1e6, ..options(&[]) };
+    let run = run(Script::Answer, &options, 1);
+    assert_eq!(run.outcome.failure, None);
+    assert!(run.reports < 20, "{} reports of nothing", run.reports);
 }
 
 #[test]

@@ -24,10 +24,20 @@ const MANY: usize = 1_000_000;
 
 const NODES_MAX: usize = 10_000;
 
+/// One operation a microsecond. More would hardly let time pass.
+const RATE_MAX: f64 = 1e6;
+
+/// Eleven days, in virtual time or not.
+const SECONDS_MAX: f64 = 1e6;
+
+/// A fault that starts and stops more often than this is nothing but noise.
+const INTERVAL_SECS_MIN: f64 = 0.001;
+
 /// The flags of `maelstrom test`.
 #[derive(Args)]
 // As with the original, a flag that is given twice has the last value.
-#[command(after_help = EXAMPLES, args_override_self = true)]
+// A negative number is the value of the flag before it, and a wrong one: not a flag itself.
+#[command(after_help = EXAMPLES, args_override_self = true, allow_negative_numbers = true)]
 pub struct TestFlags {
     /// What kind of system to test.
     #[arg(short, long, default_value = "lin-kv", value_name = "NAME")]
@@ -81,7 +91,7 @@ pub struct TestFlags {
         long,
         value_name = "RATE",
         default_value_t = 5.0,
-        value_parser = not_negative,
+        value_parser = between(0.0, RATE_MAX),
         help_heading = "Load"
     )]
     rate: f64,
@@ -91,7 +101,7 @@ pub struct TestFlags {
         long,
         value_name = "SECONDS",
         default_value_t = 60.0,
-        value_parser = not_negative,
+        value_parser = between(0.0, SECONDS_MAX),
         help_heading = "Load"
     )]
     time_limit: f64,
@@ -165,7 +175,7 @@ pub struct TestFlags {
         long,
         value_name = "SECONDS",
         default_value_t = 10.0,
-        value_parser = above_zero,
+        value_parser = between(INTERVAL_SECS_MIN, SECONDS_MAX),
         help_heading = "Network and faults"
     )]
     nemesis_interval: f64,
@@ -219,7 +229,7 @@ impl TestFlags {
                         --seed, which runs them in virtual time"
                 .into());
         }
-        let concurrency = self.concurrency.of(nodes.len());
+        let concurrency = self.concurrency.of(nodes.len())?;
         Ok(TestOptions {
             nodes,
             concurrency,
@@ -298,12 +308,24 @@ impl Concurrency {
         };
         match digits.parse() {
             Ok(number) if (1..=MANY).contains(&number) => Ok(Concurrency { number, per_node }),
-            _ => Err("expected a whole number above zero, optionally followed by n".into()),
+            _ => Err(format!(
+                "expected how many clients, a whole number from 1 to {MANY}, or how many for each \
+                 node, such as 4n"
+            )),
         }
     }
 
-    fn of(self, nodes: usize) -> usize {
-        if self.per_node { self.number * nodes } else { self.number }
+    /// How many clients that is for so many nodes.
+    fn of(self, nodes: usize) -> Result<usize, String> {
+        match self.number.checked_mul(if self.per_node { nodes } else { 1 }) {
+            Some(clients) if clients <= MANY => Ok(clients),
+            _ => Err(format!(
+                "--concurrency {}n is too much for {nodes} nodes: there can be {MANY} clients in \
+                 all, so {}n at most",
+                self.number,
+                MANY / nodes
+            )),
+        }
     }
 }
 
@@ -319,16 +341,10 @@ where
     }
 }
 
-fn not_negative(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(number) if (0.0..=1e9).contains(&number) => Ok(number),
-        _ => Err("expected a number from 0 to 1000000000".into()),
-    }
-}
-
-fn above_zero(text: &str) -> Result<f64, String> {
-    match not_negative(text) {
-        Ok(number) if number > 0.0 => Ok(number),
-        _ => Err("expected a number above zero, and at most 1000000000".into()),
+/// Reads a number that is in a range.
+fn between(least: f64, most: f64) -> impl Fn(&str) -> Result<f64, String> + Clone {
+    move |text| match text.parse::<f64>() {
+        Ok(number) if (least..=most).contains(&number) => Ok(number),
+        _ => Err(format!("expected a number from {least} to {most}")),
     }
 }

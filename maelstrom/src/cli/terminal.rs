@@ -6,7 +6,7 @@
 )]
 
 use std::cell::RefCell;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -22,10 +22,20 @@ use crate::engine::Progress;
 use crate::run::Terminal;
 
 /// Prints a line for the user, or for whatever reads what the bench prints.
-pub fn print(text: &str) {
-    use std::io::Write;
-    // A reader that has gone away (`| head`) must not turn a verdict into a crash.
-    writeln!(std::io::stdout(), "{text}").ok();
+///
+/// # Errors
+/// When it cannot be printed, on a full disk for instance. A reader that has gone away
+/// (`| head`) is no error: it must not turn a verdict into a crash.
+pub fn print(text: &str) -> std::io::Result<()> {
+    unless_gone(writeln!(std::io::stdout(), "{text}"))
+}
+
+/// Nobody reads any further, and that is fine.
+pub fn unless_gone(written: std::io::Result<()>) -> std::io::Result<()> {
+    match written {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
 }
 
 /// Where a command prints what it was asked for.
@@ -35,7 +45,6 @@ pub fn output() -> impl std::io::Write {
 
 /// Prints what went wrong.
 pub fn print_error(sentence: &str) {
-    use std::io::Write;
     writeln!(std::io::stderr(), "error: {sentence}").ok();
 }
 
@@ -103,7 +112,6 @@ impl Lines {
     }
 
     fn show(&mut self) {
-        use std::io::Write;
         let show = || std::io::stderr().write_all(self.waiting.as_bytes()).ok();
         if self.live.is_hidden() {
             show()

@@ -34,6 +34,17 @@ pub enum Output {
         /// The time, by the engine's clock.
         at: Time,
     },
+    /// A node wants to be woken again and again, so that virtual time hardly passes.
+    Restless {
+        /// The node.
+        node: usize,
+        /// How often it was woken within [`WAKES_TIME`].
+        wakes: u32,
+        /// When it wants to be woken next, by its own clock.
+        asked: Time,
+        /// What its own clock shows.
+        now: Time,
+    },
     /// The cluster has something to say that the run can go on after: a sentence.
     Say(String),
     /// The run cannot go on: a sentence.
@@ -47,6 +58,11 @@ pub trait Cluster {
     /// # Errors
     /// A sentence.
     fn start(&mut self, node: usize, seed: u64, now: Time) -> Result<(), String>;
+
+    /// Whether time passes by itself, also while nothing happens.
+    fn is_real_time(&self) -> bool {
+        false
+    }
 
     /// Lets time pass until `until`, or until a node says something; returns what time it is.
     fn advance(&mut self, until: Time, outputs: &mut Vec<Output>) -> Time;
@@ -112,6 +128,13 @@ pub trait NodeFactory {
     fn start(&mut self, node: usize, seed: u64) -> Result<Box<dyn SimulatedNode>, String>;
 }
 
+/// A node that is woken more often than this within [`WAKES_TIME`] hardly lets time pass: every
+/// microsecond is more than a real process could make use of.
+const WAKES: u32 = 10_000;
+
+/// See [`Output::Restless`].
+pub const WAKES_TIME: Duration = Duration::from_millis(10);
+
 struct Slot {
     process: Option<Box<dyn SimulatedNode>>,
     paused: bool,
@@ -120,6 +143,21 @@ struct Slot {
     clock: SkewedClock,
     /// When the engine was last asked to wake it.
     wake_at: Option<Time>,
+    /// How often it was woken since a time.
+    wakes: u32,
+    wakes_since: Time,
+}
+
+impl Slot {
+    /// Counts one more wake; says whether there were too many lately.
+    fn is_restless(&mut self, now: Time) -> bool {
+        if now.since(self.wakes_since) >= WAKES_TIME {
+            self.wakes_since = now;
+            self.wakes = 0;
+        }
+        self.wakes += 1;
+        self.wakes > WAKES
+    }
 }
 
 /// Nodes in virtual time.
@@ -144,6 +182,8 @@ impl<F: NodeFactory> VirtualCluster<F> {
             inbox: VecDeque::new(),
             clock: SkewedClock::default(),
             wake_at: None,
+            wakes: 0,
+            wakes_since: Time::ZERO,
         };
         VirtualCluster {
             factory,
@@ -215,10 +255,14 @@ impl<F: NodeFactory> Cluster for VirtualCluster<F> {
             return;
         }
         slot.wake_at = None;
-        if let Some(process) = &mut slot.process {
-            process.handle_timeout(slot.clock.local(now));
-            self.drain(node, now, outputs);
+        let is_restless = slot.is_restless(now);
+        let Some(process) = &mut slot.process else { return };
+        let local = slot.clock.local(now);
+        process.handle_timeout(local);
+        if let (true, Some(asked)) = (is_restless, process.poll_timeout()) {
+            outputs.push(Output::Restless { node, wakes: slot.wakes, asked, now: local });
         }
+        self.drain(node, now, outputs);
     }
 
     fn kill(&mut self, node: usize, _now: Time) {

@@ -3,7 +3,7 @@
 use gyre::Message;
 
 use super::clients::Purpose;
-use super::cluster::Output;
+use super::cluster::{Output, WAKES_TIME};
 use super::{Address, DOWN_BACKLOG, Direction, Engine, Event, INIT_TIMEOUT, NodeState, Phase};
 use crate::client::{ReplyFault, RequestError, error_of};
 use crate::net::{Endpoint, Verdict};
@@ -29,6 +29,17 @@ impl Engine<'_> {
                     }
                     Output::Wake { node, at } => self.queue.push(at, Event::Wake { node, at }),
                     Output::Say(sentence) => self.say(&sentence),
+                    Output::Restless { node, wakes, asked, now } => {
+                        let name = &self.options.nodes[node];
+                        let which = if asked <= now { "which is past" } else { "as soon again" };
+                        let (now, asked) = (now.as_nanos(), asked.as_nanos());
+                        self.fail(format!(
+                            "node {name} never rests: it was woken {wakes} times within {} ms, and \
+                             at {now} ns it wants to be woken at {asked} ns, {which}. A node with \
+                             nothing to do until a message comes must not ask for a time",
+                            WAKES_TIME.as_millis()
+                        ));
+                    }
                     Output::Failure(sentence) => self.fail(sentence),
                 }
                 if self.failure.is_some() {
@@ -44,10 +55,12 @@ impl Engine<'_> {
 
     fn on_node_message(&mut self, node: usize, message: Message) {
         let name = &self.options.nodes[node];
-        if !self.addresses.contains_key(&message.src) {
+        if message.src != *name {
+            // Under another name it would pass by every cut that concerns it.
             let line = message.to_line();
             return self.fail(format!(
-                "node {name} sent a message whose src, {}, is nobody in this cluster: {line}",
+                "node {name} sent a message in the name of {}: its src must be {name}, and here \
+                 is another: {line}",
                 message.src
             ));
         }

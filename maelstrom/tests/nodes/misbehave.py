@@ -39,6 +39,8 @@ for line in sys.stdin:
             reply["surprise"] = 1
         if fault == "to-nobody":
             send(me, "n99", {"type": "gossip"})
+        if fault == "as-another":
+            send("n0" if me == "n1" else "n1", client, reply)
         if fault == "late":
             continue
         if fault == "floods-stderr":
