@@ -40,14 +40,16 @@ enum Response {
     EchoOk { echo: Value },
 }
 
+impl Echo {
+    fn new(_: &Ctx) -> Echo {
+        Echo
+    }
+}
+
 #[async_trait(?Send)]
 impl Node for Echo {
     type Request = Request;
     type Response = Response;
-
-    fn new(_: &Ctx) -> Echo {
-        Echo
-    }
 
     async fn handle(&self, _: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
         let Request::Echo { echo } = request;
@@ -80,7 +82,7 @@ fn best(mut measure: impl FnMut() -> Duration) -> Duration {
 
 /// 60 virtual seconds of echo, 5 nodes, 1000 operations a second.
 fn in_virtual_time() {
-    let check = maelstrom::check::<Echo>("echo")
+    let check = maelstrom::check("echo", Echo::new)
         .options(|all| *all = options(1000.0, 60.0, 5))
         .fixed_latency();
     let mut messages = 0;

@@ -19,41 +19,25 @@ use gyre::gossip::Setting;
 use maelstrom::Fault;
 use maelstrom::check::Check;
 
-use broadcast::{Broadcast, Preset};
-
-struct LowLatency;
-
-impl Preset for LowLatency {
-    fn setting() -> Setting {
-        Setting::LOW_LATENCY
-    }
-}
-
-struct LowTraffic;
-
-impl Preset for LowTraffic {
-    fn setting() -> Setting {
-        Setting::LOW_TRAFFIC
-    }
-}
+use broadcast::Broadcast;
 
 fn main() {
     for (nodes, seeds) in [(5, 200), (25, 20)] {
-        seeds_a_second::<LowLatency>("low-latency", nodes, seeds);
-        seeds_a_second::<LowTraffic>("low-traffic", nodes, seeds);
+        seeds_a_second("low-latency", Setting::LOW_LATENCY, nodes, seeds);
+        seeds_a_second("low-traffic", Setting::LOW_TRAFFIC, nodes, seeds);
     }
     for nodes in [25, 100, 400] {
-        growth::<LowLatency>("low-latency", nodes);
-        growth::<LowTraffic>("low-traffic", nodes);
+        growth("low-latency", Setting::LOW_LATENCY, nodes);
+        growth("low-traffic", Setting::LOW_TRAFFIC, nodes);
     }
 }
 
-fn check<P: Preset>(nodes: usize) -> Check<Broadcast<P>> {
-    maelstrom::check::<Broadcast<P>>("broadcast").nodes(nodes)
+fn check(setting: Setting, nodes: usize) -> Check<Broadcast> {
+    maelstrom::check("broadcast", move |ctx| Broadcast::new(ctx, setting)).nodes(nodes)
 }
 
-fn seeds_a_second<P: Preset>(name: &str, nodes: usize, seeds: u64) {
-    let check = check::<P>(nodes).faults(Fault::ALL);
+fn seeds_a_second(name: &str, setting: Setting, nodes: usize, seeds: u64) {
+    let check = check(setting, nodes).faults(Fault::ALL);
     let start = Instant::now();
     for seed in 0..seeds {
         assert!(check.fails(seed).is_none(), "seed {seed} fails");
@@ -63,8 +47,8 @@ fn seeds_a_second<P: Preset>(name: &str, nodes: usize, seeds: u64) {
 }
 
 /// 20 virtual seconds of 20 operations a second, without faults.
-fn growth<P: Preset>(name: &str, nodes: usize) {
-    let check = check::<P>(nodes).options(|options| options.latency_ms = 10).fixed_latency();
+fn growth(name: &str, setting: Setting, nodes: usize) {
+    let check = check(setting, nodes).options(|options| options.latency_ms = 10).fixed_latency();
     let start = Instant::now();
     let (outcome, _) = check.run(0);
     let seconds = start.elapsed().as_secs_f64();

@@ -54,7 +54,7 @@ fn options(nodes: usize, clients_a_node: usize, rate: f64, seconds: f64) -> Test
 }
 
 fn check(options: TestOptions) -> Check<LinKv> {
-    maelstrom::check::<LinKv>("lin-kv").options(|all| *all = options).fixed_latency()
+    maelstrom::check("lin-kv", LinKv::new).options(|all| *all = options).fixed_latency()
 }
 
 /// The leader is the node with the fastest writes.
@@ -132,7 +132,7 @@ fn in_real_time(nodes: usize) {
 
 /// Five nodes, 20 operations a second, all faults, checked: what a seed of the tests costs.
 fn a_simulated_minute() {
-    let check = maelstrom::check::<LinKv>("lin-kv")
+    let check = maelstrom::check("lin-kv", LinKv::new)
         .options(|options| options.concurrency = 10)
         .faults(Fault::ALL)
         .time_limit_secs(60.0);

@@ -10,13 +10,12 @@
 #[path = "../src/bin/broadcast.rs"]
 mod broadcast;
 
-use std::cell::Cell;
 use std::fmt::Write;
 
 use gyre::gossip::Setting;
 use maelstrom::edn::Edn;
 
-use broadcast::{Broadcast, Preset};
+use broadcast::Broadcast;
 
 const SEEDS: u64 = 10;
 
@@ -28,19 +27,6 @@ const HUB: [&str; 8] =
 /// Others' published results: messages per operation, median and greatest latency in ms.
 const PUBLISHED: [(f64, f64, f64); 4] =
     [(11.8, 172.0, 211.0), (23.4, 181.0, 207.0), (1.92, 764.0, 1087.0), (1.99, 339.0, 678.0)];
-
-thread_local! {
-    static SETTING: Cell<Setting> = const { Cell::new(Setting::LOW_LATENCY) };
-}
-
-/// The setting that is being measured.
-struct Measured;
-
-impl Preset for Measured {
-    fn setting() -> Setting {
-        SETTING.get()
-    }
-}
 
 /// What one setting costs: the mean over all seeds.
 struct Cost {
@@ -55,8 +41,7 @@ struct Cost {
 }
 
 fn measure(setting: Setting) -> Cost {
-    SETTING.set(setting);
-    let check = maelstrom::check::<Broadcast<Measured>>("broadcast")
+    let check = maelstrom::check("broadcast", move |ctx| Broadcast::new(ctx, setting))
         .nodes(25)
         .rate(100.0)
         .time_limit_secs(20.0)

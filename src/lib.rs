@@ -23,15 +23,13 @@
 //!     type Request = Request;
 //!     type Response = Response;
 //!
-//!     fn new(_: &Ctx) -> Echo { Echo }
-//!
 //!     async fn handle(&self, _: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
 //!         let Request::Echo { echo } = request;
 //!         Ok(Response::EchoOk { echo })
 //!     }
 //! }
 //!
-//! fn main() -> std::process::ExitCode { gyre::run::<Echo>() }
+//! fn main() -> std::process::ExitCode { gyre::run(|_| Echo) }
 //! ```
 //!
 //! `init`, `msg_id`, `in_reply_to`, unknown types and malformed bodies are the runtime's to
@@ -62,14 +60,13 @@
 //! # impl Node for Sleeper {
 //! #     type Request = Request;
 //! #     type Response = Response;
-//! #     fn new(_: &Ctx) -> Sleeper { Sleeper }
 //! #     async fn handle(&self, ctx: &Ctx, r: Request, _: NodeId) -> Result<Response, Error> {
 //! #         let Request::Sleep { secs } = r;
 //! #         ctx.sleep(std::time::Duration::from_secs(secs)).await;
 //! #         Ok(Response::SleepOk {})
 //! #     }
 //! # }
-//! let mut node = Runtime::<Sleeper>::new(1, Box::new(MemoryDisk::default()));
+//! let mut node = Runtime::new(1, Box::new(MemoryDisk::default()), |_| Sleeper);
 //! for line in [
 //!     r#"{"src":"c0","dest":"n1","body":
 //!         {"type":"init","msg_id":1,"node_id":"n1","node_ids":["n1"]}}"#,
@@ -90,8 +87,9 @@
 //! | what a node is and can do | [`Node`], [`Ctx`], [`Error`], [`Kv`] |
 //! | how it is run | [`Process`], [`Runtime`], and the sources of `executor`, `network`, `stdio` |
 //! | what it leaves behind | [`storage`] |
-//! | protocols, as state machines without any I/O | [`gossip`], [`crdt`], [`raft`], [`txn`] |
-//! | a state that all nodes share | [`replicated`]; examples of one, [`registers`] and [`mod@log`] |
+//! | protocols, as state machines without any I/O | [`protocols`]: [`gossip`], [`crdt`], [`raft`], … |
+//! | what they look like to a node | [`protocols::core`], [`driver`] |
+//! | states that nodes keep, alone or together | [`state_machines`] |
 //! | whole nodes | `src/bin/` |
 //!
 //! # What always holds
@@ -111,47 +109,17 @@
 //!
 //! [Maelstrom]: https://github.com/jepsen-io/maelstrom
 
-pub mod crdt;
-mod ctx;
-pub mod driver;
-mod error;
-mod executor;
-pub mod gossip;
-mod incarnation;
-mod join;
-pub mod json;
-mod kv;
-mod lockstep;
-pub mod log;
-mod message;
-mod network;
-mod node;
-mod process;
-pub mod raft;
-pub mod registers;
-pub mod replicated;
-mod rpc;
+pub mod protocols;
 mod runtime;
-mod stdio;
+pub mod state_machines;
 pub mod storage;
-#[cfg(test)]
-mod test_network;
-mod time;
-mod timers;
-pub mod txn;
+mod types;
 
 pub use async_trait::async_trait;
-pub use ctx::Ctx;
-pub use error::{Error, ErrorCode};
-pub use incarnation::Incarnation;
-pub use join::join_all;
-pub use kv::{Kv, Tso};
-pub use message::{Body, Message, NodeId};
-pub use node::Node;
-pub use process::Process;
-pub use rpc::{RetryPolicy, Rpc};
-pub use runtime::Runtime;
-pub use stdio::run;
+pub use protocols::{causal, crdt, gossip, raft, replicated};
+pub use runtime::{
+    Ctx, Kv, Node, Process, RetryPolicy, Rpc, Runtime, Sleep, Tso, driver, join_all, run,
+};
+pub use state_machines::{kafka_log, key_value, transactions};
 pub use storage::{Disk, FileDisk, MemoryDisk, Recovered, SimDisk, Storage};
-pub use time::Time;
-pub use timers::Sleep;
+pub use types::{Body, Error, ErrorCode, Incarnation, Message, NodeId, Time, VersionVector, json};

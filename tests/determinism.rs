@@ -47,17 +47,19 @@ enum Response {
     RumourOk {},
 }
 
-#[async_trait(?Send)]
-impl Node for Restless {
-    type Request = Request;
-    type Response = Response;
-
+impl Restless {
     fn new(ctx: &Ctx) -> Restless {
         let storage = ctx.storage();
         let recovered = storage.load().expect("the disk of a simulation can be read");
         ctx.log(format!("{} records on disk", recovered.records.len()));
         Restless { storage, found: recovered.records.len(), heard: RefCell::default() }
     }
+}
+
+#[async_trait(?Send)]
+impl Node for Restless {
+    type Request = Request;
+    type Response = Response;
 
     async fn handle(&self, ctx: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
         match request {
@@ -166,7 +168,7 @@ fn another_seed_gives_another_run() {
 /// The bench's own process and a child see the same messages at the same times, and draw the
 /// same random numbers, so they give the same history.
 fn lockstep_and_in_process_give_the_same_history() {
-    let check = maelstrom::check::<Restless>("unique-ids")
+    let check = maelstrom::check("unique-ids", Restless::new)
         .options(|all| *all = options(&[Partition, Kill]))
         .fixed_latency();
     for seed in [3, 4] {
@@ -182,7 +184,7 @@ fn lockstep_and_in_process_give_the_same_history() {
 
 fn main() -> ExitCode {
     if std::env::var_os("MAELSTROM_LOCKSTEP").is_some() {
-        return gyre::run::<Restless>();
+        return gyre::run(Restless::new);
     }
     let tests: [(&str, fn()); 3] = [
         ("lockstep_twice_gives_the_same_files", lockstep_twice_gives_the_same_files),

@@ -55,16 +55,18 @@ enum Response {
     SleepOk {},
 }
 
-#[async_trait(?Send)]
-impl Node for Subject {
-    type Request = Request;
-    type Response = Response;
-
+impl Subject {
     fn new(ctx: &Ctx) -> Subject {
         let storage = ctx.storage();
         let found = storage.load().expect("the storage can be read").records.len();
         Subject { storage, found }
     }
+}
+
+#[async_trait(?Send)]
+impl Node for Subject {
+    type Request = Request;
+    type Response = Response;
 
     async fn handle(&self, ctx: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
         match request {
@@ -445,7 +447,7 @@ fn in_lockstep_a_kill_is_a_crash_of_the_disk() {
 
 fn main() -> ExitCode {
     if std::env::var_os("GYRE_TEST_NODE").is_some() {
-        return gyre::run::<Subject>();
+        return gyre::run(Subject::new);
     }
     macro_rules! tests {
         ($($name:ident)*) => { [$((stringify!($name), $name as fn())),*] };

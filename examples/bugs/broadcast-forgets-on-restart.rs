@@ -32,14 +32,16 @@ enum Response {
     Told {},
 }
 
+impl Broadcast {
+    fn new(_: &Ctx) -> Broadcast {
+        Broadcast { messages: RefCell::default() }
+    }
+}
+
 #[async_trait(?Send)]
 impl Node for Broadcast {
     type Request = Request;
     type Response = Response;
-
-    fn new(_: &Ctx) -> Broadcast {
-        Broadcast { messages: RefCell::default() }
-    }
 
     async fn handle(&self, ctx: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
         Ok(match request {
@@ -66,7 +68,7 @@ impl Node for Broadcast {
 }
 
 fn main() -> ExitCode {
-    gyre::run::<Broadcast>()
+    gyre::run(Broadcast::new)
 }
 
 #[cfg(test)]
@@ -77,7 +79,7 @@ mod tests {
 
     #[test]
     fn is_caught() {
-        let check = maelstrom::check::<Broadcast>("broadcast");
+        let check = maelstrom::check("broadcast", Broadcast::new);
         let failure = check.faults([Fault::Kill]).first_anomaly(0..200);
         let failure = failure.expect("the checker must catch a message that was forgotten");
         assert!(failure.sentence.contains(":lost ("), "{}", failure.sentence);
@@ -86,6 +88,6 @@ mod tests {
     #[test]
     fn is_nothing_else() {
         let faults = [Fault::Partition, Fault::OneWay, Fault::Loss, Fault::Duplicate];
-        maelstrom::check::<Broadcast>("broadcast").faults(faults).seeds(0..20);
+        maelstrom::check("broadcast", Broadcast::new).faults(faults).seeds(0..20);
     }
 }

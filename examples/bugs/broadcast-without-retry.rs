@@ -30,14 +30,16 @@ enum Response {
     Told {},
 }
 
+impl Broadcast {
+    fn new(_: &Ctx) -> Broadcast {
+        Broadcast { messages: RefCell::default() }
+    }
+}
+
 #[async_trait(?Send)]
 impl Node for Broadcast {
     type Request = Request;
     type Response = Response;
-
-    fn new(_: &Ctx) -> Broadcast {
-        Broadcast { messages: RefCell::default() }
-    }
 
     async fn handle(&self, ctx: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
         Ok(match request {
@@ -60,7 +62,7 @@ impl Node for Broadcast {
 }
 
 fn main() -> ExitCode {
-    gyre::run::<Broadcast>()
+    gyre::run(Broadcast::new)
 }
 
 #[cfg(test)]
@@ -72,7 +74,7 @@ mod tests {
     #[test]
     fn is_caught() {
         for fault in [Fault::Loss, Fault::Partition, Fault::OneWay] {
-            let check = maelstrom::check::<Broadcast>("broadcast").faults([fault]);
+            let check = maelstrom::check("broadcast", Broadcast::new).faults([fault]);
             let failure = check.first_anomaly(0..200);
             let failure = failure.expect("the checker must catch a message that never arrived");
             assert!(failure.sentence.contains(":lost ("), "{}", failure.sentence);

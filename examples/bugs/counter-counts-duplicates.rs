@@ -28,14 +28,16 @@ enum Response {
     Told {},
 }
 
+impl Counter {
+    fn new(_: &Ctx) -> Counter {
+        Counter { value: Cell::new(0) }
+    }
+}
+
 #[async_trait(?Send)]
 impl Node for Counter {
     type Request = Request;
     type Response = Response;
-
-    fn new(_: &Ctx) -> Counter {
-        Counter { value: Cell::new(0) }
-    }
 
     async fn handle(&self, ctx: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
         Ok(match request {
@@ -62,7 +64,7 @@ impl Node for Counter {
 }
 
 fn main() -> ExitCode {
-    gyre::run::<Counter>()
+    gyre::run(Counter::new)
 }
 
 #[cfg(test)]
@@ -75,7 +77,7 @@ mod tests {
     fn is_caught() {
         // A lost answer makes a duplicate too: what it answered is sent again.
         for fault in [Fault::Duplicate, Fault::Loss] {
-            let check = maelstrom::check::<Counter>("pn-counter").faults([fault]);
+            let check = maelstrom::check("pn-counter", Counter::new).faults([fault]);
             let failure = check.first_anomaly(0..200);
             let failure = failure.expect("the checker must catch an amount that counts twice");
             assert!(failure.sentence.contains(":acceptable"), "{}", failure.sentence);

@@ -30,14 +30,16 @@ enum Response {
     Merged {},
 }
 
+impl Counter {
+    fn new(_: &Ctx) -> Counter {
+        Counter { added: RefCell::default() }
+    }
+}
+
 #[async_trait(?Send)]
 impl Node for Counter {
     type Request = Request;
     type Response = Response;
-
-    fn new(_: &Ctx) -> Counter {
-        Counter { added: RefCell::default() }
-    }
 
     async fn handle(&self, ctx: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
         let mut added = self.added.borrow_mut();
@@ -69,7 +71,7 @@ impl Node for Counter {
 }
 
 fn main() -> ExitCode {
-    gyre::run::<Counter>()
+    gyre::run(Counter::new)
 }
 
 #[cfg(test)]
@@ -80,7 +82,7 @@ mod tests {
 
     #[test]
     fn is_caught() {
-        let check = maelstrom::check::<Counter>("g-counter");
+        let check = maelstrom::check("g-counter", Counter::new);
         let failure = check.faults([Fault::Kill]).first_anomaly(0..200);
         let failure = failure.expect("the checker must catch an addition that was forgotten");
         assert!(failure.sentence.contains(":acceptable"), "{}", failure.sentence);
@@ -89,6 +91,6 @@ mod tests {
     #[test]
     fn is_nothing_else() {
         let faults = [Fault::Partition, Fault::OneWay, Fault::Loss, Fault::Duplicate];
-        maelstrom::check::<Counter>("g-counter").faults(faults).seeds(0..20);
+        maelstrom::check("g-counter", Counter::new).faults(faults).seeds(0..20);
     }
 }

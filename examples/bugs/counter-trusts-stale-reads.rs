@@ -24,14 +24,16 @@ enum Response {
     ReadOk { value: u64 },
 }
 
+impl Counter {
+    fn new(_: &Ctx) -> Counter {
+        Counter
+    }
+}
+
 #[async_trait(?Send)]
 impl Node for Counter {
     type Request = Request;
     type Response = Response;
-
-    fn new(_: &Ctx) -> Counter {
-        Counter
-    }
 
     async fn handle(&self, ctx: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
         let kv = ctx.seq_kv();
@@ -55,7 +57,7 @@ impl Node for Counter {
 }
 
 fn main() -> ExitCode {
-    gyre::run::<Counter>()
+    gyre::run(Counter::new)
 }
 
 #[cfg(test)]
@@ -64,7 +66,7 @@ mod tests {
 
     #[test]
     fn is_caught() {
-        let failure = maelstrom::check::<Counter>("g-counter").first_anomaly(0..200);
+        let failure = maelstrom::check("g-counter", Counter::new).first_anomaly(0..200);
         let failure = failure.expect("the checker must catch a read from the past");
         assert!(failure.sentence.contains(":acceptable"), "{}", failure.sentence);
     }

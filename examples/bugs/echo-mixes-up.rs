@@ -26,14 +26,16 @@ enum Response {
     EchoOk { echo: Value },
 }
 
+impl Echo {
+    fn new(_: &Ctx) -> Echo {
+        Echo { last: RefCell::new(Value::Null) }
+    }
+}
+
 #[async_trait(?Send)]
 impl Node for Echo {
     type Request = Request;
     type Response = Response;
-
-    fn new(_: &Ctx) -> Echo {
-        Echo { last: RefCell::new(Value::Null) }
-    }
 
     async fn handle(&self, ctx: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
         let Request::Echo { echo } = request;
@@ -44,7 +46,7 @@ impl Node for Echo {
 }
 
 fn main() -> ExitCode {
-    gyre::run::<Echo>()
+    gyre::run(Echo::new)
 }
 
 #[cfg(test)]
@@ -53,7 +55,7 @@ mod tests {
 
     #[test]
     fn is_caught() {
-        let failure = maelstrom::check::<Echo>("echo").first_anomaly(0..100);
+        let failure = maelstrom::check("echo", Echo::new).first_anomaly(0..100);
         let failure = failure.expect("the checker must catch an echo that mixes up requests");
         assert!(failure.sentence.contains(":workload"), "{}", failure.sentence);
     }

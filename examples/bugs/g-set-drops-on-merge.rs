@@ -29,14 +29,16 @@ enum Response {
     Merged {},
 }
 
+impl GSet {
+    fn new(_: &Ctx) -> GSet {
+        GSet { elements: RefCell::default() }
+    }
+}
+
 #[async_trait(?Send)]
 impl Node for GSet {
     type Request = Request;
     type Response = Response;
-
-    fn new(_: &Ctx) -> GSet {
-        GSet { elements: RefCell::default() }
-    }
 
     async fn handle(&self, _: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
         let mut own = self.elements.borrow_mut();
@@ -68,7 +70,7 @@ impl Node for GSet {
 }
 
 fn main() -> ExitCode {
-    gyre::run::<GSet>()
+    gyre::run(GSet::new)
 }
 
 #[cfg(test)]
@@ -77,7 +79,7 @@ mod tests {
 
     #[test]
     fn is_caught() {
-        let failure = maelstrom::check::<GSet>("g-set").first_anomaly(0..200);
+        let failure = maelstrom::check("g-set", GSet::new).first_anomaly(0..200);
         let failure = failure.expect("the checker must catch an element that a merge drops");
         assert!(failure.sentence.contains(":lost ("), "{}", failure.sentence);
     }

@@ -23,14 +23,16 @@ enum Response {
     GenerateOk { id: String },
 }
 
+impl Ids {
+    fn new(_: &Ctx) -> Ids {
+        Ids { given: Cell::new(0) }
+    }
+}
+
 #[async_trait(?Send)]
 impl Node for Ids {
     type Request = Request;
     type Response = Response;
-
-    fn new(_: &Ctx) -> Ids {
-        Ids { given: Cell::new(0) }
-    }
 
     async fn handle(&self, ctx: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
         let Request::Generate {} = request;
@@ -41,7 +43,7 @@ impl Node for Ids {
 }
 
 fn main() -> ExitCode {
-    gyre::run::<Ids>()
+    gyre::run(Ids::new)
 }
 
 #[cfg(test)]
@@ -50,7 +52,7 @@ mod tests {
 
     #[test]
     fn is_caught() {
-        let failure = maelstrom::check::<Ids>("unique-ids")
+        let failure = maelstrom::check("unique-ids", Ids::new)
             .faults([maelstrom::Fault::Kill])
             .first_anomaly(0..100);
         let failure = failure.expect("the checker must catch an id that repeats after a restart");

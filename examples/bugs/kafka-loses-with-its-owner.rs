@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use gyre::log::{Batch, Change, Logs, Offset};
+use gyre::kafka_log::{Batch, Change, Logs, Offset};
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -127,14 +127,16 @@ impl Kafka {
     }
 }
 
+impl Kafka {
+    fn new(_: &Ctx) -> Kafka {
+        Kafka { logs: RefCell::default() }
+    }
+}
+
 #[async_trait(?Send)]
 impl Node for Kafka {
     type Request = Request;
     type Response = Response;
-
-    fn new(_: &Ctx) -> Kafka {
-        Kafka { logs: RefCell::default() }
-    }
 
     async fn handle(&self, ctx: &Ctx, request: Request, from: NodeId) -> Result<Response, Error> {
         if from.is_client() { self.route(ctx, request).await } else { self.serve(ctx, request) }
@@ -142,7 +144,7 @@ impl Node for Kafka {
 }
 
 fn main() -> ExitCode {
-    gyre::run::<Kafka>()
+    gyre::run(Kafka::new)
 }
 
 #[cfg(test)]
@@ -151,7 +153,7 @@ mod tests {
 
     #[test]
     fn is_caught() {
-        let check = maelstrom::check::<Kafka>("kafka").faults([maelstrom::Fault::Kill]);
+        let check = maelstrom::check("kafka", Kafka::new).faults([maelstrom::Fault::Kill]);
         let names_it = |failure: maelstrom::check::Failure| {
             let workload = failure.results.to_edn().get("workload").cloned();
             let types = workload.and_then(|results| results.get("bad-error-types").cloned());

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use gyre::log::{Batch, Logs, Offset};
+use gyre::kafka_log::{Batch, Logs, Offset};
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -35,14 +35,16 @@ enum Response {
     ListCommittedOffsetsOk { offsets: BTreeMap<String, Offset> },
 }
 
+impl Kafka {
+    fn new(_: &Ctx) -> Kafka {
+        Kafka { logs: RefCell::default() }
+    }
+}
+
 #[async_trait(?Send)]
 impl Node for Kafka {
     type Request = Request;
     type Response = Response;
-
-    fn new(_: &Ctx) -> Kafka {
-        Kafka { logs: RefCell::default() }
-    }
 
     async fn handle(&self, _: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
         let mut logs = self.logs.borrow_mut();
@@ -67,7 +69,7 @@ impl Node for Kafka {
 }
 
 fn main() -> ExitCode {
-    gyre::run::<Kafka>()
+    gyre::run(Kafka::new)
 }
 
 #[cfg(test)]
@@ -76,8 +78,9 @@ mod tests {
 
     #[test]
     fn is_caught() {
-        let check =
-            maelstrom::check::<Kafka>("kafka").nodes(1).options(|options| options.concurrency = 4);
+        let check = maelstrom::check("kafka", Kafka::new)
+            .nodes(1)
+            .options(|options| options.concurrency = 4);
         let names_it = |failure: maelstrom::check::Failure| {
             let workload = failure.results.to_edn().get("workload").cloned();
             let types = workload.and_then(|results| results.get("bad-error-types").cloned());

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use gyre::log::{Batch, Change, Logs, Offset};
+use gyre::kafka_log::{Batch, Change, Logs, Offset};
 use gyre::{Ctx, Error, Node, NodeId, RetryPolicy, async_trait};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -130,11 +130,7 @@ impl Kafka {
     }
 }
 
-#[async_trait(?Send)]
-impl Node for Kafka {
-    type Request = Request;
-    type Response = Response;
-
+impl Kafka {
     fn new(ctx: &Ctx) -> Kafka {
         let mut logs = Logs::default();
         for record in &ctx.storage().load().expect("the disk can be read").records {
@@ -142,6 +138,12 @@ impl Node for Kafka {
         }
         Kafka { logs: RefCell::new(logs) }
     }
+}
+
+#[async_trait(?Send)]
+impl Node for Kafka {
+    type Request = Request;
+    type Response = Response;
 
     async fn handle(&self, ctx: &Ctx, request: Request, from: NodeId) -> Result<Response, Error> {
         if from.is_client() { self.route(ctx, request).await } else { self.serve(ctx, request) }
@@ -149,7 +151,7 @@ impl Node for Kafka {
 }
 
 fn main() -> ExitCode {
-    gyre::run::<Kafka>()
+    gyre::run(Kafka::new)
 }
 
 #[cfg(test)]
@@ -158,7 +160,7 @@ mod tests {
 
     #[test]
     fn is_caught() {
-        let check = maelstrom::check::<Kafka>("kafka").faults([maelstrom::Fault::Loss]);
+        let check = maelstrom::check("kafka", Kafka::new).faults([maelstrom::Fault::Loss]);
         let names_it = |failure: maelstrom::check::Failure| {
             let workload = failure.results.to_edn().get("workload").cloned();
             let types = workload.and_then(|results| results.get("bad-error-types").cloned());

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use gyre::log::{Batch, Offset};
+use gyre::kafka_log::{Batch, Offset};
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -34,14 +34,16 @@ async fn log(ctx: &Ctx, key: &str) -> Result<Vec<Value>, Error> {
     Ok(ctx.lin_kv().read_if_exists(&key).await?.unwrap_or_default())
 }
 
+impl Kafka {
+    fn new(_: &Ctx) -> Kafka {
+        Kafka
+    }
+}
+
 #[async_trait(?Send)]
 impl Node for Kafka {
     type Request = Request;
     type Response = Response;
-
-    fn new(_: &Ctx) -> Kafka {
-        Kafka
-    }
 
     async fn handle(&self, ctx: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
         Ok(match request {
@@ -71,7 +73,7 @@ impl Node for Kafka {
 }
 
 fn main() -> ExitCode {
-    gyre::run::<Kafka>()
+    gyre::run(Kafka::new)
 }
 
 #[cfg(test)]
@@ -80,7 +82,7 @@ mod tests {
 
     #[test]
     fn is_caught() {
-        let check = maelstrom::check::<Kafka>("kafka")
+        let check = maelstrom::check("kafka", Kafka::new)
             .nodes(2)
             .options(|options| options.concurrency = 4)
             .rate(100.0);

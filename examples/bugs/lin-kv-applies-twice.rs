@@ -17,7 +17,7 @@ impl Bug for AppliesTwice {
 }
 
 fn main() -> ExitCode {
-    gyre::run::<LinKv<AppliesTwice>>()
+    gyre::run(LinKv::<AppliesTwice>::new)
 }
 
 #[cfg(test)]

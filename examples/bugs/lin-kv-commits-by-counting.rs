@@ -23,7 +23,7 @@ impl Bug for CommitsByCounting {
 }
 
 fn main() -> ExitCode {
-    gyre::run::<LinKv<CommitsByCounting>>()
+    gyre::run(LinKv::<CommitsByCounting>::new)
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ impl Bug for ForgetsItsVote {
 }
 
 fn main() -> ExitCode {
-    gyre::run::<LinKv<ForgetsItsVote>>()
+    gyre::run(LinKv::<ForgetsItsVote>::new)
 }
 
 #[cfg(test)]

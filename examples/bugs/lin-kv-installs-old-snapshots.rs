@@ -22,7 +22,7 @@ impl Bug for InstallsOldSnapshots {
 }
 
 fn main() -> ExitCode {
-    gyre::run::<LinKv<InstallsOldSnapshots>>()
+    gyre::run(LinKv::<InstallsOldSnapshots>::new)
 }
 
 #[cfg(test)]

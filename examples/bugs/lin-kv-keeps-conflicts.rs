@@ -22,7 +22,7 @@ impl Bug for KeepsConflicts {
 }
 
 fn main() -> ExitCode {
-    gyre::run::<LinKv<KeepsConflicts>>()
+    gyre::run(LinKv::<KeepsConflicts>::new)
 }
 
 #[cfg(test)]

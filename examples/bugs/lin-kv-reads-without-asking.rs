@@ -22,7 +22,7 @@ impl Bug for ReadsWithoutAsking {
 }
 
 fn main() -> ExitCode {
-    gyre::run::<LinKv<ReadsWithoutAsking>>()
+    gyre::run(LinKv::<ReadsWithoutAsking>::new)
 }
 
 #[cfg(test)]

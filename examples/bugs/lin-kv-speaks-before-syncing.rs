@@ -17,7 +17,7 @@ impl Bug for SpeaksBeforeSyncing {
 }
 
 fn main() -> ExitCode {
-    gyre::run::<LinKv<SpeaksBeforeSyncing>>()
+    gyre::run(LinKv::<SpeaksBeforeSyncing>::new)
 }
 
 #[cfg(test)]

@@ -7,21 +7,23 @@ use std::cell::RefCell;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use gyre::txn::{Lists, Request, Response, Store};
+use gyre::transactions::{Lists, Request, Response, Store};
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
 
 struct CircularFlow {
     store: RefCell<Store<Lists>>,
 }
 
+impl CircularFlow {
+    fn new(_: &Ctx) -> CircularFlow {
+        CircularFlow { store: RefCell::default() }
+    }
+}
+
 #[async_trait(?Send)]
 impl Node for CircularFlow {
     type Request = Request<Lists>;
     type Response = Response<Lists>;
-
-    fn new(_: &Ctx) -> CircularFlow {
-        CircularFlow { store: RefCell::default() }
-    }
 
     async fn handle(
         &self,
@@ -45,7 +47,7 @@ impl Node for CircularFlow {
 }
 
 fn main() -> ExitCode {
-    gyre::run::<CircularFlow>()
+    gyre::run(CircularFlow::new)
 }
 
 #[cfg(test)]
@@ -56,7 +58,7 @@ mod tests {
 
     /// One node, so that nothing but the bug is to blame, and five clients at once.
     fn at(model: &str) -> Check<CircularFlow> {
-        maelstrom::check::<CircularFlow>("txn-list-append").nodes(1).rate(100.0).options(
+        maelstrom::check("txn-list-append", CircularFlow::new).nodes(1).rate(100.0).options(
             |options| {
                 options.concurrency = 5;
                 options.consistency_models = vec![model.into()];

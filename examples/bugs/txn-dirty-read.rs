@@ -5,7 +5,7 @@
 use std::cell::RefCell;
 use std::process::ExitCode;
 
-use gyre::txn::{Lists, Request, Response, Store};
+use gyre::transactions::{Lists, Request, Response, Store};
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
 use rand::RngExt;
 
@@ -13,14 +13,16 @@ struct DirtyRead {
     store: RefCell<Store<Lists>>,
 }
 
+impl DirtyRead {
+    fn new(_: &Ctx) -> DirtyRead {
+        DirtyRead { store: RefCell::default() }
+    }
+}
+
 #[async_trait(?Send)]
 impl Node for DirtyRead {
     type Request = Request<Lists>;
     type Response = Response<Lists>;
-
-    fn new(_: &Ctx) -> DirtyRead {
-        DirtyRead { store: RefCell::default() }
-    }
 
     async fn handle(
         &self,
@@ -38,7 +40,7 @@ impl Node for DirtyRead {
 }
 
 fn main() -> ExitCode {
-    gyre::run::<DirtyRead>()
+    gyre::run(DirtyRead::new)
 }
 
 #[cfg(test)]
@@ -49,10 +51,12 @@ mod tests {
 
     /// One node, so that nothing but the bug is to blame, and five clients at once.
     fn at(model: &str) -> Check<DirtyRead> {
-        maelstrom::check::<DirtyRead>("txn-list-append").nodes(1).rate(100.0).options(|options| {
-            options.concurrency = 5;
-            options.consistency_models = vec![model.into()];
-        })
+        maelstrom::check("txn-list-append", DirtyRead::new).nodes(1).rate(100.0).options(
+            |options| {
+                options.concurrency = 5;
+                options.consistency_models = vec![model.into()];
+            },
+        )
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use gyre::txn::{Lists, Request, Response, Store, is_read_only};
+use gyre::transactions::{Lists, Request, Response, Store, is_read_only};
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
 use tokio::sync::Mutex;
 
@@ -16,14 +16,16 @@ struct IntermediateRead {
     lock: Mutex<()>,
 }
 
+impl IntermediateRead {
+    fn new(_: &Ctx) -> IntermediateRead {
+        IntermediateRead { store: RefCell::default(), lock: Mutex::default() }
+    }
+}
+
 #[async_trait(?Send)]
 impl Node for IntermediateRead {
     type Request = Request<Lists>;
     type Response = Response<Lists>;
-
-    fn new(_: &Ctx) -> IntermediateRead {
-        IntermediateRead { store: RefCell::default(), lock: Mutex::default() }
-    }
 
     async fn handle(
         &self,
@@ -46,7 +48,7 @@ impl Node for IntermediateRead {
 }
 
 fn main() -> ExitCode {
-    gyre::run::<IntermediateRead>()
+    gyre::run(IntermediateRead::new)
 }
 
 #[cfg(test)]
@@ -57,7 +59,7 @@ mod tests {
 
     /// One node, so that nothing but the bug is to blame, and five clients at once.
     fn at(model: &str) -> Check<IntermediateRead> {
-        maelstrom::check::<IntermediateRead>("txn-list-append").nodes(1).rate(100.0).options(
+        maelstrom::check("txn-list-append", IntermediateRead::new).nodes(1).rate(100.0).options(
             |options| {
                 options.concurrency = 5;
                 options.consistency_models = vec![model.into()];

@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 use std::process::ExitCode;
 
-use gyre::txn::{Lists, Store, Txn};
+use gyre::transactions::{Lists, Store, Txn};
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
 use serde::{Deserialize, Serialize};
 
@@ -27,14 +27,16 @@ enum Response {
     TxnOk { txn: Txn<Lists> },
 }
 
+impl Reorders {
+    fn new(_: &Ctx) -> Reorders {
+        Reorders { store: RefCell::default() }
+    }
+}
+
 #[async_trait(?Send)]
 impl Node for Reorders {
     type Request = Request;
     type Response = Option<Response>;
-
-    fn new(_: &Ctx) -> Reorders {
-        Reorders { store: RefCell::default() }
-    }
 
     async fn handle(
         &self,
@@ -59,7 +61,7 @@ impl Node for Reorders {
 }
 
 fn main() -> ExitCode {
-    gyre::run::<Reorders>()
+    gyre::run(Reorders::new)
 }
 
 #[cfg(test)]
@@ -68,7 +70,7 @@ mod tests {
 
     #[test]
     fn is_caught() {
-        let failure = maelstrom::check::<Reorders>("txn-list-append")
+        let failure = maelstrom::check("txn-list-append", Reorders::new)
             .nodes(3)
             .options(|options| options.consistency_models = vec!["read-committed".into()])
             .first_anomaly(0..500);

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use gyre::txn::{Lists, Store, Txn};
+use gyre::transactions::{Lists, Store, Txn};
 use gyre::{Ctx, Error, Node, NodeId, RetryPolicy, async_trait};
 use serde::{Deserialize, Serialize};
 
@@ -27,14 +27,16 @@ enum Response {
     TxnOk { txn: Txn<Lists> },
 }
 
+impl Repeats {
+    fn new(_: &Ctx) -> Repeats {
+        Repeats { store: RefCell::default() }
+    }
+}
+
 #[async_trait(?Send)]
 impl Node for Repeats {
     type Request = Request;
     type Response = Response;
-
-    fn new(_: &Ctx) -> Repeats {
-        Repeats { store: RefCell::default() }
-    }
 
     async fn handle(&self, ctx: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
         let first = &ctx.nodes()[0];
@@ -49,7 +51,7 @@ impl Node for Repeats {
 }
 
 fn main() -> ExitCode {
-    gyre::run::<Repeats>()
+    gyre::run(Repeats::new)
 }
 
 #[cfg(test)]
@@ -60,7 +62,7 @@ mod tests {
 
     #[test]
     fn is_caught() {
-        let failure = maelstrom::check::<Repeats>("txn-list-append")
+        let failure = maelstrom::check("txn-list-append", Repeats::new)
             .nodes(3)
             .faults([Fault::Loss])
             .options(|options| options.consistency_models = vec!["read-uncommitted".into()])

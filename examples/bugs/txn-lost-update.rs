@@ -9,21 +9,23 @@ use std::cell::RefCell;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use gyre::txn::{MicroOp, Registers, Request, Response, Store, Txn};
+use gyre::transactions::{MicroOp, Registers, Request, Response, Store, Txn};
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
 
 struct LostUpdate {
     store: RefCell<Store<Registers>>,
 }
 
+impl LostUpdate {
+    fn new(_: &Ctx) -> LostUpdate {
+        LostUpdate { store: RefCell::default() }
+    }
+}
+
 #[async_trait(?Send)]
 impl Node for LostUpdate {
     type Request = Request<Registers>;
     type Response = Response<Registers>;
-
-    fn new(_: &Ctx) -> LostUpdate {
-        LostUpdate { store: RefCell::default() }
-    }
 
     async fn handle(
         &self,
@@ -44,7 +46,7 @@ impl Node for LostUpdate {
 }
 
 fn main() -> ExitCode {
-    gyre::run::<LostUpdate>()
+    gyre::run(LostUpdate::new)
 }
 
 #[cfg(test)]
@@ -55,10 +57,12 @@ mod tests {
 
     /// One node, so that nothing but the bug is to blame, and five clients at once.
     fn at(model: &str) -> Check<LostUpdate> {
-        maelstrom::check::<LostUpdate>("txn-rw-register").nodes(1).rate(100.0).options(|options| {
-            options.concurrency = 5;
-            options.consistency_models = vec![model.into()];
-        })
+        maelstrom::check("txn-rw-register", LostUpdate::new).nodes(1).rate(100.0).options(
+            |options| {
+                options.concurrency = 5;
+                options.consistency_models = vec![model.into()];
+            },
+        )
     }
 
     #[test]

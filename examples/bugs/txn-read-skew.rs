@@ -7,21 +7,23 @@ use std::cell::RefCell;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use gyre::txn::{Lists, Request, Response, Store, is_read_only};
+use gyre::transactions::{Lists, Request, Response, Store, is_read_only};
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
 
 struct ReadSkew {
     store: RefCell<Store<Lists>>,
 }
 
+impl ReadSkew {
+    fn new(_: &Ctx) -> ReadSkew {
+        ReadSkew { store: RefCell::default() }
+    }
+}
+
 #[async_trait(?Send)]
 impl Node for ReadSkew {
     type Request = Request<Lists>;
     type Response = Response<Lists>;
-
-    fn new(_: &Ctx) -> ReadSkew {
-        ReadSkew { store: RefCell::default() }
-    }
 
     async fn handle(
         &self,
@@ -43,7 +45,7 @@ impl Node for ReadSkew {
 }
 
 fn main() -> ExitCode {
-    gyre::run::<ReadSkew>()
+    gyre::run(ReadSkew::new)
 }
 
 #[cfg(test)]
@@ -54,7 +56,7 @@ mod tests {
 
     /// One node, so that nothing but the bug is to blame, and five clients at once.
     fn at(model: &str) -> Check<ReadSkew> {
-        maelstrom::check::<ReadSkew>("txn-list-append").nodes(1).rate(100.0).options(|options| {
+        maelstrom::check("txn-list-append", ReadSkew::new).nodes(1).rate(100.0).options(|options| {
             options.concurrency = 5;
             options.consistency_models = vec![model.into()];
         })

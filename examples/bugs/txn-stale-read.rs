@@ -9,7 +9,7 @@ use std::cell::{Cell, RefCell};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use gyre::txn::{Lists, Store, Txn, is_read_only};
+use gyre::transactions::{Lists, Store, Txn, is_read_only};
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
 use serde::{Deserialize, Serialize};
 
@@ -27,14 +27,16 @@ enum Message {
     State { version: u64, store: Store<Lists> },
 }
 
+impl StaleRead {
+    fn new(_: &Ctx) -> StaleRead {
+        StaleRead::default()
+    }
+}
+
 #[async_trait(?Send)]
 impl Node for StaleRead {
     type Request = Message;
     type Response = Option<Message>;
-
-    fn new(_: &Ctx) -> StaleRead {
-        StaleRead::default()
-    }
 
     async fn handle(
         &self,
@@ -73,7 +75,7 @@ impl Node for StaleRead {
 }
 
 fn main() -> ExitCode {
-    gyre::run::<StaleRead>()
+    gyre::run(StaleRead::new)
 }
 
 #[cfg(test)]
@@ -83,7 +85,7 @@ mod tests {
     use super::StaleRead;
 
     fn at(model: &str) -> Check<StaleRead> {
-        maelstrom::check::<StaleRead>("txn-list-append")
+        maelstrom::check("txn-list-append", StaleRead::new)
             .nodes(3)
             .options(|options| options.consistency_models = vec![model.into()])
     }

@@ -7,21 +7,23 @@ use std::cell::RefCell;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use gyre::txn::{Lists, Request, Response, Store};
+use gyre::transactions::{Lists, Request, Response, Store};
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
 
 struct WriteCycle {
     store: RefCell<Store<Lists>>,
 }
 
+impl WriteCycle {
+    fn new(_: &Ctx) -> WriteCycle {
+        WriteCycle { store: RefCell::default() }
+    }
+}
+
 #[async_trait(?Send)]
 impl Node for WriteCycle {
     type Request = Request<Lists>;
     type Response = Response<Lists>;
-
-    fn new(_: &Ctx) -> WriteCycle {
-        WriteCycle { store: RefCell::default() }
-    }
 
     async fn handle(
         &self,
@@ -40,7 +42,7 @@ impl Node for WriteCycle {
 }
 
 fn main() -> ExitCode {
-    gyre::run::<WriteCycle>()
+    gyre::run(WriteCycle::new)
 }
 
 #[cfg(test)]
@@ -51,10 +53,12 @@ mod tests {
 
     /// One node, so that nothing but the bug is to blame, and five clients at once.
     fn at(model: &str) -> Check<WriteCycle> {
-        maelstrom::check::<WriteCycle>("txn-list-append").nodes(1).rate(100.0).options(|options| {
-            options.concurrency = 5;
-            options.consistency_models = vec![model.into()];
-        })
+        maelstrom::check("txn-list-append", WriteCycle::new).nodes(1).rate(100.0).options(
+            |options| {
+                options.concurrency = 5;
+                options.consistency_models = vec![model.into()];
+            },
+        )
     }
 
     #[test]

@@ -9,21 +9,23 @@ use std::cell::RefCell;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use gyre::txn::{Lists, MicroOp, Request, Response, Store, Txn};
+use gyre::transactions::{Lists, MicroOp, Request, Response, Store, Txn};
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
 
 struct WriteSkew {
     store: RefCell<Store<Lists>>,
 }
 
+impl WriteSkew {
+    fn new(_: &Ctx) -> WriteSkew {
+        WriteSkew { store: RefCell::default() }
+    }
+}
+
 #[async_trait(?Send)]
 impl Node for WriteSkew {
     type Request = Request<Lists>;
     type Response = Response<Lists>;
-
-    fn new(_: &Ctx) -> WriteSkew {
-        WriteSkew { store: RefCell::default() }
-    }
 
     async fn handle(
         &self,
@@ -48,7 +50,7 @@ impl Node for WriteSkew {
 }
 
 fn main() -> ExitCode {
-    gyre::run::<WriteSkew>()
+    gyre::run(WriteSkew::new)
 }
 
 #[cfg(test)]
@@ -59,10 +61,12 @@ mod tests {
 
     /// One node, so that nothing but the bug is to blame, and five clients at once.
     fn at(model: &str) -> Check<WriteSkew> {
-        maelstrom::check::<WriteSkew>("txn-list-append").nodes(1).rate(100.0).options(|options| {
-            options.concurrency = 5;
-            options.consistency_models = vec![model.into()];
-        })
+        maelstrom::check("txn-list-append", WriteSkew::new).nodes(1).rate(100.0).options(
+            |options| {
+                options.concurrency = 5;
+                options.consistency_models = vec![model.into()];
+            },
+        )
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! ```text
 //! #[test]
 //! fn echoes_under_every_fault() {
-//!     maelstrom::check::<Echo>("echo").faults(Fault::ALL).seeds(0..100);
+//!     maelstrom::check("echo", Echo::new).faults(Fault::ALL).seeds(0..100);
 //! }
 //! ```
 //!
@@ -20,10 +20,10 @@ mod in_process;
 mod report;
 
 use std::collections::BTreeSet;
-use std::marker::PhantomData;
 use std::ops::Range;
+use std::sync::Arc;
 
-use gyre::Node;
+use gyre::{Ctx, Node};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -37,13 +37,16 @@ use crate::results;
 use crate::seeds::Seeds;
 use crate::workload::{self, Workload};
 
-pub use in_process::InProcess;
+pub use in_process::{InProcess, Make};
 
-/// A test of the node `N` against a workload; see the [module](self).
+/// A test, against a workload, of the node that `make` makes; see the [module](self).
 ///
 /// # Panics
 /// When there is no such workload.
-pub fn check<N: Node>(workload: &str) -> Check<N> {
+pub fn check<N: Node>(
+    workload: &str,
+    make: impl Fn(&Ctx) -> N + Send + Sync + 'static,
+) -> Check<N> {
     let workload = workload::by_name(workload).unwrap_or_else(|sentence| panic!("{sentence}"));
     let options = TestOptions {
         nodes: numbered_nodes(5),
@@ -53,7 +56,7 @@ pub fn check<N: Node>(workload: &str) -> Check<N> {
         calm_secs: 8.0,
         ..TestOptions::default()
     };
-    Check { workload, options, varies: true, name: None, node: PhantomData }
+    Check { workload, options, varies: true, name: None, make: Arc::new(make) }
 }
 
 /// A simulated test that is being set up.
@@ -62,7 +65,7 @@ pub struct Check<N> {
     options: TestOptions,
     varies: bool,
     name: Option<String>,
-    node: PhantomData<N>,
+    make: in_process::Make<N>,
 }
 
 /// A seed on which a node failed.
@@ -176,7 +179,7 @@ impl<N: Node> Check<N> {
         let workload = &*self.workload;
         workload.validate(&options).unwrap_or_else(|sentence| panic!("{sentence}"));
         let seeds = Seeds::new(seed);
-        let mut cluster = in_process::cluster::<N>(&options.nodes);
+        let mut cluster = in_process::cluster(&options.nodes, Arc::clone(&self.make));
         let engine = Engine::new(&options, workload, &mut cluster, observer, seeds, journal_events);
         let outcome = engine.run();
         let results = results::check(&outcome, workload, &options);

@@ -11,21 +11,17 @@
 //! The topology that Maelstrom suggests is not used. Nothing there stops a node from talking
 //! to any other, and a tree of depth one loses neither time nor messages on the way.
 
-use std::marker::PhantomData;
 use std::process::ExitCode;
-use std::sync::OnceLock;
 
 use gyre::driver::Driver;
-use gyre::gossip::{Gossip, Rumor, Setting};
+use gyre::gossip::{Gossip, Setting};
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// A broadcast node with the setting that `P` names.
-pub(crate) struct Broadcast<P> {
+pub(crate) struct Broadcast {
     gossip: Driver<Gossip>,
-    preset: PhantomData<P>,
 }
 
 /// What clients and other nodes say.
@@ -35,7 +31,6 @@ pub(crate) enum Request {
     Topology {},
     Broadcast { message: Value },
     Read {},
-    Gossip(Rumor),
 }
 
 /// What this node answers.
@@ -44,89 +39,63 @@ pub(crate) enum Request {
 pub(crate) enum Response {
     TopologyOk {},
     BroadcastOk {},
-    ReadOk {
-        messages: Vec<Value>,
-    },
-    /// Never sent: nobody waits for an answer to gossip.
-    Heard {},
+    ReadOk { messages: Vec<Value> },
+}
+
+impl Broadcast {
+    pub(crate) fn new(ctx: &Ctx, setting: Setting) -> Broadcast {
+        let gossip = Driver::start(ctx, |records, now, rng| {
+            Gossip::new(setting, ctx.id(), ctx.nodes(), records, rng.random(), now)
+        });
+        Broadcast { gossip }
+    }
 }
 
 #[async_trait(?Send)]
-impl<P: Preset> Node for Broadcast<P> {
+impl Node for Broadcast {
     type Request = Request;
     type Response = Response;
 
-    fn new(ctx: &Ctx) -> Broadcast<P> {
-        let gossip = Driver::start(ctx, |records, rng| {
-            let (setting, number) = (P::setting(), rng.random());
-            Gossip::new(setting, ctx.id(), ctx.nodes(), records, number, ctx.now())
-        });
-        Broadcast { gossip, preset: PhantomData }
-    }
-
-    async fn handle(&self, ctx: &Ctx, request: Request, from: NodeId) -> Result<Response, Error> {
+    async fn handle(&self, _: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
         Ok(match request {
             Request::Topology {} => Response::TopologyOk {},
             Request::Broadcast { message } => {
-                self.gossip.act(ctx, message);
+                self.gossip.request(message).await;
                 Response::BroadcastOk {}
             }
-            Request::Read {} => {
-                Response::ReadOk { messages: self.gossip.core().messages().to_vec() }
-            }
-            Request::Gossip(rumor) => {
-                self.gossip.hear(ctx, from, rumor)?;
-                Response::Heard {}
-            }
+            Request::Read {} => Response::ReadOk {
+                messages: self.gossip.read(|gossip| gossip.messages().to_vec()).await,
+            },
         })
     }
 }
 
-/// Where a node has its setting from: a type, so that nodes of one process may differ.
-pub(crate) trait Preset: 'static {
-    /// The setting.
-    fn setting() -> Setting;
-}
-
-/// The setting that the command line names.
-struct CommandLine;
-
-static SETTING: OnceLock<Setting> = OnceLock::new();
-
-impl Preset for CommandLine {
-    fn setting() -> Setting {
-        *SETTING.get().unwrap_or(&Setting::LOW_LATENCY)
-    }
-}
-
-/// The value of `--preset`, if it is there.
+/// The value of `--preset`; without one, low latency.
 ///
 /// # Errors
 /// A sentence, when it is no setting.
-fn setting_from(mut arguments: impl Iterator<Item = String>) -> Result<Option<Setting>, String> {
+fn setting_from(mut arguments: impl Iterator<Item = String>) -> Result<Setting, String> {
     while let Some(argument) = arguments.next() {
         let value = match argument.strip_prefix("--preset") {
             Some("") => arguments.next().ok_or("--preset needs a value")?,
             Some(rest) if rest.starts_with('=') => rest[1..].to_owned(),
             _ => continue,
         };
-        return value.parse().map(Some);
+        return value.parse();
     }
-    Ok(None)
+    Ok(Setting::LOW_LATENCY)
 }
 
 fn main() -> ExitCode {
     #[expect(clippy::disallowed_methods, reason = "a program's arguments are read in main")]
     let arguments = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned());
     match setting_from(arguments) {
-        Ok(Some(setting)) => SETTING.set(setting).expect("main sets it once"),
-        Ok(None) => {}
+        Ok(setting) => gyre::run(move |ctx| Broadcast::new(ctx, setting)),
         Err(error) => {
             eprintln!("{error}");
-            return ExitCode::FAILURE;
+            ExitCode::FAILURE
         }
     }
-    gyre::run::<Broadcast<CommandLine>>()
 }
 
 #[cfg(test)]
@@ -136,35 +105,23 @@ mod tests {
 
     use super::*;
 
-    struct LowLatency;
-
-    impl Preset for LowLatency {
-        fn setting() -> Setting {
-            Setting::LOW_LATENCY
-        }
-    }
-
-    struct LowTraffic;
-
-    impl Preset for LowTraffic {
-        fn setting() -> Setting {
-            Setting::LOW_TRAFFIC
-        }
+    fn with(setting: Setting) -> impl Fn(&Ctx) -> Broadcast + Clone + Send + Sync + 'static {
+        move |ctx| Broadcast::new(ctx, setting)
     }
 
     #[test]
     fn sim_low_latency() {
-        maelstrom::check::<Broadcast<LowLatency>>("broadcast").faults(Fault::ALL).seeds(0..100);
+        maelstrom::check("broadcast", with(Setting::LOW_LATENCY)).faults(Fault::ALL).seeds(0..100);
     }
 
     #[test]
     fn sim_low_traffic() {
-        maelstrom::check::<Broadcast<LowTraffic>>("broadcast").faults(Fault::ALL).seeds(0..100);
+        maelstrom::check("broadcast", with(Setting::LOW_TRAFFIC)).faults(Fault::ALL).seeds(0..100);
     }
 
     #[test]
     fn sim_low_latency_of_25_nodes() {
-        maelstrom::check::<Broadcast<LowLatency>>("broadcast")
+        maelstrom::check("broadcast", with(Setting::LOW_LATENCY))
             .faults(Fault::ALL)
             .nodes(25)
             .seeds(0..10);
@@ -172,24 +129,16 @@ mod tests {
 
     #[test]
     fn sim_low_traffic_of_25_nodes() {
-        maelstrom::check::<Broadcast<LowTraffic>>("broadcast")
+        maelstrom::check("broadcast", with(Setting::LOW_TRAFFIC))
             .faults(Fault::ALL)
             .nodes(25)
             .seeds(0..10);
     }
 
-    struct LeastTraffic;
-
-    impl Preset for LeastTraffic {
-        fn setting() -> Setting {
-            "hub:240".parse().unwrap()
-        }
-    }
-
     /// The network of challenges 3d and 3e. For each of ten seeds: messages between servers
     /// per broadcast and per operation, the median latency and the greatest, in ms.
-    fn costs<P: Preset>() -> Vec<(f64, f64, i64, i64)> {
-        let check = maelstrom::check::<Broadcast<P>>("broadcast")
+    fn costs(setting: Setting) -> Vec<(f64, f64, i64, i64)> {
+        let check = maelstrom::check("broadcast", with(setting))
             .nodes(25)
             .rate(100.0)
             .time_limit_secs(20.0)
@@ -212,15 +161,15 @@ mod tests {
 
     #[test]
     fn presets_keep_their_promises() {
-        for cost in costs::<LowLatency>() {
+        for cost in costs(Setting::LOW_LATENCY) {
             let (per_broadcast, _, median_ms, greatest_ms) = cost;
             assert!(per_broadcast <= 23.3 && median_ms <= 120 && greatest_ms <= 140, "{cost:?}");
         }
-        for cost in costs::<LowTraffic>() {
+        for cost in costs(Setting::LOW_TRAFFIC) {
             let (_, per_operation, median_ms, greatest_ms) = cost;
             assert!(per_operation <= 1.85 && median_ms <= 290 && greatest_ms <= 400, "{cost:?}");
         }
-        for cost in costs::<LeastTraffic>() {
+        for cost in costs("hub:240".parse().unwrap()) {
             let (_, per_operation, median_ms, greatest_ms) = cost;
             assert!(per_operation <= 1.5 && median_ms <= 320 && greatest_ms <= 450, "{cost:?}");
         }
@@ -229,9 +178,9 @@ mod tests {
     #[test]
     fn the_command_line_names_a_preset() {
         let setting = |text: &str| setting_from(text.split(' ').map(str::to_owned));
-        assert_eq!(setting("broadcast"), Ok(None));
-        assert_eq!(setting("broadcast --preset low-traffic"), Ok(Some(Setting::LOW_TRAFFIC)));
-        assert_eq!(setting("broadcast --preset=hub:190"), Ok(Some(Setting::LOW_TRAFFIC)));
+        assert_eq!(setting("broadcast"), Ok(Setting::LOW_LATENCY));
+        assert_eq!(setting("broadcast --preset low-traffic"), Ok(Setting::LOW_TRAFFIC));
+        assert_eq!(setting("broadcast --preset=hub:190"), Ok(Setting::LOW_TRAFFIC));
         assert!(setting("broadcast --preset").is_err());
         assert!(setting("broadcast --preset fast").is_err());
     }

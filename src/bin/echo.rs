@@ -25,10 +25,6 @@ impl Node for Echo {
     type Request = Request;
     type Response = Response;
 
-    fn new(_: &Ctx) -> Echo {
-        Echo
-    }
-
     async fn handle(&self, _: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
         match request {
             Request::Echo { echo } => Ok(Response::EchoOk { echo }),
@@ -37,7 +33,7 @@ impl Node for Echo {
 }
 
 fn main() -> ExitCode {
-    gyre::run::<Echo>()
+    gyre::run(|_| Echo)
 }
 
 #[cfg(test)]
@@ -50,6 +46,6 @@ mod tests {
     #[test]
     fn sim() {
         let faults = [Fault::Partition, Fault::OneWay, Fault::Loss, Fault::Duplicate, Fault::Skew];
-        maelstrom::check::<Echo>("echo").faults(faults).seeds(0..100);
+        maelstrom::check("echo", |_| Echo).faults(faults).seeds(0..100);
     }
 }

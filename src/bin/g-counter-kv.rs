@@ -63,15 +63,17 @@ enum Response {
     ReadOk { value: u128 },
 }
 
-#[async_trait(?Send)]
-impl Node for CounterNode {
-    type Request = Request;
-    type Response = Response;
-
+impl CounterNode {
     fn new(_: &Ctx) -> CounterNode {
         let (additions, queue) = mpsc::unbounded_channel();
         CounterNode { sums: Rc::default(), additions, queue: Mutex::new(queue) }
     }
+}
+
+#[async_trait(?Send)]
+impl Node for CounterNode {
+    type Request = Request;
+    type Response = Response;
 
     async fn handle(&self, _: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
         match request {
@@ -198,7 +200,7 @@ async fn refresh(ctx: Ctx, sums: Rc<RefCell<BTreeMap<NodeId, u64>>>) {
 }
 
 fn main() -> ExitCode {
-    gyre::run::<CounterNode>()
+    gyre::run(CounterNode::new)
 }
 
 #[cfg(test)]
@@ -209,7 +211,7 @@ mod tests {
 
     #[test]
     fn sim() {
-        maelstrom::check::<CounterNode>("g-counter")
+        maelstrom::check("g-counter", CounterNode::new)
             .named("g-counter-kv")
             .faults(Fault::ALL)
             .seeds(0..100);
@@ -217,7 +219,7 @@ mod tests {
 
     #[test]
     fn sim_of_25_nodes() {
-        maelstrom::check::<CounterNode>("g-counter")
+        maelstrom::check("g-counter", CounterNode::new)
             .named("g-counter-kv")
             .faults(Fault::ALL)
             .nodes(25)

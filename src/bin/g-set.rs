@@ -6,7 +6,7 @@
 
 use std::process::ExitCode;
 
-use gyre::crdt::{Element, GSet, Message, Replica};
+use gyre::crdt::{Element, GSet, Replica};
 use gyre::driver::Driver;
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
 use serde::{Deserialize, Serialize};
@@ -21,18 +21,22 @@ struct SetNode {
 enum Request {
     Add { element: Value },
     Read {},
-    Gossip(Message<GSet<Element>>),
 }
 
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Response {
     AddOk {},
-    ReadOk {
-        value: GSet<Element>,
-    },
-    /// Never sent: nobody waits for an answer to gossip.
-    Heard {},
+    ReadOk { value: GSet<Element> },
+}
+
+impl SetNode {
+    fn new(ctx: &Ctx) -> SetNode {
+        let replica = Driver::start(ctx, |records, now, rng| {
+            Replica::new(ctx.id(), ctx.nodes(), records, now, rng)
+        });
+        SetNode { replica }
+    }
 }
 
 #[async_trait(?Send)]
@@ -40,30 +44,21 @@ impl Node for SetNode {
     type Request = Request;
     type Response = Response;
 
-    fn new(ctx: &Ctx) -> SetNode {
-        let replica = Driver::start(ctx, |records, rng| {
-            Replica::new(ctx.id(), ctx.nodes(), records, ctx.now(), rng)
-        });
-        SetNode { replica }
-    }
-
-    async fn handle(&self, ctx: &Ctx, request: Request, from: NodeId) -> Result<Response, Error> {
+    async fn handle(&self, _: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
         Ok(match request {
             Request::Add { element } => {
-                self.replica.act(ctx, GSet::add(Element::from(&element)));
+                self.replica.request(GSet::add(Element::from(&element))).await;
                 Response::AddOk {}
             }
-            Request::Read {} => Response::ReadOk { value: self.replica.core().state().clone() },
-            Request::Gossip(message) => {
-                self.replica.hear(ctx, from, message)?;
-                Response::Heard {}
-            }
+            Request::Read {} => Response::ReadOk {
+                value: self.replica.read(|replica| replica.state().clone()).await,
+            },
         })
     }
 }
 
 fn main() -> ExitCode {
-    gyre::run::<SetNode>()
+    gyre::run(SetNode::new)
 }
 
 #[cfg(test)]
@@ -74,11 +69,11 @@ mod tests {
 
     #[test]
     fn sim() {
-        maelstrom::check::<SetNode>("g-set").faults(Fault::ALL).seeds(0..100);
+        maelstrom::check("g-set", SetNode::new).faults(Fault::ALL).seeds(0..100);
     }
 
     #[test]
     fn sim_of_25_nodes() {
-        maelstrom::check::<SetNode>("g-set").faults(Fault::ALL).nodes(25).seeds(0..5);
+        maelstrom::check("g-set", SetNode::new).faults(Fault::ALL).nodes(25).seeds(0..5);
     }
 }

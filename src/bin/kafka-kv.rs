@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use gyre::log::{Batch, Logs, Offset};
+use gyre::kafka_log::{Batch, Logs, Offset};
 use gyre::{Ctx, Error, ErrorCode, Kv, Node, NodeId, Time, async_trait, join_all};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
@@ -199,14 +199,16 @@ impl KafkaKv {
     }
 }
 
+impl KafkaKv {
+    fn new(_: &Ctx) -> KafkaKv {
+        KafkaKv { known: RefCell::default() }
+    }
+}
+
 #[async_trait(?Send)]
 impl Node for KafkaKv {
     type Request = Request;
     type Response = Response;
-
-    fn new(_: &Ctx) -> KafkaKv {
-        KafkaKv { known: RefCell::default() }
-    }
 
     async fn handle(&self, ctx: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
         Ok(match request {
@@ -231,7 +233,7 @@ impl Node for KafkaKv {
 }
 
 fn main() -> ExitCode {
-    gyre::run::<KafkaKv>()
+    gyre::run(KafkaKv::new)
 }
 
 #[cfg(test)]
@@ -242,6 +244,6 @@ mod tests {
 
     #[test]
     fn sim() {
-        maelstrom::check::<KafkaKv>("kafka").faults(Fault::ALL).named("kafka-kv").seeds(0..50);
+        maelstrom::check("kafka", KafkaKv::new).faults(Fault::ALL).named("kafka-kv").seeds(0..50);
     }
 }

@@ -11,7 +11,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use gyre::log::{Batch, Change, Logs, Offset};
+use gyre::kafka_log::{Batch, Change, Logs, Offset};
 use gyre::{Ctx, Error, Node, NodeId, async_trait, json};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -54,11 +54,7 @@ impl KafkaSingle {
     }
 }
 
-#[async_trait(?Send)]
-impl Node for KafkaSingle {
-    type Request = Request;
-    type Response = Response;
-
+impl KafkaSingle {
     fn new(ctx: &Ctx) -> KafkaSingle {
         let recovered = ctx.storage().load().expect("the disk can be read");
         let snapshot = recovered.snapshot.map(|snapshot| json::read_own(&snapshot));
@@ -69,6 +65,12 @@ impl Node for KafkaSingle {
         }
         KafkaSingle { logs: RefCell::new(logs) }
     }
+}
+
+#[async_trait(?Send)]
+impl Node for KafkaSingle {
+    type Request = Request;
+    type Response = Response;
 
     async fn handle(&self, ctx: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
         Ok(match request {
@@ -92,7 +94,7 @@ impl Node for KafkaSingle {
 }
 
 fn main() -> ExitCode {
-    gyre::run::<KafkaSingle>()
+    gyre::run(KafkaSingle::new)
 }
 
 #[cfg(test)]
@@ -103,7 +105,7 @@ mod tests {
 
     #[test]
     fn sim() {
-        maelstrom::check::<KafkaSingle>("kafka")
+        maelstrom::check("kafka", KafkaSingle::new)
             .nodes(1)
             .options(|options| options.concurrency = 4)
             .faults(Fault::ALL)

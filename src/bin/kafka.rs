@@ -29,7 +29,7 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use gyre::log::{Batch, Change, Logs, Offset};
+use gyre::kafka_log::{Batch, Change, Logs, Offset};
 use gyre::replicated::{Incoming, Options, Replicated};
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
 use serde::{Deserialize, Serialize};
@@ -115,18 +115,20 @@ impl Kafka {
     }
 }
 
+impl Kafka {
+    pub(crate) fn new(ctx: &Ctx) -> Kafka {
+        // Clients wait for 5 s: long enough for most elections to end.
+        let options = Options { patience: Duration::from_secs(3), ..Options::default() };
+        Kafka { logs: Replicated::new(ctx, options), gathered: RefCell::default() }
+    }
+}
+
 #[async_trait(?Send)]
 impl Node for Kafka {
     // Clients' requests, and the messages of Raft.
     type Request = Incoming<Request, Logs>;
     // Raft's messages have no answer.
     type Response = Option<Response>;
-
-    fn new(ctx: &Ctx) -> Kafka {
-        // Clients wait for 5 s: long enough for most elections to end.
-        let options = Options { patience: Duration::from_secs(3), ..Options::default() };
-        Kafka { logs: Replicated::new(ctx, options), gathered: RefCell::default() }
-    }
 
     async fn handle(
         &self,
@@ -142,7 +144,7 @@ impl Node for Kafka {
 }
 
 fn main() -> ExitCode {
-    gyre::run::<Kafka>()
+    gyre::run(Kafka::new)
 }
 
 #[cfg(test)]
@@ -153,7 +155,7 @@ mod tests {
 
     #[test]
     fn sim() {
-        maelstrom::check::<Kafka>("kafka")
+        maelstrom::check("kafka", Kafka::new)
             .faults(Fault::ALL)
             .options(|options| options.concurrency = 10)
             .time_limit_secs(30.0)
@@ -164,7 +166,7 @@ mod tests {
     /// wrong. Here they are.
     #[test]
     fn committed_offsets_never_go_back() {
-        let check = maelstrom::check::<Kafka>("kafka").faults(Fault::ALL).rate(50.0);
+        let check = maelstrom::check("kafka", Kafka::new).faults(Fault::ALL).rate(50.0);
         for seed in 0..20 {
             let (_, results) = check.run(seed);
             assert!(!results.to_edn().to_string().contains("nonmonotonic-commit"), "seed {seed}");
@@ -174,7 +176,7 @@ mod tests {
     /// Two nodes stand still while one is away, and lose nothing.
     #[test]
     fn sim_two_nodes() {
-        maelstrom::check::<Kafka>("kafka")
+        maelstrom::check("kafka", Kafka::new)
             .nodes(2)
             .faults(Fault::ALL)
             .time_limit_secs(30.0)
@@ -184,7 +186,7 @@ mod tests {
     /// The challenge: at most 1.3 messages between servers for each operation.
     #[test]
     fn is_cheap() {
-        let check = maelstrom::check::<Kafka>("kafka").nodes(2).rate(1000.0).fixed_latency();
+        let check = maelstrom::check("kafka", Kafka::new).nodes(2).rate(1000.0).fixed_latency();
         let check = check.options(|options| options.concurrency = 4);
         let (_, results) = check.run(1);
         let results = results.to_edn();

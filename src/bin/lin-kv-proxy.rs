@@ -4,19 +4,21 @@
 
 use std::process::ExitCode;
 
-use gyre::registers::{Request, Response};
+use gyre::key_value::{Request, Response};
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
 
 struct LinKvProxy;
+
+impl LinKvProxy {
+    fn new(_: &Ctx) -> LinKvProxy {
+        LinKvProxy
+    }
+}
 
 #[async_trait(?Send)]
 impl Node for LinKvProxy {
     type Request = Request;
     type Response = Response;
-
-    fn new(_: &Ctx) -> LinKvProxy {
-        LinKvProxy
-    }
 
     async fn handle(&self, ctx: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
         let store = ctx.lin_kv();
@@ -39,7 +41,7 @@ impl Node for LinKvProxy {
 }
 
 fn main() -> ExitCode {
-    gyre::run::<LinKvProxy>()
+    gyre::run(LinKvProxy::new)
 }
 
 #[cfg(test)]
@@ -50,7 +52,7 @@ mod tests {
 
     #[test]
     fn sim() {
-        maelstrom::check::<LinKvProxy>("lin-kv")
+        maelstrom::check("lin-kv", LinKvProxy::new)
             .options(|options| options.concurrency = 10)
             .faults(Fault::ALL)
             .named("lin-kv-proxy")

@@ -7,7 +7,7 @@
 use std::cell::RefCell;
 use std::process::ExitCode;
 
-use gyre::registers::{Change, Registers, Request, Response};
+use gyre::key_value::{Change, Registers, Request, Response};
 use gyre::replicated::StateMachine;
 use gyre::{Ctx, Error, Node, NodeId, Storage, async_trait, json};
 
@@ -36,11 +36,7 @@ impl LinKvSingle {
     }
 }
 
-#[async_trait(?Send)]
-impl Node for LinKvSingle {
-    type Request = Request;
-    type Response = Response;
-
+impl LinKvSingle {
     fn new(ctx: &Ctx) -> LinKvSingle {
         let storage = ctx.storage();
         let recovered = storage.load().unwrap_or_else(|error| panic!("{error}"));
@@ -53,6 +49,12 @@ impl Node for LinKvSingle {
         }
         LinKvSingle { registers: RefCell::new(registers), storage }
     }
+}
+
+#[async_trait(?Send)]
+impl Node for LinKvSingle {
+    type Request = Request;
+    type Response = Response;
 
     async fn handle(&self, ctx: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
         if ctx.nodes().len() > 1 {
@@ -80,7 +82,7 @@ impl Node for LinKvSingle {
 }
 
 fn main() -> ExitCode {
-    gyre::run::<LinKvSingle>()
+    gyre::run(LinKvSingle::new)
 }
 
 #[cfg(test)]
@@ -91,7 +93,7 @@ mod tests {
 
     #[test]
     fn sim() {
-        maelstrom::check::<LinKvSingle>("lin-kv")
+        maelstrom::check("lin-kv", LinKvSingle::new)
             .nodes(1)
             .options(|options| options.concurrency = 4)
             .faults([Fault::Kill, Fault::Pause, Fault::Skew])

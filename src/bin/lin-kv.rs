@@ -11,12 +11,18 @@
 
 use std::process::ExitCode;
 
-use gyre::registers::{Change, Registers, Request, Response};
+use gyre::key_value::{Change, Registers, Request, Response};
 use gyre::replicated::{Incoming, Options, Replicated};
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
 
 pub(crate) struct LinKv {
     registers: Replicated<Registers>,
+}
+
+impl LinKv {
+    pub(crate) fn new(ctx: &Ctx) -> LinKv {
+        LinKv { registers: Replicated::new(ctx, Options::default()) }
+    }
 }
 
 #[async_trait(?Send)]
@@ -25,10 +31,6 @@ impl Node for LinKv {
     type Request = Incoming<Request, Registers>;
     /// None for what the nodes say to each other: that has no answer.
     type Response = Option<Response>;
-
-    fn new(ctx: &Ctx) -> LinKv {
-        LinKv { registers: Replicated::new(ctx, Options::default()) }
-    }
 
     async fn handle(
         &self,
@@ -59,7 +61,7 @@ impl Node for LinKv {
 }
 
 fn main() -> ExitCode {
-    gyre::run::<LinKv>()
+    gyre::run(LinKv::new)
 }
 
 #[cfg(test)]
@@ -70,7 +72,7 @@ mod tests {
 
     #[test]
     fn sim() {
-        maelstrom::check::<LinKv>("lin-kv")
+        maelstrom::check("lin-kv", LinKv::new)
             .options(|options| options.concurrency = 10)
             .faults(Fault::ALL)
             .time_limit_secs(60.0)

@@ -8,7 +8,7 @@
 
 use std::process::ExitCode;
 
-use gyre::crdt::{Message, PnCounter, Replica};
+use gyre::crdt::{PnCounter, Replica};
 use gyre::driver::Driver;
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
 use serde::{Deserialize, Serialize};
@@ -22,18 +22,22 @@ struct CounterNode {
 enum Request {
     Add { delta: i64 },
     Read {},
-    Gossip(Message<PnCounter>),
 }
 
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Response {
     AddOk {},
-    ReadOk {
-        value: i128,
-    },
-    /// Never sent: nobody waits for an answer to gossip.
-    Heard {},
+    ReadOk { value: i128 },
+}
+
+impl CounterNode {
+    fn new(ctx: &Ctx) -> CounterNode {
+        let replica = Driver::start(ctx, |records, now, rng| {
+            Replica::new(ctx.id(), ctx.nodes(), records, now, rng)
+        });
+        CounterNode { replica }
+    }
 }
 
 #[async_trait(?Send)]
@@ -41,24 +45,15 @@ impl Node for CounterNode {
     type Request = Request;
     type Response = Response;
 
-    fn new(ctx: &Ctx) -> CounterNode {
-        let replica = Driver::start(ctx, |records, rng| {
-            Replica::new(ctx.id(), ctx.nodes(), records, ctx.now(), rng)
-        });
-        CounterNode { replica }
-    }
-
-    async fn handle(&self, ctx: &Ctx, request: Request, from: NodeId) -> Result<Response, Error> {
+    async fn handle(&self, _: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
         Ok(match request {
             Request::Add { delta } => {
                 self.add(ctx, delta)?;
                 Response::AddOk {}
             }
-            Request::Read {} => Response::ReadOk { value: self.replica.core().state().value() },
-            Request::Gossip(message) => {
-                self.replica.hear(ctx, from, message)?;
-                Response::Heard {}
-            }
+            Request::Read {} => Response::ReadOk {
+                value: self.replica.read(|replica| replica.state().value()).await,
+            },
         })
     }
 }
@@ -71,13 +66,13 @@ impl CounterNode {
         let delta = delta.ok_or_else(|| {
             Error::precondition_failed("this node has counted as far as 64 bits go")
         })?;
-        self.replica.act(ctx, delta);
+        self.replica.request(delta).await;
         Ok(())
     }
 }
 
 fn main() -> ExitCode {
-    gyre::run::<CounterNode>()
+    gyre::run(CounterNode::new)
 }
 
 #[cfg(test)]
@@ -88,11 +83,11 @@ mod tests {
 
     #[test]
     fn sim() {
-        maelstrom::check::<CounterNode>("pn-counter").faults(Fault::ALL).seeds(0..100);
+        maelstrom::check("pn-counter", CounterNode::new).faults(Fault::ALL).seeds(0..100);
     }
 
     #[test]
     fn sim_of_25_nodes() {
-        maelstrom::check::<CounterNode>("pn-counter").faults(Fault::ALL).nodes(25).seeds(0..5);
+        maelstrom::check("pn-counter", CounterNode::new).faults(Fault::ALL).nodes(25).seeds(0..5);
     }
 }

@@ -25,9 +25,9 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use gyre::txn::optimistic::{self, Commit};
-use gyre::txn::tree::{Cache, Page, PageId};
-use gyre::txn::{Lists, Request, Response, Txn, is_read_only};
+use gyre::transactions::optimistic::{self, Commit};
+use gyre::transactions::tree::{Cache, Page, PageId};
+use gyre::transactions::{Lists, Request, Response, Txn, is_read_only};
 use gyre::{Ctx, Error, Incarnation, Node, NodeId, Time, async_trait};
 use rand::RngExt;
 use tokio::sync::{Notify, oneshot};
@@ -67,11 +67,7 @@ impl Waiting {
     }
 }
 
-#[async_trait(?Send)]
-impl Node for Datomic {
-    type Request = Request<Lists>;
-    type Response = Response<Lists>;
-
+impl Datomic {
     fn new(ctx: &Ctx) -> Datomic {
         Datomic {
             waiting: RefCell::default(),
@@ -81,6 +77,12 @@ impl Node for Datomic {
             pages_made: Cell::new(0),
         }
     }
+}
+
+#[async_trait(?Send)]
+impl Node for Datomic {
+    type Request = Request<Lists>;
+    type Response = Response<Lists>;
 
     async fn handle(
         &self,
@@ -260,7 +262,7 @@ async fn all<T: 'static>(
 }
 
 fn main() -> ExitCode {
-    gyre::run::<Datomic>()
+    gyre::run(Datomic::new)
 }
 
 #[cfg(test)]
@@ -271,7 +273,7 @@ mod tests {
 
     #[test]
     fn sim() {
-        maelstrom::check::<Datomic>("txn-list-append")
+        maelstrom::check("txn-list-append", Datomic::new)
             .named("txn-list-append-datomic")
             .faults(Fault::ALL)
             .seeds(0..60);

@@ -3,11 +3,11 @@
 
 use std::process::ExitCode;
 
-use gyre::txn::Lists;
-use gyre::txn::replicated::ReplicatedStore;
+use gyre::transactions::Lists;
+use gyre::transactions::replicated::ReplicatedStore;
 
 fn main() -> ExitCode {
-    gyre::run::<ReplicatedStore<Lists>>()
+    gyre::run(ReplicatedStore::<Lists>::new)
 }
 
 #[cfg(test)]
@@ -18,7 +18,7 @@ mod tests {
 
     #[test]
     fn sim() {
-        maelstrom::check::<ReplicatedStore<Lists>>("txn-list-append")
+        maelstrom::check("txn-list-append", ReplicatedStore::<Lists>::new)
             .named("txn-list-append")
             .faults(Fault::ALL)
             .time_limit_secs(30.0)

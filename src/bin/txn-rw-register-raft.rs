@@ -3,11 +3,11 @@
 
 use std::process::ExitCode;
 
-use gyre::txn::Registers;
-use gyre::txn::replicated::ReplicatedStore;
+use gyre::transactions::Registers;
+use gyre::transactions::replicated::ReplicatedStore;
 
 fn main() -> ExitCode {
-    gyre::run::<ReplicatedStore<Registers>>()
+    gyre::run(ReplicatedStore::<Registers>::new)
 }
 
 #[cfg(test)]
@@ -18,7 +18,7 @@ mod tests {
 
     #[test]
     fn sim() {
-        maelstrom::check::<ReplicatedStore<Registers>>("txn-rw-register")
+        maelstrom::check("txn-rw-register", ReplicatedStore::<Registers>::new)
             .named("txn-rw-register-raft")
             .faults(Fault::ALL)
             .time_limit_secs(30.0)

@@ -15,9 +15,9 @@ use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
 
-use gyre::gossip::VersionVector;
-use gyre::txn::registers::{Change, Delta, Replica};
-use gyre::txn::{Registers, Txn};
+use gyre::VersionVector;
+use gyre::causal::{Change, Delta, Replica};
+use gyre::transactions::{Registers, Txn};
 use gyre::{Ctx, Error, ErrorCode, Incarnation, Node, NodeId, Storage, async_trait, json};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
@@ -74,11 +74,7 @@ struct Shared {
     busy: RefCell<BTreeSet<NodeId>>,
 }
 
-#[async_trait(?Send)]
-impl Node for TxnRwRegister {
-    type Request = Request;
-    type Response = Response;
-
+impl TxnRwRegister {
     fn new(ctx: &Ctx) -> TxnRwRegister {
         let (replica, durable) =
             Durable::open(ctx).unwrap_or_else(|error| panic!("this node cannot start: {error}"));
@@ -90,6 +86,12 @@ impl Node for TxnRwRegister {
             busy: RefCell::default(),
         }))
     }
+}
+
+#[async_trait(?Send)]
+impl Node for TxnRwRegister {
+    type Request = Request;
+    type Response = Response;
 
     async fn handle(&self, ctx: &Ctx, request: Request, from: NodeId) -> Result<Response, Error> {
         match request {
@@ -216,7 +218,7 @@ impl Durable {
 }
 
 fn main() -> ExitCode {
-    gyre::run::<TxnRwRegister>()
+    gyre::run(TxnRwRegister::new)
 }
 
 #[cfg(test)]
@@ -227,7 +229,7 @@ mod tests {
     use super::TxnRwRegister;
 
     fn at(model: &str) -> Check<TxnRwRegister> {
-        maelstrom::check::<TxnRwRegister>("txn-rw-register")
+        maelstrom::check("txn-rw-register", TxnRwRegister::new)
             .options(|options| options.consistency_models = vec![model.into()])
     }
 

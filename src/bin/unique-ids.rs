@@ -39,14 +39,16 @@ enum Response {
     GenerateOk { id: String },
 }
 
+impl UniqueIds {
+    fn new(ctx: &Ctx) -> UniqueIds {
+        UniqueIds { incarnation: ctx.rng().random(), given: Cell::new(0) }
+    }
+}
+
 #[async_trait(?Send)]
 impl Node for UniqueIds {
     type Request = Request;
     type Response = Response;
-
-    fn new(ctx: &Ctx) -> UniqueIds {
-        UniqueIds { incarnation: ctx.rng().random(), given: Cell::new(0) }
-    }
 
     async fn handle(&self, ctx: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
         let Request::Generate {} = request;
@@ -57,7 +59,7 @@ impl Node for UniqueIds {
 }
 
 fn main() -> ExitCode {
-    gyre::run::<UniqueIds>()
+    gyre::run(UniqueIds::new)
 }
 
 #[cfg(test)]
@@ -68,6 +70,6 @@ mod tests {
 
     #[test]
     fn sim() {
-        maelstrom::check::<UniqueIds>("unique-ids").faults(Fault::ALL).seeds(0..100);
+        maelstrom::check("unique-ids", UniqueIds::new).faults(Fault::ALL).seeds(0..100);
     }
 }

@@ -21,7 +21,7 @@
 //! The offset in the checksum keeps a record that happens to contain a frame, and stale bytes
 //! that a file system may show in a hole, from being taken for a frame of the log.
 
-use crate::Error;
+use crate::types::Error;
 
 /// The length of a frame's header.
 const HEADER: usize = 28;

@@ -5,10 +5,10 @@ use std::cell::RefCell;
 use std::marker::PhantomData;
 use std::time::Duration;
 
+use gyre::key_value::{Change, Registers, Request, Response};
 use gyre::raft::Config;
 #[cfg(test)]
 use gyre::raft::Invariants;
-use gyre::registers::{Change, Registers, Request, Response};
 use gyre::replicated::{Incoming, Options, Replicated};
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
 
@@ -35,16 +35,18 @@ pub struct LinKv<B> {
     bug: PhantomData<B>,
 }
 
-#[async_trait(?Send)]
-impl<B: Bug> Node for LinKv<B> {
-    type Request = Incoming<Request, Registers>;
-    type Response = Option<Response>;
-
-    fn new(ctx: &Ctx) -> LinKv<B> {
+impl<B: Bug> LinKv<B> {
+    pub fn new(ctx: &Ctx) -> LinKv<B> {
         #[cfg(test)]
         INVARIANTS.with_borrow_mut(|invariants| invariants.on_restart(ctx.id()));
         LinKv { registers: Replicated::new(ctx, B::options()), bug: PhantomData }
     }
+}
+
+#[async_trait(?Send)]
+impl<B: Bug> Node for LinKv<B> {
+    type Request = Incoming<Request, Registers>;
+    type Response = Option<Response>;
 
     async fn handle(
         &self,
@@ -100,7 +102,7 @@ pub fn first_failure<B: Bug>(
     nemesis_interval_secs: f64,
     seeds: u64,
 ) -> Option<maelstrom::check::Failure> {
-    let check = maelstrom::check::<LinKv<B>>("lin-kv")
+    let check = maelstrom::check("lin-kv", LinKv::<B>::new)
         .options(|options| {
             options.concurrency = 20;
             options.rate = 100.0;

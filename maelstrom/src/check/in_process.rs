@@ -1,15 +1,18 @@
 //! Nodes in the bench's own address space.
 
-use std::marker::PhantomData;
+use std::sync::Arc;
 
-use gyre::{Node, NodeId, Runtime, SimDisk};
+use gyre::{Ctx, Node, NodeId, Runtime, SimDisk};
 
 use crate::engine::cluster::{NodeFactory, SimulatedNode, VirtualCluster};
+
+/// Makes a node. The seeds of a test may run side by side, so they share it.
+pub type Make<N> = Arc<dyn Fn(&Ctx) -> N + Send + Sync>;
 
 /// Makes nodes of the type `N`, each with a simulated disk that outlives it.
 pub struct InProcess<N> {
     disks: Vec<SimDisk>,
-    node: PhantomData<N>,
+    make: Make<N>,
 }
 
 impl<N: Node> NodeFactory for InProcess<N> {
@@ -17,12 +20,13 @@ impl<N: Node> NodeFactory for InProcess<N> {
         let disk = self.disks[node].clone();
         // A child in lockstep does the same at its start, so both find the same.
         disk.crash_with_seed(seed);
-        Ok(Box::new(Runtime::<N>::new(seed, Box::new(disk))))
+        let make = Arc::clone(&self.make);
+        Ok(Box::new(Runtime::new(seed, Box::new(disk), move |ctx| make(ctx))))
     }
 }
 
-/// A virtual cluster of nodes of the type `N`.
-pub fn cluster<N: Node>(names: &[NodeId]) -> VirtualCluster<InProcess<N>> {
+/// A virtual cluster of the nodes that `make` makes.
+pub fn cluster<N: Node>(names: &[NodeId], make: Make<N>) -> VirtualCluster<InProcess<N>> {
     let disks = names.iter().map(|_| SimDisk::new()).collect();
-    VirtualCluster::new(names.len(), InProcess { disks, node: PhantomData }, || false)
+    VirtualCluster::new(names.len(), InProcess { disks, make }, || false)
 }

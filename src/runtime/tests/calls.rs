@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::probe::Driver;
-use crate::Process;
+use crate::runtime::Process;
 
 const ASK: &str = r#"n2 {"msg_id":0,"type":"hello"}"#;
 

@@ -7,10 +7,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::runtime::{Ctx, Node, Process, RetryPolicy};
 use crate::runtime::{Runtime, Stage};
-use crate::{
-    Body, Ctx, Error, MemoryDisk, Message, Node, NodeId, Process, RetryPolicy, Time, async_trait,
-};
+use crate::storage::MemoryDisk;
+use crate::types::{Body, Error, Message, NodeId, Time};
+use async_trait::async_trait;
 
 pub(super) struct Probe {
     handled: Cell<u64>,

@@ -8,7 +8,10 @@ use rand::Rng;
 use serde_json::json;
 
 use super::probe::Driver;
-use crate::{Ctx, Error, MemoryDisk, Message, Node, NodeId, Process, Runtime, Time, async_trait};
+use crate::runtime::{Ctx, Node, Process, Runtime};
+use crate::storage::MemoryDisk;
+use crate::types::{Error, Message, NodeId, Time};
+use async_trait::async_trait;
 
 const NO_MESSAGES: [&str; 0] = [];
 

@@ -1,0 +1,120 @@
+//! The seam inside a node: what every protocol looks like to what runs it.
+//!
+//! A [`Core`] is a protocol as a pure state machine. It is told what happened, one [`Input`] at
+//! a time, and says what is to be done about it, as [`Outputs`]. It has no disk, no network, no
+//! clock and no chance of its own: time and random numbers are passed in. So the same core runs
+//! in a node, where [`Driver`](crate::driver::Driver) carries out what it wants, and in a test,
+//! where a simulated network does.
+//!
+//! Between two calls of [`Core::outputs`] any number of steps may be taken. They share one write
+//! to the disk, which is most of what a step costs. This is called group commit.
+//!
+//! The order of the fields of [`Outputs`] is a promise that whoever drives a core keeps: what is
+//! to be persisted is durable before anything is sent, and before a client gets its reply. So
+//! nobody ever hears of what a crash could still undo.
+
+use rand_chacha::ChaCha8Rng;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::types::{NodeId, Time};
+
+/// The number under which a client's request runs. It is never used twice in one life of a node.
+pub type RequestId = u64;
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input<L, M> {
+    /// A client of this node wants something. It waits for a reply under this number.
+    Local {
+        /// The number of the request.
+        id: RequestId,
+        /// What the client wants.
+        request: L,
+    },
+    /// Nobody waits for the reply to this request any more. Nothing of it needs to be kept.
+    Cancel {
+        /// The number of the request.
+        id: RequestId,
+    },
+    /// Another node says something.
+    Message {
+        /// The node that sent it. It is one of this cluster, and not this one.
+        from: NodeId,
+        /// What it says.
+        message: M,
+    },
+    /// The time at which [`Core::next_wake`] wanted to be woken has come. Early or for nothing,
+    /// it does no harm.
+    Wake,
+    /// The latest [checkpoint](Core::checkpoint) is durable.
+    Checkpointed,
+    /// This node is about to be stopped. A core that leads others hands over.
+    Stop,
+}
+
+/// What is to be done about the steps since the last time, in the order of the fields.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outputs<R, M, P> {
+    /// Records to append to the storage. They must be durable before anything below is done.
+    pub persist: Vec<R>,
+    /// Whether a [checkpoint](Core::checkpoint) has to be taken now, whatever the length of the
+    /// log. [`Input::Checkpointed`] says when it is durable.
+    pub checkpoint: bool,
+    /// Messages to other nodes.
+    pub send: Vec<(NodeId, M)>,
+    /// Replies to clients of this node.
+    pub reply: Vec<(RequestId, P)>,
+}
+
+/// The outputs of a core.
+pub type OutputsOf<K> = Outputs<<K as Core>::Record, <K as Core>::Message, <K as Core>::Reply>;
+
+impl<R, M, P> Default for Outputs<R, M, P> {
+    fn default() -> Outputs<R, M, P> {
+        Outputs { persist: Vec::new(), checkpoint: false, send: Vec::new(), reply: Vec::new() }
+    }
+}
+
+impl<R, M, P> Outputs<R, M, P> {
+    /// Whether nothing is to be done.
+    pub fn is_empty(&self) -> bool {
+        self.persist.is_empty() && !self.checkpoint && self.send.is_empty() && self.reply.is_empty()
+    }
+}
+
+/// A protocol as a state machine without I/O, clock or chance.
+pub trait Core {
+    /// What a client of this node can want.
+    type Local;
+    /// What the client is told in the end.
+    type Reply;
+    /// What nodes say to each other.
+    type Message: Serialize + DeserializeOwned;
+    /// What must be found in the storage after a crash.
+    type Record: Serialize + DeserializeOwned;
+
+    /// Takes in one thing that happened. `now` never goes back; `rng` is the node's chance.
+    fn step(&mut self, now: Time, input: Input<Self::Local, Self::Message>, rng: &mut ChaCha8Rng);
+
+    /// What is to be done about the steps since the last call.
+    fn outputs(&mut self) -> OutputsOf<Self>;
+
+    /// Whether the next outputs have something to persist. It is then worth waiting until the
+    /// messages that have arrived already are taken in, for they share the write.
+    fn must_persist(&self) -> bool;
+
+    /// When [`Input::Wake`] is due; `None` is never.
+    fn next_wake(&self) -> Option<Time>;
+
+    /// Records that stand for everything persisted so far. They are taken one by one while the
+    /// core goes on, so the iterator must hold the state as it is now: a copy, or better a
+    /// clone of a structure that shares its parts. No record should be long.
+    ///
+    /// After a restart the core is made from these records, and then those persisted since.
+    fn checkpoint(&self) -> Box<dyn Iterator<Item = Self::Record>>;
+
+    /// What the core is at this moment, as a small JSON object: its role and term, what it
+    /// holds, what it waits for. Reports show it. It is called only when somebody looks.
+    fn inspect(&self) -> serde_json::Value;
+}

@@ -1,0 +1,126 @@
+//! Replicas in a simulated network: whatever goes wrong, no change is lost or counted twice.
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::*;
+use crate::protocols::core::{Core, Input};
+use crate::protocols::simulator::{Faults, Network, Start};
+use crate::types::{Incarnation, NodeId, Time};
+
+const LATENCY: Duration = Duration::from_millis(50);
+
+impl<C: Crdt + Debug> Start for Replica<C> {
+    fn start(
+        node: &NodeId,
+        nodes: &[NodeId],
+        records: Vec<Record<C>>,
+        now: Time,
+        rng: &mut ChaCha8Rng,
+    ) -> Self {
+        Replica::new(node, nodes, records, now, rng)
+    }
+}
+
+/// Ten seconds of changes and every fault, then ten of quiet. Returns what each node's reader
+/// sees at the end, and the deltas that were acknowledged.
+fn run<C: Crdt + Debug + PartialEq>(
+    seed: u64,
+    size: usize,
+    memory_only: bool,
+    mut change: impl FnMut(&C, &Incarnation, i64) -> C,
+) -> (Vec<C>, Vec<i64>) {
+    let mut network: Network<Replica<C>> = Network::new(size, seed, Faults::none(LATENCY));
+    network.memory_only = memory_only;
+    let mut changes = Vec::new();
+    for step in 0..200 {
+        network.run_until(Time::from_millis(step * 50));
+        let rank = network.rng.random_range(0..size);
+        if network.is_up(rank) {
+            let amount = network.rng.random_range(-5..5);
+            changes.push(amount);
+            let replica = network.core(rank).unwrap();
+            let delta = change(replica.state(), replica.incarnation(), amount);
+            network.act(rank, delta);
+        }
+        if network.rng.random_bool(0.2) {
+            network.trouble();
+        }
+    }
+    network.heal(LATENCY);
+    network.run_until(network.now + Duration::from_secs(10));
+    let states: Vec<C> =
+        (0..size).map(|rank| network.core(rank).unwrap().state().clone()).collect();
+    for (rank, state) in states.iter().enumerate() {
+        assert_eq!(*state, states[0], "seed {seed}, {size} nodes: n{rank} differs");
+        let wake = network.core(rank).unwrap().next_wake();
+        assert_eq!(wake, None, "seed {seed}, {size} nodes: n{rank} does not fall silent");
+    }
+    (states, changes)
+}
+
+#[test]
+fn a_counter_counts_each_change_once_through_every_fault() {
+    for seed in 0..100 {
+        let size = [1, 2, 3, 5, 8, 13][seed as usize % 6];
+        let (states, changes) =
+            run(seed, size, false, |state: &PnCounter, me, amount| state.add(me, amount).unwrap());
+        let expected: i64 = changes.iter().sum();
+        assert_eq!(states[0].value(), expected.into(), "seed {seed}, {size} nodes");
+    }
+}
+
+#[test]
+fn a_set_keeps_each_element_through_every_fault() {
+    for seed in 0..100 {
+        let size = [1, 2, 3, 5, 8, 13][seed as usize % 6];
+        let mut next = 0;
+        let (states, changes) = run(seed, size, false, |_: &GSet<u64>, _, _| {
+            next += 1;
+            GSet::add(next)
+        });
+        assert_eq!(states[0].iter().len(), changes.len(), "seed {seed}, {size} nodes");
+    }
+}
+
+/// Without a disk a change that nobody else had yet dies with its node; but all agree, and
+/// nobody counts more than there was.
+#[test]
+fn replicas_without_storage_agree_after_every_fault() {
+    for seed in 0..100 {
+        let size = [2, 3, 5, 8][seed as usize % 4];
+        let (states, changes) = run(seed, size, true, |state: &GCounter, me, amount| {
+            state.add(me, amount.unsigned_abs()).unwrap()
+        });
+        let most: u64 = changes.iter().map(|amount| amount.unsigned_abs()).sum();
+        assert!(states[0].value() <= most.into(), "seed {seed}, {size} nodes");
+    }
+}
+
+#[test]
+fn nonsense_is_survived() {
+    let nodes = ["n1", "n2"].map(NodeId::from);
+    let mut rng = ChaCha8Rng::seed_from_u64(0);
+    let (mut replica, _) =
+        Replica::<GCounter>::new(&nodes[0], &nodes, vec![], Time::ZERO, &mut rng);
+    replica.step(Time::from_millis(200), Input::Wake, &mut rng);
+    let outputs = replica.outputs();
+    let [(_, message)] = &outputs.send[..] else { panic!("{outputs:?}") };
+    let session = message.update.as_ref().unwrap().upto.session;
+    let far = Mark { session, number: u64::MAX };
+    let message = Message {
+        from: Incarnation::new(&nodes[1], 1),
+        update: Some(Update { upto: far, delta: GCounter::default() }),
+        acknowledged: Some(far),
+    };
+    for from in ["n1", "n2", "n2", "c1", "nobody"] {
+        let input = Input::Message { from: NodeId::from(from), message: message.clone() };
+        replica.step(Time::from_millis(200), input, &mut rng);
+    }
+    let delta = replica.state().add(replica.incarnation(), 1).unwrap();
+    replica.step(Time::from_millis(200), Input::Local { id: 1, request: delta }, &mut rng);
+    assert!(replica.next_wake().is_some(), "the change has yet to be sent");
+}

@@ -1,0 +1,400 @@
+//! Reliable broadcast: every message reaches every node, with few messages and little delay.
+//!
+//! # What everybody does
+//!
+//! Each node numbers the messages that its clients give it, so what a node has is a
+//! [`VersionVector`], and what it lacks is a range. A message takes the *fast path* once; nobody
+//! waits for an acknowledgement. What the network loses, the *repair path* finds by comparing
+//! version vectors (anti-entropy: Demers et al., "Epidemic algorithms for replicated database
+//! maintenance", 1987, section 1.3) and sends again.
+//!
+//! The **hub** is the first node of the cluster's list that is not suspected of being out of
+//! reach. It is no leader: nothing depends on there being just one, and everybody can be it
+//! at any time. The others are its spokes. Nodes that see different parts of a broken network
+//! may have different hubs; the hub of a hub comes earlier in the list, so hubs form a tree,
+//! and repair runs along its edges in both directions.
+//!
+//! # The fast path, and the one setting
+//!
+//! [`Setting`] trades messages for latency. With `n` nodes, latency `L`, `r` messages a second
+//! in the whole cluster, and a window `w`:
+//!
+//! | route | way of a message | server messages per message | latency at most |
+//! |---|---|---|---|
+//! | direct | from its node to all others, with all that this node got within `w` | `(n-1) / (1 + w·r/n)` | `w + L` |
+//! | hub | to the hub at once, and from it with all that the hub got within `w` | `(n-1)/n + (n-1) / (1 + w·r)` | `w + 2L` |
+//!
+//! The window opens with the first message. So the direct route shares the cost of `n - 1`
+//! messages among what *one node* gets within `w`, and the hub among what *everybody* gets.
+//!
+//! # The repair path
+//!
+//! * **Acknowledgement.** Whatever goes along an edge of the tree carries the sender's vector.
+//!   A spoke that has had news for [`REPORT_AFTER`] and nothing to send reports its vector
+//!   alone. So under load acknowledgements cost nothing.
+//! * **Repair.** What a neighbour's vector lacks, and this node has *settled* (had for over a
+//!   second, longer than a first delivery takes), is sent again: down the tree everything,
+//!   up the tree one's own.
+//! * **Asking.** A neighbour that does not acknowledge for [`PATIENCE`] is asked for its vector,
+//!   and asked again at a slow pace until it answers. Messages are never sent blindly twice.
+//! * **Failover.** A node that leaves an ask unanswered for [`SUSPECT_AFTER`] is suspected, and
+//!   a spoke whose hub is suspected asks the next in the list, then the next two, the next
+//!   four: half a cluster cut off from the other half finds its own hub in a few rounds.
+//!   An answer ends the suspicion.
+//! * **Silence.** The hub knows from the vectors what *everybody* has, the *stable* vector, and
+//!   tells it. A node is restless until all that it has is stable, and asks its hub when that
+//!   falls silent. So an idle cluster sends nothing, and its silence means that everything is
+//!   everywhere. (Stability: Wuu and Bernstein, "Efficient solutions to the replicated log and
+//!   dictionary problems", 1984.)
+//!
+//! # Safety
+//!
+//! A node says that it has something only after it was made durable (the shell syncs what
+//! [`Output::Persist`] gave it before it sends anything), and a number is used for one value
+//! only (see [`Incarnation`]). So every vector ever sent stays true for as long as its sender's
+//! storage lives, however late it arrives; and when a node comes back with an empty storage,
+//! its new incarnation tells its peers to forget what they knew about it.
+//!
+//! Deliberately absent: any order between messages, a removal of old ones (a reader may ask
+//! for all of them at any time), and membership that changes.
+
+mod archive;
+mod peer;
+mod repair;
+mod setting;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+pub use archive::Batch;
+pub use setting::{Route, Setting};
+
+use archive::Archive;
+use peer::Peer;
+
+use crate::protocols::core::{Core, Input, Outputs, RequestId};
+use crate::types::{Incarnation, NodeId, Time, VersionVector};
+
+/// How long a spoke keeps news to itself, hoping for a message to put its vector on.
+pub const REPORT_AFTER: Duration = Duration::from_secs(2);
+/// How long a hub does. It is longer, so that the spokes' reports come first, and one
+/// announcement tells of them all.
+pub const ANNOUNCE_AFTER: Duration = Duration::from_millis(2_500);
+/// How long a neighbour may leave settled messages unacknowledged before it is asked.
+pub const PATIENCE: Duration = Duration::from_secs(2);
+/// How long an ask may stay unanswered before the node is suspected.
+pub const SUSPECT_AFTER: Duration = Duration::from_secs(2);
+
+/// What one node tells another.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rumor {
+    /// The sender's incarnation.
+    pub from: Incarnation,
+    /// Whom the sender takes for the hub.
+    pub hub: NodeId,
+    /// Messages, as many as the sender wants the receiver to have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub batches: Vec<Batch>,
+    /// What the sender has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub have: Option<VersionVector>,
+    /// What every node has, as far as the sender knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stable: Option<VersionVector>,
+    /// The sender wants an answer at once.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ask: bool,
+    /// This answers an ask.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub answer: bool,
+}
+
+/// What a node must find in its storage after a crash.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Record {
+    /// The name under which the node numbers its messages; the first record.
+    Incarnation(Incarnation),
+    /// Messages of this or another node.
+    Batch(Batch),
+}
+
+/// One node's part of the broadcast: a state machine without I/O, clock or randomness. What a
+/// client wants of it, [`Core::Local`], is the message to broadcast.
+#[derive(Debug)]
+pub struct Gossip {
+    setting: Setting,
+    me: Incarnation,
+    /// The cluster in its own order. A node's *rank* is its place in this list, and the first
+    /// in rank that nobody suspects is the hub.
+    nodes: Vec<NodeId>,
+    my_rank: usize,
+    /// What is known about each node, by rank. The entry of this node itself is not used.
+    peers: Vec<Peer>,
+
+    archive: Archive,
+    /// What every node has.
+    stable: VersionVector,
+    /// What this node has had for at least a second, and what it had at the last look.
+    settled: VersionVector,
+    unsettled: VersionVector,
+    /// Numbers of changes of `archive.have()` and of `stable`: what a peer was told is then
+    /// one number, not a copy of a vector.
+    have_changes: u64,
+    stable_changes: u64,
+
+    /// How many of this node's own messages the fast path has taken.
+    sent_own: u64,
+    /// Messages of others that the fast path has yet to take.
+    relay: Vec<Batch>,
+    /// Since when something is missing in the middle of a source's messages.
+    gaps: BTreeMap<Incarnation, Time>,
+    flush_at: Option<Time>,
+    tick_at: Option<Time>,
+    settle_at: Time,
+    /// Whether this node has yet to hear from the rest of the cluster since it started.
+    hello_at: Option<Time>,
+    /// Twice how many candidates for the hub are asked at once: 1 as long as all is well, and
+    /// doubled each time that none answers.
+    probes: usize,
+
+    outputs: Outputs<Record, Rumor, ()>,
+}
+
+impl Core for Gossip {
+    type Local = Value;
+    /// The message is durable, and will be everywhere.
+    type Reply = ();
+    type Message = Rumor;
+    type Record = Record;
+
+    fn step(&mut self, now: Time, input: Input<Value, Rumor>, _: &mut ChaCha8Rng) {
+        match input {
+            Input::Local { id, request } => self.broadcast(now, id, request),
+            Input::Message { from, message } => self.hear(now, &from, message),
+            Input::Wake | Input::Cancel { .. } | Input::Checkpointed | Input::Stop => {}
+        }
+        self.do_what_is_due(now);
+    }
+
+    fn outputs(&mut self) -> Outputs<Record, Rumor, ()> {
+        std::mem::take(&mut self.outputs)
+    }
+
+    fn must_persist(&self) -> bool {
+        !self.outputs.persist.is_empty()
+    }
+
+    /// `None` when everything is everywhere.
+    fn next_wake(&self) -> Option<Time> {
+        [self.flush_at, self.tick_at].into_iter().flatten().min()
+    }
+
+    fn checkpoint(&self) -> Box<dyn Iterator<Item = Record>> {
+        let name = std::iter::once(Record::Incarnation(self.me.clone()));
+        Box::new(name.chain(self.archive.all().into_iter().map(Record::Batch)))
+    }
+
+    fn inspect(&self) -> Value {
+        let suspected = |rank: &usize| self.peers[*rank].suspected_at.is_some();
+        let owed = |rank: &usize| !self.peers[*rank].has.covers(self.archive.have());
+        let names = |which: &dyn Fn(&usize) -> bool| -> Vec<&str> {
+            self.others().filter(which).map(|rank| self.nodes[rank].as_str()).collect()
+        };
+        json!({
+            "hub": self.nodes[self.hub()].as_str(),
+            "messages": self.archive.messages().len(),
+            "owes": names(&owed),
+            "suspects": names(&suspected),
+        })
+    }
+}
+
+impl Gossip {
+    /// The state of `node` after a start at `now`, from what its storage holds.
+    ///
+    /// `number` is drawn at random: it names a new incarnation when `records` is empty.
+    ///
+    /// # Panics
+    /// When `node` is not among `nodes`.
+    pub fn new(
+        setting: Setting,
+        node: &NodeId,
+        nodes: &[NodeId],
+        records: Vec<Record>,
+        number: u64,
+        now: Time,
+    ) -> Gossip {
+        let my_rank = nodes.iter().position(|other| other == node).expect("a node of the cluster");
+        let fresh = records.is_empty();
+        let mut me = Incarnation::new(node, number);
+        let mut archive = Archive::default();
+        for record in records {
+            match record {
+                Record::Incarnation(stored) => me = stored,
+                Record::Batch(batch) => drop(archive.insert(batch)),
+            }
+        }
+        // A fresh cluster soon speaks for itself; a node that comes back has something to ask.
+        let hello_at = if fresh { now + Duration::from_secs(1) } else { now };
+        let mut gossip = Gossip {
+            setting,
+            nodes: nodes.to_vec(),
+            my_rank,
+            peers: nodes.iter().map(|_| Peer::new(now)).collect(),
+            stable: VersionVector::default(),
+            settled: archive.have().clone(),
+            unsettled: archive.have().clone(),
+            have_changes: u64::from(!fresh),
+            stable_changes: 0,
+            sent_own: archive.have().get(&me),
+            relay: Vec::new(),
+            gaps: BTreeMap::new(),
+            flush_at: None,
+            tick_at: Some(hello_at),
+            settle_at: now,
+            hello_at: (nodes.len() > 1).then_some(hello_at),
+            probes: 1,
+            outputs: Outputs::default(),
+            me,
+            archive,
+        };
+        if fresh {
+            let name = Record::Incarnation(gossip.me.clone());
+            gossip.outputs.persist.push(name);
+        }
+        gossip.do_what_is_due(now);
+        gossip
+    }
+
+    fn do_what_is_due(&mut self, now: Time) {
+        if self.tick_at.is_some_and(|at| at <= now) {
+            self.tick(now);
+        }
+        if self.flush_at.is_some_and(|at| at <= now) {
+            self.flush(now);
+        }
+    }
+
+    /// Every message this node knows, each once, in the order of arrival.
+    pub fn messages(&self) -> &[Value] {
+        self.archive.messages()
+    }
+
+    fn broadcast(&mut self, now: Time, id: RequestId, message: Value) {
+        self.outputs.reply.push((id, ()));
+        if self.archive.contains(&message) {
+            return;
+        }
+        // Numbers go on after everything this node ever numbered, early values included: its
+        // own values never have a gap.
+        let batch = Batch {
+            source: self.me.clone(),
+            first: self.archive.have().get(&self.me),
+            values: vec![message],
+        };
+        self.take_in(&batch);
+        self.schedule_flush(now);
+        self.stay_awake(now);
+    }
+
+    /// Archives and persists a batch. Returns the part that was new.
+    fn take_in(&mut self, batch: &Batch) -> Option<Batch> {
+        let new = self.archive.insert(batch.clone())?;
+        self.have_changes += 1;
+        self.outputs.persist.push(Record::Batch(new.clone()));
+        Some(new)
+    }
+
+    /// The rank of the hub: the first in the list that is not suspected.
+    fn hub(&self) -> usize {
+        let suspected = |rank: &usize| self.peers[*rank].suspected_at.is_some();
+        (0..self.my_rank).find(|rank| !suspected(rank)).unwrap_or(self.my_rank)
+    }
+
+    /// Whether an edge of the tree leads down to this peer: it takes this node for the hub, or
+    /// this node takes itself for the hub.
+    fn is_below(&self, rank: usize, hub: usize) -> bool {
+        hub == self.my_rank || self.peers[rank].hub == Some(self.my_rank)
+    }
+
+    /// Whether an edge of the tree leads to this peer.
+    fn is_neighbour(&self, rank: usize, hub: usize) -> bool {
+        rank == hub || self.is_below(rank, hub)
+    }
+
+    /// The ranks of all other nodes.
+    fn others(&self) -> impl Iterator<Item = usize> + use<> {
+        let my_rank = self.my_rank;
+        (0..self.nodes.len()).filter(move |rank| *rank != my_rank)
+    }
+
+    /// Opens the window, unless it is open. A spoke has none on the way to the hub: a window
+    /// there would save far less than the same window at the hub.
+    fn schedule_flush(&mut self, now: Time) {
+        let spoke = self.setting.route == Route::Hub && self.hub() != self.my_rank;
+        let window = if spoke { Duration::ZERO } else { self.setting.window };
+        self.flush_at.get_or_insert(now + window);
+    }
+
+    /// The fast path: sends what is new to whom the route says. Nodes out of reach are left to
+    /// the repair path.
+    fn flush(&mut self, now: Time) {
+        self.flush_at = None;
+        let hub = self.hub();
+        let end = self.archive.have().get(&self.me);
+        let own = self.archive.range(&self.me, self.sent_own, end);
+        let relay = std::mem::take(&mut self.relay);
+        self.sent_own = end;
+        for rank in self.others() {
+            let neighbour = self.is_neighbour(rank, hub);
+            if self.peers[rank].suspected_at.is_some()
+                || !neighbour && self.setting.route == Route::Hub
+            {
+                continue;
+            }
+            let relayed = relay.iter().filter(|_| neighbour);
+            let has = &self.peers[rank].has;
+            let batches: Vec<Batch> =
+                own.iter().chain(relayed).filter_map(|batch| batch.beyond(has)).collect();
+            if !batches.is_empty() {
+                self.send(now, rank, batches, false, false);
+            }
+        }
+    }
+
+    /// Sends a rumor. Along an edge of the tree, and in asks and answers, it carries the vectors.
+    fn send(&mut self, now: Time, rank: usize, batches: Vec<Batch>, ask: bool, answer: bool) {
+        let hub = self.hub();
+        let mut rumor = Rumor {
+            from: self.me.clone(),
+            hub: self.nodes[hub].clone(),
+            batches,
+            have: None,
+            stable: None,
+            ask,
+            answer,
+        };
+        let neighbour = self.is_neighbour(rank, hub);
+        let peer = &mut self.peers[rank];
+        if neighbour || ask || answer {
+            rumor.have = Some(self.archive.have().clone());
+            peer.told_have = self.have_changes;
+            if peer.told_stable < self.stable_changes || answer {
+                rumor.stable = Some(self.stable.clone());
+                peer.told_stable = self.stable_changes;
+            }
+            peer.news_since = None;
+        }
+        if ask {
+            peer.asked(now);
+        }
+        self.outputs.send.push((self.nodes[rank].clone(), rumor));
+    }
+}

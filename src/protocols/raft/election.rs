@@ -1,0 +1,152 @@
+//! Who leads (§5.2, §5.4.1), without disturbing a leader that does its work.
+//!
+//! A node that hears from no leader first asks whether it could win: the pre-vote
+//! (dissertation §9.6). Only then does it begin a term. So a node that was cut off comes back
+//! with the term it left with, and a restarted one can try at once. Conversely a leader that
+//! does not hear from a majority gives up (check quorum, dissertation §6.2): its clients
+//! would wait in vain.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use rand::RngExt;
+
+use super::{Message, Position, Raft, Role, Term};
+use crate::types::NodeId;
+
+/// Those who have granted their vote, the candidate itself included.
+pub(super) type Votes = BTreeSet<NodeId>;
+
+impl<C: Clone> Raft<C> {
+    /// Nobody has been heard yet, and a pre-vote disturbs nobody: no reason to wait for the
+    /// full timeout.
+    pub(super) fn set_first_election(&mut self) {
+        self.election_due = self.now + self.random_up_to_election_timeout();
+    }
+
+    pub(super) fn set_election_due(&mut self) {
+        let jitter = self.random_up_to_election_timeout();
+        self.election_due = self.now + self.config.election_timeout + jitter;
+    }
+
+    fn random_up_to_election_timeout(&mut self) -> Duration {
+        self.rng.random_range(Duration::ZERO..self.config.election_timeout)
+    }
+
+    /// Whether a leader was heard from so lately that no election can be called for. A leader
+    /// hears itself.
+    pub(super) fn hears_leader(&self) -> bool {
+        let lately = self.now < self.heard_leader + self.config.election_timeout;
+        self.config.stable_leadership && (self.is_leader() || self.leader.is_some() && lately)
+    }
+
+    /// No leader was heard from for too long.
+    pub(super) fn look_for_leader(&mut self) {
+        if self.config.stable_leadership { self.start_pre_vote() } else { self.campaign(false) }
+    }
+
+    /// Asks everyone whether an election could be won.
+    fn start_pre_vote(&mut self) {
+        self.follow(self.state.term, None);
+        self.set_election_due();
+        self.role = Role::PreCandidate(Votes::from([self.config.id.clone()]));
+        let term = self.state.term + 1;
+        let last = self.log.last();
+        self.broadcast(&Message::PreVote { term, last });
+        self.count_votes();
+    }
+
+    /// Begins a term and asks for votes in it.
+    fn campaign(&mut self, transfer: bool) {
+        let id = self.config.id.clone();
+        self.follow(self.state.term + 1, None);
+        self.set_election_due();
+        self.state.vote = Some(id.clone());
+        self.role = Role::Candidate(Votes::from([id]));
+        let term = self.state.term;
+        let last = self.log.last();
+        self.broadcast(&Message::RequestVote { term, last, transfer });
+        self.count_votes();
+    }
+
+    fn broadcast(&mut self, message: &Message<C>) {
+        for peer in &self.config.peers {
+            self.output.messages.push((peer.clone(), message.clone()));
+        }
+    }
+
+    /// Goes one step further when a majority has agreed.
+    fn count_votes(&mut self) {
+        match &self.role {
+            Role::PreCandidate(votes) if votes.len() >= self.majority() => self.campaign(false),
+            Role::Candidate(votes) if votes.len() >= self.majority() => self.become_leader(),
+            _ => {}
+        }
+    }
+
+    /// `term` is the one that the sender would begin; it is not before this node's.
+    pub(super) fn on_pre_vote(&mut self, from: NodeId, term: Term, last: Position) {
+        let granted = term > self.state.term && last >= self.log.last() && !self.hears_leader();
+        if granted {
+            self.make_way(&from, last);
+        }
+        let term = if granted { term } else { self.state.term };
+        self.send(from, Message::PreVoteReply { term, granted });
+    }
+
+    /// Lets another node try that may win. Where two try at once they split the votes, and all
+    /// have to wait for another timeout. So the one whose log, or else whose name, is the lesser
+    /// gives way; nobody would vote for it who would not vote for the other. And those who have
+    /// not tried yet wait a little. That is not in the dissertation, but a pre-vote binds nobody,
+    /// so it is as safe with it as without.
+    fn make_way(&mut self, candidate: &NodeId, last: Position) {
+        let is_lesser = (self.log.last(), &self.config.id) < (last, candidate);
+        if matches!(self.role, Role::PreCandidate(_)) && is_lesser {
+            self.follow(self.state.term, None);
+        }
+        let a_little = self.config.election_timeout / 4;
+        self.election_due = self.election_due.max(self.now + a_little);
+    }
+
+    pub(super) fn on_pre_vote_reply(&mut self, from: NodeId, term: Term, granted: bool) {
+        if let Role::PreCandidate(votes) = &mut self.role
+            && granted
+            && term == self.state.term + 1
+        {
+            votes.insert(from);
+            self.count_votes();
+        }
+    }
+
+    pub(super) fn on_request_vote(&mut self, from: NodeId, last: Position, transfer: bool) {
+        if !transfer && self.hears_leader() {
+            return;
+        }
+        // One vote a term (§5.2), and only for a log that holds all that this one may have
+        // helped to commit (§5.4.1).
+        let free = self.state.vote.as_ref().is_none_or(|vote| *vote == from);
+        let granted = free && last >= self.log.last();
+        if granted {
+            self.state.vote = Some(from.clone());
+            self.set_election_due();
+        }
+        self.send(from, Message::RequestVoteReply { term: self.state.term, granted });
+    }
+
+    pub(super) fn on_vote(&mut self, from: NodeId, granted: bool) {
+        if let Role::Candidate(votes) = &mut self.role
+            && granted
+        {
+            votes.insert(from);
+            self.count_votes();
+        }
+    }
+
+    /// Leadership transfer, the other end (dissertation §3.10): the leader asks this node to
+    /// take over, so no pre-vote is needed.
+    pub(super) fn on_timeout_now(&mut self, from: &NodeId) {
+        if self.leader.as_ref() == Some(from) {
+            self.campaign(true);
+        }
+    }
+}

@@ -1,0 +1,478 @@
+//! Raft: a log that a majority agrees on, as a pure state machine.
+//!
+//! The paper is Ongaro and Ousterhout, "In Search of an Understandable Consensus Algorithm",
+//! extended version ("§5.4"); the details beyond it are in Ongaro's dissertation, "Consensus:
+//! Bridging Theory and Practice" ("dissertation §6.4").
+//!
+//! [`Raft`] has no disk, no network and no clock. [`step`](Raft::step) takes what happened,
+//! [`output`](Raft::output) gives what is to be done about it: first what must be made
+//! durable, then what may be sent. Between the two, any number of steps may be taken, and
+//! they share one write to disk and one message to each follower: a busy node batches by
+//! itself, an idle one answers at once.
+//!
+//! To read the whole, go through the files in this order:
+//!
+//! | file | what it decides | source |
+//! |---|---|---|
+//! | `raft/log.rs` | the log, and "at least as up-to-date" | §5.3, §5.4.1 |
+//! | `raft/durable.rs` | what a crash must not take away | figure 2 |
+//! | `raft/message.rs` | what nodes say to each other | figure 2 |
+//! | `raft/rules.rs` | the five rules on which safety hangs | |
+//! | `raft.rs`, here | terms, and who handles what | §5.1 |
+//! | `raft/election.rs` | who leads | §5.2, dissertation §9.6, §6.2, §3.10 |
+//! | `raft/replication.rs` | what followers store, and what is committed | §5.3, §5.4 |
+//! | `raft/progress.rs` | what the leader sends to a follower next | dissertation §10.2 |
+//! | `raft/snapshot.rs` | how a log stays short | §7 |
+//! | `raft/read.rs` | reading without writing | §8, dissertation §6.4 |
+//! | `raft/invariants.rs` | what must always hold, as a checker | figure 3 |
+//!
+//! Deliberately absent: changes of membership (a Maelstrom cluster is fixed when it starts);
+//! leases for reads (they trust clocks, which a pause or a skew breaks); and writing the
+//! leader's disk in parallel with its messages (dissertation §10.2.1; a node here has one
+//! thread).
+
+mod durable;
+mod election;
+mod invariants;
+mod log;
+mod message;
+mod progress;
+mod read;
+mod replication;
+mod rules;
+mod snapshot;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+
+pub use durable::{Durable, HardState, Persist, Record, Snapshot};
+pub use invariants::Invariants;
+pub use log::{Entry, Index, Position, Term};
+pub use message::{Message, Outcome};
+pub use rules::Rules;
+
+use crate::types::{NodeId, Time};
+use election::Votes;
+use log::Log;
+use read::Asking;
+use replication::Leader;
+use snapshot::Arriving;
+
+/// Who is in the cluster, and how patient and how generous a node is.
+#[derive(Clone)]
+pub struct Config {
+    /// This node.
+    pub id: NodeId,
+    /// The other nodes, without this one.
+    pub peers: Vec<NodeId>,
+    /// How long a follower hears nothing from a leader before it may look for a new one. It
+    /// waits between one and two of these, at random (§5.2), or a little longer to let another
+    /// try.
+    pub election_timeout: Duration,
+    /// A leader that has nothing to say says so this often.
+    pub heartbeat_interval: Duration,
+    /// The most entries in one message.
+    pub max_entries_per_message: usize,
+    /// The most messages with entries that a follower has yet to answer, and the most rounds
+    /// of reads under way. What comes in beyond that waits and shares the next message.
+    pub max_in_flight: usize,
+    /// The size of a snapshot's pieces.
+    pub snapshot_chunk_bytes: usize,
+    /// Whether what the dissertation adds for the sake of stable leadership is in use: pre-vote
+    /// (§9.6), check quorum (§6.2), and no votes while a leader is heard (§4.2.3). Without, this
+    /// is the Raft of the paper. It is as safe, but it elects more often and a deposed leader
+    /// does not notice: the ground on which planted bugs show.
+    pub stable_leadership: bool,
+    /// The safety rules. Anything but [`Rules::RAFT`] is a planted bug.
+    pub rules: Rules,
+}
+
+impl Config {
+    /// Settings for a network with latencies up to some 100 ms.
+    pub fn new(id: NodeId, peers: Vec<NodeId>) -> Config {
+        Config {
+            id,
+            peers,
+            election_timeout: Duration::from_millis(400),
+            heartbeat_interval: Duration::from_millis(100),
+            max_entries_per_message: 256,
+            max_in_flight: 8,
+            snapshot_chunk_bytes: 64 * 1024,
+            stable_leadership: true,
+            rules: Rules::RAFT,
+        }
+    }
+}
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub enum Input<C> {
+    /// [`Raft::deadline`] has come. Early or for nothing, it does no harm.
+    Timeout,
+    /// A message came in.
+    Message {
+        /// Who sent it. A stranger's message is ignored.
+        from: NodeId,
+        /// What it says.
+        message: Message<C>,
+    },
+    /// A command is to be appended to the log, here or at the leader. Whether it was shows
+    /// only when it is committed: it, or a message about it, may get lost. Unless
+    /// [`Raft::can_propose`], nothing happens.
+    Propose {
+        /// The command.
+        command: C,
+    },
+    /// A read is to be answered. It shows up in [`Output::readable`] when it can be; as long
+    /// as no leader is known, or none that a majority follows, it waits.
+    Read {
+        /// A number by which the caller knows the read.
+        request: u64,
+    },
+    /// Leadership is to pass to another node, if this one has it.
+    Transfer {
+        /// The next leader.
+        to: NodeId,
+    },
+    /// The state machine's state after the entry `index` is `data`: forget the log up to there.
+    Compact {
+        /// The last entry that the state covers; it must be committed.
+        index: Index,
+        /// The state.
+        data: String,
+    },
+}
+
+/// What is to be done, in the order of the fields.
+#[derive(Clone, Debug)]
+pub struct Output<C> {
+    /// To be made durable before anything else below.
+    pub persist: Option<Persist<C>>,
+    /// To be sent, in order.
+    pub messages: Vec<(NodeId, Message<C>)>,
+    /// A snapshot that takes the place of the state machine's state, before any entry after
+    /// it is applied. The entries to apply are those up to [`Raft::commit`].
+    pub restore: Option<Arc<Snapshot>>,
+    /// Reads that can be answered once all that is committed is applied.
+    pub readable: Vec<u64>,
+}
+
+impl<C> Default for Output<C> {
+    fn default() -> Output<C> {
+        Output { persist: None, messages: Vec::new(), restore: None, readable: Vec::new() }
+    }
+}
+
+/// One node's part in the consensus on a log of commands `C`.
+pub struct Raft<C> {
+    config: Config,
+    rng: ChaCha8Rng,
+    now: Time,
+
+    // Durable: see `Durable`.
+    state: HardState,
+    log: Log<C>,
+    snapshot: Option<Arc<Snapshot>>,
+    /// The term and vote that the outputs so far have made durable.
+    saved_state: HardState,
+    /// The next output must write a checkpoint, not a record.
+    checkpoint_due: bool,
+
+    // Volatile.
+    role: Role,
+    leader: Option<NodeId>,
+    /// When the leader of this term was last heard from.
+    heard_leader: Time,
+    /// When to look for a new leader.
+    election_due: Time,
+    commit: Index,
+    /// How far the leader of this term has committed, as far as is known here.
+    leader_commit: Index,
+    /// How far this log is known to be that of the leader of this term.
+    verified: Index,
+    arriving: Option<Arriving>,
+    asking: Asking,
+    output: Output<C>,
+}
+
+/// What a node is at the moment (figure 4).
+enum Role {
+    Follower,
+    /// Asks whether an election could be won.
+    PreCandidate(Votes),
+    Candidate(Votes),
+    Leader(Leader),
+}
+
+impl<C: Clone> Raft<C> {
+    /// A node that starts, or starts again, with what is on its disk.
+    ///
+    /// `rng` spreads the election timeouts; nodes must not share a seed, nor must
+    /// one node's lives.
+    pub fn new(config: Config, durable: Durable<C>, mut rng: ChaCha8Rng, now: Time) -> Raft<C> {
+        assert!(!config.peers.contains(&config.id), "the peers are the other nodes");
+        let base = durable.base();
+        let mut raft = Raft {
+            config,
+            asking: Asking::new(rng.random_range(0..1 << 52)),
+            rng,
+            now,
+            saved_state: durable.state.clone(),
+            state: durable.state,
+            log: Log::new(base, durable.entries),
+            snapshot: durable.snapshot.map(Arc::new),
+            checkpoint_due: false,
+            role: Role::Follower,
+            leader: None,
+            heard_leader: Time::ZERO,
+            election_due: now,
+            commit: base.index,
+            leader_commit: base.index,
+            verified: base.index,
+            arriving: None,
+            output: Output::default(),
+        };
+        raft.set_first_election();
+        raft
+    }
+
+    /// Takes one thing that happened at `now`.
+    pub fn step(&mut self, now: Time, input: Input<C>) {
+        self.now = self.now.max(now);
+        match input {
+            Input::Timeout => self.on_timeout(),
+            Input::Message { from, message } => self.on_message(from, message),
+            Input::Propose { command } => self.propose(command),
+            Input::Read { request } => self.read(request),
+            Input::Transfer { to } => self.transfer(to),
+            Input::Compact { index, data } => self.compact(index, data),
+        }
+    }
+
+    /// What is to be done about the steps since the last call.
+    pub fn output(&mut self) -> Output<C> {
+        self.lead();
+        self.release_reads();
+        self.output.persist = self.take_changes();
+        std::mem::take(&mut self.output)
+    }
+
+    /// When it next wants an [`Input::Timeout`].
+    pub fn deadline(&self) -> Time {
+        match &self.role {
+            Role::Leader(leader) => leader.deadline(&self.config),
+            _ => self.election_due,
+        }
+    }
+
+    /// Whether a command proposed now would get into the log of a leader, or on its way to it.
+    pub fn can_propose(&self) -> bool {
+        match &self.role {
+            Role::Leader(leader) => leader.takes_commands(),
+            _ => self.leader.is_some(),
+        }
+    }
+
+    /// Whether the next output has something to be made durable.
+    pub fn has_changes(&self) -> bool {
+        self.checkpoint_due || self.log.has_unsaved() || self.state != self.saved_state
+    }
+
+    /// This node.
+    pub fn id(&self) -> &NodeId {
+        &self.config.id
+    }
+
+    /// The current term.
+    pub fn term(&self) -> Term {
+        self.state.term
+    }
+
+    /// The leader of the current term, if it is known here.
+    pub fn leader(&self) -> Option<&NodeId> {
+        self.leader.as_ref()
+    }
+
+    /// Whether this node leads.
+    pub fn is_leader(&self) -> bool {
+        matches!(self.role, Role::Leader(_))
+    }
+
+    /// The role in one word, for people to read.
+    pub fn role(&self) -> &'static str {
+        match self.role {
+            Role::Follower => "follower",
+            Role::PreCandidate(_) => "pre-candidate",
+            Role::Candidate(_) => "candidate",
+            Role::Leader(_) => "leader",
+        }
+    }
+
+    /// How far the log is committed: what may be applied.
+    pub fn commit(&self) -> Index {
+        self.commit
+    }
+
+    /// The last position that the snapshot covers; entries up to it are not there any more.
+    pub fn base(&self) -> Position {
+        self.log.base()
+    }
+
+    /// The end of the log.
+    pub fn last(&self) -> Position {
+        self.log.last()
+    }
+
+    /// The entry at an index, unless it is compacted or not there yet.
+    pub fn entry(&self, index: Index) -> Option<&Entry<C>> {
+        self.log.get(index)
+    }
+
+    /// The snapshot that a lagging follower would be sent.
+    pub fn snapshot(&self) -> Option<&Snapshot> {
+        self.snapshot.as_deref()
+    }
+
+    /// The number of nodes that make a majority.
+    fn majority(&self) -> usize {
+        // The nodes are the peers and this one.
+        self.config.peers.len().div_ceil(2) + 1
+    }
+
+    fn send(&mut self, to: NodeId, message: Message<C>) {
+        self.output.messages.push((to, message));
+    }
+
+    fn on_timeout(&mut self) {
+        if let Role::Leader(leader) = &self.role {
+            // Heartbeats are due too, but `output` sees to whatever a leader has to send.
+            if leader.has_lost_its_majority(self.now, &self.config) {
+                self.follow(self.state.term, None);
+            }
+        } else if self.now >= self.election_due {
+            self.look_for_leader();
+        }
+    }
+
+    /// Terms come first (§5.1, figure 2 "all servers"): a message from a later term makes this
+    /// node a follower in it, one from an earlier term is turned down.
+    fn on_message(&mut self, from: NodeId, message: Message<C>) {
+        if !self.config.peers.contains(&from) {
+            return;
+        }
+        let term = message.term();
+        if term < self.state.term {
+            return self.turn_down(from, message);
+        }
+        if term > self.state.term && !self.stays_in_term(&message) {
+            self.follow(term, None);
+        }
+        match message {
+            Message::PreVote { term, last } => self.on_pre_vote(from, term, last),
+            Message::PreVoteReply { term, granted } => {
+                self.on_pre_vote_reply(from, term, granted);
+            }
+            Message::RequestVote { last, transfer, .. } => {
+                self.on_request_vote(from, last, transfer);
+            }
+            Message::RequestVoteReply { granted, .. } => self.on_vote(from, granted),
+            Message::AppendEntries { prev, entries, commit, round, .. } => {
+                self.on_append_entries(from, prev, entries, commit, round);
+            }
+            Message::AppendEntriesReply { outcome, round, .. } => {
+                self.on_append_entries_reply(&from, outcome, round);
+            }
+            Message::Commit { commit, .. } => self.on_commit(from, commit),
+            Message::InstallSnapshot { last, offset, data, done, .. } => {
+                self.on_install_snapshot(from, last, offset, &data, done);
+            }
+            Message::InstallSnapshotReply { last, offset, .. } => {
+                self.on_install_snapshot_reply(&from, last, offset);
+            }
+            Message::TimeoutNow { .. } => self.on_timeout_now(&from),
+            Message::Propose { command, .. } => self.on_propose(from, command),
+            Message::ReadIndex { request, .. } => self.on_read_index(from, request),
+            Message::ReadIndexReply { request, index, .. } => {
+                self.on_read_index_reply(&from, request, index);
+            }
+        }
+    }
+
+    /// Whether a message carries a later term than this node's without moving it there.
+    fn stays_in_term(&self, message: &Message<C>) -> bool {
+        match *message {
+            // A pre-vote is a question about a term that has not begun (dissertation §9.6).
+            Message::PreVote { .. } => true,
+            Message::PreVoteReply { granted, .. } => granted,
+            // Who hears from a leader does not help to replace it, lest a node that hears
+            // badly unseats one that does its work (dissertation §4.2.3).
+            Message::RequestVote { transfer, .. } => !transfer && self.hears_leader(),
+            _ => false,
+        }
+    }
+
+    /// Answers a message from a past term, if its sender needs to know that the term is past.
+    fn turn_down(&mut self, from: NodeId, message: Message<C>) {
+        let term = self.state.term;
+        let reply = match message {
+            Message::PreVote { .. } => Message::PreVoteReply { term, granted: false },
+            Message::RequestVote { .. } => Message::RequestVoteReply { term, granted: false },
+            // Not the message's round: rounds are counted anew in each term, and its sender may
+            // lead this one too. A late heartbeat of its former term would pass for an
+            // acknowledgement that has not been given.
+            Message::AppendEntries { .. } | Message::InstallSnapshot { .. } => {
+                Message::AppendEntriesReply { term, outcome: Outcome::StaleTerm, round: 0 }
+            }
+            _ => return,
+        };
+        self.send(from, reply);
+    }
+
+    /// Becomes a follower in `term`, which is this one or a later one.
+    fn follow(&mut self, term: Term, leader: Option<NodeId>) {
+        if term > self.state.term {
+            self.state = HardState { term, vote: None };
+        }
+        self.reads_lose_leader();
+        if self.is_leader() || self.leader != leader {
+            self.set_election_due();
+        }
+        self.role = Role::Follower;
+        self.leader = leader;
+        // Of the new leader's log it is known only that it holds all that is committed.
+        self.verified = self.commit;
+        self.leader_commit = self.commit;
+    }
+
+    /// What this step changed of what must survive a crash.
+    fn take_changes(&mut self) -> Option<Persist<C>> {
+        if !self.has_changes() {
+            return None;
+        }
+        let state_changed = self.state != self.saved_state;
+        let (first, entries) = self.log.unsaved();
+        self.saved_state = self.state.clone();
+        self.log.mark_saved();
+        let state = (self.config.rules.remembered)(&self.state);
+        if std::mem::take(&mut self.checkpoint_due) {
+            return Some(Persist::Checkpoint(Durable {
+                state,
+                snapshot: self.snapshot.as_deref().cloned(),
+                entries: self.log.iter().cloned().collect(),
+            }));
+        }
+        Some(Persist::Record(Record { state: state_changed.then_some(state), first, entries }))
+    }
+}
+
+/// The largest value that a majority has reached, given the value of every node.
+///
+/// Commitment, the confirmation of reads and the leader's hold on its majority are all this.
+fn reached_by_majority<T: Ord + Copy>(values: impl Iterator<Item = T>) -> T {
+    let mut values: Vec<T> = values.collect();
+    values.sort_unstable_by(|a, b| b.cmp(a));
+    values[values.len() / 2]
+}

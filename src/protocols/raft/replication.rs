@@ -1,0 +1,271 @@
+//! What followers store, and when it counts as committed (§5.3, §5.4).
+//!
+//! Commands reach the log at the leader only. A follower passes its clients' commands on, and
+//! learns their fate like everyone else: by applying the log.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::progress::{Progress, View};
+use super::read::LeaderReads;
+use super::{Config, Entry, Index, Message, Outcome, Position, Raft, Role, reached_by_majority};
+use crate::types::{NodeId, Time};
+
+/// What a leader knows beyond what every node knows.
+pub(super) struct Leader {
+    /// Every other node.
+    pub progress: BTreeMap<NodeId, Progress>,
+    /// The no-op with which the term began.
+    pub first_index: Index,
+    pub reads: LeaderReads,
+    /// The entries that followers passed on, so that those hear of the commitment at once.
+    passed_on: VecDeque<(Index, NodeId)>,
+    transfer: Option<Transfer>,
+}
+
+/// Leadership is on its way to another node (dissertation §3.10).
+struct Transfer {
+    to: NodeId,
+    /// The other node seems not to take it: carry on.
+    until: Time,
+    told: bool,
+}
+
+impl Leader {
+    /// When the leader has to do something, whatever happens.
+    pub fn deadline(&self, config: &Config) -> Time {
+        let heartbeats = self.progress.values().map(|follower| follower.heartbeat_due(config));
+        let transfer = self.transfer.as_ref().map(|transfer| transfer.until);
+        heartbeats.chain(transfer).chain([self.lease_end(config)]).min().expect("not empty")
+    }
+
+    /// Leadership transfer (dissertation §3.10, step 1): not while handing over.
+    pub fn takes_commands(&self) -> bool {
+        self.transfer.is_none()
+    }
+
+    /// Check quorum (dissertation §6.2): a leader that a majority has not answered for an
+    /// election timeout is none.
+    pub fn has_lost_its_majority(&self, now: Time, config: &Config) -> bool {
+        now >= self.lease_end(config)
+    }
+
+    fn lease_end(&self, config: &Config) -> Time {
+        let forever = Time::from_nanos(u64::MAX);
+        if !config.stable_leadership {
+            return forever;
+        }
+        let heard = self.progress.values().map(|follower| follower.heard);
+        reached_by_majority(heard.chain([forever])) + config.election_timeout
+    }
+}
+
+impl<C: Clone> Raft<C> {
+    pub(super) fn become_leader(&mut self) {
+        let last = self.log.last_index();
+        let followers = self.config.peers.iter();
+        let progress = followers.map(|id| (id.clone(), Progress::new(self.now, last))).collect();
+        self.role = Role::Leader(Leader {
+            progress,
+            first_index: last + 1,
+            reads: LeaderReads::default(),
+            passed_on: VecDeque::new(),
+            transfer: None,
+        });
+        self.leader = Some(self.config.id.clone());
+        // The entry that will commit all that earlier leaders left (§5.4.2, §8).
+        self.log.append(Entry { term: self.state.term, command: None });
+    }
+
+    /// A command from this node's own clients.
+    pub(super) fn propose(&mut self, command: C) {
+        if self.is_leader() {
+            self.append_command(command, None);
+        } else if let Some(leader) = self.leader.clone() {
+            self.send(leader, Message::Propose { term: self.state.term, command });
+        }
+    }
+
+    /// A command that a follower passed on. If this node does not lead, or is about to hand
+    /// over, silence is the right answer: a refusal would say nothing about the copies that
+    /// the network may have made of the command.
+    pub(super) fn on_propose(&mut self, from: NodeId, command: C) {
+        self.note_heard(&from);
+        self.append_command(command, Some(from));
+    }
+
+    fn append_command(&mut self, command: C, from: Option<NodeId>) {
+        let Role::Leader(leader) = &mut self.role else { return };
+        if !leader.takes_commands() {
+            return;
+        }
+        self.log.append(Entry { term: self.state.term, command: Some(command) });
+        leader.passed_on.extend(from.map(|from| (self.log.last_index(), from)));
+    }
+
+    pub(super) fn on_append_entries(
+        &mut self,
+        from: NodeId,
+        prev: Position,
+        entries: Vec<Entry<C>>,
+        commit: Index,
+        round: u64,
+    ) {
+        self.hear_leader(&from);
+        let outcome = self.store(prev, entries);
+        if let Outcome::Matched(index) = outcome {
+            self.verified = self.verified.max(index);
+            self.learn_commit(commit);
+        }
+        let term = self.state.term;
+        self.send(from, Message::AppendEntriesReply { term, outcome, round });
+    }
+
+    /// Takes note that the leader of this term lives.
+    pub(super) fn hear_leader(&mut self, from: &NodeId) {
+        let term = self.state.term;
+        assert!(!self.is_leader(), "{from} and this node both lead term {term}: a vote was lost");
+        if self.leader.as_ref() != Some(from) {
+            self.follow(term, Some(from.clone()));
+        }
+        self.heard_leader = self.now;
+        self.set_election_due();
+    }
+
+    /// Makes the log the leader's from `prev` to the end of `entries` (§5.3).
+    fn store(&mut self, prev: Position, mut entries: Vec<Entry<C>>) -> Outcome {
+        let end = prev.index + entries.len() as u64;
+        // What is compacted is committed, and so the same in every leader's log.
+        let compacted = self.log.base().index.saturating_sub(prev.index);
+        if compacted == 0 && !self.log.contains(prev) {
+            let limit = Position { term: prev.term, index: prev.index.min(self.log.last_index()) };
+            let hint = self.log.last_at_or_before(limit).unwrap_or(self.log.base());
+            return Outcome::Conflict { prev: prev.index, hint };
+        }
+        entries.drain(..entries.len().min(usize::try_from(compacted).unwrap_or(usize::MAX)));
+        let first = prev.index + compacted + 1;
+        for (index, entry) in (first..).zip(entries) {
+            match self.log.position(index) {
+                Some(mine) if !(self.config.rules.conflicts)(mine.term, entry.term) => continue,
+                Some(_) => {
+                    assert!(index > self.commit, "entry {index} is committed and must not change");
+                    self.log.truncate(index);
+                }
+                None => {}
+            }
+            self.log.append(entry);
+        }
+        Outcome::Matched(end)
+    }
+
+    /// The leader says how far it has committed. Here that holds as far as this log is known
+    /// to be the leader's (§5.3: "index of last new entry").
+    pub(super) fn learn_commit(&mut self, commit: Index) {
+        self.leader_commit = self.leader_commit.max(commit);
+        self.commit = self.commit.max(self.leader_commit.min(self.verified));
+    }
+
+    pub(super) fn on_commit(&mut self, from: NodeId, commit: Index) {
+        if self.leader.as_ref() == Some(&from) {
+            self.learn_commit(commit);
+        }
+    }
+
+    pub(super) fn on_append_entries_reply(&mut self, from: &NodeId, outcome: Outcome, round: u64) {
+        self.note_heard(from);
+        let Role::Leader(leader) = &mut self.role else { return };
+        let follower = leader.progress.get_mut(from).expect("every peer is a follower");
+        // Whatever it says of the log, it has acknowledged the leader (dissertation §6.4).
+        follower.round = follower.round.max(round);
+        match outcome {
+            Outcome::Matched(index) => follower.on_matched(index),
+            Outcome::Conflict { prev, hint } => follower.on_conflict(prev, hint, &self.log),
+            Outcome::StaleTerm => {}
+        }
+    }
+
+    /// Takes note that a follower lives, and is in this term.
+    pub(super) fn note_heard(&mut self, from: &NodeId) {
+        if let Role::Leader(leader) = &mut self.role
+            && let Some(follower) = leader.progress.get_mut(from)
+        {
+            follower.heard = self.now;
+        }
+    }
+
+    /// What a leader does after every batch of steps; nothing, if this is none.
+    pub(super) fn lead(&mut self) {
+        self.advance_commit();
+        self.confirm_reads();
+        self.hand_over();
+        self.replicate();
+    }
+
+    /// Commits what a majority stores, if a majority stores an entry of this term.
+    fn advance_commit(&mut self) {
+        let Role::Leader(leader) = &mut self.role else { return };
+        let last = self.log.last_index();
+        if self.commit == last {
+            return;
+        }
+        let stored = leader.progress.values().map(|follower| follower.matched);
+        let stored = reached_by_majority(stored.chain([last]));
+        if stored <= self.commit {
+            return;
+        }
+        let entry_term = self.log.position(stored).expect("it is above the commit index").term;
+        if !(self.config.rules.may_commit)(entry_term, self.state.term) {
+            return;
+        }
+        self.commit = stored;
+        let count = leader.passed_on.partition_point(|(index, _)| *index <= stored);
+        for (_, from) in leader.passed_on.drain(..count) {
+            leader.progress.get_mut(&from).expect("it passed it on").commit_wanted = stored;
+        }
+    }
+
+    /// Sends every follower what it does not have yet, or a heartbeat when one is due.
+    fn replicate(&mut self) {
+        let Role::Leader(leader) = &mut self.role else { return };
+        let view = View {
+            now: self.now,
+            config: &self.config,
+            term: self.state.term,
+            log: &self.log,
+            snapshot: self.snapshot.as_ref(),
+            commit: self.commit,
+            round: leader.reads.round(),
+        };
+        for (id, follower) in &mut leader.progress {
+            while let Some(message) = follower.next_message(&view) {
+                self.output.messages.push((id.clone(), message));
+            }
+        }
+    }
+
+    /// Begins to hand leadership over, if this node has it.
+    pub(super) fn transfer(&mut self, to: NodeId) {
+        let until = self.now + self.config.election_timeout;
+        if let Role::Leader(leader) = &mut self.role
+            && leader.progress.contains_key(&to)
+        {
+            leader.transfer = Some(Transfer { to, until, told: false });
+        }
+    }
+
+    /// Leadership transfer (dissertation §3.10): takes no new commands, and when the next
+    /// leader has the whole log, tells it to campaign.
+    fn hand_over(&mut self) {
+        let Role::Leader(leader) = &mut self.role else { return };
+        let Some(transfer) = &mut leader.transfer else { return };
+        if self.now >= transfer.until {
+            leader.transfer = None;
+            return;
+        }
+        let follower = &leader.progress[&transfer.to];
+        if !transfer.told && follower.matched == self.log.last_index() {
+            transfer.told = true;
+            let term = self.state.term;
+            self.output.messages.push((transfer.to.clone(), Message::TimeoutNow { term }));
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! A cluster of replicas in a hostile world: messages are lost, doubled, delayed and
+//! reordered, links are cut one way or both, nodes crash, lose what was not synced, pause and
+//! run on clocks of different speed. After every event the invariants of Raft must hold; what
+//! clients are told must be true; and when the world calms down, the cluster must serve.
+
+mod cluster;
+mod world;
+
+use std::time::Duration;
+
+use crate::protocols::raft::{HardState, Rules};
+use crate::types::Time;
+use cluster::Cluster;
+use world::{Setting, World};
+
+/// A run of `seed`: what went wrong, if anything did.
+fn simulate(seed: u64, setting: Setting) -> Result<Cluster, String> {
+    let mut cluster = Cluster::new(seed, setting);
+    cluster.run(Time::from_millis(6_000))?;
+    cluster.calm_down();
+    cluster.check_calm()?;
+    Ok(cluster)
+}
+
+#[test]
+fn the_invariants_hold_and_clients_are_told_the_truth() {
+    let mut acknowledged = 0;
+    for world in [World::any, World::elections] {
+        for seed in 0..1_000 {
+            match simulate(seed, Setting { world, ..Setting::RAFT }) {
+                Ok(cluster) => acknowledged += cluster.acknowledged.len(),
+                Err(error) => panic!("seed {seed}: {error}"),
+            }
+        }
+    }
+    assert!(acknowledged > 2_000 * 20, "clients must be served for this to mean anything");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run() {
+    let trace = |seed| {
+        let cluster = simulate(seed, Setting::RAFT).unwrap();
+        (cluster.scheduled, cluster.acknowledged, cluster.now)
+    };
+    for seed in 0..20 {
+        assert_eq!(trace(seed), trace(seed), "seed {seed}");
+    }
+}
+
+/// Nearly always, for chance may still split the votes, and then it takes another timeout.
+#[test]
+fn a_majority_serves_again_within_two_election_timeouts() {
+    let setting = Setting { world: World::friendly, ..Setting::RAFT };
+    for crashes in [true, false] {
+        let outage = |seed| match Cluster::new(seed, setting).outage(crashes) {
+            Ok(outage) => outage,
+            Err(error) => panic!("seed {seed}: {error}"),
+        };
+        let mut outages: Vec<Duration> = (0..1_000).map(outage).collect();
+        outages.sort();
+        let (median, most) = (outages[500], outages[990]);
+        println!("the leader crashes: {crashes}; median {median:?}, 99% within {most:?}");
+        assert!(most < 2 * Duration::from_millis(400), "99% within {most:?}");
+    }
+}
+
+#[test]
+fn no_rule_can_be_broken_unnoticed() {
+    let raft = Setting::RAFT;
+    let forgotten = |state: &HardState| HardState { term: state.term, vote: None };
+    let elections = |rules| Setting { world: World::elections, rules, ..raft };
+    let broken = [
+        ("remembered", elections(Rules { remembered: forgotten, ..Rules::RAFT })),
+        ("may_commit", elections(Rules { may_commit: |_, _| true, ..Rules::RAFT })),
+        ("conflicts", Setting { rules: Rules { conflicts: |_, _| false, ..Rules::RAFT }, ..raft }),
+        ("replaces", Setting { rules: Rules { replaces: |_, _, _| true, ..Rules::RAFT }, ..raft }),
+        ("may_read", Setting { rules: Rules { may_read: |_| true, ..Rules::RAFT }, ..raft }),
+        ("ignores", Setting { ignores: |_| false, ..raft }),
+    ];
+    for (rule, setting) in broken {
+        // The core panics where it can see for itself that something cannot be.
+        let fails = |&seed: &u64| {
+            let run = std::panic::catch_unwind(|| simulate(seed, setting).map(|_| ()));
+            run.map_or(true, |result| result.is_err())
+        };
+        let seed = (0..1_000).find(fails);
+        assert!(seed.is_some(), "nothing goes wrong without the rule `{rule}`");
+        println!("without the rule `{rule}`, seed {seed:?} fails");
+    }
+}

@@ -1,0 +1,82 @@
+//! What a simulated world is like: how large, how slow, how hostile.
+
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+
+use crate::protocols::raft::Rules;
+
+/// How hostile the world is.
+#[derive(Clone)]
+pub struct World {
+    pub nodes: usize,
+    pub loss: f64,
+    pub duplication: f64,
+    pub delay_max_ms: u64,
+    /// Short compared to the delays, so that there are many elections, or long.
+    pub election_timeout_ms: u64,
+    pub max_entries_per_message: usize,
+    pub fault_interval_ms: u64,
+    /// How often a node crashes just when it writes to its disk, where it hurts most.
+    pub crash_at_write: f64,
+    pub snapshot_chunk_bytes: usize,
+}
+
+impl World {
+    /// Any world: a different one for each seed.
+    pub fn any(rng: &mut ChaCha8Rng) -> World {
+        World {
+            nodes: [3, 3, 5, 1, 2, 4][rng.random_range(0..6)],
+            loss: [0.0, 0.05, 0.2][rng.random_range(0..3)],
+            duplication: [0.0, 0.1][rng.random_range(0..2)],
+            delay_max_ms: [1, 20, 150][rng.random_range(0..3)],
+            election_timeout_ms: [60, 150, 400][rng.random_range(0..3)],
+            max_entries_per_message: rng.random_range(1..5),
+            fault_interval_ms: [50, 400, 1_500][rng.random_range(0..3)],
+            crash_at_write: [0.0, 0.01, 0.1][rng.random_range(0..3)],
+            snapshot_chunk_bytes: [50, 10_000][rng.random_range(0..2)],
+        }
+    }
+
+    /// A world of many elections, whose winners fall before they have done much.
+    pub fn elections(_: &mut ChaCha8Rng) -> World {
+        World {
+            nodes: 3,
+            loss: 0.0,
+            duplication: 0.0,
+            delay_max_ms: 60,
+            election_timeout_ms: 60,
+            max_entries_per_message: 1,
+            fault_interval_ms: 1_500,
+            crash_at_write: 0.1,
+            snapshot_chunk_bytes: 10_000,
+        }
+    }
+
+    /// A world without faults, whose messages are fast compared to the election timeout.
+    pub fn friendly(_: &mut ChaCha8Rng) -> World {
+        World {
+            nodes: 5,
+            loss: 0.0,
+            duplication: 0.0,
+            delay_max_ms: 20,
+            election_timeout_ms: 400,
+            max_entries_per_message: 256,
+            fault_interval_ms: u64::MAX,
+            crash_at_write: 0.0,
+            snapshot_chunk_bytes: 10_000,
+        }
+    }
+}
+
+/// In what kind of world to run, by which rules.
+#[derive(Clone, Copy)]
+pub struct Setting {
+    pub world: fn(&mut ChaCha8Rng) -> World,
+    pub rules: Rules,
+    pub ignores: fn(bool) -> bool,
+}
+
+impl Setting {
+    pub const RAFT: Setting =
+        Setting { world: World::any, rules: Rules::RAFT, ignores: |is_done| is_done };
+}

@@ -1,0 +1,323 @@
+//! What a node can do: its view of the world, handed to every method of [`Node`](crate::Node).
+
+use std::cell::{Cell, RefCell, RefMut};
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::Future;
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::runtime::executor::Task;
+use crate::runtime::network::Network;
+use crate::runtime::rpc::{RetryPolicy, Rpc};
+use crate::runtime::services::{Kv, Tso};
+use crate::runtime::timers::{Sleep, Timers};
+use crate::storage::Storage;
+use crate::types::{Body, Error, Message, NodeId, Time};
+
+/// The world as one node sees it. Cheap to clone, so a spawned task can have its own.
+#[derive(Clone)]
+pub struct Ctx(Rc<Shared>);
+
+/// What a node's tasks share with its runtime.
+struct Shared {
+    id: NodeId,
+    nodes: Vec<NodeId>,
+    peers: Vec<NodeId>,
+    outside: Rc<Outside>,
+    rng: RefCell<ChaCha8Rng>,
+    network: RefCell<Network>,
+    timers: RefCell<Timers>,
+    /// Those who wait until no message waits, and how often that has been so.
+    idlers: RefCell<Vec<Waker>>,
+    idle_moments: Cell<u64>,
+    spawned: RefCell<VecDeque<Task>>,
+    storage: Storage,
+    core: RefCell<Option<AttachedCore>>,
+}
+
+/// What the runtime knows of the core that a node's driver runs.
+struct AttachedCore {
+    hear: Rc<Hear>,
+    inspect: Box<dyn Fn() -> Value>,
+}
+
+/// Takes in what another node's core says.
+type Hear = dyn Fn(NodeId, &Body) -> Result<(), Error>;
+
+/// What there is before `init` too: the time, and what is on its way out.
+#[derive(Default)]
+pub(crate) struct Outside {
+    pub(crate) now: Cell<Time>,
+    pub(crate) outbox: RefCell<VecDeque<Message>>,
+    pub(crate) log: RefCell<VecDeque<String>>,
+}
+
+impl Outside {
+    pub(crate) fn log(&self, line: impl fmt::Display) {
+        self.log.borrow_mut().push_back(line.to_string());
+    }
+}
+
+/// For the node.
+impl Ctx {
+    /// This node's name.
+    pub fn id(&self) -> &NodeId {
+        &self.0.id
+    }
+
+    /// All nodes of the cluster, this one included, in the order that `init` gave.
+    pub fn nodes(&self) -> &[NodeId] {
+        &self.0.nodes
+    }
+
+    /// The other nodes of the cluster, in the order that `init` gave.
+    pub fn peers(&self) -> &[NodeId] {
+        &self.0.peers
+    }
+
+    /// The time of the present step. It stands still while a handler runs, and moves on over
+    /// an `await`.
+    pub fn now(&self) -> Time {
+        self.0.outside.now.get()
+    }
+
+    /// This node's stream of chance. Do not keep it over an `await`, or across another call
+    /// of [`Ctx`].
+    pub fn rng(&self) -> RefMut<'_, ChaCha8Rng> {
+        self.0.rng.borrow_mut()
+    }
+
+    /// Sends a message and expects no reply: no acknowledgement, no retry. `payload` is
+    /// something that serializes to a JSON object with a `type`.
+    ///
+    /// # Errors
+    /// `node-not-found` when `dest` is nobody this node has been told of or heard from, and
+    /// `crash` when `payload` is no such object. Nothing is sent then.
+    pub fn send(&self, dest: &NodeId, payload: &impl Serialize) -> Result<(), Error> {
+        let body = body_of(payload)?;
+        self.0.network.borrow_mut().send(dest, body, &mut self.0.outside.outbox.borrow_mut())
+    }
+
+    /// Sends a request at once, and gives the future of its reply: `rpc(…).await?`.
+    ///
+    /// Dropping the future forgets the call. For several at once, make all the futures and
+    /// then await them one by one.
+    ///
+    /// # Errors
+    /// What the other side answers with; `timeout` when `timeout` passes without a reply; and
+    /// what [`send`](Ctx::send) can say.
+    pub fn rpc(&self, dest: &NodeId, payload: &impl Serialize, timeout: Duration) -> Rpc {
+        match body_of(payload) {
+            Ok(body) => Rpc::start(self, dest, body, timeout),
+            Err(error) => Rpc::failed(error),
+        }
+    }
+
+    /// As [`rpc`](Ctx::rpc), and again after a timeout or another error that may pass, with
+    /// growing and slightly random pauses, until an answer comes or `policy.deadline` passes.
+    ///
+    /// The other side may so take in the request more than once: it must do no harm.
+    ///
+    /// # Errors
+    /// The last attempt's. Where an earlier attempt may have taken effect, a definite error
+    /// of a later one is turned into an indefinite one, unless the request is `read_only`.
+    pub async fn rpc_retry(
+        &self,
+        dest: &NodeId,
+        payload: &impl Serialize,
+        policy: RetryPolicy,
+    ) -> Result<Body, Error> {
+        policy.call(self, dest, body_of(payload)?).await
+    }
+
+    /// Waits for so long. What is due already does not wait.
+    pub fn sleep(&self, duration: Duration) -> Sleep {
+        self.sleep_until(self.now() + duration)
+    }
+
+    /// Waits until this moment. What is due already does not wait.
+    pub fn sleep_until(&self, at: Time) -> Sleep {
+        Sleep::new(self.clone(), at)
+    }
+
+    /// Waits until the messages that have arrived already are taken in: what costs the same
+    /// for one as for many, like a write to disk, is worth that. It takes no time.
+    pub fn idle(&self) -> impl Future<Output = ()> {
+        let before = self.0.idle_moments.get();
+        std::future::poll_fn(move |context| {
+            if self.0.idle_moments.get() > before {
+                return Poll::Ready(());
+            }
+            self.0.idlers.borrow_mut().push(context.waker().clone());
+            Poll::Pending
+        })
+    }
+
+    /// Runs a future beside the handlers, to its end or the node's.
+    pub fn spawn(&self, future: impl Future<Output = ()> + 'static) {
+        self.0.spawned.borrow_mut().push_back(Box::pin(future));
+    }
+
+    /// What survives a crash of this node.
+    pub fn storage(&self) -> Storage {
+        if self.0.storage.is_first_use_in_memory() {
+            self.log("no data directory was given: what this node stores is kept in memory only");
+        }
+        self.0.storage.clone()
+    }
+
+    /// Writes a line to the node's log: stderr, or its log file in simulation.
+    pub fn log(&self, line: impl fmt::Display) {
+        self.0.outside.log(line);
+    }
+
+    /// The bench's sequentially consistent key-value store.
+    pub fn seq_kv(&self) -> Kv {
+        Kv::new(self, "seq-kv")
+    }
+
+    /// The bench's linearizable key-value store.
+    pub fn lin_kv(&self) -> Kv {
+        Kv::new(self, "lin-kv")
+    }
+
+    /// The bench's eventually consistent key-value store, where the last writer wins.
+    pub fn lww_kv(&self) -> Kv {
+        Kv::new(self, "lww-kv")
+    }
+
+    /// The bench's linearizable source of timestamps.
+    pub fn lin_tso(&self) -> Tso {
+        Tso::new(self)
+    }
+}
+
+/// For the runtime.
+impl Ctx {
+    pub(crate) fn new(
+        id: NodeId,
+        nodes: Vec<NodeId>,
+        outside: Rc<Outside>,
+        mut rng: ChaCha8Rng,
+        storage: Storage,
+    ) -> Ctx {
+        // Any number will do that the node's last life is unlikely to have used, and that
+        // every language's JSON reads exactly.
+        let first_msg_id = rng.random_range(1..1 << 52);
+        let network = Network::new(id.clone(), &nodes, outside.now.get(), first_msg_id);
+        Ctx(Rc::new(Shared {
+            peers: nodes.iter().filter(|&node| *node != id).cloned().collect(),
+            id,
+            nodes,
+            outside,
+            rng: RefCell::new(rng),
+            network: RefCell::new(network),
+            timers: RefCell::default(),
+            idlers: RefCell::default(),
+            idle_moments: Cell::new(0),
+            spawned: RefCell::default(),
+            storage,
+            core: RefCell::default(),
+        }))
+    }
+
+    /// Does what the time alone brings: ends the holding back, and wakes sleepers that are due.
+    pub(crate) fn pass_time(&self, now: Time) {
+        let outbox = &mut self.0.outside.outbox.borrow_mut();
+        self.0.network.borrow_mut().pass_time(now, outbox);
+        let mut timers = self.0.timers.borrow_mut();
+        while let Some(waker) = timers.pop_due(now) {
+            waker.wake();
+        }
+    }
+
+    /// Wakes those who wait until no message waits.
+    pub(crate) fn become_idle(&self) {
+        self.0.idle_moments.update(|moments| moments + 1);
+        for waker in self.0.idlers.take() {
+            waker.wake();
+        }
+    }
+
+    /// When the time next brings something.
+    pub(crate) fn next_due(&self) -> Option<Time> {
+        if !self.0.idlers.borrow().is_empty() {
+            return Some(self.now());
+        }
+        let timer = self.0.timers.borrow().next_due();
+        let network = self.0.network.borrow().next_due();
+        timer.into_iter().chain(network).min()
+    }
+
+    pub(crate) fn heard_from(&self, src: &NodeId, setup_is_over: bool) {
+        let outbox = &mut self.0.outside.outbox.borrow_mut();
+        self.0.network.borrow_mut().heard_from(src, setup_is_over, outbox);
+    }
+
+    /// Sends a request, and gives the `msg_id` under which its reply can be had.
+    pub(crate) fn call(&self, dest: &NodeId, body: Body) -> Result<i64, Error> {
+        let outbox = &mut self.0.outside.outbox.borrow_mut();
+        self.0.network.borrow_mut().call(dest, body, outbox)
+    }
+
+    pub(crate) fn network(&self) -> RefMut<'_, Network> {
+        self.0.network.borrow_mut()
+    }
+
+    pub(crate) fn timers(&self) -> RefMut<'_, Timers> {
+        self.0.timers.borrow_mut()
+    }
+
+    pub(crate) fn complete(&self, src: &NodeId, msg_id: i64, reply: Body) {
+        self.0.network.borrow_mut().complete(src, msg_id, reply);
+    }
+
+    /// Has messages between cores go to this one, and lets it be looked at.
+    ///
+    /// # Panics
+    /// When the node has a core already.
+    pub(crate) fn attach_core(
+        &self,
+        hear: impl Fn(NodeId, &Body) -> Result<(), Error> + 'static,
+        inspect: impl Fn() -> Value + 'static,
+    ) {
+        let core = AttachedCore { hear: Rc::new(hear), inspect: Box::new(inspect) };
+        let former = self.0.core.replace(Some(core));
+        assert!(former.is_none(), "a node has one driver");
+    }
+
+    /// Passes what another node's core says to this node's.
+    ///
+    /// # Errors
+    /// When `from` is no other node of the cluster, or this node has no core.
+    pub(crate) fn hear_peer(&self, from: NodeId, body: &Body) -> Result<(), Error> {
+        if !self.peers().contains(&from) {
+            let text = format!("{} is for nodes of this cluster, and {from} is none", body.kind());
+            return Err(Error::not_supported(text));
+        }
+        let hear = self.0.core.borrow().as_ref().map(|core| Rc::clone(&core.hear));
+        let hear = hear.ok_or_else(|| Error::not_supported("this node has nothing to agree on"))?;
+        hear(from, body)
+    }
+
+    /// What the node's core says that it is, if it has one.
+    pub(crate) fn inspect_core(&self) -> Option<Value> {
+        self.0.core.borrow().as_ref().map(|core| (core.inspect)())
+    }
+
+    pub(crate) fn next_spawned(&self) -> Option<Task> {
+        self.0.spawned.borrow_mut().pop_front()
+    }
+}
+
+fn body_of(payload: &impl Serialize) -> Result<Body, Error> {
+    Body::new(payload)
+        .map_err(|error| Error::crash(format!("this node tried to send what is no body: {error}")))
+}

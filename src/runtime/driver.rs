@@ -1,0 +1,256 @@
+//! Runs a [`Core`] inside a node: the storage, the timers and the network between
+//! `step(input) -> outputs` and a real [`Ctx`].
+//!
+//! The driver gives every protocol the same five things:
+//!
+//! - **Group commit.** Steps that have something to persist wait until the messages that have
+//!   arrived already are taken in. One sync then serves all of them.
+//! - **The order that makes promises true.** What is persisted is durable before anything is
+//!   sent and before a client gets its reply.
+//! - **Checkpoints**, when the log has grown longer than the last one.
+//! - **Wake-ups** when the core wants them.
+//! - **One envelope** for whatever nodes say to each other, [`PEER_TYPE`], so that no word of a
+//!   protocol can collide with a request of a client.
+//!
+//! Absent on purpose: any way to go on after the storage failed. The core has gone ahead of
+//! what is stored then, so the node must fall silent at once: the driver panics, and a restart
+//! reads what there is.
+
+use std::cell::{Cell, Ref, RefCell};
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::rc::Rc;
+
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+
+use crate::protocols::core::{Core, Input, OutputsOf, RequestId};
+use crate::runtime::Ctx;
+use crate::types::{Body, Error, NodeId, Time, json};
+
+/// The `type` of every message between the cores of two nodes.
+pub const PEER_TYPE: &str = "peer";
+
+/// A core at work in a node. A handle: clones are the same core.
+pub struct Driver<K: Core>(Rc<Inner<K>>);
+
+struct Inner<K: Core> {
+    ctx: Ctx,
+    core: RefCell<K>,
+    last_request: Cell<RequestId>,
+    /// The requests under way, and who waits for them.
+    waiting: RefCell<BTreeMap<RequestId, oneshot::Sender<K::Reply>>>,
+    /// Those who have looked at what is not durable yet.
+    looking: RefCell<Vec<oneshot::Sender<()>>>,
+    /// When the next wake-up is due that has been arranged.
+    wake_at: Cell<Option<Time>>,
+    flush_is_due: Cell<bool>,
+}
+
+impl<K: Core> Clone for Driver<K> {
+    fn clone(&self) -> Driver<K> {
+        Driver(Rc::clone(&self.0))
+    }
+}
+
+/// How a message to another core is written.
+#[derive(Serialize)]
+#[serde(tag = "type", rename = "peer")]
+struct Envelope<'a, M> {
+    message: &'a M,
+}
+
+/// How a message from another core is read.
+#[derive(Deserialize)]
+struct Opened<M> {
+    message: M,
+}
+
+impl<K: Core + 'static> Driver<K> {
+    /// Starts a core with what the storage holds: `make` gets the records, oldest first, and
+    /// gives the core. For use where the node is made. A node has one driver.
+    ///
+    /// # Panics
+    /// When the storage cannot be read, or holds records of something else.
+    pub fn start(
+        ctx: &Ctx,
+        make: impl FnOnce(Vec<K::Record>, Time, &mut ChaCha8Rng) -> K,
+    ) -> Driver<K> {
+        let recovered = fatal(ctx.storage().load());
+        let texts = recovered.snapshot.iter().chain(&recovered.records);
+        // Each text is a list of records: those of one step, or of one slice of a checkpoint.
+        let records = texts.flat_map(|text| fatal(json::read_own::<Vec<K::Record>>(text)));
+        let core = make(records.collect(), ctx.now(), &mut ctx.rng());
+        let driver = Driver(Rc::new(Inner {
+            ctx: ctx.clone(),
+            core: RefCell::new(core),
+            last_request: Cell::new(0),
+            waiting: RefCell::default(),
+            looking: RefCell::default(),
+            wake_at: Cell::new(None),
+            flush_is_due: Cell::new(false),
+        }));
+        let (hearing, looked_at) = (driver.clone(), driver.clone());
+        ctx.attach_core(
+            move |from, body| hearing.hear(from, body),
+            move || looked_at.core().inspect(),
+        );
+        driver.go_on();
+        driver
+    }
+
+    /// Has the core do what a client wants, and gives its reply. What the reply tells is durable
+    /// by then.
+    ///
+    /// Whoever drops the future cancels the request: the core need not remember it. What it has
+    /// done by then stays done.
+    ///
+    /// # Panics
+    /// When the storage fails.
+    pub fn request(&self, request: K::Local) -> impl Future<Output = K::Reply> {
+        let id = self.0.last_request.get() + 1;
+        self.0.last_request.set(id);
+        let (sender, receiver) = oneshot::channel();
+        self.0.waiting.borrow_mut().insert(id, sender);
+        let guard = CancelOnDrop { driver: self.clone(), id };
+        self.step(Input::Local { id, request });
+        async move {
+            let reply = receiver.await.expect("a core replies to every request that is waited for");
+            drop(guard);
+            reply
+        }
+    }
+
+    /// Looks at the core, and gives what was seen when it is durable.
+    pub async fn read<T>(&self, look: impl FnOnce(&K) -> T) -> T {
+        let seen = look(&self.core());
+        if self.0.flush_is_due.get() {
+            let (sender, receiver) = oneshot::channel();
+            self.0.looking.borrow_mut().push(sender);
+            receiver.await.expect("a flush that is due comes");
+        }
+        seen
+    }
+
+    /// The core, to look at. What it shows may be lost in a crash until the next sync: see
+    /// [`read`](Driver::read).
+    pub fn core(&self) -> Ref<'_, K> {
+        self.0.core.borrow()
+    }
+
+    /// Takes in a message from another node's core.
+    fn hear(&self, from: NodeId, body: &Body) -> Result<(), Error> {
+        let opened: Opened<K::Message> = body.to_own().map_err(|error| {
+            Error::malformed_request(format!("{from} said what this node does not read: {error}"))
+        })?;
+        self.step(Input::Message { from, message: opened.message });
+        Ok(())
+    }
+
+    fn step(&self, input: Input<K::Local, K::Message>) {
+        let ctx = &self.0.ctx;
+        self.0.core.borrow_mut().step(ctx.now(), input, &mut ctx.rng());
+        self.go_on();
+    }
+
+    /// Sees to it that the core's outputs are carried out: at once, or, if they cost a write to
+    /// disk, when the messages that have arrived already can share it.
+    fn go_on(&self) {
+        if self.0.flush_is_due.get() {
+            return;
+        }
+        if !self.core().must_persist() {
+            return self.flush();
+        }
+        self.0.flush_is_due.set(true);
+        let driver = self.clone();
+        self.0.ctx.spawn(async move {
+            driver.0.ctx.idle().await;
+            driver.0.flush_is_due.set(false);
+            driver.flush();
+        });
+    }
+
+    fn flush(&self) {
+        let outputs = self.0.core.borrow_mut().outputs();
+        self.carry_out(outputs);
+        self.arrange_wake_up();
+    }
+
+    fn carry_out(&self, outputs: OutputsOf<K>) {
+        let storage = self.0.ctx.storage();
+        if !outputs.persist.is_empty() {
+            fatal(storage.append(&to_json(&outputs.persist)));
+            fatal(storage.sync());
+        }
+        for (to, message) in &outputs.send {
+            if let Err(error) = self.0.ctx.send(to, &Envelope { message }) {
+                self.0.ctx.log(format_args!("could not send to {to}: {error}"));
+            }
+        }
+        for (id, reply) in outputs.reply {
+            if let Some(waiting) = self.0.waiting.borrow_mut().remove(&id) {
+                // Whoever has dropped the future does not want to know.
+                let _ = waiting.send(reply);
+            }
+        }
+        for looking in self.0.looking.take() {
+            let _ = looking.send(());
+        }
+        if outputs.checkpoint || storage.is_log_long() {
+            self.take_checkpoint();
+        }
+    }
+
+    fn take_checkpoint(&self) {
+        let records: Vec<K::Record> = self.core().checkpoint().collect();
+        fatal(self.0.ctx.storage().save_snapshot(&to_json(&records)));
+        self.step(Input::Checkpointed);
+    }
+
+    /// Sees to it that the core is woken in time. A wake-up that is arranged already and comes
+    /// later than needed is left to come: it does no harm.
+    fn arrange_wake_up(&self) {
+        let Some(at) = self.core().next_wake() else { return };
+        if self.0.wake_at.get().is_some_and(|arranged| arranged <= at) {
+            return;
+        }
+        self.0.wake_at.set(Some(at));
+        let driver = self.clone();
+        self.0.ctx.spawn(async move {
+            driver.0.ctx.sleep_until(at).await;
+            if driver.0.wake_at.get() == Some(at) {
+                driver.0.wake_at.set(None);
+                driver.step(Input::Wake);
+            }
+        });
+    }
+}
+
+/// Cancels a request that nobody waits for any more.
+struct CancelOnDrop<K: Core> {
+    driver: Driver<K>,
+    id: RequestId,
+}
+
+impl<K: Core> Drop for CancelOnDrop<K> {
+    fn drop(&mut self) {
+        let inner = &self.driver.0;
+        if inner.waiting.borrow_mut().remove(&self.id).is_none() {
+            return;
+        }
+        // While a panic unwinds the core may be borrowed; then the node ends, and the request too.
+        if let Ok(mut core) = inner.core.try_borrow_mut() {
+            core.step(inner.ctx.now(), Input::Cancel { id: self.id }, &mut inner.ctx.rng());
+        }
+    }
+}
+
+fn to_json<R: Serialize>(records: &[R]) -> Vec<u8> {
+    serde_json::to_vec(records).expect("a record is JSON")
+}
+
+fn fatal<T, E: std::fmt::Display>(result: Result<T, E>) -> T {
+    result.unwrap_or_else(|error| panic!("this node cannot go on: {error}"))
+}

@@ -1,0 +1,76 @@
+//! Lockstep: a node as a child process, in the virtual time of the bench.
+//!
+//! The bench says what time it is and, mostly, what message arrives, in one line of JSON. The
+//! node does what there is to do then, answers with the messages that it sends, one a line,
+//! and ends with a line that says when it next wants waking. In between it does nothing. So a
+//! program behind a pipe behaves to the byte as it would inside the bench:
+//!
+//! ```text
+//! in   {"at":1000000,"message":{"src":"c1","dest":"n1","body":{"type":"echo","msg_id":1}}}
+//! out  {"src":"n1","dest":"c1","body":{"in_reply_to":1,"type":"echo_ok"}}
+//! out  {"idle":251000000}
+//! in   {"at":251000000}
+//! out  {"idle":null}
+//! ```
+//!
+//! `at` and `idle` are nanoseconds since the start of the run. Any language can do it. There
+//! is no concurrency here at all, so plain blocking reads and writes are the fastest.
+
+use std::io::{BufRead, Write};
+
+use anyhow::Context;
+use serde::Deserialize;
+
+use crate::runtime::Process;
+use crate::types::{Message, Time};
+
+#[derive(Deserialize)]
+struct Step {
+    at: u64,
+    message: Option<Message>,
+}
+
+/// Drives a process in lockstep until `input` ends. `log` takes what the process logs.
+///
+/// # Errors
+/// When a line is no step, or reading or writing fails.
+pub(crate) fn drive(
+    process: &mut impl Process,
+    mut input: impl BufRead,
+    mut output: impl Write,
+    mut log: impl FnMut(String),
+) -> anyhow::Result<()> {
+    let mut line = String::new();
+    let mut answer = String::new();
+    while input.read_line(&mut line).context("could not read the next step")? > 0 {
+        let step: Step = serde_json::from_str(&line).with_context(|| {
+            format!(
+                "MAELSTROM_LOCKSTEP is set, so each line must be a step like {{\"at\": 0}} or \
+                 {{\"at\": 0, \"message\": {{…}}}}, but this one is: {}",
+                line.trim_end()
+            )
+        })?;
+        let at = Time::from_nanos(step.at);
+        match step.message {
+            Some(message) => process.handle_message(at, message),
+            None => process.handle_timeout(at),
+        }
+        while let Some(text) = process.poll_log() {
+            log(text);
+        }
+        while let Some(message) = process.poll_transmit() {
+            message.write_line(&mut answer);
+            answer.push('\n');
+        }
+        answer.push_str("{\"idle\":");
+        match process.poll_timeout() {
+            Some(time) => answer.push_str(&time.as_nanos().to_string()),
+            None => answer.push_str("null"),
+        }
+        answer.push_str("}\n");
+        output.write_all(answer.as_bytes()).context("could not answer a step")?;
+        answer.clear();
+        line.clear();
+    }
+    Ok(())
+}

@@ -1,0 +1,60 @@
+//! The trait that a node's author implements.
+
+use async_trait::async_trait;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::runtime::Ctx;
+use crate::types::{Error, NodeId};
+
+/// What a node does: everything that is the node's own, and nothing else.
+///
+/// All of a node's code runs on one thread, and between two `await`s nothing else runs. So
+/// state lives in `Cell`s and `RefCell`s, never behind a lock. The one rule: do not hold a
+/// borrow of a `RefCell` across an `await`.
+///
+/// A node is made by a function of its [`Ctx`] that is given to [`run`](crate::run), once `init`
+/// has told it its name and its peers; also after a crash. What must outlive a crash is read
+/// from [`Ctx::storage`] there. A node with arguments of its own is made by a closure that
+/// holds them.
+///
+/// A node must do the same for the same seed and the same messages. It takes time from
+/// [`Ctx::now`], chance from [`Ctx::rng`] and files from [`Ctx::storage`], and iterates over
+/// `BTreeMap`s rather than `HashMap`s.
+#[async_trait(?Send)]
+pub trait Node: Sized + 'static {
+    /// What it can be asked, by clients and by its peers: an enum with
+    /// `#[serde(tag = "type", rename_all = "snake_case")]`. What does not fit is answered by
+    /// the runtime, with error 10 or 12.
+    type Request: DeserializeOwned;
+
+    /// What it answers: an enum with the same attributes. The reply's body is exactly this
+    /// and `in_reply_to`, for Maelstrom's bench takes one key more for a fault.
+    type Response: Serialize;
+
+    /// Does what `from`, a client or another node, asks. What this returns is the reply: the
+    /// response, or an error. To a message without `msg_id` there is no reply; an `Err` is
+    /// then only logged.
+    ///
+    /// Handlers start in the order in which their messages arrived. Where one awaits, others
+    /// go on, so they may finish in another order.
+    async fn handle(
+        &self,
+        ctx: &Ctx,
+        request: Self::Request,
+        from: NodeId,
+    ) -> Result<Self::Response, Error>;
+
+    /// Runs beside the handlers for the node's whole life: gossip, heartbeats, flushing.
+    /// It starts after `init` is answered and before the first message is handled.
+    async fn background(&self, ctx: &Ctx) {
+        let _ = ctx;
+    }
+
+    /// What the node is at this moment, as a small JSON object, for whoever watches a run: its
+    /// role, say, or a counter's value. Looking must change nothing. A node with a core
+    /// ([`driver`](crate::driver)) need not say anything here: its core does.
+    fn inspect(&self) -> Option<serde_json::Value> {
+        None
+    }
+}

@@ -1,0 +1,46 @@
+//! The one seam of the project: a participant of a cluster, seen from outside.
+//!
+//! A [`Process`] has no I/O, no clock, no thread and no randomness of its own. Time goes in,
+//! messages go in, messages come out. So the same node runs behind real pipes, inside the
+//! bench in virtual time, or as a child process driven one step at a time.
+//!
+//! Dropping a process is a crash. Not polling it is a pause. Passing it a different `now` is
+//! clock skew. There is deliberately no `stop`: a node that needs one cannot survive a crash.
+
+use crate::types::{Message, Time};
+
+/// A participant, seen from outside.
+///
+/// After every `handle_*` call the driver takes all of `poll_transmit` and then asks
+/// `poll_timeout` when to call again; neither changes before the next `handle_*`.
+pub trait Process {
+    /// Takes one message that is addressed to this process.
+    fn handle_message(&mut self, now: Time, message: Message);
+
+    /// Takes one message that may have waited since an earlier time, when the process could not
+    /// take it: it was paused, say.
+    fn handle_late_message(&mut self, now: Time, _since: Time, message: Message) {
+        self.handle_message(now, message);
+    }
+
+    /// Does what was due at `poll_timeout`. Calling it early is harmless.
+    fn handle_timeout(&mut self, now: Time);
+
+    /// When it next wants [`handle_timeout`](Process::handle_timeout); `None` is never.
+    fn poll_timeout(&self) -> Option<Time>;
+
+    /// The next message it wants sent, in the order in which it was sent.
+    fn poll_transmit(&mut self) -> Option<Message>;
+
+    /// The next line it wrote to its log. A real process has stderr; this is the same, kept
+    /// inside the seam so that a simulated node has a log file too.
+    fn poll_log(&mut self) -> Option<String> {
+        None
+    }
+
+    /// What it is at this moment, as a small JSON object, if it says so: its role and term, say,
+    /// or what it holds. Looking changes nothing.
+    fn inspect(&self) -> Option<serde_json::Value> {
+        None
+    }
+}

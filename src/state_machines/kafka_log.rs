@@ -1,0 +1,246 @@
+//! Logs by key, and how far their consumers have come: what all of the `kafka` nodes serve.
+//!
+//! Offsets are dense: the message at offset `n` is the one before which the log had `n`
+//! messages. So an offset needs no storage, finding one is an index, and "what comes next" is
+//! plain to client and node. The order in which messages are appended is the order of the log.
+//!
+//! A committed offset says that everything up to it was processed. It never goes back: of two
+//! consumers of a key the one that is further has done the work already. And it never goes
+//! beyond the log: what is not there yet cannot have been processed, and whoever started from
+//! there would miss it.
+//!
+//! As a state machine, its command is a list of changes, so that one entry of a replicated log
+//! carries what many clients ask for at the same time.
+//!
+//! Pure: no network, no disk, no clock. Deliberately absent: deleting old messages, and groups
+//! of consumers.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::state_machines::StateMachine;
+
+/// A place in a log. Clients may ask for any integer, and so it has a sign.
+pub type Offset = i64;
+
+/// Messages of some keys, each with its offset.
+pub type Batch = BTreeMap<String, Vec<(Offset, Value)>>;
+
+/// The most messages of one key in a [`Batch`].
+const BATCH_OF_KEY_MAX: usize = 256;
+
+/// The most messages in a [`Batch`].
+const BATCH_MAX: usize = 4_096;
+
+/// All logs.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Logs(BTreeMap<String, Log>);
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Log {
+    messages: Vec<Value>,
+    committed: Option<Offset>,
+}
+
+impl Logs {
+    /// Appends a message to the log of a key, and gives its offset.
+    pub fn append(&mut self, key: &str, message: Value) -> Offset {
+        // Looked up first, so that only a new key is copied.
+        if !self.0.contains_key(key) {
+            self.0.insert(key.to_owned(), Log::default());
+        }
+        let log = self.0.get_mut(key).expect("the log is there by now");
+        log.messages.push(message);
+        log.end() - 1
+    }
+
+    /// The messages of each key from an offset on: as many as fit, without a gap. Keys without
+    /// any are left out.
+    ///
+    /// An answer is bounded, so that a consumer that is far behind cannot stop the node for
+    /// everybody else. Whoever wants more asks again.
+    pub fn poll(&self, offsets: &BTreeMap<String, Offset>) -> Batch {
+        let mut room = BATCH_MAX;
+        let mut batch = Batch::new();
+        for (key, &from) in offsets {
+            let Some(log) = self.0.get(key) else { continue };
+            let messages = log.from(from).take(room.min(BATCH_OF_KEY_MAX));
+            let messages: Vec<(Offset, Value)> = messages.collect();
+            room -= messages.len();
+            if !messages.is_empty() {
+                batch.insert(key.clone(), messages);
+            }
+        }
+        batch
+    }
+
+    /// Notes that everything up to an offset was processed, of each of these keys.
+    pub fn commit(&mut self, offsets: &BTreeMap<String, Offset>) {
+        for (key, &offset) in offsets {
+            let Some(log) = self.0.get_mut(key) else { continue };
+            let offset = offset.min(log.end() - 1);
+            if offset >= 0 {
+                log.committed = log.committed.max(Some(offset));
+            }
+        }
+    }
+
+    /// The committed offset of each of these keys that has one.
+    pub fn committed(&self, keys: &[String]) -> BTreeMap<String, Offset> {
+        let committed = |key: &String| Some((key.clone(), self.0.get(key)?.committed?));
+        keys.iter().filter_map(committed).collect()
+    }
+
+    /// How many messages the log of a key has: the offset that the next one gets.
+    pub fn end(&self, key: &str) -> Offset {
+        self.0.get(key).map_or(0, Log::end)
+    }
+}
+
+/// A change of the logs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// A message for the log of a key.
+    Send {
+        /// The key.
+        key: String,
+        /// The message: any JSON.
+        msg: Value,
+    },
+    /// Everything up to these offsets was processed.
+    Commit {
+        /// An offset by key.
+        offsets: BTreeMap<String, Offset>,
+    },
+}
+
+impl Logs {
+    /// Makes a change, and gives the offset of a message that was sent.
+    pub fn make(&mut self, change: &Change) -> Option<Offset> {
+        match change {
+            Change::Send { key, msg } => Some(self.append(key, msg.clone())),
+            Change::Commit { offsets } => {
+                self.commit(offsets);
+                None
+            }
+        }
+    }
+}
+
+impl StateMachine for Logs {
+    type Command = Vec<Change>;
+    type Reply = Vec<Option<Offset>>;
+
+    fn apply(&mut self, changes: &Vec<Change>) -> Vec<Option<Offset>> {
+        changes.iter().map(|change| self.make(change)).collect()
+    }
+}
+
+impl Log {
+    fn end(&self) -> Offset {
+        self.messages.len() as Offset
+    }
+
+    fn from(&self, offset: Offset) -> impl Iterator<Item = (Offset, Value)> + '_ {
+        // Clamped, for a client may ask for the largest integer there is.
+        let start = offset.clamp(0, self.end());
+        (start..).zip(self.messages[start as usize..].iter().cloned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn offsets(offsets: &[(&str, Offset)]) -> BTreeMap<String, Offset> {
+        offsets.iter().map(|(key, offset)| ((*key).to_owned(), *offset)).collect()
+    }
+
+    fn logs(key: &str, count: usize) -> Logs {
+        let mut logs = Logs::default();
+        for message in 0..count {
+            assert_eq!(logs.append(key, message.into()), message as Offset);
+        }
+        logs
+    }
+
+    #[test]
+    fn a_poll_begins_where_it_is_told_and_leaves_out_what_is_empty() {
+        let logs = logs("a", 3);
+        let asked = offsets(&[("a", 1), ("b", 0)]);
+        assert_eq!(
+            logs.poll(&asked),
+            Batch::from([("a".into(), vec![(1, 1.into()), (2, 2.into())])])
+        );
+        for beyond in [3, Offset::MAX] {
+            assert!(logs.poll(&offsets(&[("a", beyond)])).is_empty());
+        }
+        assert_eq!(logs.poll(&offsets(&[("a", Offset::MIN)]))["a"].len(), 3);
+    }
+
+    #[test]
+    fn a_batch_is_bounded_and_whoever_asks_again_gets_the_rest() {
+        let mut logs = Logs::default();
+        let keys: Vec<String> = (0..30).map(|key| format!("{key:02}")).collect();
+        for key in &keys {
+            for message in 0..300 {
+                logs.append(key, message.into());
+            }
+        }
+        let mut next: BTreeMap<String, Offset> = keys.iter().map(|key| (key.clone(), 0)).collect();
+        let mut polls = 0;
+        loop {
+            let batch = logs.poll(&next);
+            if batch.is_empty() {
+                break;
+            }
+            polls += 1;
+            assert!(batch.values().map(Vec::len).sum::<usize>() <= BATCH_MAX);
+            for (key, messages) in batch {
+                assert!(messages.len() <= BATCH_OF_KEY_MAX);
+                for (offset, _) in messages {
+                    let next = next.get_mut(&key).unwrap();
+                    assert_eq!(*next, offset);
+                    *next += 1;
+                }
+            }
+        }
+        assert!(next.values().all(|next| *next == 300), "{next:?}");
+        assert_eq!(polls, 3, "9000 messages");
+    }
+
+    #[test]
+    fn nothing_is_committed_until_something_is() {
+        let mut logs = logs("a", 2);
+        let asked = ["a".to_owned(), "b".to_owned()];
+        logs.commit(&offsets(&[("a", -1), ("b", 0)]));
+        assert!(logs.committed(&asked).is_empty());
+        logs.commit(&offsets(&[("a", 7)]));
+        assert_eq!(logs.committed(&asked), offsets(&[("a", 1)]), "there is no message 7 yet");
+    }
+
+    proptest! {
+        /// Whatever is appended and committed: the committed offset is the highest that was
+        /// committed while there was such a message.
+        #[test]
+        fn committed_offsets_only_rise(steps in prop::collection::vec(-3i64..10, 0..40)) {
+            let mut logs = Logs::default();
+            let mut expected = None;
+            for step in steps {
+                if step < 0 {
+                    logs.append("a", step.into());
+                } else {
+                    logs.commit(&offsets(&[("a", step)]));
+                    let end = logs.end("a");
+                    expected = expected.max((end > 0).then(|| step.min(end - 1)));
+                }
+                prop_assert_eq!(logs.committed(&["a".into()]).get("a").copied(), expected);
+            }
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! Transactions: what clients send, and a store that carries it out.
+//!
+//! A transaction is a list of micro-operations, done in order: reads, and writes of one kind.
+//! The kind is a type, [`Kind`]: a node for lists and one for registers differ in nothing else.
+//!
+//! | part | what it is |
+//! |---|---|
+//! | this file | the protocol, and [`Store`]: transactions one after another, on one machine |
+//! | [`replicated`] | the store on Raft: strict-serializable |
+//! | [`tree`], [`optimistic`] | the store as pages that never change, and one pointer that moves |
+//!
+//! Keys and values may be any JSON. Two keys are the same when their JSON is, with the keys of
+//! objects sorted.
+//!
+//! Deliberately absent: transactions that wait for their client between two micro-operations.
+//! One request is a whole transaction, so a store never has to hold locks for anybody.
+
+pub mod optimistic;
+pub mod replicated;
+pub mod tree;
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::marker::PhantomData;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A micro-operation, on the wire `[f, key, value]`. A read comes with the value null, and goes
+/// back with what was read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MicroOp<K>(pub K, pub Value, pub Value);
+
+/// A transaction: micro-operations in their order.
+pub type Txn<K> = Vec<MicroOp<K>>;
+
+/// The kinds of micro-operations that a store has: reads, and one way to write.
+pub trait Kind: Copy + Debug + PartialEq + Serialize + DeserializeOwned + 'static {
+    /// Whether this is the kind that writes.
+    fn writes(self) -> bool;
+
+    /// Writes `argument` to a key. A key that does not exist holds null.
+    fn write(held: &mut Value, argument: &Value);
+}
+
+/// Lists: a write appends an element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Lists {
+    /// Gives the list, from its first element to its last.
+    #[serde(rename = "r")]
+    Read,
+    /// Adds an element at the end.
+    #[serde(rename = "append")]
+    Append,
+}
+
+impl Kind for Lists {
+    fn writes(self) -> bool {
+        self == Lists::Append
+    }
+
+    fn write(held: &mut Value, argument: &Value) {
+        match held {
+            Value::Array(list) => list.push(argument.clone()),
+            // Appends are all that ever writes here, so this is a list that does not exist yet.
+            missing => *missing = Value::Array(vec![argument.clone()]),
+        }
+    }
+}
+
+/// Registers: a write replaces the value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Registers {
+    /// Gives the value.
+    #[serde(rename = "r")]
+    Read,
+    /// Sets the value.
+    #[serde(rename = "w")]
+    Write,
+}
+
+impl Kind for Registers {
+    fn writes(self) -> bool {
+        self == Registers::Write
+    }
+
+    fn write(held: &mut Value, argument: &Value) {
+        *held = argument.clone();
+    }
+}
+
+/// What clients ask of a transactional store.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", bound(deserialize = "K: Kind"))]
+pub enum Request<K> {
+    /// Do this transaction.
+    Txn {
+        /// The transaction.
+        txn: Txn<K>,
+    },
+}
+
+/// What they are answered.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Response<K> {
+    /// It is done.
+    TxnOk {
+        /// The transaction, with its reads filled in.
+        txn: Txn<K>,
+    },
+}
+
+/// Whether a transaction changes nothing.
+pub fn is_read_only<K: Kind>(txn: &Txn<K>) -> bool {
+    txn.iter().all(|MicroOp(kind, ..)| !kind.writes())
+}
+
+/// The place of a key in a store.
+pub fn place(key: &Value) -> String {
+    key.to_string()
+}
+
+/// All keys and what they hold. Transactions are done one after another, each as a whole.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Store<K> {
+    held: BTreeMap<String, Value>,
+    #[serde(skip)]
+    kind: PhantomData<K>,
+}
+
+impl<K> Default for Store<K> {
+    fn default() -> Store<K> {
+        Store { held: BTreeMap::new(), kind: PhantomData }
+    }
+}
+
+impl<K: Kind> Store<K> {
+    /// Does a transaction, and gives it with its reads filled in. A read sees what the
+    /// micro-operations before it have written.
+    pub fn execute(&mut self, txn: &Txn<K>) -> Txn<K> {
+        let micro_op = |MicroOp(kind, key, argument): &MicroOp<K>| {
+            if kind.writes() {
+                K::write(self.held.entry(place(key)).or_default(), argument);
+                return MicroOp(*kind, key.clone(), argument.clone());
+            }
+            MicroOp(*kind, key.clone(), self.read(key))
+        };
+        txn.iter().map(micro_op).collect()
+    }
+
+    /// Does a transaction that only reads.
+    ///
+    /// # Panics
+    /// When it writes.
+    pub fn look(&self, txn: &Txn<K>) -> Txn<K> {
+        let micro_op = |MicroOp(kind, key, _): &MicroOp<K>| {
+            assert!(!kind.writes(), "only a transaction that does not write may look");
+            MicroOp(*kind, key.clone(), self.read(key))
+        };
+        txn.iter().map(micro_op).collect()
+    }
+
+    /// What a key holds: null when it does not exist.
+    pub fn read(&self, key: &Value) -> Value {
+        self.held.get(&place(key)).cloned().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn execute<K: Kind>(store: &mut Store<K>, txn: &str) -> String {
+        let txn: Txn<K> = serde_json::from_str(txn).unwrap();
+        serde_json::to_string(&store.execute(&txn)).unwrap()
+    }
+
+    #[test]
+    fn a_list_grows_and_a_transaction_sees_its_own_appends() {
+        let mut store = Store::<Lists>::default();
+        for (txn, result) in [
+            (
+                r#"[["r",1,null],["append",1,5],["r",1,null]]"#,
+                r#"[["r",1,null],["append",1,5],["r",1,[5]]]"#,
+            ),
+            (r#"[["append",1,6],["append","1",7]]"#, r#"[["append",1,6],["append","1",7]]"#),
+            (r#"[["r",1,null],["r","1",null]]"#, r#"[["r",1,[5,6]],["r","1",[7]]]"#),
+            (r#"[]"#, r#"[]"#),
+        ] {
+            assert_eq!(execute(&mut store, txn), result);
+        }
+    }
+
+    #[test]
+    fn a_register_holds_the_last_write() {
+        let mut store = Store::<Registers>::default();
+        for (txn, result) in [
+            (r#"[["r",1,null],["w",1,5],["w",1,6]]"#, r#"[["r",1,null],["w",1,5],["w",1,6]]"#),
+            (r#"[["r",1,null],["r",2,null]]"#, r#"[["r",1,6],["r",2,null]]"#),
+        ] {
+            assert_eq!(execute(&mut store, txn), result);
+        }
+    }
+
+    #[test]
+    fn a_store_is_its_own_snapshot() {
+        let mut store = Store::<Lists>::default();
+        execute(&mut store, r#"[["append",1,5],["append",{"b":1,"a":2},6]]"#);
+        let copy: Store<Lists> =
+            serde_json::from_str(&serde_json::to_string(&store).unwrap()).unwrap();
+        assert_eq!(copy, store);
+        assert_eq!(copy.read(&serde_json::json!({"a": 2, "b": 1})), serde_json::json!([6]));
+    }
+
+    #[test]
+    fn a_request_of_the_wrong_kind_or_shape_is_refused() {
+        for txn in [r#"[["w",1,2]]"#, r#"[["r",1]]"#, r#"[["r",1,null,2]]"#, r#"7"#, r#"[7]"#] {
+            let body = format!(r#"{{"type":"txn","txn":{txn}}}"#);
+            assert!(serde_json::from_str::<Request<Lists>>(&body).is_err(), "{txn}");
+        }
+    }
+}

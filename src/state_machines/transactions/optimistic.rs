@@ -1,0 +1,122 @@
+//! Transactions on a tree of pages, under optimistic concurrency control.
+//!
+//! A batch of transactions is done on the state that a root names, without a lock, and gives
+//! new pages and a new root. If the root is then still the old one, a compare-and-set puts the
+//! new one in its place, and the batch has taken place at that moment; otherwise nothing has
+//! happened, and it is done again on the new state (Kung and Robinson, "On optimistic methods
+//! for concurrency control", 1981; with the root as the one thing that is validated).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::tree::{Cache, Draft, Page, PageId, missing};
+use super::{Kind, MicroOp, Txn, place};
+
+/// A new state.
+#[derive(Debug, PartialEq)]
+pub struct Commit {
+    /// Its root.
+    pub root: PageId,
+    /// Its pages that are new. They are to be stored before the root is.
+    pub pages: BTreeMap<PageId, Page>,
+}
+
+/// The next pages that these transactions need and the cache lacks; none when it has them all.
+/// What is below a missing page is only known when it is there, so ask again then.
+pub fn needed<'t, K: Kind>(
+    root: Option<&PageId>,
+    txns: impl IntoIterator<Item = &'t Txn<K>>,
+    cache: &Cache,
+) -> BTreeSet<PageId> {
+    let keys = txns.into_iter().flatten().map(|MicroOp(_, key, _)| place(key));
+    let places: BTreeSet<String> = keys.collect();
+    missing(root, places.iter().map(String::as_str), cache)
+}
+
+/// Does transactions one after another, on the state that `root` names; without a root there
+/// are no keys. Gives them with their reads filled in, and what is to be committed, unless they
+/// have only read. `new_id` gives names that no page ever had.
+///
+/// # Panics
+/// When a page is [`needed`].
+pub fn execute<'t, K: Kind>(
+    root: Option<&PageId>,
+    txns: impl IntoIterator<Item = &'t Txn<K>>,
+    cache: &Cache,
+    new_id: impl FnMut() -> PageId,
+) -> (Vec<Txn<K>>, Option<Commit>) {
+    let mut draft = Draft::new(root, cache);
+    let done = txns.into_iter().map(|txn| execute_one(&mut draft, txn)).collect();
+    let commit = draft.finish(new_id).map(|(root, pages)| Commit { root, pages });
+    (done, commit)
+}
+
+fn execute_one<K: Kind>(draft: &mut Draft, txn: &Txn<K>) -> Txn<K> {
+    let mut done = Vec::with_capacity(txn.len());
+    for MicroOp(kind, key, argument) in txn {
+        let value = if kind.writes() {
+            draft.write(place(key), |held| K::write(held, argument));
+            argument.clone()
+        } else {
+            draft.read(&place(key))
+        };
+        done.push(MicroOp(*kind, key.clone(), value));
+    }
+    done
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::{RngExt, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::state_machines::transactions::{Lists, Store};
+
+    fn random_txn(rng: &mut ChaCha8Rng) -> Txn<Lists> {
+        let micro_op = |rng: &mut ChaCha8Rng| {
+            let key = json!(rng.random_range(0..40));
+            match rng.random() {
+                true => MicroOp(Lists::Read, key, Value::Null),
+                false => MicroOp(Lists::Append, key, json!(rng.random::<u16>())),
+            }
+        };
+        (0..rng.random_range(0..5)).map(|_| micro_op(rng)).collect()
+    }
+
+    /// Batches on pages, against the store that simply does one transaction after another.
+    #[test]
+    fn batches_do_what_a_plain_store_does() {
+        let mut rng = ChaCha8Rng::seed_from_u64(11);
+        let mut store = Store::<Lists>::default();
+        let mut stored = BTreeMap::<PageId, Page>::new();
+        let mut root = None;
+        for round in 0..400 {
+            let batch: Vec<Txn<Lists>> =
+                (0..rng.random_range(1..4)).map(|_| random_txn(&mut rng)).collect();
+            let mut cache = Cache::default();
+            let mut pages = 0;
+            let new_id = || {
+                pages += 1;
+                format!("{round}-{pages}")
+            };
+            loop {
+                let ids = needed(root.as_ref(), &batch, &cache);
+                if ids.is_empty() {
+                    break;
+                }
+                ids.into_iter().for_each(|id| cache.insert(id.clone(), stored[&id].clone()));
+            }
+            let (txns, commit) = execute(root.as_ref(), &batch, &cache, new_id);
+            let expected: Vec<Txn<Lists>> = batch.iter().map(|txn| store.execute(txn)).collect();
+            assert_eq!(txns, expected);
+            let writes =
+                batch.iter().any(|txn| !crate::state_machines::transactions::is_read_only(txn));
+            assert_eq!(commit.is_some(), writes);
+            if let Some(commit) = commit {
+                stored.extend(commit.pages);
+                root = Some(commit.root);
+            }
+        }
+    }
+}
