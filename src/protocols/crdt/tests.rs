@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::*;
 use crate::protocols::core::{Core, Input};
@@ -13,7 +15,7 @@ use crate::types::{Incarnation, NodeId, Time};
 
 const LATENCY: Duration = Duration::from_millis(50);
 
-impl<C: Crdt + Debug> Start for Replica<C> {
+impl<C: Crdt + Debug + Serialize + DeserializeOwned + 'static> Start for Replica<C> {
     fn start(
         node: &NodeId,
         nodes: &[NodeId],
@@ -27,7 +29,7 @@ impl<C: Crdt + Debug> Start for Replica<C> {
 
 /// Ten seconds of changes and every fault, then ten of quiet. Returns what each node's reader
 /// sees at the end, and the deltas that were acknowledged.
-fn run<C: Crdt + Debug + PartialEq>(
+fn run<C: Crdt + Debug + PartialEq + Serialize + DeserializeOwned + 'static>(
     seed: u64,
     size: usize,
     memory_only: bool,
@@ -104,8 +106,7 @@ fn replicas_without_storage_agree_after_every_fault() {
 fn nonsense_is_survived() {
     let nodes = ["n1", "n2"].map(NodeId::from);
     let mut rng = ChaCha8Rng::seed_from_u64(0);
-    let (mut replica, _) =
-        Replica::<GCounter>::new(&nodes[0], &nodes, vec![], Time::ZERO, &mut rng);
+    let mut replica = Replica::<GCounter>::new(&nodes[0], &nodes, vec![], Time::ZERO, &mut rng);
     replica.step(Time::from_millis(200), Input::Wake, &mut rng);
     let outputs = replica.outputs();
     let [(_, message)] = &outputs.send[..] else { panic!("{outputs:?}") };

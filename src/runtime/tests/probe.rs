@@ -126,10 +126,6 @@ impl Node for Probe {
     type Request = Request;
     type Response = Response;
 
-    fn new(_: &Ctx) -> Probe {
-        Probe { handled: Cell::new(0) }
-    }
-
     async fn handle(&self, ctx: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
         let hello = json!({"type": "hello"});
         match request {
@@ -222,7 +218,9 @@ impl Driver {
 
     pub(super) fn with_seed(seed: u64) -> Driver {
         Driver {
-            process: Runtime::new(seed, Box::new(MemoryDisk::default())),
+            process: Runtime::new(seed, Box::new(MemoryDisk::default()), |_| Probe {
+                handled: Cell::new(0),
+            }),
             now: Time::from_millis(1_000),
             msg_ids: Vec::new(),
         }

@@ -263,12 +263,6 @@ impl Node for Ticker {
     type Request = ();
     type Response = ();
 
-    fn new(_: &Ctx) -> Ticker {
-        let lives = LIVES.with(Rc::clone);
-        *lives.borrow_mut() += 1;
-        Ticker(lives)
-    }
-
     async fn handle(&self, _: &Ctx, (): (), _: NodeId) -> Result<(), Error> {
         Ok(())
     }
@@ -302,7 +296,11 @@ thread_local! {
 
 /// Two seconds of a ticker's life.
 fn tick(seed: u64) -> Vec<String> {
-    let mut process = Runtime::<Ticker>::new(seed, Box::new(MemoryDisk::default()));
+    let mut process = Runtime::new(seed, Box::new(MemoryDisk::default()), |_| {
+        let lives = LIVES.with(Rc::clone);
+        *lives.borrow_mut() += 1;
+        Ticker(lives)
+    });
     let ids = ["n1", "n2", "n3"];
     let init = json!({"src": "c0", "dest": "n1", "body":
         {"type": "init", "msg_id": 1, "node_id": "n1", "node_ids": ids}});
