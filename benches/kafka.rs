@@ -45,7 +45,7 @@ fn options(clients: usize, rate: f64) -> TestOptions {
 
 fn in_virtual_time() {
     for (clients, rate) in [(4, 1_000.0), (100, 10_000.0)] {
-        let check = maelstrom::check::<node::Kafka>("kafka")
+        let check = maelstrom::check("kafka", node::Kafka::new)
             .options(|all| *all = options(clients, rate))
             .fixed_latency();
         let start = Instant::now();
