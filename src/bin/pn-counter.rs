@@ -48,7 +48,7 @@ impl Node for CounterNode {
     async fn handle(&self, _: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
         Ok(match request {
             Request::Add { delta } => {
-                self.add(ctx, delta)?;
+                self.add(delta).await?;
                 Response::AddOk {}
             }
             Request::Read {} => Response::ReadOk {
@@ -59,7 +59,7 @@ impl Node for CounterNode {
 }
 
 impl CounterNode {
-    fn add(&self, ctx: &Ctx, amount: i64) -> Result<(), Error> {
+    async fn add(&self, amount: i64) -> Result<(), Error> {
         let replica = self.replica.core();
         let delta = replica.state().add(replica.incarnation(), amount);
         drop(replica);
