@@ -51,7 +51,7 @@ mod version_order;
 
 use std::collections::BTreeSet;
 
-use super::{Judgement, Validity};
+use super::Judgement;
 use crate::edn::Edn;
 use crate::history::{History, Op};
 use components::components;
@@ -157,10 +157,8 @@ impl Report {
 
 impl From<Problem> for Report {
     fn from(problem: Problem) -> Report {
-        let result = Judgement::new(
-            Validity::Unknown,
-            [("error", problem.message.into()), ("type", Edn::keyword(problem.kind))],
-        );
+        let mut result = Judgement::unknown(problem.message);
+        result.results.push((Edn::keyword("type"), Edn::keyword(problem.kind)));
         Report { result, files: Vec::new() }
     }
 }

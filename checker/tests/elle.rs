@@ -5,10 +5,10 @@ mod notation;
 
 use std::collections::BTreeSet;
 
-use checker::Validity;
 use checker::edn::Edn;
 use checker::elle::{self, Options, Report};
 use checker::history::History;
+use checker::{Drawing, Validity};
 use notation::Claim;
 
 type Judge = fn(&History, &Options) -> Report;
@@ -206,6 +206,52 @@ fn what_a_transaction_did_not_write_cannot_appear_between_its_reads() {
         let allowed = judge(&history, &Options::new(&["read-committed"]).unwrap());
         assert_eq!(allowed.result.verdict, Validity::True);
     }
+}
+
+/// Nothing is true that was not checked.
+#[test]
+fn models_without_a_check_are_unknown_and_say_why() {
+    let aborted = notation::history("fail x+1\nx[1]".lines());
+    let skewed = notation::history("x[] y+1\ny[] x+1\nx+2\nx[1,2]".lines());
+    for model in "linearizable sequential causal PRAM read-your-writes view-serializable 1SR \
+                  session-serializable"
+        .split_whitespace()
+    {
+        let judge = |models: &[&str], history: &History| {
+            elle::list_append(history, &Options::new(models).unwrap()).result
+        };
+        for history in [&aborted, &skewed] {
+            let result = judge(&[model], history);
+            assert_eq!(result.verdict, Validity::Unknown, "{model}: {result}");
+            let error = result.to_edn().get("error").cloned().unwrap().to_string();
+            assert!(error.contains(&format!("no check for {model}")), "{error}");
+            assert!(!result.summary.is_empty());
+        }
+        // What is checked beside it decides as far as it goes.
+        let verdict = |models: &[&str]| judge(models, &aborted).verdict;
+        assert_eq!(verdict(&[model, "read-uncommitted"]), Validity::Unknown);
+        assert_eq!(verdict(&["read-committed", model]), Validity::False);
+    }
+}
+
+#[test]
+fn a_case_names_its_operations_and_is_drawn() {
+    let history = notation::history("p1 0-1 x+1\np2 2-3 x[]\np3 4-5 x[1]".lines());
+    let result = elle::list_append(&history, &Options::default()).result;
+    assert_eq!(result.summary, "G-single-item-realtime: not strong-snapshot-isolation");
+    let [finding] = &result.findings[..] else { panic!("{result}") };
+    assert_eq!(finding.kind, "G-single-item-realtime");
+    let operations = finding.operations.iter().map(|op| (op.index, &*op.role));
+    assert_eq!(operations.collect::<Vec<_>>(), [(3, "T1"), (1, "T2")]);
+    let Some(Drawing::Cycle(cycle)) = &finding.drawing else { panic!("{finding:?}") };
+    let relations: Vec<&str> = cycle.arrows.iter().map(|arrow| arrow.relation).collect();
+    assert_eq!((cycle.rows.len(), relations), (2, vec!["rw", "realtime"]));
+
+    let history = notation::history("fail x+1\nx[1]".lines());
+    let result = elle::list_append(&history, &Options::default()).result;
+    let misread = result.findings.iter().find(|finding| finding.kind == "G1a").unwrap();
+    let roles: Vec<&str> = misread.operations.iter().map(|op| &*op.role).collect();
+    assert_eq!(roles, ["read it", "appended it"]);
 }
 
 #[test]

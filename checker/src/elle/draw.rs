@@ -8,27 +8,7 @@
 
 use std::fmt::Write;
 
-use super::graph::Relation;
-
-/// A transaction.
-pub struct Row {
-    /// Its name, and who it is.
-    pub title: String,
-    /// Its micro-operations.
-    pub boxes: Vec<String>,
-    /// The index in the history of its completion.
-    pub operation: usize,
-}
-
-/// A step from one row to the next, or from the last to the first.
-pub struct Arrow {
-    /// Why there is one.
-    pub relation: Relation,
-    /// The box that it leads from, and the one that it leads to; the title where there is none.
-    pub boxes: [Option<usize>; 2],
-    /// What stands beside it.
-    pub label: String,
-}
+use crate::drawing::{Arrow, Cycle, Row};
 
 const MARGIN: usize = 24;
 const ROW_HEIGHT: usize = 26;
@@ -63,8 +43,8 @@ impl Laid {
     }
 }
 
-/// The drawing. There is an arrow for each row, that leads from it to the next.
-pub fn draw(rows: &[Row], arrows: &[Arrow]) -> String {
+/// The drawing.
+pub fn draw(Cycle { rows, arrows }: &Cycle) -> String {
     assert_eq!(rows.len(), arrows.len(), "a cycle has as many steps as transactions");
     let title_width = rows.iter().map(|row| width(&cut(&row.title))).max().unwrap_or(0);
     let laid: Vec<Laid> =
@@ -123,7 +103,7 @@ fn lay(i: usize, row: &Row, title_width: usize, arrows: &[Arrow]) -> Laid {
 }
 
 fn draw_row(svg: &mut String, laid: &Laid, row: &Row) {
-    writeln!(svg, "<a href=\"../../index.html#op-{}\">", row.operation)
+    writeln!(svg, "<a href=\"../../index.html#op-{}\">", row.index)
         .expect("a string takes all that is written to it");
     let mut cell = |left: usize, right: usize, fill: &str, weight: &str, text: &str| {
         let (top, cell_width) = (laid.top, right - left);
@@ -209,17 +189,17 @@ fn draw_arrow(
 }
 
 fn label(arrow: &Arrow) -> String {
-    format!("{} {}", arrow.relation.name(), arrow.label).trim_end().to_string()
+    format!("{} {}", arrow.relation, arrow.label).trim_end().to_string()
 }
 
-fn colour(relation: Relation) -> &'static str {
+fn colour(relation: &str) -> &'static str {
     match relation {
-        Relation::Onward => "#000000",
-        Relation::WriteWrite => "#b3261e",
-        Relation::WriteRead => "#00695c",
-        Relation::ReadWrite => "#6a1b9a",
-        Relation::Process => "#8d6e00",
-        Relation::Realtime => "#1565c0",
+        "ww" => "#b3261e",
+        "wr" => "#00695c",
+        "rw" => "#6a1b9a",
+        "process" => "#8d6e00",
+        "realtime" => "#1565c0",
+        _ => "#000000",
     }
 }
 
@@ -257,23 +237,20 @@ mod tests {
 
     fn row(title: &str, boxes: &[&str]) -> Row {
         let boxes = boxes.iter().map(|text| text.to_string()).collect();
-        Row { title: title.into(), boxes, operation: 7 }
+        Row { title: title.into(), boxes, index: 7 }
     }
 
-    fn arrow(relation: Relation, boxes: [Option<usize>; 2]) -> Arrow {
+    fn arrow(relation: &'static str, boxes: [Option<usize>; 2]) -> Arrow {
         Arrow { relation, boxes, label: "key 1".into() }
     }
 
     #[test]
     fn every_box_and_arrow_is_drawn_and_nothing_breaks_out() {
         let hostile = "[:r \"</text>&\u{1}\" nil]";
-        let svg = draw(
-            &[row("T1", &["[:append 1 1]", hostile]), row("T2", &["[:r 1 [1]]"])],
-            &[
-                arrow(Relation::WriteRead, [Some(0), Some(0)]),
-                arrow(Relation::Realtime, [None, None]),
-            ],
-        );
+        let svg = draw(&Cycle {
+            rows: vec![row("T1", &["[:append 1 1]", hostile]), row("T2", &["[:r 1 [1]]"])],
+            arrows: vec![arrow("wr", [Some(0), Some(0)]), arrow("realtime", [None, None])],
+        });
         let count = |what: &str| svg.matches(what).count();
         assert_eq!((count("<rect"), count("<text"), count("</text>")), (6, 7, 7));
         assert!(svg.contains("&lt;/text&gt;&amp;\u{fffd}") && svg.contains("wr key 1"));
@@ -284,14 +261,11 @@ mod tests {
     #[test]
     fn a_long_row_keeps_what_arrows_touch() {
         let boxes: Vec<String> = (0..100).map(|i| format!("box{i}.")).collect();
-        let long = Row { title: "T1".into(), boxes, operation: 7 };
-        let svg = draw(
-            &[long, row("T2", &[&"x".repeat(1000)])],
-            &[
-                arrow(Relation::ReadWrite, [Some(70), Some(0)]),
-                arrow(Relation::WriteWrite, [Some(0), Some(90)]),
-            ],
-        );
+        let long = Row { title: "T1".into(), boxes, index: 7 };
+        let svg = draw(&Cycle {
+            rows: vec![long, row("T2", &[&"x".repeat(1000)])],
+            arrows: vec![arrow("rw", [Some(70), Some(0)]), arrow("ww", [Some(0), Some(90)])],
+        });
         for shown in ["box0.", "box3.", "box70.", "box90.", "…"] {
             assert!(svg.contains(shown), "{shown}");
         }

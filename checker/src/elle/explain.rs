@@ -1,11 +1,12 @@
 //! Why a cycle is one: the transactions, and for each step what shows that it must be so. In
-//! words, as data, and as a drawing.
+//! words, as data, and as what there is to draw.
 
 use super::cycles::{Cycle, Step};
-use super::draw::{Arrow, Row, draw};
-use super::findings::Finding;
+use super::findings::Case;
 use super::graph::Relation;
 use super::transaction::{MicroOp, Transaction, Transactions};
+use crate::Drawing;
+use crate::drawing::{self, Arrow, Row};
 use crate::edn::Edn;
 
 /// The reason for one step.
@@ -51,7 +52,7 @@ pub trait Explain {
 }
 
 /// The cycle with the reasons for all its steps.
-pub fn cycle(workload: &impl Explain, cycle: &Cycle) -> Finding {
+pub fn cycle(workload: &impl Explain, cycle: &Cycle) -> Case {
     let names: Vec<String> = (1..=cycle.steps.len()).map(|i| format!("T{i}")).collect();
     let after = |i: usize| &names[(i + 1) % names.len()];
     let reasons: Vec<Reason> = cycle
@@ -71,15 +72,17 @@ pub fn cycle(workload: &impl Explain, cycle: &Cycle) -> Finding {
     text += &format!("So {0} would come before {0}, and there is no such order.", names[0]);
     let steps = cycle.steps.iter().zip(&reasons).map(|(step, reason)| reason.edn(step.relation));
     let around = cycle.steps.iter().map(|step| step.from).chain([cycle.steps[0].from]);
-    let edn = Edn::map([
+    let entries = [
         ("cycle", Edn::Vector(around.map(|txn| workload.edn(txn)).collect())),
         ("steps", Edn::List(steps.collect())),
         ("type", Edn::keyword(cycle.kind)),
-    ]);
-    Finding { edn, text, drawing: Some(drawing(workload, cycle, &reasons)) }
+    ];
+    let case = Case::new(entries, text).drawn(drawing(workload, cycle, &reasons));
+    let members = cycle.steps.iter().zip(names);
+    members.fold(case, |case, (step, name)| case.about(workload, step.from, name))
 }
 
-fn drawing(workload: &impl Explain, cycle: &Cycle, reasons: &[Reason]) -> String {
+fn drawing(workload: &impl Explain, cycle: &Cycle, reasons: &[Reason]) -> Drawing {
     let txns = workload.transactions();
     let row = |(i, step): (usize, &Step)| Row {
         title: format!("T{} (op {})", i + 1, txns.get(step.from).indices.1),
@@ -88,16 +91,16 @@ fn drawing(workload: &impl Explain, cycle: &Cycle, reasons: &[Reason]) -> String
             .iter()
             .map(|op| workload.micro_op_edn(op).to_string())
             .collect(),
-        operation: txns.get(step.from).indices.1,
+        index: txns.get(step.from).indices.1,
     };
-    let rows: Vec<Row> = cycle.steps.iter().enumerate().map(row).collect();
+    let rows = cycle.steps.iter().enumerate().map(row).collect();
     let arrow = |(step, reason): (&Step, &Reason)| Arrow {
-        relation: step.relation,
+        relation: step.relation.name(),
         boxes: reason.places,
         label: reason.label(),
     };
-    let arrows: Vec<Arrow> = cycle.steps.iter().zip(reasons).map(arrow).collect();
-    draw(&rows, &arrows)
+    let arrows = cycle.steps.iter().zip(reasons).map(arrow).collect();
+    Drawing::Cycle(drawing::Cycle { rows, arrows })
 }
 
 fn reason(workload: &impl Explain, step: &Step, names: [&str; 2]) -> Reason {

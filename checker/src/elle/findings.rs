@@ -1,36 +1,35 @@
 //! What was found, gathered by name, and the verdict that follows.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::draw::draw;
 use super::explain::Explain;
 use super::model::{self, Name};
 use super::transaction::MicroOp;
 use super::{Options, Report};
 use crate::edn::Edn;
-use crate::{Judgement, Validity};
-
-/// Of one anomaly, so many cases are shown in full. A database that gets everything wrong would
-/// fill the disk otherwise.
-const SHOWN: usize = 32;
+use crate::{Drawing, Finding, Judgement, KEPT_OF_A_KIND, Validity};
 
 /// The finding that there is nothing to judge. It has no cases.
 const EMPTY_GRAPH: Name = "empty-transaction-graph";
 
 /// A case of an anomaly.
-pub struct Finding {
+pub struct Case {
     /// As it stands in the results.
-    pub edn: Edn,
-    /// In words.
-    pub text: String,
-    /// As a drawing in SVG, if it is a cycle.
-    pub drawing: Option<String>,
+    edn: Edn,
+    /// The same for people.
+    finding: Finding,
 }
 
-impl Finding {
-    /// A case with its findings under keyword keys.
-    pub fn new(entries: impl IntoIterator<Item = (&'static str, Edn)>, text: String) -> Finding {
+impl Case {
+    /// A case in words, with its results under keyword keys.
+    pub fn new(
+        entries: impl IntoIterator<Item = (&'static str, Edn)>,
+        words: impl Into<String>,
+    ) -> Case {
         let entries = entries.into_iter().map(|(key, value)| (Edn::keyword(key), value));
-        Finding { edn: Edn::Map(entries.collect()), text, drawing: None }
+        Case { edn: Edn::Map(entries.collect()), finding: Finding::new(words) }
     }
 
     /// A case of a transaction whose read is at fault.
@@ -39,10 +38,33 @@ impl Finding {
         txn: u32,
         op: &MicroOp,
         more: impl IntoIterator<Item = (&'static str, Edn)>,
-        text: String,
-    ) -> Finding {
+        words: String,
+    ) -> Case {
         let read = [("op", workload.edn(txn)), ("mop", workload.micro_op_edn(op))];
-        Finding::new(read.into_iter().chain(more), text)
+        Case::new(read.into_iter().chain(more), words).about(workload, txn, "read it")
+    }
+
+    /// The same, and it is about this transaction, too.
+    pub fn about(
+        mut self,
+        workload: &impl Explain,
+        txn: u32,
+        role: impl Into<Cow<'static, str>>,
+    ) -> Case {
+        self.finding = self.finding.about(workload.transactions().get(txn).indices.1, role);
+        self
+    }
+
+    /// The same, on a key.
+    pub fn on(mut self, key: Edn) -> Case {
+        self.finding = self.finding.on(key);
+        self
+    }
+
+    /// The same with a drawing.
+    pub fn drawn(mut self, drawing: Drawing) -> Case {
+        self.finding = self.finding.drawn(drawing);
+        self
     }
 }
 
@@ -55,23 +77,29 @@ pub struct Findings {
 #[derive(Default)]
 struct Cases {
     count: usize,
-    shown: Vec<Finding>,
+    kept: Vec<Case>,
+}
+
+impl Cases {
+    fn omitted(&self) -> usize {
+        self.count - self.kept.len()
+    }
 }
 
 impl Findings {
-    /// Adds a case. It is only put into words if it will be shown.
-    pub fn add(&mut self, name: Name, finding: impl FnOnce() -> Finding) {
+    /// Adds a case. It is only put into words if it is kept.
+    pub fn add(&mut self, name: Name, case: impl FnOnce() -> Case) {
         let cases = self.by_name.entry(name).or_default();
         cases.count += 1;
-        if cases.shown.len() < SHOWN {
-            cases.shown.push(finding());
+        if cases.kept.len() < KEPT_OF_A_KIND {
+            cases.kept.push(case());
         }
     }
 
     /// Notes that no transaction depends on another, so that nothing can be wrong, or right.
     pub fn add_empty_graph(&mut self) {
-        let text = "No transaction depends on another, so nothing was checked.".to_string();
-        self.add(EMPTY_GRAPH, || Finding::new([], text));
+        let words = "No transaction depends on another, so nothing was checked.";
+        self.add(EMPTY_GRAPH, || Case::new([], words));
     }
 
     /// The verdict. Only what the requested models forbid, or what leaves them undecided, is
@@ -80,54 +108,97 @@ impl Findings {
         let forbidden = options.forbidden();
         let found: BTreeSet<Name> = self.by_name.keys().copied().collect();
         let (not, also_not) = model::ruled_out_by(found.iter().copied());
-        let is_reported =
-            |name: &Name| forbidden.contains(name) || model::INDEFINITE.contains(name);
-        let reported: Vec<(Name, Cases)> =
-            self.by_name.into_iter().filter(|(name, _)| is_reported(name)).collect();
-        if reported.is_empty() {
+        let reported: Vec<(Name, Cases)> = self
+            .by_name
+            .into_iter()
+            .filter(|(name, _)| forbidden.contains(name) || model::INDEFINITE.contains(name))
+            .collect();
+        let is_open = |model: &Name| !not.contains(model) && !also_not.contains(model);
+        let open: Vec<Name> = options.models.iter().copied().filter(is_open).collect();
+        let undecided = model::undecided(&open, &found);
+        let verdict = if reported.iter().any(|(name, _)| forbidden.contains(name)) {
+            Validity::False
+        } else if reported.is_empty() && undecided.is_empty() {
             return Report { result: Judgement::new(Validity::True, []), files: Vec::new() };
+        } else {
+            Validity::Unknown
+        };
+        let mut judgement = Judgement::new(verdict, []).summed_up(summary(&reported, &not));
+        if !undecided.is_empty() {
+            let kept = (!reported.is_empty()).then(|| judgement.summary.clone());
+            judgement = judgement.because(undecided.join(" "));
+            // What is wrong is said first.
+            judgement.summary = kept.unwrap_or(judgement.summary);
         }
-        let is_bad = reported.iter().any(|(name, _)| forbidden.contains(name));
-        let valid = if is_bad { Validity::False } else { Validity::Unknown };
-        let names = reported.iter().map(|(name, _)| Edn::keyword(name)).collect();
+        let files = files(&reported);
         let keywords =
             |names: BTreeSet<Name>| Edn::Set(names.into_iter().map(Edn::keyword).collect());
-        let mut anomalies = Vec::new();
-        let mut files = Vec::new();
-        let mut omitted = Vec::new();
-        for (name, cases) in reported {
-            let key = Edn::keyword(name);
-            if cases.count > cases.shown.len() {
-                omitted.push((key.clone(), Edn::from(cases.count - cases.shown.len())));
+        let mut put = |key, value| judgement.results.push((Edn::keyword(key), value));
+        if !reported.is_empty() {
+            put("anomaly-types", names(&reported));
+            put("anomalies", anomalies(&reported));
+            let omitted = omitted(&reported);
+            if !omitted.is_empty() {
+                put("omitted-cases", Edn::Map(omitted));
             }
-            add_files(&mut files, name, &cases.shown);
-            let edns = cases.shown.into_iter().map(|finding| finding.edn).collect();
-            let is_case = name != EMPTY_GRAPH;
-            anomalies.push((key, if is_case { Edn::Vector(edns) } else { Edn::Bool(true) }));
         }
-        let mut result = Judgement::new(
-            valid,
-            [
-                ("anomaly-types", Edn::List(names)),
-                ("anomalies", Edn::Map(anomalies)),
-                ("not", keywords(not)),
-                ("also-not", keywords(also_not)),
-            ],
-        );
-        if !omitted.is_empty() {
-            result.results.insert(2, (Edn::keyword("omitted-cases"), Edn::Map(omitted)));
-        }
-        Report { result, files }
+        put("not", keywords(not));
+        put("also-not", keywords(also_not));
+        Report { result: judgement.with(kept(reported)), files }
     }
 }
 
-/// The texts of one anomaly in one file, and its drawings in a folder of its name.
-fn add_files(files: &mut Vec<(String, String)>, name: Name, cases: &[Finding]) {
-    let texts = cases.iter().enumerate().map(|(i, case)| format!("{name} #{i}\n{}\n", case.text));
-    files.push((format!("{name}.txt"), texts.collect::<Vec<_>>().join("\n\n")));
-    for (i, case) in cases.iter().enumerate() {
-        if let Some(drawing) = &case.drawing {
-            files.push((format!("{name}/{i}.svg"), drawing.clone()));
+/// What was found and what it rules out, for a headline.
+fn summary(reported: &[(Name, Cases)], not: &BTreeSet<Name>) -> String {
+    let found: Vec<Name> = reported.iter().map(|(name, _)| *name).collect();
+    let not: Vec<Name> = not.iter().copied().collect();
+    if not.is_empty() {
+        found.join(", ")
+    } else {
+        format!("{}: not {}", found.join(", "), not.join(", not "))
+    }
+}
+
+fn names(reported: &[(Name, Cases)]) -> Edn {
+    Edn::List(reported.iter().map(|(name, _)| Edn::keyword(name)).collect())
+}
+
+fn anomalies(reported: &[(Name, Cases)]) -> Edn {
+    let cases = |(name, cases): &(Name, Cases)| {
+        let edns = || cases.kept.iter().map(|case| case.edn.clone()).collect();
+        let value = if *name == EMPTY_GRAPH { Edn::Bool(true) } else { Edn::Vector(edns()) };
+        (Edn::keyword(name), value)
+    };
+    Edn::Map(reported.iter().map(cases).collect())
+}
+
+fn omitted(reported: &[(Name, Cases)]) -> Vec<(Edn, Edn)> {
+    let omitted = reported.iter().filter(|(_, cases)| cases.omitted() > 0);
+    omitted.map(|(name, cases)| (Edn::keyword(name), Edn::from(cases.omitted()))).collect()
+}
+
+fn kept(reported: Vec<(Name, Cases)>) -> crate::Findings {
+    let mut findings = crate::Findings::default();
+    for (name, cases) in reported {
+        let omitted = cases.omitted();
+        cases.kept.into_iter().for_each(|case| findings.add(name, || case.finding));
+        findings.omit(name, omitted);
+    }
+    findings
+}
+
+/// The texts of each anomaly in one file, and its drawings in a folder of its name.
+fn files(reported: &[(Name, Cases)]) -> Vec<(String, String)> {
+    let mut files = Vec::new();
+    for (name, cases) in reported {
+        let cases = cases.kept.iter().map(|case| &case.finding).enumerate();
+        let texts = cases.clone().map(|(i, finding)| format!("{name} #{i}\n{}\n", finding.words));
+        files.push((format!("{name}.txt"), texts.collect::<Vec<_>>().join("\n\n")));
+        for (i, finding) in cases {
+            if let Some(Drawing::Cycle(cycle)) = &finding.drawing {
+                files.push((format!("{name}/{i}.svg"), draw(cycle)));
+            }
         }
     }
+    files
 }

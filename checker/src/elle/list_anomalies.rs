@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::explain::Explain;
-use super::findings::{Finding, Findings};
+use super::findings::{Case, Findings};
 use super::list_append::Analysis;
 use super::lists::Lists;
 use super::scratch::Scratch;
@@ -20,6 +20,7 @@ pub fn find(analysis: &Analysis, findings: &mut Findings) {
     let mut finder = Finder { analysis, txns, lists, findings };
     finder.duplicate_elements();
     finder.incompatible_orders();
+    finder.reversed_appends();
     finder.odd_elements();
     finder.intermediate_reads();
     finder.dirty_updates();
@@ -35,22 +36,10 @@ struct Finder<'a> {
 }
 
 impl<'a> Finder<'a> {
-    /// The reads of these transactions whose state is known.
-    fn reads<T: Iterator<Item = u32>>(
-        &self,
-        txns: T,
-    ) -> impl Iterator<Item = (u32, &'a MicroOp)> + use<'a, T> {
-        let all: &'a Transactions = self.txns;
-        txns.flat_map(move |txn| {
-            let ops = all.micro_ops(txn).iter();
-            ops.filter(|op| op.action == Action::Read && op.value != NONE).map(move |op| (txn, op))
-        })
-    }
-
     /// A list with an element that was only appended once, and is in it twice.
     fn duplicate_elements(&mut self) {
         let (txns, lists, analysis) = (self.txns, self.lists, self.analysis);
-        for (txn, op) in self.reads(txns.possible()) {
+        for (txn, op) in reads(txns, txns.possible()) {
             if !lists.has_repeats(op.value) {
                 continue;
             }
@@ -66,7 +55,7 @@ impl<'a> Finder<'a> {
                     analysis.key(op)
                 );
                 let duplicates = ("duplicates", Edn::from(counts));
-                Finding::of_read(analysis, txn, op, [duplicates], text)
+                Case::of_read(analysis, txn, op, [duplicates], text)
             });
         }
     }
@@ -75,7 +64,7 @@ impl<'a> Finder<'a> {
     fn incompatible_orders(&mut self) {
         let (txns, lists, analysis) = (self.txns, self.lists, self.analysis);
         let mut is_found = vec![false; txns.tables.keys.len()];
-        for (_, op) in self.reads(txns.possible()) {
+        for (_, op) in reads(txns, txns.possible()) {
             if is_found[op.key as usize] || !lists.is_branched(op.key) {
                 continue;
             }
@@ -86,14 +75,52 @@ impl<'a> Finder<'a> {
             is_found[op.key as usize] = true;
             self.findings.add("incompatible-order", || {
                 let key = analysis.key(op);
-                let lists = [op.value, longest].map(|list| lists.edn(&txns.tables, list));
+                let texts = [op.value, longest].map(|list| lists.edn(&txns.tables, list));
                 let text = format!(
                     "Key {key} was read as {} and as {}; a list that only grows passes through \
                      one of them before the other.",
-                    lists[0], lists[1]
+                    texts[0], texts[1]
                 );
-                Finding::new([("key", key), ("values", Edn::Vector(lists.into()))], text)
+                let entries = [("key", key.clone()), ("values", Edn::Vector(texts.into()))];
+                let seen = |list| reads(txns, txns.possible()).find(|(_, op)| op.value == list);
+                let readers = [op.value, longest].into_iter().filter_map(seen);
+                let case = Case::new(entries, text).on(key);
+                readers.fold(case, |case, (txn, _)| case.about(analysis, txn, "read it"))
             });
+        }
+    }
+
+    /// Appends of one transaction that a list shows in another order than it made them. Elle
+    /// lets that pass, though no list that only grows has both orders.
+    fn reversed_appends(&mut self) {
+        let (txns, lists, analysis) = (self.txns, self.lists, self.analysis);
+        let mut last_appends = Scratch::new(txns.tables.keys.len(), NONE);
+        for txn in txns.possible() {
+            last_appends.clear();
+            for op in txns.micro_ops(txn).iter().filter(|op| op.action == Action::Write) {
+                let before = std::mem::replace(last_appends.at(op.key), op.value);
+                let is_read = before != NONE && analysis.place(before) != NONE;
+                if !is_read || analysis.place(before) < analysis.place(op.value) {
+                    continue;
+                }
+                self.findings.add("incompatible-order", || {
+                    let key = analysis.key(op);
+                    let appended = [before, op.value].map(|version| analysis.value(version));
+                    let longest = analysis.longest(op.key).expect("it was read");
+                    let list = lists.edn(&txns.tables, longest);
+                    let text = format!(
+                        "{}\nappended {} to key {key} and then {}, which was read as {list}.",
+                        analysis.edn(txn),
+                        appended[0],
+                        appended[1]
+                    );
+                    let values = Edn::Vector(vec![Edn::Vector(appended.into()), list]);
+                    let entries =
+                        [("key", key.clone()), ("values", values), ("op", analysis.edn(txn))];
+                    Case::new(entries, text).on(key).about(analysis, txn, "appended them")
+                });
+                break;
+            }
         }
     }
 
@@ -107,7 +134,7 @@ impl<'a> Finder<'a> {
             has_odd[node as usize] =
                 parent != NONE && (has_odd[parent as usize] || is_odd(lists.last(node)));
         }
-        for (txn, op) in self.reads(txns.committed()) {
+        for (txn, op) in reads(txns, txns.committed()) {
             if !has_odd[op.value as usize] {
                 continue;
             }
@@ -122,7 +149,7 @@ impl<'a> Finder<'a> {
                             analysis.edn(txn),
                             analysis.key(op)
                         );
-                        Finding::of_read(analysis, txn, op, [("element", element)], text)
+                        Case::of_read(analysis, txn, op, [("element", element)], text)
                     });
                 } else {
                     let why = "which the failed transaction below appended";
@@ -135,7 +162,7 @@ impl<'a> Finder<'a> {
     /// A list that ends amid the appends of another transaction. G1b: Adya, section 3.2.2.
     fn intermediate_reads(&mut self) {
         let txns = self.txns;
-        for (txn, op) in self.reads(txns.committed()) {
+        for (txn, op) in reads(txns, txns.committed()) {
             let last = self.lists.last(op.value);
             if last == NONE {
                 continue;
@@ -152,12 +179,13 @@ impl<'a> Finder<'a> {
         let analysis = self.analysis;
         self.findings.add(name, || {
             let element = analysis.value(version);
-            let writer = analysis.edn(analysis.txns.tables.writer(version));
+            let wrote = analysis.txns.tables.writer(version);
+            let writer = analysis.edn(wrote);
             let reader = analysis.edn(txn);
             let key = analysis.key(op);
             let text = format!("{reader}\nread {element} in key {key}, {why}:\n{writer}");
             let more = [("writer", writer), ("element", element)];
-            Finding::of_read(analysis, txn, op, more, text)
+            Case::of_read(analysis, txn, op, more, text).about(analysis, wrote, "appended it")
         });
     }
 
@@ -194,14 +222,15 @@ impl<'a> Finder<'a> {
         self.findings.add("dirty-update", || {
             let key = analysis.txns.tables.key_edn(key);
             let values = values.iter().map(|&version| analysis.value(version)).collect();
-            let [failed, committed] = [failed, committed].map(|txn| analysis.edn(txn));
+            let [before, after] = [failed, committed].map(|txn| analysis.edn(txn));
             let text = format!(
-                "{committed}\ncommitted an append to key {key} on top of one by a transaction \
-                 that failed:\n{failed}"
+                "{after}\ncommitted an append to key {key} on top of one by a transaction \
+                 that failed:\n{before}"
             );
-            let txns = Edn::Vector(vec![failed, Edn::Symbol("...".into()), committed]);
-            let entries = [("key", key), ("values", Edn::Vector(values)), ("txns", txns)];
-            Finding::new(entries, text)
+            let txns = Edn::Vector(vec![before, Edn::Symbol("...".into()), after]);
+            let entries = [("key", key.clone()), ("values", Edn::Vector(values)), ("txns", txns)];
+            let case = Case::new(entries, text).on(key).about(analysis, committed, "built on it");
+            case.about(analysis, failed, "failed")
         });
     }
 
@@ -267,10 +296,21 @@ impl<'a> Finder<'a> {
                     analysis.edn(txn),
                     analysis.key(read)
                 );
-                Finding::of_read(analysis, txn, read, [("element", element)], text)
+                Case::of_read(analysis, txn, read, [("element", element)], text)
             });
         }
     }
+}
+
+/// The reads of these transactions whose state is known.
+fn reads<'a>(
+    all: &'a Transactions,
+    txns: impl Iterator<Item = u32>,
+) -> impl Iterator<Item = (u32, &'a MicroOp)> {
+    txns.flat_map(move |txn| {
+        let ops = all.micro_ops(txn).iter();
+        ops.filter(|op| op.action == Action::Read && op.value != NONE).map(move |op| (txn, op))
+    })
 }
 
 /// What a transaction should see of a key, from what it saw and did before.
@@ -303,7 +343,7 @@ fn internal_finding(
     op: &MicroOp,
     base: u32,
     suffix: &[u32],
-) -> Finding {
+) -> Case {
     let mut expected = match base {
         NONE => vec![Edn::Symbol("...".into())],
         base => analysis.lists.elements(base).into_iter().map(|v| analysis.value(v)).collect(),
@@ -315,5 +355,5 @@ fn internal_finding(
         analysis.edn(txn),
         analysis.key(op)
     );
-    Finding::of_read(analysis, txn, op, [("expected", expected)], text)
+    Case::of_read(analysis, txn, op, [("expected", expected)], text)
 }

@@ -5,7 +5,7 @@
 //! needs no order of versions, is Elle's.
 
 use super::explain::Explain;
-use super::findings::{Finding, Findings};
+use super::findings::{Case, Findings};
 use super::scratch::Scratch;
 use super::transaction::{Action, MicroOp, NONE};
 use crate::edn::Edn;
@@ -58,17 +58,22 @@ fn updates(workload: &impl Explain) -> Vec<Update<'_>> {
     updates
 }
 
-fn finding(workload: &impl Explain, rivals: &[Update]) -> Finding {
+fn finding(workload: &impl Explain, rivals: &[Update]) -> Case {
     let read = workload.micro_op_edn(rivals[0].read);
     let parts = read.as_slice().expect("a micro-operation has three parts");
     let (key, value) = (parts[1].clone(), parts[2].clone());
     let txns: Vec<Edn> = rivals.iter().take(SHOWN).map(|rival| workload.edn(rival.txn)).collect();
     let mut text = format!("Each of these read key {key} as {value} and then wrote it:\n");
     txns.iter().for_each(|txn| text += &format!("  {txn}\n"));
+    let subject = key.clone();
     let mut entries = vec![("key", key), ("value", value), ("txns", Edn::Vector(txns))];
     if rivals.len() > SHOWN {
         text += &format!("  and {} more\n", rivals.len() - SHOWN);
         entries.push(("txn-count", Edn::from(rivals.len())));
     }
-    Finding::new(entries, text)
+    let case = Case::new(entries, text).on(subject);
+    rivals
+        .iter()
+        .take(SHOWN)
+        .fold(case, |case, rival| case.about(workload, rival.txn, "read it and then wrote it"))
 }

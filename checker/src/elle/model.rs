@@ -186,6 +186,15 @@ const ANOMALIES: Table = &[
     ("write-skew", &["G2"]),
 ];
 
+/// Anomalies that nothing here looks for, each with one that is found wherever it is: the first
+/// is a case of the second (Adya, section 4.2, for those with one anti-dependency).
+const NOT_LOOKED_FOR: &[(Name, Name)] = &[
+    ("G-cursor", "G-single"),
+    ("G-monotonic", "G-single"),
+    ("G-MSR", "G-single"),
+    ("G-update", "G2"),
+];
+
 /// What can only be said to be unknown, whatever the models.
 pub const INDEFINITE: &[Name] = &["empty-transaction-graph", "unwritten-read"];
 
@@ -210,6 +219,33 @@ pub fn forbidden_by(models: &[Name]) -> BTreeSet<Name> {
     let models = implied(MODELS, models.iter().copied());
     let direct = FORBIDDEN.iter().filter(|(model, _)| models.contains(model));
     implying(ANOMALIES, direct.flat_map(|(_, anomalies)| anomalies.iter().copied()))
+}
+
+/// Of these models, which are not ruled out, those that are not known to hold either: why, a
+/// sentence each.
+pub fn undecided(models: &[Name], found: &BTreeSet<Name>) -> Vec<String> {
+    let present = implied(ANOMALIES, found.iter().copied());
+    let mut sentences = Vec::new();
+    for model in models {
+        let weaker = implied(MODELS, [*model]);
+        let rows: Vec<_> = FORBIDDEN.iter().filter(|(name, _)| weaker.contains(name)).collect();
+        if rows.is_empty() {
+            sentences.push(format!(
+                "There is no check for {model}, so nothing is said about it; serializable and \
+                 strict-serializable, for instance, have one."
+            ));
+        }
+        let forbids = |anomaly| rows.iter().any(|(_, anomalies)| anomalies.contains(&anomaly));
+        for (anomaly, witness) in NOT_LOOKED_FOR {
+            if forbids(*anomaly) && present.contains(witness) {
+                sentences.push(format!(
+                    "{model} forbids {anomaly}, which is not looked for; a {witness} was found, \
+                     which may be one."
+                ));
+            }
+        }
+    }
+    sentences
 }
 
 /// An anomaly together with all that it implies.
@@ -319,6 +355,30 @@ mod tests {
             for anomaly in allows.split_whitespace() {
                 assert!(!set.contains(anomaly), "{name} allows {anomaly}");
             }
+        }
+    }
+
+    #[test]
+    fn what_is_not_looked_for_is_left_undecided_where_it_may_be() {
+        let undecided = |name: &str, found: &[Name]| {
+            undecided(&[model(name).unwrap()], &found.iter().copied().collect()).len()
+        };
+        for name in "linearizable sequential causal PRAM read-your-writes monotonic-reads \
+                     monotonic-writes writes-follow-reads view-serializable 1SR \
+                     session-serializable"
+            .split_whitespace()
+        {
+            assert_eq!((undecided(name, &[]), undecided(name, &["G1a"])), (1, 1), "{name}");
+        }
+        for (name, found, expected) in [
+            ("serializable", &[][..], 0),
+            ("cursor-stability", &["internal"], 0),
+            ("cursor-stability", &["G-single-item"], 1),
+            ("cursor-stability", &["G-single-item-realtime"], 0),
+            ("update-serializable", &["G2-item"], 1),
+            ("snapshot-isolation", &["G2-item"], 0),
+        ] {
+            assert_eq!(undecided(name, found), expected, "{name} {found:?}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! What is wrong with a history of registers short of any cycle.
 
 use super::explain::Explain;
-use super::findings::{Finding, Findings};
+use super::findings::{Case, Findings};
 use super::model::Name;
 use super::registers::INITIAL;
 use super::rw_register::Analysis;
@@ -41,7 +41,7 @@ fn internal(analysis: &Analysis, findings: &mut Findings) {
                         analysis.edn(txn),
                         analysis.key(op)
                     );
-                    Finding::of_read(analysis, txn, op, [("expected", expected)], text)
+                    Case::of_read(analysis, txn, op, [("expected", expected)], text)
                 });
                 break;
             }
@@ -65,7 +65,7 @@ fn odd_read(analysis: &Analysis, findings: &mut Findings, txn: u32, place: usize
                 analysis.key(op),
                 analysis.value(op.value)
             );
-            Finding::of_read(analysis, txn, op, [], text)
+            Case::of_read(analysis, txn, op, [], text)
         });
         return;
     }
@@ -79,7 +79,7 @@ fn odd_read(analysis: &Analysis, findings: &mut Findings, txn: u32, place: usize
                     analysis.key(op),
                     analysis.value(op.value)
                 );
-                Finding::of_read(analysis, txn, op, [], text)
+                Case::of_read(analysis, txn, op, [], text)
             });
         }
         return;
@@ -102,13 +102,15 @@ fn add_misread(
     why: &str,
 ) {
     findings.add(name, || {
-        let writer = analysis.edn(analysis.txns.tables.writer(op.value));
+        let wrote = analysis.txns.tables.writer(op.value);
+        let writer = analysis.edn(wrote);
         let text = format!(
             "{}\nread key {} as {}, {why}:\n{writer}",
             analysis.edn(txn),
             analysis.key(op),
             analysis.value(op.value)
         );
-        Finding::of_read(analysis, txn, op, [("writer", writer)], text)
+        Case::of_read(analysis, txn, op, [("writer", writer)], text)
+            .about(analysis, wrote, "wrote it")
     });
 }

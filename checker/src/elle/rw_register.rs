@@ -6,7 +6,7 @@
 
 use super::cycles::Step;
 use super::explain::{Explain, Reason};
-use super::findings::{Finding, Findings};
+use super::findings::{Case, Findings};
 use super::graph::{Edges, Relation};
 use super::groups::Groups;
 use super::registers::{Access, INITIAL, Registers, accesses};
@@ -131,7 +131,7 @@ impl Analysis<'_> {
         &self.accesses[start..end]
     }
 
-    fn cyclic_versions(&self, contradiction: &Contradiction) -> Finding {
+    fn cyclic_versions(&self, contradiction: &Contradiction) -> Case {
         let key = self.txns.tables.key_edn(contradiction.key);
         let versions: Vec<Edn> = contradiction.versions.iter().map(|&v| self.value(v)).collect();
         let sources = contradiction.sources.iter().map(|source| source.name());
@@ -141,11 +141,11 @@ impl Analysis<'_> {
             sources.clone().collect::<Vec<_>>().join(", ")
         );
         let entries = [
-            ("key", key),
+            ("key", key.clone()),
             ("scc", Edn::Set(versions)),
             ("sources", Edn::Vector(sources.map(Edn::keyword).collect())),
         ];
-        Finding::new(entries, text)
+        Case::new(entries, text).on(key)
     }
 }
 
