@@ -21,6 +21,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
+use checker::Checker;
 use checker::edn::Edn;
 use checker::elle::{ListAppend, Options, RwRegister};
 use checker::history::{History, Op, OpType, ProcessId};
@@ -144,8 +145,10 @@ fn peak_memory_mib(process: u32) -> u64 {
 /// a test under way could. Only the judging is timed.
 fn judge(workload: &str, path: &Path) -> anyhow::Result<()> {
     let mut lines = BufReader::new(File::open(path)?).lines();
-    let (mut lists, mut registers) = (ListAppend::default(), RwRegister::default());
-    let is_lists = workload == "list-append";
+    let mut checker: Box<dyn Checker> = match workload {
+        "list-append" => Box::new(ListAppend::new(Options::default())),
+        _ => Box::new(RwRegister::new(Options::default())),
+    };
     let mut judging = Duration::ZERO;
     loop {
         let piece: Vec<String> = lines.by_ref().take(1000).collect::<Result<_, _>>()?;
@@ -154,16 +157,13 @@ fn judge(workload: &str, path: &Path) -> anyhow::Result<()> {
         }
         let piece = History::parse(&piece.join("\n")).map_err(anyhow::Error::msg)?;
         let start = Instant::now();
-        for op in &piece.ops {
-            if is_lists { lists.push(op) } else { registers.push(op) }
-        }
+        piece.ops.iter().for_each(|op| checker.push(op));
         judging += start.elapsed();
     }
     let start = Instant::now();
-    let options = Options::default();
-    let report = if is_lists { lists.check(&options) } else { registers.check(&options) };
+    let judgement = checker.finish();
     judging += start.elapsed();
-    println!("{} {}", judging.as_secs_f64(), report.result.verdict);
+    println!("{} {}", judging.as_secs_f64(), judgement.verdict);
     Ok(())
 }
 

@@ -16,7 +16,7 @@
 //! | `registers`, `version_order`, `rw_register` | registers: the same, with less to go by |
 //! | `order` | process order and real time |
 //! | `graph`, `components`, `cycles` | the graph and its shortest cycles |
-//! | `explain`, `draw`, `findings` | why, in words and pictures; the verdict |
+//! | `explain`, `findings` | why, in words and as what there is to draw; the verdict |
 //!
 //! Time and memory grow with the size of the history, cycles or not: no search is timed. Which
 //! anomalies are named is a function of the history alone: in each strongly connected component
@@ -31,7 +31,6 @@ mod atom;
 mod clojure_hash;
 mod components;
 mod cycles;
-mod draw;
 mod explain;
 mod findings;
 mod graph;
@@ -51,7 +50,7 @@ mod version_order;
 
 use std::collections::BTreeSet;
 
-use super::Judgement;
+use super::{Checker, Judgement};
 use crate::edn::Edn;
 use crate::history::{History, Op};
 use components::components;
@@ -139,87 +138,76 @@ pub fn is_implied(anomaly: &str, by: &str) -> bool {
     anomaly == by || model::implied_by(by).contains(anomaly)
 }
 
-/// A verdict, and the files that explain it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Report {
-    /// The verdict and its findings, as in `results.edn`.
-    pub result: Judgement,
-    /// Explanations for the folder `elle/`: for each file its path in it, and its text.
-    pub files: Vec<(String, String)>,
-}
-
-impl Report {
-    /// On a history without a transaction.
-    fn nothing() -> Report {
-        Report { result: Judgement::no_operations(), files: Vec::new() }
+impl From<Problem> for Judgement {
+    fn from(problem: Problem) -> Judgement {
+        let mut judgement = Judgement::unknown(problem.message);
+        judgement.results.push((Edn::keyword("type"), Edn::keyword(problem.kind)));
+        judgement
     }
 }
 
-impl From<Problem> for Report {
-    fn from(problem: Problem) -> Report {
-        let mut result = Judgement::unknown(problem.message);
-        result.results.push((Edn::keyword("type"), Edn::keyword(problem.kind)));
-        Report { result, files: Vec::new() }
-    }
-}
-
-/// Judges a history of transactions over lists that is taken in operation by operation, so that
-/// the whole of it need never be in memory.
-#[derive(Default)]
+/// Judges transactions over lists: `[:append key element]` and `[:r key list]`.
 pub struct ListAppend {
     recorder: Recorder<Lists>,
+    options: Options,
 }
 
 impl ListAppend {
-    /// Takes in the next entry of the history.
-    pub fn push(&mut self, op: &Op) {
+    /// A checker that has seen nothing yet.
+    pub fn new(options: Options) -> ListAppend {
+        ListAppend { recorder: Recorder::default(), options }
+    }
+}
+
+impl Checker for ListAppend {
+    fn push(&mut self, op: &Op) {
         self.recorder.push(op);
     }
 
-    /// The verdict on all that was taken in.
-    pub fn check(self, options: &Options) -> Report {
+    fn finish(self: Box<Self>) -> Judgement {
         match self.recorder.finish() {
-            Ok((txns, _)) if txns.len() == 0 => Report::nothing(),
-            Ok((txns, lists)) => list_append::check(&txns, &lists, options),
+            Ok((txns, _)) if txns.len() == 0 => Judgement::no_operations(),
+            Ok((txns, lists)) => list_append::check(&txns, &lists, &self.options),
             Err(problem) => problem.into(),
         }
     }
 }
 
-/// Judges a history of transactions over lists: `[:append key element]` and `[:r key list]`.
-pub fn list_append(history: &History, options: &Options) -> Report {
-    let mut checker = ListAppend::default();
-    history.ops.iter().for_each(|op| checker.push(op));
-    checker.check(options)
+/// Judges a whole history of transactions over lists.
+pub fn list_append(history: &History, options: &Options) -> Judgement {
+    history.judge(ListAppend::new(options.clone()))
 }
 
-/// Judges a history of transactions over registers that is taken in operation by operation.
-#[derive(Default)]
+/// Judges transactions over registers: `[:w key value]` and `[:r key value]`.
 pub struct RwRegister {
     recorder: Recorder<Registers>,
+    options: Options,
 }
 
 impl RwRegister {
-    /// Takes in the next entry of the history.
-    pub fn push(&mut self, op: &Op) {
+    /// A checker that has seen nothing yet.
+    pub fn new(options: Options) -> RwRegister {
+        RwRegister { recorder: Recorder::default(), options }
+    }
+}
+
+impl Checker for RwRegister {
+    fn push(&mut self, op: &Op) {
         self.recorder.push(op);
     }
 
-    /// The verdict on all that was taken in.
-    pub fn check(self, options: &Options) -> Report {
+    fn finish(self: Box<Self>) -> Judgement {
         match self.recorder.finish() {
-            Ok((txns, _)) if txns.len() == 0 => Report::nothing(),
-            Ok((txns, _)) => rw_register::check(&txns, options),
+            Ok((txns, _)) if txns.len() == 0 => Judgement::no_operations(),
+            Ok((txns, _)) => rw_register::check(&txns, &self.options),
             Err(problem) => problem.into(),
         }
     }
 }
 
-/// Judges a history of transactions over registers: `[:w key value]` and `[:r key value]`.
-pub fn rw_register(history: &History, options: &Options) -> Report {
-    let mut checker = RwRegister::default();
-    history.ops.iter().for_each(|op| checker.push(op));
-    checker.check(options)
+/// Judges a whole history of transactions over registers.
+pub fn rw_register(history: &History, options: &Options) -> Judgement {
+    history.judge(RwRegister::new(options.clone()))
 }
 
 /// Adds the cycles among dependencies by data, and by time as far as the models speak of it.

@@ -12,6 +12,7 @@ use std::fmt;
 use std::fmt::Write;
 
 use crate::edn::{Edn, Reader};
+use crate::{Judge, Judgement};
 
 /// Who acts in a history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -236,6 +237,12 @@ impl History {
         let value = if let Edn::Tagged(_, inner) = value { *inner } else { value };
         self.ops.push(Op::from_edn(value, self.ops.len())?);
         Ok(())
+    }
+
+    /// Judges it as the history of a [`Workload`](crate::Workload), or of an object after a
+    /// [`Model`](crate::Model).
+    pub fn judge(&self, by: impl Into<Judge>) -> Judgement {
+        by.into().judge(self)
     }
 
     /// The text of `history.edn`.

@@ -9,17 +9,17 @@ pub mod edn;
 pub mod elle;
 pub mod exceptions;
 pub mod history;
+mod judge;
 mod judgement;
 pub mod kafka;
 pub mod linear;
-mod registry;
 pub mod set_full;
 pub mod stats;
 pub mod unique_ids;
 
 pub use drawing::Drawing;
+pub use judge::{CheckOptions, Gathering, Judge, Model, Workload};
 pub use judgement::{Finding, Findings, Judgement, KEPT_OF_A_KIND, Mention, Validity};
-pub use registry::{CheckOptions, check, require_workload};
 
 use edn::Edn;
 use history::Op;

@@ -12,6 +12,7 @@
 
 pub mod collections;
 pub mod failure;
+mod finding;
 pub mod independent;
 pub mod model;
 pub mod object;
@@ -32,24 +33,14 @@ use crate::history::{History, Pair};
 /// How many configurations a result shows, and how many crashed operations of each.
 const SHOWN: usize = 16;
 
-/// What was found, and the failures behind it, each with its key where there are keys.
-pub struct Report<'a> {
-    /// The result.
-    pub result: Judgement,
-    /// One for each object whose operations are not linearizable.
-    pub failures: Vec<(Option<Edn>, Failure<'a>)>,
-}
+/// The kind of finding that operations on one object are not linearizable.
+pub const NOT_LINEARIZABLE: &str = "not-linearizable";
 
 /// Judges a history of the workload lin-kv: every key is a cas-register that starts as nil,
 /// and every operation's value is `[key value]`.
 pub fn check_lin_kv(history: &History) -> Judgement {
-    report_lin_kv(history).result
-}
-
-/// Like [`check_lin_kv`], with all that a report about the failures needs.
-pub fn report_lin_kv(history: &History) -> Report<'_> {
     let object = Object::new("cas-register", None).expect("a model of ours");
-    report(history, |pairs| keyed(&object, pairs))
+    judge(history, |pairs| keyed(&object, pairs))
 }
 
 /// Judges a history of one object, or of many when its values are `[key value]`.
@@ -65,10 +56,9 @@ pub fn check_model(
     history: &History,
 ) -> Result<Judgement, String> {
     let object = Object::new(model, init)?;
-    let report = report(history, |pairs| {
+    Ok(judge(history, |pairs| {
         if independent::is_keyed(pairs) { keyed(&object, pairs) } else { single(&object, pairs) }
-    });
-    Ok(report.result)
+    }))
 }
 
 /// Whether [`check_model`] knows the model, and it can start so.
@@ -79,29 +69,41 @@ pub fn require_model(model: &str, init: Option<&Edn>) -> Result<(), String> {
     Object::new(model, init).map(drop)
 }
 
-fn report<'a>(
+fn judge<'a>(
     history: &'a History,
-    judge: impl FnOnce(&[Pair<'a>]) -> Result<Report<'a>, String>,
-) -> Report<'a> {
-    let result = match history.pairs() {
+    judge: impl FnOnce(&[Pair<'a>]) -> Result<Judgement, String>,
+) -> Judgement {
+    match history.pairs() {
         Ok(pairs) if pairs.is_empty() => Judgement::no_operations(),
-        Ok(pairs) => match judge(&pairs) {
-            Ok(report) => return report,
-            Err(problem) => Judgement::unknown(problem),
-        },
+        Ok(pairs) => judge(&pairs).unwrap_or_else(Judgement::unknown),
         Err(problem) => Judgement::unknown(problem),
+    }
+}
+
+fn keyed(object: &Object, pairs: &[Pair]) -> Result<Judgement, String> {
+    let (judgement, failures) = independent::check(object, pairs)?;
+    let failures: Vec<(Option<Edn>, Failure)> =
+        failures.into_iter().map(|(key, failure)| (Some(key), failure)).collect();
+    let summary = match failures.as_slice() {
+        [] => return Ok(judgement),
+        [(Some(key), _)] => format!("key {key} is not linearizable"),
+        failures => {
+            let keys = failures.iter().take(5).filter_map(|(key, _)| key.as_ref());
+            let keys: Vec<String> = keys.map(Edn::to_string).collect();
+            let more = if failures.len() > 5 { ", …" } else { "" };
+            format!("keys {}{more} are not linearizable", keys.join(", "))
+        }
     };
-    Report { result, failures: Vec::new() }
+    Ok(judgement.summed_up(summary).with(finding::findings(&failures)))
 }
 
-fn keyed<'a>(object: &Object, pairs: &[Pair<'a>]) -> Result<Report<'a>, String> {
-    let (result, failures) = independent::check(object, pairs)?;
-    let failures = failures.into_iter().map(|(key, failure)| (Some(key), failure)).collect();
-    Ok(Report { result, failures })
-}
-
-fn single<'a>(object: &Object, pairs: &[Pair<'a>]) -> Result<Report<'a>, String> {
+fn single(object: &Object, pairs: &[Pair]) -> Result<Judgement, String> {
     let verdict = object.judge(pairs, |value| value)?;
-    let (result, failure) = failure::describe(&verdict, pairs, |value| value);
-    Ok(Report { result, failures: failure.map(|failure| (None, failure)).into_iter().collect() })
+    let (judgement, failure) = failure::describe(&verdict, pairs, |value| value);
+    Ok(match failure {
+        None => judgement,
+        Some(failure) => judgement
+            .summed_up("the operations are not linearizable")
+            .with(finding::findings(&[(None, failure)])),
+    })
 }

@@ -18,9 +18,7 @@ const DUPLICATES_SHOWN: usize = 48;
 
 /// Looks for an id that was given out twice.
 pub fn check(history: &History) -> Judgement {
-    let mut checker = UniqueIds::default();
-    history.ops.iter().for_each(|op| checker.push(op));
-    Box::new(checker).finish()
+    history.judge(UniqueIds::default())
 }
 
 /// The ids that were given out.

@@ -5,16 +5,17 @@ mod notation;
 
 use std::collections::BTreeSet;
 
+use checker::Judgement;
 use checker::edn::Edn;
-use checker::elle::{self, Options, Report};
+use checker::elle::{self, Options};
 use checker::history::History;
 use checker::{Drawing, Validity};
 use notation::Claim;
 
-type Judge = fn(&History, &Options) -> Report;
+type Judge = fn(&History, &Options) -> Judgement;
 
-fn names(report: &Report, key: &str) -> BTreeSet<String> {
-    let result = report.result.to_edn();
+fn names(report: &Judgement, key: &str) -> BTreeSet<String> {
+    let result = report.to_edn();
     let names = result.get(key).and_then(Edn::as_slice).unwrap_or_default();
     names.iter().filter_map(Edn::as_keyword).map(str::to_string).collect()
 }
@@ -28,7 +29,7 @@ fn check_examples(text: &str, check: Judge) {
             match claim {
                 Claim::Finds(claimed) => {
                     assert_eq!(names(&report, "anomaly-types"), *claimed, "{title}");
-                    let verdict = report.result.verdict;
+                    let verdict = report.verdict;
                     assert_eq!(claimed.is_empty(), verdict == Validity::True, "{title}");
                 }
                 Claim::Under(model, claimed) => {
@@ -39,14 +40,14 @@ fn check_examples(text: &str, check: Judge) {
                 }
                 Claim::Allows(models) => {
                     for model in models {
-                        let result = under(model).result;
+                        let result = under(model);
                         assert_eq!(result.verdict, Validity::True, "{title}: {model}: {result:?}");
                     }
                 }
             }
         }
         for model in names(&report, "not").union(&names(&report, "also-not")) {
-            assert_eq!(under(model).result.verdict, Validity::False, "{title}: {model}");
+            assert_eq!(under(model).verdict, Validity::False, "{title}: {model}");
         }
     }
 }
@@ -62,7 +63,7 @@ fn registers_show_each_anomaly() {
 }
 
 fn judge_text(judge: Judge, text: &str) -> String {
-    judge(&History::parse(text).unwrap(), &Options::default()).result.to_edn().to_string()
+    judge(&History::parse(text).unwrap(), &Options::default()).to_edn().to_string()
 }
 
 #[test]
@@ -187,7 +188,7 @@ fn the_order_of_a_registers_versions_can_be_assumed_from_more() {
     ] {
         let history = notation::history(history.lines());
         let options = Options::default().with_version_order(sources).unwrap();
-        let result = elle::rw_register(&history, &options).result.to_edn().to_string();
+        let result = elle::rw_register(&history, &options).to_edn().to_string();
         assert!(result.contains(expected), "{sources:?}: {result}");
     }
     let error = Options::default().with_version_order(&["wfr"]).unwrap_err();
@@ -204,7 +205,7 @@ fn what_a_transaction_did_not_write_cannot_appear_between_its_reads() {
         let found = names(&judge(&history, &Options::default()), "anomaly-types");
         assert!(found.contains("internal"), "{found:?}");
         let allowed = judge(&history, &Options::new(&["read-committed"]).unwrap());
-        assert_eq!(allowed.result.verdict, Validity::True);
+        assert_eq!(allowed.verdict, Validity::True);
     }
 }
 
@@ -218,7 +219,7 @@ fn models_without_a_check_are_unknown_and_say_why() {
         .split_whitespace()
     {
         let judge = |models: &[&str], history: &History| {
-            elle::list_append(history, &Options::new(models).unwrap()).result
+            elle::list_append(history, &Options::new(models).unwrap())
         };
         for history in [&aborted, &skewed] {
             let result = judge(&[model], history);
@@ -237,7 +238,7 @@ fn models_without_a_check_are_unknown_and_say_why() {
 #[test]
 fn a_case_names_its_operations_and_is_drawn() {
     let history = notation::history("p1 0-1 x+1\np2 2-3 x[]\np3 4-5 x[1]".lines());
-    let result = elle::list_append(&history, &Options::default()).result;
+    let result = elle::list_append(&history, &Options::default());
     assert_eq!(result.summary, "G-single-item-realtime: not strong-snapshot-isolation");
     let [finding] = &result.findings[..] else { panic!("{result}") };
     assert_eq!(finding.kind, "G-single-item-realtime");
@@ -248,7 +249,7 @@ fn a_case_names_its_operations_and_is_drawn() {
     assert_eq!((cycle.rows.len(), relations), (2, vec!["rw", "realtime"]));
 
     let history = notation::history("fail x+1\nx[1]".lines());
-    let result = elle::list_append(&history, &Options::default()).result;
+    let result = elle::list_append(&history, &Options::default());
     let misread = result.findings.iter().find(|finding| finding.kind == "G1a").unwrap();
     let roles: Vec<&str> = misread.operations.iter().map(|op| &*op.role).collect();
     assert_eq!(roles, ["read it", "appended it"]);

@@ -22,7 +22,7 @@ fn judge(workload: Workload, history: &History, options: Options) -> Validity {
         Workload::Lists => elle::list_append,
         Workload::Registers => elle::rw_register,
     };
-    judge(history, &options).result.verdict
+    judge(history, &options).verdict
 }
 
 /// A transaction that committed, or may have.

@@ -14,8 +14,9 @@ mod verify;
 
 use std::collections::BTreeSet;
 
+use checker::Judgement;
 use checker::edn::Edn;
-use checker::elle::{self, Options, Report};
+use checker::elle::{self, Options};
 use checker::history::History;
 use verdicts::Row;
 
@@ -26,7 +27,7 @@ const TIMEOUT: &str = "cycle-search-timeout";
 /// sources: [`no_versions_are_in_a_circle_where_elle_saw_one`].
 const FALSE_ALARM: &str = "rw-register-v2-1-0107.edn";
 
-type Judge = fn(&History, &Options) -> Report;
+type Judge = fn(&History, &Options) -> Judgement;
 
 /// A table, and the options with which its histories were judged.
 struct Table {
@@ -81,7 +82,7 @@ impl Table {
         let options = options.with_version_order(self.sources).unwrap();
         let mut differences = Vec::new();
         for row in rows {
-            let found = (self.judge)(&row.history, &options).result.to_edn();
+            let found = (self.judge)(&row.history, &options).to_edn();
             self.verify_cycles(&row.history, &found);
             let complaints = compare(row, &found);
             differences

@@ -28,7 +28,6 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::checker::{Judgement, Validity};
-use crate::edn::Edn;
 use crate::engine::{Engine, Nobody, Observer, Outcome};
 use crate::nemesis::Fault;
 use crate::net::LatencyDistribution;
@@ -61,7 +60,7 @@ pub fn check<N: Node>(
 
 /// A simulated test that is being set up.
 pub struct Check<N> {
-    workload: Box<dyn Workload>,
+    workload: &'static dyn Workload,
     options: TestOptions,
     varies: bool,
     name: Option<String>,
@@ -83,17 +82,14 @@ pub struct Failure {
 impl Failure {
     /// Whether the workload's own checker found it, or an assertion did.
     pub fn is_anomaly(&self) -> bool {
-        let results = self.results.to_edn();
-        let workload = results.get("workload").and_then(|workload| workload.get("valid?"));
-        self.results.parts.is_empty() || workload == Some(&Edn::Bool(false))
+        let workload = self.results.part("workload");
+        workload.is_none_or(|workload| workload.verdict == Validity::False)
     }
 
-    /// The names of the anomalies that the workload's checker found, if it looks for anomalies.
-    pub fn anomaly_types(&self) -> Vec<String> {
-        let results = self.results.to_edn();
-        let types = results.get("workload").and_then(|workload| workload.get("anomaly-types"));
-        let names = types.and_then(Edn::as_slice).unwrap_or_default();
-        names.iter().filter_map(Edn::as_keyword).map(str::to_owned).collect()
+    /// The kinds of what the workload's checker found, each once: `G-single`, `lost`.
+    pub fn anomaly_types(&self) -> Vec<&'static str> {
+        let findings = self.results.part("workload").map_or(&[][..], |part| &part.findings);
+        findings.chunk_by(|a, b| a.kind == b.kind).map(|findings| findings[0].kind).collect()
     }
 }
 
@@ -176,7 +172,7 @@ impl<N: Node> Check<N> {
         journal_events: usize,
     ) -> (Outcome, Judgement) {
         let options = self.options_for(seed);
-        let workload = &*self.workload;
+        let workload = self.workload;
         workload.validate(&options).unwrap_or_else(|sentence| panic!("{sentence}"));
         let seeds = Seeds::new(seed);
         let mut cluster = in_process::cluster(&options.nodes, Arc::clone(&self.make));

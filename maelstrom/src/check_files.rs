@@ -12,9 +12,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::checker::{CheckOptions, Judgement, Validity, check, elle, linear, require_workload};
+use crate::checker::{CheckOptions, Judge, Judgement, Model, Validity};
 use crate::edn::{Edn, read_one};
 use crate::history::History;
+use crate::workload;
 
 /// The command's arguments.
 #[derive(Args, Clone, Debug)]
@@ -51,57 +52,46 @@ impl CheckFlags {
     /// A sentence, when there is no such workload, no such consistency model, or no such object
     /// with such a first value.
     pub fn validate(&self) -> Result<(), String> {
-        elle::Options::new(&self.consistency_models)?;
-        require_workload(&self.workload)?;
+        self.judge().map(drop)
+    }
+
+    /// What judges one file.
+    fn judge(&self) -> Result<Judge, String> {
+        let options = CheckOptions { consistency_models: self.consistency_models.clone() };
+        // They are looked at even where no transaction is judged: one that is none is a mistake.
+        options.elle()?;
         match &self.model {
-            None => Ok(()),
-            Some(model) => linear::require_model(model, self.init.as_ref()),
+            Some(model) => Ok(Model::new(model, self.init.clone())?.into()),
+            None => workload::by_name(&self.workload)?.judge(&options),
         }
     }
 
-    /// Judges every file, a line each, and gives the worst verdict.
+    /// Judges every file, writes a line each, and gives the worst verdict.
     ///
     /// # Errors
     /// Those of writing to `out`.
     pub fn run(&self, out: &mut impl Write) -> io::Result<Validity> {
-        let options = CheckOptions {
-            consistency_models: self.consistency_models.clone(),
-            model: self.model.clone(),
-            init: self.init.clone(),
-        };
-        check_files(&self.workload, &options, &self.files, out)
+        let mut worst = Validity::True;
+        for file in &self.files {
+            let judgement = self.judge_file(file).unwrap_or_else(Judgement::unknown);
+            let (verdict, edn) = (judgement.verdict, judgement.to_edn());
+            writeln!(out, "{}\t{verdict}\t{edn}", file.display())?;
+            // The next file may take minutes.
+            out.flush()?;
+            worst = worst.and(verdict);
+        }
+        Ok(worst)
     }
-}
 
-/// Judges every file as a history of this workload; writes a line each and gives the worst
-/// verdict. An unknown workload is a verdict too.
-///
-/// # Errors
-/// Those of writing to `out`.
-pub fn check_files(
-    workload: &str,
-    options: &CheckOptions,
-    files: &[PathBuf],
-    out: &mut impl Write,
-) -> io::Result<Validity> {
-    let mut worst = Validity::True;
-    for file in files {
-        let result = judge(workload, options, file).unwrap_or_else(Judgement::unknown);
-        writeln!(out, "{}\t{}\t{}", file.display(), result.verdict, result.to_edn())?;
-        // The next file may take minutes.
-        out.flush()?;
-        worst = worst.and(result.verdict);
+    fn judge_file(&self, file: &Path) -> Result<Judgement, String> {
+        let bytes =
+            std::fs::read(file).map_err(|error| format!("The file cannot be read: {error}."))?;
+        let text =
+            str::from_utf8(&bytes).map_err(|error| format!("The file is no text: {error}."))?;
+        let history = History::parse(text)
+            .map_err(|error| format!("The file is damaged, or not a history: {error}."))?;
+        Ok(self.judge()?.judge(&history))
     }
-    Ok(worst)
-}
-
-fn judge(workload: &str, options: &CheckOptions, file: &Path) -> Result<Judgement, String> {
-    let bytes =
-        std::fs::read(file).map_err(|error| format!("The file cannot be read: {error}."))?;
-    let text = str::from_utf8(&bytes).map_err(|error| format!("The file is no text: {error}."))?;
-    let history = History::parse(text)
-        .map_err(|error| format!("The file is damaged, or not a history: {error}."))?;
-    check(workload, &history, options)
 }
 
 #[cfg(test)]
@@ -123,6 +113,11 @@ mod tests {
     const ADD: &str = "{:process 0, :type :invoke, :f :add, :value 1}\n\
         {:process 0, :type :ok, :f :add, :value 1}\n";
 
+    fn flags(workload: &str, files: Vec<PathBuf>) -> CheckFlags {
+        let flags = Cli::try_parse_from(["check", "-w", workload, "x"]).unwrap().flags;
+        CheckFlags { files, ..flags }
+    }
+
     /// The lines for files with these contents, without their folder, and the verdict.
     fn run(contents: &[&[u8]]) -> (Vec<String>, Validity) {
         let folder = tempfile::tempdir().unwrap();
@@ -136,7 +131,7 @@ mod tests {
             })
             .collect();
         let mut out = Vec::new();
-        let worst = check_files("g-set", &CheckOptions::default(), &files, &mut out).unwrap();
+        let worst = flags("g-set", files).run(&mut out).unwrap();
         let prefix = format!("{}/", folder.path().display());
         let lines = String::from_utf8(out).unwrap();
         (lines.lines().map(|line| line.replace(&prefix, "")).collect(), worst)
@@ -172,9 +167,9 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_unknown() {
-        let files = ["/nonexistent/history.edn".into(), "/".into()];
+        let files = vec!["/nonexistent/history.edn".into(), "/".into()];
         let mut out = Vec::new();
-        let worst = check_files("echo", &CheckOptions::default(), &files, &mut out).unwrap();
+        let worst = flags("echo", files).run(&mut out).unwrap();
         let lines = String::from_utf8(out).unwrap();
         assert_eq!(worst, Validity::Unknown);
         assert!(lines.starts_with("/nonexistent/history.edn\tunknown\t{"), "{lines}");

@@ -114,7 +114,7 @@ fn test(flags: &TestFlags) -> ExitCode {
     };
     for number in 0..flags.test_count {
         let test = Test {
-            workload: &*workload,
+            workload,
             options: &options,
             bin: flags.bin.clone(),
             args: flags.args.clone(),

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use gyre::NodeId;
 
+use crate::checker::CheckOptions;
 use crate::checker::availability::Availability;
 use crate::nemesis::Fault;
 use crate::net::LatencyDistribution;
@@ -65,6 +66,13 @@ impl Default for TestOptions {
             max_txn_length: 4,
             max_writes_per_key: 16,
         }
+    }
+}
+
+impl TestOptions {
+    /// What of this concerns whoever judges the history.
+    pub fn check_options(&self) -> CheckOptions {
+        CheckOptions { consistency_models: self.consistency_models.clone() }
     }
 }
 

@@ -18,6 +18,7 @@
 mod activity;
 mod cause;
 mod drawings;
+mod explanations;
 mod faults;
 mod findings;
 mod format;
@@ -26,7 +27,6 @@ mod logs;
 mod messages;
 mod page;
 mod plots;
-mod register_drawing;
 mod series;
 mod slices;
 mod timeline;
@@ -35,10 +35,11 @@ use crate::checker::Judgement;
 use crate::history::History;
 use crate::journal::Journal;
 use crate::options::TestOptions;
+use crate::workload::{self, Workload};
 
 use activity::Activity;
 
-pub use drawings::Drawing;
+pub use explanations::{Explanation, Explanations, OTHER_FOLDER, of as explain};
 pub use findings::headline;
 pub use format::{count, duration_ms, shorten};
 
@@ -81,16 +82,10 @@ pub fn write(
     progress("writing messages.svg");
     write("messages.svg", messages::diagram(recorded.journal).as_bytes())?;
     progress("drawing what is wrong");
-    let pointers = findings::pointers(recorded.results, recorded.history);
-    let explanations = drawings::of(recorded);
-    for drawing in &explanations.drawings {
-        if let Some(svg) = &drawing.svg {
-            write(&drawing.path, svg.as_bytes())?;
-        }
-    }
-    for (path, text) in &explanations.texts {
-        write(path, text.as_bytes())?;
-    }
+    let pointers = findings::pointers(recorded.results);
+    let folder = workload::by_name(workload).map_or(OTHER_FOLDER, Workload::explanations);
+    let explanations = explanations::of(recorded.results, folder);
+    explanations.write(write)?;
     if workload == "kafka" {
         let lag = logs::realtime_lag(&activity);
         write("realtime-lag.png", &plots::realtime_lag(workload, &activity, &lag)?)?;
@@ -99,7 +94,7 @@ pub fn write(
         }
     }
     progress("writing index.html");
-    let page = page::page(recorded, &activity, &pointers, &explanations.drawings);
+    let page = page::page(recorded, &activity, &pointers, &explanations.shown);
     write("index.html", page.as_bytes())
 }
 

@@ -4,6 +4,7 @@ pub mod traffic;
 
 use crate::checker::{self, Judgement, Validity};
 use crate::engine::Outcome;
+use crate::history::History;
 use crate::options::TestOptions;
 use crate::workload::Workload;
 
@@ -23,10 +24,17 @@ pub fn check(outcome: &Outcome, workload: &dyn Workload, options: &TestOptions) 
         ("stats", checker::stats::check(history)),
         ("availability", checker::availability::check(history, options.availability)),
         ("net", traffic::check(outcome.journal.stats(), history)),
-        ("workload", workload.check(history, options)),
+        ("workload", judge(workload, history, options)),
     ]);
     if outcome.failure.is_some() {
         results.verdict = results.verdict.and(Validity::Unknown);
     }
     results
+}
+
+fn judge(workload: &dyn Workload, history: &History, options: &TestOptions) -> Judgement {
+    match workload.judge(&options.check_options()) {
+        Ok(judge) => judge.judge(history),
+        Err(sentence) => Judgement::unknown(sentence),
+    }
 }

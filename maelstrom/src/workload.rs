@@ -15,11 +15,11 @@ mod unique_ids;
 
 use gyre::{Body, NodeId};
 
-use crate::checker::Judgement;
+use crate::checker::{CheckOptions, Judge};
 use crate::client::{Client, Operation, ReplyFault};
 use crate::generator::Generator;
-use crate::history::History;
 use crate::options::TestOptions;
+use crate::report;
 
 pub use broadcast::Broadcast;
 pub use echo::Echo;
@@ -36,6 +36,17 @@ pub use unique_ids::UniqueIds;
 pub trait Workload {
     /// The name on the command line and in `store/`.
     fn name(&self) -> &'static str;
+
+    /// What judges its histories.
+    ///
+    /// # Errors
+    /// A sentence, when the options ask for what there is not.
+    fn judge(&self, options: &CheckOptions) -> Result<Judge, String>;
+
+    /// The folder of a run for explanations of what is wrong.
+    fn explanations(&self) -> &'static str {
+        report::OTHER_FOLDER
+    }
 
     /// A client. Each thread has one, and gets a fresh one when its process is replaced.
     fn client(&self, options: &TestOptions) -> Box<dyn Client>;
@@ -85,44 +96,29 @@ pub trait Workload {
     fn validate(&self, _options: &TestOptions) -> Result<(), String> {
         Ok(())
     }
-
-    /// Judges a history.
-    fn check(&self, history: &History, options: &TestOptions) -> Judgement;
 }
 
-/// The names of all workloads.
-pub const NAMES: [&str; 10] = [
-    "broadcast",
-    "echo",
-    "g-counter",
-    "g-set",
-    "kafka",
-    "lin-kv",
-    "pn-counter",
-    "txn-list-append",
-    "txn-rw-register",
-    "unique-ids",
+/// All workloads, a row each: for `test`, for `check`, for simulated tests and for reports.
+pub const ALL: [&dyn Workload; 10] = [
+    &Broadcast,
+    &Echo,
+    &GCounter,
+    &GSet,
+    &Kafka,
+    &LinKv,
+    &PnCounter,
+    &TxnListAppend,
+    &TxnRwRegister,
+    &UniqueIds,
 ];
 
 /// The workload with this name.
 ///
 /// # Errors
 /// A sentence, when there is none.
-pub fn by_name(name: &str) -> Result<Box<dyn Workload>, String> {
-    Ok(match name {
-        "broadcast" => Box::new(Broadcast),
-        "echo" => Box::new(Echo),
-        "kafka" => Box::new(Kafka),
-        "lin-kv" => Box::new(LinKv),
-        "g-counter" => Box::new(GCounter),
-        "g-set" => Box::new(GSet),
-        "pn-counter" => Box::new(PnCounter),
-        "txn-list-append" => Box::new(TxnListAppend),
-        "txn-rw-register" => Box::new(TxnRwRegister),
-        "unique-ids" => Box::new(UniqueIds),
-        _ if NAMES.contains(&name) => {
-            return Err(format!("the workload {name} is not part of this bench yet"));
-        }
-        _ => return Err(format!("there is no workload {name}; there are: {}", NAMES.join(", "))),
+pub fn by_name(name: &str) -> Result<&'static dyn Workload, String> {
+    ALL.into_iter().find(|workload| workload.name() == name).ok_or_else(|| {
+        let names = ALL.map(Workload::name).join(", ");
+        format!("there is no workload {name}; there are: {names}")
     })
 }

@@ -16,7 +16,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use gyre::{Message, Time};
-use maelstrom::checker::{self, CheckOptions};
+use maelstrom::checker;
 use maelstrom::history::History;
 use maelstrom::journal::Journal;
 use maelstrom::options::TestOptions;
@@ -192,7 +192,7 @@ fn g_single_of_registers() -> Run {
 fn write(store: &Path, run: &Run) {
     let folder = store.join(run.workload).join("seed-1");
     let history = History::parse(&run.history).unwrap();
-    let judged = checker::check(run.workload, &history, &CheckOptions::default()).unwrap();
+    let judged = history.judge(run.workload.parse::<checker::Workload>().unwrap());
     let results = checker::Judgement::of_parts([
         ("stats", checker::stats::check(&history)),
         ("net", maelstrom::results::traffic::check(run.journal.stats(), &history)),

@@ -3,11 +3,10 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::draw::draw;
+use super::Options;
 use super::explain::Explain;
 use super::model::{self, Name};
 use super::transaction::MicroOp;
-use super::{Options, Report};
 use crate::edn::Edn;
 use crate::{Drawing, Finding, Judgement, KEPT_OF_A_KIND, Validity};
 
@@ -104,7 +103,7 @@ impl Findings {
 
     /// The verdict. Only what the requested models forbid, or what leaves them undecided, is
     /// reported; but all that was found says which models cannot hold.
-    pub fn report(self, options: &Options) -> Report {
+    pub fn judgement(self, options: &Options) -> Judgement {
         let forbidden = options.forbidden();
         let found: BTreeSet<Name> = self.by_name.keys().copied().collect();
         let (not, also_not) = model::ruled_out_by(found.iter().copied());
@@ -119,7 +118,7 @@ impl Findings {
         let verdict = if reported.iter().any(|(name, _)| forbidden.contains(name)) {
             Validity::False
         } else if reported.is_empty() && undecided.is_empty() {
-            return Report { result: Judgement::new(Validity::True, []), files: Vec::new() };
+            return Judgement::new(Validity::True, []);
         } else {
             Validity::Unknown
         };
@@ -130,7 +129,6 @@ impl Findings {
             // What is wrong is said first.
             judgement.summary = kept.unwrap_or(judgement.summary);
         }
-        let files = files(&reported);
         let keywords =
             |names: BTreeSet<Name>| Edn::Set(names.into_iter().map(Edn::keyword).collect());
         let mut put = |key, value| judgement.results.push((Edn::keyword(key), value));
@@ -144,7 +142,7 @@ impl Findings {
         }
         put("not", keywords(not));
         put("also-not", keywords(also_not));
-        Report { result: judgement.with(kept(reported)), files }
+        judgement.with(kept(reported))
     }
 }
 
@@ -185,20 +183,4 @@ fn kept(reported: Vec<(Name, Cases)>) -> crate::Findings {
         findings.omit(name, omitted);
     }
     findings
-}
-
-/// The texts of each anomaly in one file, and its drawings in a folder of its name.
-fn files(reported: &[(Name, Cases)]) -> Vec<(String, String)> {
-    let mut files = Vec::new();
-    for (name, cases) in reported {
-        let cases = cases.kept.iter().map(|case| &case.finding).enumerate();
-        let texts = cases.clone().map(|(i, finding)| format!("{name} #{i}\n{}\n", finding.words));
-        files.push((format!("{name}.txt"), texts.collect::<Vec<_>>().join("\n\n")));
-        for (i, finding) in cases {
-            if let Some(Drawing::Cycle(cycle)) = &finding.drawing {
-                files.push((format!("{name}/{i}.svg"), draw(cycle)));
-            }
-        }
-    }
-    files
 }

@@ -12,17 +12,18 @@ use super::groups::Groups;
 use super::list_anomalies;
 use super::lists::Lists;
 use super::transaction::{Action, MicroOp, NONE, States, Transactions, number};
-use super::{Options, Report, add_cycles, lost_update};
+use super::{Options, add_cycles, lost_update};
+use crate::Judgement;
 use crate::edn::Edn;
 
 /// The verdict on a history.
-pub fn check(txns: &Transactions, lists: &Lists, options: &Options) -> Report {
+pub fn check(txns: &Transactions, lists: &Lists, options: &Options) -> Judgement {
     let analysis = Analysis::new(txns, lists);
     let mut findings = Findings::default();
     list_anomalies::find(&analysis, &mut findings);
     lost_update::find(&analysis, &mut findings);
     add_cycles(&analysis, analysis.edges(), options, &mut findings);
-    findings.report(options)
+    findings.judgement(options)
 }
 
 /// A history of lists, and the order of versions that its reads show.

@@ -12,12 +12,13 @@ use super::groups::Groups;
 use super::registers::{Access, INITIAL, Registers, accesses};
 use super::transaction::{Action, MicroOp, NONE, States, Transactions};
 use super::version_order::{Contradiction, Source, VersionOrder};
-use super::{Options, Report, add_cycles, lost_update, register_anomalies};
+use super::{Options, add_cycles, lost_update, register_anomalies};
+use crate::Judgement;
 use crate::edn::Edn;
 use crate::history::OpType;
 
 /// The verdict on a history.
-pub fn check(txns: &Transactions, options: &Options) -> Report {
+pub fn check(txns: &Transactions, options: &Options) -> Judgement {
     let accesses = accesses(txns);
     let (order, contradictions) = VersionOrder::infer(txns, &accesses, &options.sources);
     let analysis = Analysis { txns, accesses, order };
@@ -28,7 +29,7 @@ pub fn check(txns: &Transactions, options: &Options) -> Report {
     register_anomalies::find(&analysis, &mut findings);
     lost_update::find(&analysis, &mut findings);
     add_cycles(&analysis, analysis.edges(), options, &mut findings);
-    findings.report(options)
+    findings.judgement(options)
 }
 
 /// A history of registers, and what is known of the order of their versions.

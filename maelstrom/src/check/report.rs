@@ -13,11 +13,10 @@ use gyre::{Node, NodeId};
 
 use super::{Check, Failure};
 use crate::checker::{Judgement, Validity};
-use crate::edn::Edn;
 use crate::engine::{Observer, Outcome, Progress};
 use crate::history::Op;
 use crate::recorder::{LogOptions, Recorder};
-use crate::report::{self, Recorded};
+use crate::report::{self, Recorded, shorten};
 use crate::store::{RunFolder, RunName};
 
 /// The seeds to run: `SEED=n` is that one, `SEEDS=n` the first n.
@@ -84,25 +83,18 @@ pub fn print_failure(workload: &str, failure: &Failure, replay: &str) {
     eprintln!("  report:  store/{workload}/seed-{seed}/index.html");
 }
 
-/// What is wrong, from the deepest part of the results that is not valid.
+/// What is wrong, from the first part that is as bad as the whole, and the first case of it.
 pub fn first_problem(results: &Judgement) -> String {
-    let (path, part) = worst_part(results.to_edn(), String::new());
-    let mut text = part.to_string();
-    if let Some((end, _)) = text.char_indices().nth(600) {
-        text.truncate(end);
-        text.push('…');
+    let bad = results.parts.iter().find(|(_, part)| part.verdict == results.verdict);
+    let (name, part) = bad.map_or(("the result", results), |(name, part)| (*name, part));
+    let mut text = part.summary.clone();
+    if let Some(finding) = part.findings.first() {
+        text += &format!(". {}: {}", finding.kind, finding.words);
     }
-    format!("{path} is {}: {text}", Edn::from(results.verdict))
-}
-
-fn worst_part(part: Edn, path: String) -> (String, Edn) {
-    let Edn::Map(entries) = &part else { return (path, part) };
-    let is_bad = |value: &Edn| value.get("valid?").is_some_and(|v| *v != Edn::Bool(true));
-    let bad = entries.iter().find(|(key, value)| key.as_keyword().is_some() && is_bad(value));
-    match bad {
-        Some((key, value)) => worst_part(value.clone(), format!("{path}{key}")),
-        None => (path, part),
+    if text.is_empty() {
+        text = part.to_edn().to_string();
     }
+    format!("{name} is {}: {}", results.verdict, shorten(&text, 600))
 }
 
 /// Runs a failed seed again and leaves its files in the store: it is the same run.

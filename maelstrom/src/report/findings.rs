@@ -2,7 +2,7 @@
 
 use crate::checker::{Judgement, Validity};
 use crate::edn::Edn;
-use crate::history::History;
+use crate::history::{History, OpType};
 
 use super::format::{count, grouped, shorten, shortened};
 
@@ -11,268 +11,135 @@ use super::format::{count, grouped, shorten, shortened};
 pub struct Pointer {
     /// The index of one of its entries in the history.
     pub index: usize,
-    /// Why it is of interest: `lost 17`.
+    /// Why it is of interest: `lost 17: added`.
     pub label: String,
 }
 
 /// The most operations that are pointed to: a reader follows a few, not thousands.
 const POINTERS: usize = 200;
 
+/// How much of one checker's summary is in the headline.
+const SUMMARY_CHARACTERS: usize = 240;
+
 /// The verdict in a sentence.
-pub fn headline(results: &Judgement, failure: Option<&str>) -> String {
+pub fn headline(results: &Judgement, history: &History, failure: Option<&str>) -> String {
     if let Some(sentence) = failure {
         // What the node said last follows on lines of its own.
         return format!("The run broke off: {}", sentence.lines().next().unwrap_or_default());
     }
-    let whole = results.to_edn();
-    let number = |name: &str| {
-        let value = whole.get("stats").and_then(|stats| stats.get(name)).and_then(Edn::as_i64);
-        value.and_then(|value| usize::try_from(value).ok()).unwrap_or(0)
+    let ended = || history.ops.iter().filter(|op| op.is_client() && op.kind != OpType::Invoke);
+    let ok = ended().filter(|op| op.kind == OpType::Ok).count();
+    let share = format!("{} of {} succeeded", grouped(ok), count(ended().count(), "operation"));
+    let word = match results.verdict {
+        Validity::True => return format!("Every checker is satisfied; {share}."),
+        Validity::False => "Not valid",
+        Validity::Unknown => "Nobody knows",
     };
-    let (all, ok) = (number("count"), number("ok-count"));
-    let share = format!("{} of {} succeeded", grouped(ok), count(all, "operation"));
-    match results.verdict {
-        Validity::True => format!("Every checker is satisfied; {share}."),
-        valid => {
-            let problems: Vec<String> = results
-                .parts
-                .iter()
-                .filter(|(_, part)| part.verdict == valid)
-                .map(|(name, part)| problem(name, &part.to_edn()))
-                .collect();
-            let word = if valid == Validity::False { "Not valid" } else { "Nobody knows" };
-            match problems.as_slice() {
-                [] => format!("{word}; {share}."),
-                problems => format!("{word}: {}; {share}.", problems.join("; ")),
-            }
-        }
+    match problems(results).as_slice() {
+        [] => format!("{word}; {share}."),
+        problems => format!("{word}: {}; {share}.", problems.join("; ")),
     }
 }
 
-/// What is wrong with this part of the results, in a few words.
-fn problem(name: &str, part: &Edn) -> String {
-    let sentence = match name {
-        "stats" => never_ok(part),
-        "availability" => part.get("ok-fraction").map(|share| format!("only {share} succeeded")),
-        _ => None,
-    };
-    sentence.or_else(|| details(part)).unwrap_or_else(|| format!("{name} is not satisfied"))
+/// Each part that is as bad as the whole, in a few words.
+fn problems(results: &Judgement) -> Vec<String> {
+    let parts = results.parts.iter().filter(|(_, part)| part.verdict == results.verdict);
+    parts
+        .map(|(name, part)| match &*part.summary {
+            "" => format!("{name} is not satisfied"),
+            summary => shorten(summary, SUMMARY_CHARACTERS),
+        })
+        .collect()
 }
 
-fn never_ok(stats: &Edn) -> Option<String> {
-    let Edn::Map(functions) = stats.get("by-f")? else { return None };
-    let names: Vec<String> = functions
-        .iter()
-        .filter(|(_, counts)| counts.get("ok-count") == Some(&Edn::Int(0)))
-        .map(|(name, _)| name.to_string().trim_start_matches(':').to_owned())
-        .collect();
-    (!names.is_empty()).then(|| format!("no {} ever succeeded", names.join(", no ")))
-}
-
-fn details(part: &Edn) -> Option<String> {
-    let list = |name: &str| part.get(name).and_then(Edn::as_slice).filter(|list| !list.is_empty());
-    let names = |list: &[Edn]| {
-        let words: Vec<String> = list.iter().take(5).map(plain).collect();
-        let more = if list.len() > 5 { ", …" } else { "" };
-        format!("{}{more}", words.join(", "))
-    };
-    if let Some(anomalies) = list("anomaly-types") {
-        return Some(format!("the transactions show {}", names(anomalies)));
-    }
-    if let Some(keys) = list("failures") {
-        let noun = if keys.len() == 1 { "key" } else { "keys" };
-        let verb = if keys.len() == 1 { "is" } else { "are" };
-        return Some(format!("{noun} {} {verb} not linearizable", names(keys)));
-    }
-    if let Some(types) = list("bad-error-types") {
-        return Some(format!("the log shows {}", names(types)));
-    }
-    for (key, words) in [
-        ("lost", "lost"),
-        ("stale", "seen too late"),
-        ("duplicated", "given out more than once"),
-        ("never-read", "never read"),
-    ] {
-        let number = part.get(&format!("{key}-count")).and_then(Edn::as_i64).unwrap_or(0);
-        if number > 0 {
-            return Some(format!("{} {words}", count(number as usize, "element")));
-        }
-    }
-    if let Some(errors) = list("errors") {
-        return Some(format!("wrong answers, the first: {}", sentence(&errors[0])));
-    }
-    let error = part.get("error")?;
-    let text = error.as_str().map_or_else(|| error.to_string(), str::to_owned);
-    Some(shorten(text.trim_end_matches('.'), 240))
-}
-
-/// An error in words. Some are lists of words and values already.
-fn sentence(error: &Edn) -> String {
-    let words = error.as_slice().unwrap_or_default().iter().map(Edn::as_str);
-    match words.collect::<Option<Vec<&str>>>() {
-        Some(words) if !words.is_empty() => shorten(&words.join(" "), 120),
-        _ => shortened(error, 120),
-    }
-}
-
-fn plain(value: &Edn) -> String {
-    match value {
-        Edn::Keyword(text) | Edn::Str(text) => text.to_string(),
-        other => shortened(other, 40),
-    }
-}
-
-/// The operations that the results point to, the most important ones first: those of parts
-/// that are not valid, named by their index, and elements that were lost, stale or doubled.
-pub fn pointers(results: &Judgement, history: &History) -> Vec<Pointer> {
+/// The operations that the findings are about, those that matter most first; of each operation
+/// the first reason.
+pub fn pointers(results: &Judgement) -> Vec<Pointer> {
     let mut pointers = Vec::new();
-    for (name, part) in &results.parts {
-        if part.verdict != Validity::True {
-            collect(&part.to_edn(), name, history, &mut pointers);
-        }
-    }
+    collect(results, &mut pointers);
     let mut seen = std::collections::BTreeSet::new();
-    pointers.retain(|pointer| seen.insert(pointer.index));
+    pointers.retain(|pointer: &Pointer| seen.insert(pointer.index));
     pointers.truncate(POINTERS);
     pointers
 }
 
-fn collect(value: &Edn, label: &str, history: &History, pointers: &mut Vec<Pointer>) {
-    if pointers.len() > 4 * POINTERS {
+fn collect(judgement: &Judgement, pointers: &mut Vec<Pointer>) {
+    // What is in order has nothing to point to.
+    if judgement.verdict == Validity::True {
         return;
     }
-    match value {
-        Edn::Map(entries) => {
-            let index = value.get("index").and_then(Edn::as_i64);
-            if let (Some(index), true) = (index, value.get("process").is_some()) {
-                let index = usize::try_from(index).unwrap_or(0);
-                pointers.push(Pointer { index, label: reason(label).to_owned() });
-            }
-            for (key, value) in entries {
-                match key.as_keyword() {
-                    Some("lost" | "stale" | "duplicated" | "never-read") => {
-                        elements(value, key.as_keyword().unwrap_or_default(), history, pointers);
-                    }
-                    // A part that is in order has nothing to point to.
-                    _ if value.get("valid?") == Some(&Edn::Bool(true)) => {}
-                    Some("valid?" | "results" | "op" | "anomalies" | "cycle") | None => {
-                        collect(value, label, history, pointers);
-                    }
-                    Some(name) => collect(value, name, history, pointers),
-                }
-            }
+    for finding in &judgement.findings {
+        let about = match &finding.subject {
+            Some(subject) => format!("{} {}", finding.kind, shorten(&plain(subject), 40)),
+            None => finding.kind.to_owned(),
+        };
+        for mention in &finding.operations {
+            let label = format!("{about}: {}", mention.role);
+            pointers.push(Pointer { index: mention.index, label });
         }
-        Edn::Vector(items) | Edn::List(items) | Edn::Set(items) => {
-            items.iter().for_each(|item| collect(item, label, history, pointers));
-        }
-        _ => {}
     }
+    judgement.parts.iter().for_each(|(_, part)| collect(part, pointers));
 }
 
-/// Why an operation that stands under this key is of interest.
-fn reason(key: &str) -> &str {
-    match key {
-        "linearizable" => "not linearizable",
-        "previous-ok" => "last to return before",
-        "pending" => "under way",
-        name => name,
-    }
-}
-
-/// Finds the operations that brought these elements into the world.
-fn elements(list: &Edn, label: &str, history: &History, pointers: &mut Vec<Pointer>) {
-    let wanted: Vec<&Edn> = match list {
-        Edn::Map(entries) => entries.iter().map(|(element, _)| element).collect(),
-        other => other.as_slice().unwrap_or_default().iter().collect(),
-    };
-    let wanted: std::collections::BTreeSet<&Edn> = wanted.into_iter().take(POINTERS).collect();
-    for op in &history.ops {
-        if op.is_client() && wanted.contains(&op.value) {
-            pointers
-                .push(Pointer { index: op.index, label: format!("{label} {}", plain(&op.value)) });
-        }
-    }
+fn plain(value: &Edn) -> String {
+    value.as_str().map_or_else(|| shortened(value, 40), str::to_owned)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::edn::read_one;
+    use crate::checker::{Finding, Findings};
 
-    fn results(text: &str) -> Judgement {
-        judgement(&read_one(text).unwrap())
-    }
-
-    fn judgement(edn: &Edn) -> Judgement {
-        let Edn::Map(entries) = edn else { panic!("a map") };
-        let verdict = match entries[0].1 {
-            Edn::Bool(valid) => valid.into(),
-            _ => Validity::Unknown,
-        };
-        let is_part = |value: &Edn| value.get("valid?").is_some();
-        let (parts, results) = entries[1..].iter().cloned().partition(|(_, v)| is_part(v));
-        let parts: Vec<(Edn, Edn)> = parts;
-        let name = |key: &Edn| &*key.as_keyword().unwrap().to_owned().leak();
-        let parts = parts.iter().map(|(key, part)| (name(key), judgement(part))).collect();
-        Judgement { results, parts, ..Judgement::new(verdict, []) }
+    fn part(verdict: Validity, summary: &str) -> Judgement {
+        Judgement::new(verdict, []).summed_up(summary)
     }
 
     #[test]
     fn the_headline_says_what_is_wrong() {
-        for (text, sentence) in [
-            ("{:valid? true :stats {:valid? true :count 5 :ok-count 4}}", "4 of 5 operations"),
+        let history = History::parse(
+            "{:process 0 :type :invoke :f :read} {:process 0 :type :ok :f :read}
+             {:process 0 :type :invoke :f :read} {:process 0 :type :info :f :read}",
+        )
+        .unwrap();
+        use Validity::{False, True, Unknown};
+        for (parts, sentence) in [
+            (vec![("stats", part(True, ""))], "satisfied; 1 of 2 operations succeeded."),
             (
-                "{:valid? false :stats {:valid? false :by-f {:cas {:ok-count 0}}}}",
-                "Not valid: no cas ever succeeded",
+                vec![("stats", part(False, "no cas ever succeeded")), ("net", part(Unknown, "x"))],
+                "Not valid: no cas ever succeeded; 1 of",
             ),
-            (
-                "{:valid? false :workload {:valid? false :anomaly-types [:G-single :G1a]}}",
-                "the transactions show G-single, G1a",
-            ),
-            (
-                "{:valid? false :workload {:valid? false :failures [7]}}",
-                "key 7 is not linearizable",
-            ),
-            ("{:valid? false :workload {:valid? false :lost-count 2}}", "2 elements lost"),
-            ("{:valid? false :net {:valid? false}}", "net is not satisfied"),
-            (
-                "{:valid? false :workload {:valid? false :errors [[\"Expected\" \"7\"]]}}",
-                "wrong answers, the first: Expected 7;",
-            ),
-            (
-                "{:valid? false :workload {:valid? false :errors [{:got 7}]}}",
-                "wrong answers, the first: {:got 7};",
-            ),
-            (
-                "{:valid? :unknown :workload {:valid? :unknown :error \"Why.\"}}",
-                "Nobody knows: Why;",
-            ),
+            (vec![("net", part(False, ""))], "Not valid: net is not satisfied; 1 of"),
+            (vec![("workload", Judgement::unknown("Why."))], "Nobody knows: Why; 1 of"),
         ] {
-            let headline = headline(&results(text), None);
+            let headline = headline(&Judgement::of_parts(parts), &history, None);
             assert!(headline.contains(sentence), "{headline}");
         }
-        assert!(headline(&results("{:valid? true}"), Some("n1 died")).contains("n1 died"));
+        let broken = headline(&part(True, ""), &history, Some("n1 died\nits log"));
+        assert_eq!(broken, "The run broke off: n1 died");
     }
 
     #[test]
-    fn operations_are_pointed_to_by_index_and_by_element() {
-        let history = History::parse(
-            "{:process 0 :type :invoke :f :broadcast :value 7 :index 3}
-             {:process 0 :type :invoke :f :broadcast :value 8 :index 4}",
-        )
-        .unwrap();
-        let text = "{:valid? false
-            :stats {:valid? true :x {:index 9 :process 0}}
-            :workload {:valid? false :lost [8]
-                       :anomalies {:G1a [{:op {:index 12 :process 1}}]
-                                   :G0 [{:cycle [{:index 13 :process 1}]}]}}}";
-        let found = pointers(&results(text), &history);
+    fn operations_are_pointed_to_once_and_only_by_what_is_not_in_order() {
+        let judgement = |verdict, kind, indices: [usize; 2]| {
+            let mut findings = Findings::default();
+            findings.add(kind, || {
+                let finding = Finding::new("…").on(Edn::Int(8));
+                finding.about(indices[0], "added").about(indices[1], "last seen by")
+            });
+            Judgement::new(verdict, []).with(findings)
+        };
+        let results = Judgement::of_parts([
+            ("exceptions", judgement(Validity::True, "crash", [9, 10])),
+            ("stats", judgement(Validity::Unknown, "never-ok", [3, 4])),
+            ("workload", judgement(Validity::False, "lost", [4, 5])),
+        ]);
+        let pointer = |index, label: &str| Pointer { index, label: label.into() };
         assert_eq!(
-            found,
+            pointers(&results),
             [
-                Pointer { index: 4, label: "lost 8".into() },
-                Pointer { index: 12, label: "G1a".into() },
-                Pointer { index: 13, label: "G0".into() },
+                pointer(3, "never-ok 8: added"),
+                pointer(4, "never-ok 8: last seen by"),
+                pointer(5, "lost 8: last seen by"),
             ]
         );
     }

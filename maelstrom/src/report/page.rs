@@ -12,7 +12,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::Recorded;
 use super::activity::Activity;
-use super::drawings::Drawing;
+use super::explanations::Explanation;
 use super::findings::{self, Pointer};
 use super::format::{count, html_escape, shorten};
 use crate::checker::Validity;
@@ -45,9 +45,10 @@ pub fn page(
     recorded: &Recorded,
     activity: &Activity,
     pointers: &[Pointer],
-    drawings: &[Drawing],
+    explanations: &[Explanation],
 ) -> String {
-    let verdict = Verdict::of(recorded);
+    let broke_off = recorded.failure.map(|_| Validity::False);
+    let verdict = Mark::of(broke_off.unwrap_or(recorded.results.verdict));
     let title = format!("{} {}", verdict.symbol, title(recorded));
     let page = html! {
         (DOCTYPE)
@@ -64,7 +65,7 @@ pub fn page(
                     h1.(verdict.class) {
                         span.symbol aria-hidden="true" { (verdict.symbol) }
                         " "
-                        (findings::headline(recorded.results, recorded.failure))
+                        (findings::headline(recorded.results, recorded.history, recorded.failure))
                     }
                     @if let Some((_, details)) = recorded.failure.and_then(|f| f.split_once('\n')) {
                         pre { (details) }
@@ -72,8 +73,8 @@ pub fn page(
                     p.files { (files(recorded, activity)) }
                 }
                 main {
-                    (checkers(recorded, pointers, !drawings.is_empty()))
-                    @if !drawings.is_empty() { (drawing_section(drawings)) }
+                    (checkers(recorded, pointers, !explanations.is_empty()))
+                    @if !explanations.is_empty() { (explanation_section(explanations)) }
                     (diagram())
                 }
                 script #data type="application/gzip;base64" {
@@ -99,17 +100,18 @@ fn title(recorded: &Recorded) -> String {
     title
 }
 
-struct Verdict {
+/// How a verdict looks.
+struct Mark {
     symbol: &'static str,
     class: &'static str,
 }
 
-impl Verdict {
-    fn of(recorded: &Recorded) -> Verdict {
-        match (recorded.failure, recorded.results.verdict) {
-            (None, Validity::True) => Verdict { symbol: "✓", class: "valid" },
-            (None, Validity::Unknown) => Verdict { symbol: "?", class: "unknown" },
-            _ => Verdict { symbol: "✗", class: "invalid" },
+impl Mark {
+    fn of(verdict: Validity) -> Mark {
+        match verdict {
+            Validity::True => Mark { symbol: "✓", class: "valid" },
+            Validity::Unknown => Mark { symbol: "?", class: "unknown" },
+            Validity::False => Mark { symbol: "✗", class: "invalid" },
         }
     }
 }
@@ -140,19 +142,17 @@ fn files(recorded: &Recorded, activity: &Activity) -> Markup {
 
 /// What each checker found. It is folded away where it is in order, or where drawings explain
 /// it better.
-fn checkers(recorded: &Recorded, pointers: &[Pointer], has_drawings: bool) -> Markup {
+fn checkers(recorded: &Recorded, pointers: &[Pointer], is_explained: bool) -> Markup {
     html! {
         section #findings aria-label="What the checkers found" {
             @for (name, part) in &recorded.results.parts {
-                @let part = part.to_edn();
-                @let valid = part.get("valid?").cloned().unwrap_or(Edn::Bool(true));
-                @let is_bad = valid != Edn::Bool(true);
-                details open[is_bad && !has_drawings] {
+                @let mark = Mark::of(part.verdict);
+                details open[part.verdict != Validity::True && !is_explained] {
                     summary {
-                        span.(class_of(&valid)) { (symbol_of(&valid)) } " "
+                        span.(mark.class) { (mark.symbol) } " "
                         (name)
                     }
-                    pre { (PreEscaped(linked(&part))) }
+                    pre { (PreEscaped(linked(&part.to_edn()))) }
                 }
             }
             @if !pointers.is_empty() {
@@ -184,22 +184,6 @@ fn by_label(pointers: &[Pointer]) -> Vec<(&str, Vec<usize>)> {
     groups
 }
 
-fn class_of(valid: &Edn) -> &'static str {
-    match valid {
-        Edn::Bool(true) => "valid",
-        Edn::Bool(false) => "invalid",
-        _ => "unknown",
-    }
-}
-
-fn symbol_of(valid: &Edn) -> &'static str {
-    match valid {
-        Edn::Bool(true) => "✓",
-        Edn::Bool(false) => "✗",
-        _ => "?",
-    }
-}
-
 /// A result as text in which every operation's index is a link to it.
 fn linked(part: &Edn) -> String {
     let text = pretty(part);
@@ -221,35 +205,35 @@ fn linked(part: &Edn) -> String {
 }
 
 /// The explanations: the first is open, so that the run itself is not far below.
-fn drawing_section(drawings: &[Drawing]) -> Markup {
+fn explanation_section(explanations: &[Explanation]) -> Markup {
     let mut left = DRAWINGS_BYTES;
-    let mut shown = |drawing: &Drawing| -> Option<String> {
-        let svg = drawing.svg.as_ref().filter(|svg| svg.len() <= left)?;
+    let mut shown = |explanation: &Explanation| -> Option<String> {
+        let svg = explanation.svg.as_ref().filter(|svg| svg.len() <= left)?;
         left -= svg.len();
         Some(svg.replace(LINK_FROM_FILE, "#op-"))
     };
     html! {
         section #drawings aria-label="Explanations" {
-            @for (number, drawing) in drawings.iter().take(EXPLANATIONS).enumerate() {
+            @for (number, explanation) in explanations.iter().take(EXPLANATIONS).enumerate() {
                 details open[number == 0] {
                     summary {
-                        strong { (drawing.title) } " "
-                        span.quiet { (words(drawings, number)) }
+                        strong { (explanation.title) } " "
+                        span.quiet { (words(explanations, number)) }
                     }
                     p {
-                        @if let Some(index) = drawing.at {
+                        @if let Some(index) = explanation.at {
                             a.op href={ "#op-" (index) } { "Go to that moment" } " "
                         }
-                        a.quiet href=(drawing.path) { "file of its own" }
+                        a.quiet href=(explanation.path) { "file of its own" }
                     }
                     // Made by this program, in which what came from nodes is escaped.
-                    @if let Some(svg) = shown(drawing) { div.drawing { (PreEscaped(svg)) } }
-                    @if !drawing.explanation.is_empty() { pre { (drawing.explanation) } }
+                    @if let Some(svg) = shown(explanation) { div.drawing { (PreEscaped(svg)) } }
+                    @if !explanation.words.is_empty() { pre { (explanation.words) } }
                 }
             }
-            @if drawings.len() > EXPLANATIONS {
-                @let folder = drawings[0].path.split('/').next().unwrap_or_default();
-                p { "There are " (drawings.len() - EXPLANATIONS) " more in the folder "
+            @if explanations.len() > EXPLANATIONS {
+                @let folder = explanations[0].path.split('/').next().unwrap_or_default();
+                p { "There are " (explanations.len() - EXPLANATIONS) " more in the folder "
                     a href={ (folder) "/" } { (folder) } "." }
             }
         }
@@ -257,12 +241,12 @@ fn drawing_section(drawings: &[Drawing]) -> Markup {
 }
 
 /// What stands beside the title: the meaning, or where it was said before, which case this is.
-fn words(drawings: &[Drawing], number: usize) -> String {
-    let drawing = &drawings[number];
-    let is_first = drawings[..number].iter().all(|other| other.title != drawing.title);
-    match drawing.at {
+fn words(explanations: &[Explanation], number: usize) -> String {
+    let explanation = &explanations[number];
+    let is_first = explanations[..number].iter().all(|other| other.title != explanation.title);
+    match explanation.at {
         Some(index) if !is_first => format!("again, at operation {index}"),
-        _ => drawing.meaning.clone(),
+        _ => explanation.meaning.clone(),
     }
 }
 

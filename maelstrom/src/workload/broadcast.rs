@@ -5,11 +5,10 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{Workload, topology};
-use crate::checker::{self, Judgement};
+use crate::checker::{self, CheckOptions, Judge};
 use crate::client::{Client, Operation, ReplyFault, Step, read_reply};
 use crate::edn::Edn;
 use crate::generator::{Generator, adds_and_reads};
-use crate::history::History;
 use crate::options::TestOptions;
 use crate::reply;
 
@@ -18,7 +17,11 @@ pub struct Broadcast;
 
 impl Workload for Broadcast {
     fn name(&self) -> &'static str {
-        "broadcast"
+        checker::Workload::Broadcast.name()
+    }
+
+    fn judge(&self, options: &CheckOptions) -> Result<Judge, String> {
+        checker::Workload::Broadcast.judge(options)
     }
 
     fn client(&self, _options: &TestOptions) -> Box<dyn Client> {
@@ -52,10 +55,6 @@ impl Workload for Broadcast {
 
     fn final_operation(&self) -> Option<Operation> {
         Some(Operation { is_final: true, ..Operation::new("read", Edn::Nil) })
-    }
-
-    fn check(&self, history: &History, _options: &TestOptions) -> Judgement {
-        checker::set_full::check(history, "broadcast")
     }
 }
 

@@ -6,11 +6,10 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::json;
 
 use super::Workload;
-use crate::checker::{self, Judgement};
+use crate::checker::{self, CheckOptions, Judge};
 use crate::client::{Client, Operation, ReplyFault, Step, read_reply};
 use crate::edn::Edn;
 use crate::generator::{Anyone, Generator};
-use crate::history::History;
 use crate::options::TestOptions;
 use crate::reply;
 
@@ -19,7 +18,11 @@ pub struct Echo;
 
 impl Workload for Echo {
     fn name(&self) -> &'static str {
-        "echo"
+        checker::Workload::Echo.name()
+    }
+
+    fn judge(&self, options: &CheckOptions) -> Result<Judge, String> {
+        checker::Workload::Echo.judge(options)
     }
 
     fn client(&self, _options: &TestOptions) -> Box<dyn Client> {
@@ -31,10 +34,6 @@ impl Workload for Echo {
             let text = format!("Please echo {}", rng.random_range(0..128));
             Operation::new("echo", Edn::from(text))
         }))
-    }
-
-    fn check(&self, history: &History, _options: &TestOptions) -> Judgement {
-        checker::echo::check(history)
     }
 }
 

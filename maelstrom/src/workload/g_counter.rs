@@ -4,10 +4,9 @@ use rand_chacha::ChaCha8Rng;
 
 use super::Workload;
 use super::pn_counter::{CounterClient, add_or_read, final_read};
-use crate::checker::{self, Judgement};
+use crate::checker::{self, CheckOptions, Judge};
 use crate::client::{Client, Operation};
 use crate::generator::{Anyone, Generator};
-use crate::history::History;
 use crate::options::TestOptions;
 
 /// The g-counter workload.
@@ -15,7 +14,11 @@ pub struct GCounter;
 
 impl Workload for GCounter {
     fn name(&self) -> &'static str {
-        "g-counter"
+        checker::Workload::GCounter.name()
+    }
+
+    fn judge(&self, options: &CheckOptions) -> Result<Judge, String> {
+        checker::Workload::GCounter.judge(options)
     }
 
     fn client(&self, _options: &TestOptions) -> Box<dyn Client> {
@@ -37,9 +40,5 @@ impl Workload for GCounter {
 
     fn final_operation(&self) -> Option<Operation> {
         Some(final_read())
-    }
-
-    fn check(&self, history: &History, _options: &TestOptions) -> Judgement {
-        checker::counter::check(history)
     }
 }

@@ -4,13 +4,12 @@ use gyre::Body;
 use serde_json::{Value, json};
 
 use super::Workload;
-use crate::checker::{self, Judgement};
+use crate::checker::{self, CheckOptions, Judge};
 use crate::client::{
     Client, Completion, Operation, ReplyFault, RequestError, Step, crash, read_reply,
 };
 use crate::edn::Edn;
 use crate::generator::{Generator, adds_and_reads};
-use crate::history::History;
 use crate::options::TestOptions;
 use crate::reply;
 
@@ -19,7 +18,11 @@ pub struct GSet;
 
 impl Workload for GSet {
     fn name(&self) -> &'static str {
-        "g-set"
+        checker::Workload::GSet.name()
+    }
+
+    fn judge(&self, options: &CheckOptions) -> Result<Judge, String> {
+        checker::Workload::GSet.judge(options)
     }
 
     fn client(&self, _options: &TestOptions) -> Box<dyn Client> {
@@ -33,10 +36,6 @@ impl Workload for GSet {
     /// Not marked as final, unlike broadcast's and the counters': so it is in the original.
     fn final_operation(&self) -> Option<Operation> {
         Some(Operation::new("read", Edn::Nil))
-    }
-
-    fn check(&self, history: &History, _options: &TestOptions) -> Judgement {
-        checker::set_full::check(history, "add")
     }
 }
 

@@ -24,13 +24,13 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::Workload;
-use crate::checker::{self, Judgement};
+use crate::checker::{self, CheckOptions, Judge};
 use crate::client::{
     Client, Completion, Operation, ReplyFault, RequestError, Step, classify, read_reply,
 };
 use crate::edn::Edn;
 use crate::generator::Generator;
-use crate::history::{History, OpType};
+use crate::history::OpType;
 use crate::options::TestOptions;
 use crate::reply;
 
@@ -41,7 +41,11 @@ pub struct Kafka;
 
 impl Workload for Kafka {
     fn name(&self) -> &'static str {
-        "kafka"
+        checker::Workload::Kafka.name()
+    }
+
+    fn judge(&self, options: &CheckOptions) -> Result<Judge, String> {
+        checker::Workload::Kafka.judge(options)
     }
 
     fn client(&self, _options: &TestOptions) -> Box<dyn Client> {
@@ -54,10 +58,6 @@ impl Workload for Kafka {
 
     fn has_final_phase(&self) -> bool {
         true
-    }
-
-    fn check(&self, history: &History, _options: &TestOptions) -> Judgement {
-        checker::kafka::check(history)
     }
 }
 

@@ -15,11 +15,10 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::json;
 
 use super::Workload;
-use crate::checker::Judgement;
+use crate::checker::{self, CheckOptions, Judge};
 use crate::client::{Client, Operation, ReplyFault, Step, read_reply};
 use crate::edn::Edn;
 use crate::generator::{Generator, GeneratorContext, Next};
-use crate::history::History;
 use crate::options::TestOptions;
 use crate::reply;
 use crate::report::count;
@@ -32,7 +31,11 @@ pub struct LinKv;
 
 impl Workload for LinKv {
     fn name(&self) -> &'static str {
-        "lin-kv"
+        checker::Workload::LinKv.name()
+    }
+
+    fn judge(&self, options: &CheckOptions) -> Result<Judge, String> {
+        checker::Workload::LinKv.judge(options)
     }
 
     fn client(&self, _options: &TestOptions) -> Box<dyn Client> {
@@ -62,10 +65,6 @@ impl Workload for LinKv {
             ));
         }
         Ok(())
-    }
-
-    fn check(&self, history: &History, _options: &TestOptions) -> Judgement {
-        crate::checker::linear::check_lin_kv(history)
     }
 }
 

@@ -6,13 +6,12 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::json;
 
 use super::Workload;
-use crate::checker::{self, Judgement};
+use crate::checker::{self, CheckOptions, Judge};
 use crate::client::{
     Client, Completion, Operation, ReplyFault, RequestError, Step, crash, read_reply,
 };
 use crate::edn::Edn;
 use crate::generator::{Anyone, Generator};
-use crate::history::History;
 use crate::options::TestOptions;
 use crate::reply;
 
@@ -21,7 +20,11 @@ pub struct PnCounter;
 
 impl Workload for PnCounter {
     fn name(&self) -> &'static str {
-        "pn-counter"
+        checker::Workload::PnCounter.name()
+    }
+
+    fn judge(&self, options: &CheckOptions) -> Result<Judge, String> {
+        checker::Workload::PnCounter.judge(options)
     }
 
     fn client(&self, _options: &TestOptions) -> Box<dyn Client> {
@@ -34,10 +37,6 @@ impl Workload for PnCounter {
 
     fn final_operation(&self) -> Option<Operation> {
         Some(final_read())
-    }
-
-    fn check(&self, history: &History, _options: &TestOptions) -> Judgement {
-        checker::counter::check(history)
     }
 }
 

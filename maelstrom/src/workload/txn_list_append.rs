@@ -6,12 +6,10 @@
 
 use super::Workload;
 use super::txn::{self, TxnClient};
-use crate::checker::Judgement;
-use crate::checker::elle;
+use crate::checker::{self, CheckOptions, Judge};
 use crate::client::Client;
 use crate::edn::Edn;
 use crate::generator::Generator;
-use crate::history::History;
 use crate::options::TestOptions;
 
 /// The txn-list-append workload.
@@ -19,11 +17,19 @@ pub struct TxnListAppend;
 
 impl Workload for TxnListAppend {
     fn name(&self) -> &'static str {
-        "txn-list-append"
+        checker::Workload::TxnListAppend.name()
+    }
+
+    fn judge(&self, options: &CheckOptions) -> Result<Judge, String> {
+        checker::Workload::TxnListAppend.judge(options)
     }
 
     fn client(&self, _options: &TestOptions) -> Box<dyn Client> {
         Box::new(TxnClient { is_readable: is_list })
+    }
+
+    fn explanations(&self) -> &'static str {
+        "elle"
     }
 
     fn keeps_client_name(&self) -> bool {
@@ -35,14 +41,7 @@ impl Workload for TxnListAppend {
     }
 
     fn validate(&self, options: &TestOptions) -> Result<(), String> {
-        elle::Options::new(&options.consistency_models).map(drop)
-    }
-
-    fn check(&self, history: &History, options: &TestOptions) -> Judgement {
-        match elle::Options::new(&options.consistency_models) {
-            Ok(options) => elle::list_append(history, &options).result,
-            Err(sentence) => Judgement::unknown(sentence),
-        }
+        options.check_options().elle().map(drop)
     }
 }
 

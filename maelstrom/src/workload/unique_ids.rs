@@ -5,11 +5,10 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::json;
 
 use super::Workload;
-use crate::checker::{self, Judgement};
+use crate::checker::{self, CheckOptions, Judge};
 use crate::client::{Client, Operation, ReplyFault, Step, read_reply};
 use crate::edn::Edn;
 use crate::generator::{Anyone, Generator};
-use crate::history::History;
 use crate::options::TestOptions;
 use crate::reply;
 
@@ -18,7 +17,11 @@ pub struct UniqueIds;
 
 impl Workload for UniqueIds {
     fn name(&self) -> &'static str {
-        "unique-ids"
+        checker::Workload::UniqueIds.name()
+    }
+
+    fn judge(&self, options: &CheckOptions) -> Result<Judge, String> {
+        checker::Workload::UniqueIds.judge(options)
     }
 
     fn client(&self, _options: &TestOptions) -> Box<dyn Client> {
@@ -31,10 +34,6 @@ impl Workload for UniqueIds {
 
     fn generator(&self, _options: &TestOptions) -> Box<dyn Generator> {
         Box::new(Anyone(|_: &mut ChaCha8Rng| Operation::new("generate", Edn::Nil)))
-    }
-
-    fn check(&self, history: &History, _options: &TestOptions) -> Judgement {
-        checker::unique_ids::check(history)
     }
 }
 

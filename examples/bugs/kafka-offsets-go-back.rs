@@ -1,0 +1,124 @@
+//! A log with a bug that hands out offsets backwards: it reserves a block of them at a time, and
+//! takes the next one from the wrong end.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use gyre::kafka_log::Offset;
+use gyre::{Ctx, Error, Node, NodeId, async_trait};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+const BLOCK: Offset = 4;
+
+struct Kafka {
+    logs: RefCell<BTreeMap<String, Log>>,
+}
+
+#[derive(Default)]
+struct Log {
+    messages: BTreeMap<Offset, Value>,
+    reserved: Vec<Offset>,
+    next_block: Offset,
+    committed: Option<Offset>,
+}
+
+impl Log {
+    fn append(&mut self, message: Value) -> Offset {
+        if self.reserved.is_empty() {
+            self.reserved = (self.next_block..self.next_block + BLOCK).collect();
+            self.next_block += BLOCK;
+        }
+        // The highest that is left.
+        let offset = self.reserved.pop().expect("a block was just reserved");
+        self.messages.insert(offset, message);
+        offset
+    }
+}
+
+/// Messages of some keys, each with its offset.
+type Batch = BTreeMap<String, Vec<(Offset, Value)>>;
+
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Request {
+    Send { key: String, msg: Value },
+    Poll { offsets: BTreeMap<String, Offset> },
+    CommitOffsets { offsets: BTreeMap<String, Offset> },
+    ListCommittedOffsets { keys: Vec<String> },
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Response {
+    SendOk { offset: Offset },
+    PollOk { msgs: Batch },
+    CommitOffsetsOk {},
+    ListCommittedOffsetsOk { offsets: BTreeMap<String, Offset> },
+}
+
+impl Kafka {
+    fn new(_: &Ctx) -> Kafka {
+        Kafka { logs: RefCell::default() }
+    }
+}
+
+#[async_trait(?Send)]
+impl Node for Kafka {
+    type Request = Request;
+    type Response = Response;
+
+    async fn handle(&self, _: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
+        let mut logs = self.logs.borrow_mut();
+        Ok(match request {
+            Request::Send { key, msg } => {
+                Response::SendOk { offset: logs.entry(key).or_default().append(msg) }
+            }
+            Request::Poll { offsets } => {
+                let from = |(key, from): (String, Offset)| {
+                    let messages = &logs.get(&key)?.messages;
+                    let messages = messages.range(from..).map(|(at, msg)| (*at, msg.clone()));
+                    Some((key, messages.collect()))
+                };
+                Response::PollOk { msgs: offsets.into_iter().filter_map(from).collect() }
+            }
+            Request::CommitOffsets { offsets } => {
+                for (key, offset) in offsets {
+                    let log = logs.entry(key).or_default();
+                    log.committed = log.committed.max(Some(offset));
+                }
+                Response::CommitOffsetsOk {}
+            }
+            Request::ListCommittedOffsets { keys } => {
+                let committed = |key: String| Some((logs.get(&key)?.committed?, key));
+                let offsets = keys.into_iter().filter_map(committed);
+                let offsets = offsets.map(|(offset, key)| (key, offset)).collect();
+                Response::ListCommittedOffsetsOk { offsets }
+            }
+        })
+    }
+}
+
+fn main() -> ExitCode {
+    gyre::run(Kafka::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Kafka;
+
+    #[test]
+    fn is_caught() {
+        let check = maelstrom::check("kafka", Kafka::new)
+            .nodes(1)
+            .options(|options| options.concurrency = 4);
+        let names_it = |failure: maelstrom::check::Failure| {
+            let workload = failure.results.to_edn().get("workload").cloned();
+            let types = workload.and_then(|results| results.get("bad-error-types").cloned());
+            types.is_some_and(|types| types.to_string().contains(":nonmonotonic-send"))
+        };
+        let is_caught = (0..500).filter_map(|seed| check.fails(seed)).any(names_it);
+        assert!(is_caught, "the checker must catch offsets that go back");
+    }
+}

@@ -1,0 +1,172 @@
+//! A log with a bug that repeats messages: a node that has no answer from the owner of a key asks
+//! again, and the owner cannot tell the second request from a second message.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use gyre::kafka_log::{Batch, Change, Logs, Offset};
+use gyre::{Ctx, Error, Node, NodeId, RetryPolicy, async_trait};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+struct Kafka {
+    logs: RefCell<Logs>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Request {
+    Send { key: String, msg: Value },
+    Poll { offsets: BTreeMap<String, Offset> },
+    CommitOffsets { offsets: BTreeMap<String, Offset> },
+    ListCommittedOffsets { keys: Vec<String> },
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Response {
+    SendOk { offset: Offset },
+    PollOk { msgs: Batch },
+    CommitOffsetsOk {},
+    ListCommittedOffsetsOk { offsets: BTreeMap<String, Offset> },
+}
+
+/// The owner of a key, by rendezvous hashing: the node whose name, together with the key, has the
+/// highest hash. All nodes agree on it without a word.
+fn owner<'a>(ctx: &'a Ctx, key: &str) -> &'a NodeId {
+    let hash = |node: &NodeId| {
+        let bytes = node.as_str().bytes().chain(*b"/").chain(key.bytes());
+        // FNV-1a.
+        bytes.fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        })
+    };
+    ctx.nodes().iter().max_by_key(|node| hash(node)).expect("a cluster has nodes")
+}
+
+/// The parts of `all` that each node owns.
+fn by_owner<T>(
+    ctx: &Ctx,
+    all: impl IntoIterator<Item = T>,
+    key: impl Fn(&T) -> &str,
+) -> BTreeMap<NodeId, Vec<T>> {
+    let mut parts = BTreeMap::<NodeId, Vec<T>>::new();
+    for item in all {
+        parts.entry(owner(ctx, key(&item)).clone()).or_default().push(item);
+    }
+    parts
+}
+
+async fn ask<T: DeserializeOwned>(ctx: &Ctx, node: &NodeId, request: &Request) -> Result<T, Error> {
+    let reply = ctx.rpc_retry(node, request, RetryPolicy::within(Duration::from_secs(3))).await?;
+    reply.to().map_err(|error| Error::crash(error.to_string()))
+}
+
+impl Kafka {
+    fn make(&self, ctx: &Ctx, change: &Change) -> Result<Option<Offset>, Error> {
+        let record = serde_json::to_vec(change).expect("a change is made of JSON");
+        ctx.storage().append(&record)?;
+        ctx.storage().sync()?;
+        Ok(self.logs.borrow_mut().make(change))
+    }
+
+    /// What only concerns this node's own keys.
+    fn serve(&self, ctx: &Ctx, request: Request) -> Result<Response, Error> {
+        Ok(match request {
+            Request::Send { key, msg } => {
+                let offset = self.make(ctx, &Change::Send { key, msg })?;
+                Response::SendOk { offset: offset.expect("a message gets an offset") }
+            }
+            Request::Poll { offsets } => {
+                Response::PollOk { msgs: self.logs.borrow().poll(&offsets) }
+            }
+            Request::CommitOffsets { offsets } => {
+                self.make(ctx, &Change::Commit { offsets })?;
+                Response::CommitOffsetsOk {}
+            }
+            Request::ListCommittedOffsets { keys } => {
+                let offsets = self.logs.borrow().committed(&keys);
+                Response::ListCommittedOffsetsOk { offsets }
+            }
+        })
+    }
+
+    /// A client's request, each part of it by the owner of its keys.
+    async fn route(&self, ctx: &Ctx, request: Request) -> Result<Response, Error> {
+        match request {
+            Request::Send { ref key, .. } => ask(ctx, owner(ctx, key), &request).await,
+            Request::Poll { offsets } => {
+                let mut all = Batch::new();
+                for (node, part) in by_owner(ctx, offsets, |(key, _)| key) {
+                    let request = Request::Poll { offsets: part.into_iter().collect() };
+                    if let Response::PollOk { msgs } = ask(ctx, &node, &request).await? {
+                        all.extend(msgs);
+                    }
+                }
+                Ok(Response::PollOk { msgs: all })
+            }
+            Request::CommitOffsets { offsets } => {
+                for (node, part) in by_owner(ctx, offsets, |(key, _)| key) {
+                    let offsets = part.into_iter().collect();
+                    ask::<Response>(ctx, &node, &Request::CommitOffsets { offsets }).await?;
+                }
+                Ok(Response::CommitOffsetsOk {})
+            }
+            Request::ListCommittedOffsets { keys } => {
+                let mut all = BTreeMap::new();
+                for (node, keys) in by_owner(ctx, keys, |key| key) {
+                    let request = Request::ListCommittedOffsets { keys };
+                    let reply = ask(ctx, &node, &request).await?;
+                    if let Response::ListCommittedOffsetsOk { offsets } = reply {
+                        all.extend(offsets);
+                    }
+                }
+                Ok(Response::ListCommittedOffsetsOk { offsets: all })
+            }
+        }
+    }
+}
+
+impl Kafka {
+    fn new(ctx: &Ctx) -> Kafka {
+        let mut logs = Logs::default();
+        for record in &ctx.storage().load().expect("the disk can be read").records {
+            logs.make(&serde_json::from_slice(record).expect("the record is one of ours"));
+        }
+        Kafka { logs: RefCell::new(logs) }
+    }
+}
+
+#[async_trait(?Send)]
+impl Node for Kafka {
+    type Request = Request;
+    type Response = Response;
+
+    async fn handle(&self, ctx: &Ctx, request: Request, from: NodeId) -> Result<Response, Error> {
+        if from.is_client() { self.route(ctx, request).await } else { self.serve(ctx, request) }
+    }
+}
+
+fn main() -> ExitCode {
+    gyre::run(Kafka::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Kafka;
+
+    #[test]
+    fn is_caught() {
+        let check = maelstrom::check("kafka", Kafka::new).faults([maelstrom::Fault::Loss]);
+        let names_it = |failure: maelstrom::check::Failure| {
+            let workload = failure.results.to_edn().get("workload").cloned();
+            let types = workload.and_then(|results| results.get("bad-error-types").cloned());
+            types.is_some_and(|types| types.to_string().contains(":duplicate"))
+        };
+        let is_caught = (0..500).filter_map(|seed| check.fails(seed)).any(names_it);
+        assert!(is_caught, "the checker must catch a duplicate after a retry");
+    }
+}

@@ -1,0 +1,97 @@
+//! A log with a bug that puts two messages at one offset: each log is a list in the `lin-kv`
+//! service, and a node reads it, appends to it, and writes it back, not minding whether
+//! somebody else has done the same in the meantime.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use gyre::kafka_log::{Batch, Offset};
+use gyre::{Ctx, Error, Node, NodeId, async_trait};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+struct Kafka;
+
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Request {
+    Send { key: String, msg: Value },
+    Poll { offsets: BTreeMap<String, Offset> },
+    CommitOffsets {},
+    ListCommittedOffsets {},
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Response {
+    SendOk { offset: Offset },
+    PollOk { msgs: Batch },
+    CommitOffsetsOk {},
+    ListCommittedOffsetsOk { offsets: BTreeMap<String, Offset> },
+}
+
+async fn log(ctx: &Ctx, key: &str) -> Result<Vec<Value>, Error> {
+    Ok(ctx.lin_kv().read_if_exists(&key).await?.unwrap_or_default())
+}
+
+impl Kafka {
+    fn new(_: &Ctx) -> Kafka {
+        Kafka
+    }
+}
+
+#[async_trait(?Send)]
+impl Node for Kafka {
+    type Request = Request;
+    type Response = Response;
+
+    async fn handle(&self, ctx: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
+        Ok(match request {
+            Request::Send { key, msg } => {
+                let mut messages = log(ctx, &key).await?;
+                messages.push(msg);
+                // A compare-and-set would notice.
+                ctx.lin_kv().write(&key, &messages).await?;
+                Response::SendOk { offset: messages.len() as Offset - 1 }
+            }
+            Request::Poll { offsets } => {
+                let mut msgs = Batch::new();
+                for (key, from) in offsets {
+                    let messages = log(ctx, &key).await?;
+                    let messages = (0..).zip(messages).skip(from as usize).collect();
+                    msgs.insert(key, messages);
+                }
+                Response::PollOk { msgs }
+            }
+            // Every consumer starts at the beginning.
+            Request::CommitOffsets {} => Response::CommitOffsetsOk {},
+            Request::ListCommittedOffsets {} => {
+                Response::ListCommittedOffsetsOk { offsets: BTreeMap::new() }
+            }
+        })
+    }
+}
+
+fn main() -> ExitCode {
+    gyre::run(Kafka::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Kafka;
+
+    #[test]
+    fn is_caught() {
+        let check = maelstrom::check("kafka", Kafka::new)
+            .nodes(2)
+            .options(|options| options.concurrency = 4)
+            .rate(100.0);
+        let names_it = |failure: maelstrom::check::Failure| {
+            let workload = failure.results.to_edn().get("workload").cloned();
+            let types = workload.and_then(|results| results.get("bad-error-types").cloned());
+            types.is_some_and(|types| types.to_string().contains(":inconsistent-offsets"))
+        };
+        let is_caught = (0..500).filter_map(|seed| check.fails(seed)).any(names_it);
+        assert!(is_caught, "the checker must catch two messages at one offset");
+    }
+}

@@ -1,0 +1,77 @@
+//! Lists with a bug that lets information flow in a circle: a transaction's writes are there for
+//! all to see at once, and its reads are done a little later, when it has not ended yet.
+//!
+//! Two transactions can so each read what the other has written: Adya's G1c.
+
+use std::cell::RefCell;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use gyre::transactions::{Lists, Request, Response, Store};
+use gyre::{Ctx, Error, Node, NodeId, async_trait};
+
+struct CircularFlow {
+    store: RefCell<Store<Lists>>,
+}
+
+impl CircularFlow {
+    fn new(_: &Ctx) -> CircularFlow {
+        CircularFlow { store: RefCell::default() }
+    }
+}
+
+#[async_trait(?Send)]
+impl Node for CircularFlow {
+    type Request = Request<Lists>;
+    type Response = Response<Lists>;
+
+    async fn handle(
+        &self,
+        ctx: &Ctx,
+        request: Request<Lists>,
+        _: NodeId,
+    ) -> Result<Response<Lists>, Error> {
+        let Request::Txn { txn } = request;
+        let mut done = self.store.borrow_mut().execute(&txn);
+        ctx.sleep(Duration::from_millis(10)).await;
+        let written: Vec<_> =
+            txn.iter().filter(|op| op.0 == Lists::Append).map(|op| &op.1).collect();
+        for read in done.iter_mut().filter(|op| op.0 == Lists::Read) {
+            // A transaction still sees its own writes as it should.
+            if !written.contains(&&read.1) {
+                read.2 = self.store.borrow().read(&read.1);
+            }
+        }
+        Ok(Response::TxnOk { txn: done })
+    }
+}
+
+fn main() -> ExitCode {
+    gyre::run(CircularFlow::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use maelstrom::check::Check;
+
+    use super::CircularFlow;
+
+    /// One node, so that nothing but the bug is to blame, and five clients at once.
+    fn at(model: &str) -> Check<CircularFlow> {
+        maelstrom::check("txn-list-append", CircularFlow::new).nodes(1).rate(100.0).options(
+            |options| {
+                options.concurrency = 5;
+                options.consistency_models = vec![model.into()];
+            },
+        )
+    }
+
+    #[test]
+    fn is_caught() {
+        let failure = at("read-committed").first_anomaly(0..500);
+        let failure =
+            failure.expect("the checker must catch two transactions that read from each other");
+        let anomalies = failure.anomaly_types();
+        assert!(anomalies.iter().any(|name| *name == "G1c"), "{anomalies:?}");
+    }
+}

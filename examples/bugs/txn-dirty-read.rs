@@ -1,0 +1,69 @@
+//! Lists with a bug that shows what never happened: a transaction that is aborted is not undone.
+//!
+//! Whoever reads such a list reads the write of an aborted transaction: Adya's G1a.
+
+use std::cell::RefCell;
+use std::process::ExitCode;
+
+use gyre::transactions::{Lists, Request, Response, Store};
+use gyre::{Ctx, Error, Node, NodeId, async_trait};
+use rand::RngExt;
+
+struct DirtyRead {
+    store: RefCell<Store<Lists>>,
+}
+
+impl DirtyRead {
+    fn new(_: &Ctx) -> DirtyRead {
+        DirtyRead { store: RefCell::default() }
+    }
+}
+
+#[async_trait(?Send)]
+impl Node for DirtyRead {
+    type Request = Request<Lists>;
+    type Response = Response<Lists>;
+
+    async fn handle(
+        &self,
+        ctx: &Ctx,
+        request: Request<Lists>,
+        _: NodeId,
+    ) -> Result<Response<Lists>, Error> {
+        let Request::Txn { txn } = request;
+        let done = self.store.borrow_mut().execute(&txn);
+        if ctx.rng().random_range(0..20) == 0 {
+            return Err(Error::abort("a constraint was violated"));
+        }
+        Ok(Response::TxnOk { txn: done })
+    }
+}
+
+fn main() -> ExitCode {
+    gyre::run(DirtyRead::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use maelstrom::check::Check;
+
+    use super::DirtyRead;
+
+    /// One node, so that nothing but the bug is to blame, and five clients at once.
+    fn at(model: &str) -> Check<DirtyRead> {
+        maelstrom::check("txn-list-append", DirtyRead::new).nodes(1).rate(100.0).options(
+            |options| {
+                options.concurrency = 5;
+                options.consistency_models = vec![model.into()];
+            },
+        )
+    }
+
+    #[test]
+    fn is_caught() {
+        let failure = at("read-committed").first_anomaly(0..500);
+        let failure = failure.expect("the checker must catch the write of an aborted transaction");
+        let anomalies = failure.anomaly_types();
+        assert!(anomalies.iter().any(|name| *name == "G1a"), "{anomalies:?}");
+    }
+}

@@ -1,0 +1,78 @@
+//! Lists with a bug that shows transactions half done: one that writes holds a lock, so that no
+//! other writes meanwhile, but one that only reads does not ask for it.
+//!
+//! When a transaction appends twice to a list, others may read it in between: Adya's G1b.
+
+use std::cell::RefCell;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use gyre::transactions::{Lists, Request, Response, Store, is_read_only};
+use gyre::{Ctx, Error, Node, NodeId, async_trait};
+use tokio::sync::Mutex;
+
+struct IntermediateRead {
+    store: RefCell<Store<Lists>>,
+    lock: Mutex<()>,
+}
+
+impl IntermediateRead {
+    fn new(_: &Ctx) -> IntermediateRead {
+        IntermediateRead { store: RefCell::default(), lock: Mutex::default() }
+    }
+}
+
+#[async_trait(?Send)]
+impl Node for IntermediateRead {
+    type Request = Request<Lists>;
+    type Response = Response<Lists>;
+
+    async fn handle(
+        &self,
+        ctx: &Ctx,
+        request: Request<Lists>,
+        _: NodeId,
+    ) -> Result<Response<Lists>, Error> {
+        let Request::Txn { txn } = request;
+        if is_read_only(&txn) {
+            return Ok(Response::TxnOk { txn: self.store.borrow().look(&txn) });
+        }
+        let _lock = self.lock.lock().await;
+        let mut done = Vec::new();
+        for micro_op in txn {
+            done.extend(self.store.borrow_mut().execute(&vec![micro_op]));
+            ctx.sleep(Duration::from_millis(2)).await;
+        }
+        Ok(Response::TxnOk { txn: done })
+    }
+}
+
+fn main() -> ExitCode {
+    gyre::run(IntermediateRead::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use maelstrom::check::Check;
+
+    use super::IntermediateRead;
+
+    /// One node, so that nothing but the bug is to blame, and five clients at once.
+    fn at(model: &str) -> Check<IntermediateRead> {
+        maelstrom::check("txn-list-append", IntermediateRead::new).nodes(1).rate(100.0).options(
+            |options| {
+                options.concurrency = 5;
+                options.consistency_models = vec![model.into()];
+            },
+        )
+    }
+
+    #[test]
+    fn is_caught() {
+        let failure = at("read-committed").first_anomaly(0..500);
+        let failure =
+            failure.expect("the checker must catch a read of what a transaction overwrites itself");
+        let anomalies = failure.anomaly_types();
+        assert!(anomalies.iter().any(|name| *name == "G1b"), "{anomalies:?}");
+    }
+}

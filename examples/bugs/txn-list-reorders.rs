@@ -1,0 +1,81 @@
+//! Lists with a bug that reorders them: each node appends at once to its own copy, and tells the
+//! others, who append when they hear of it.
+//!
+//! So two nodes may append the same elements in different orders, and never agree again.
+
+use std::cell::RefCell;
+use std::process::ExitCode;
+
+use gyre::transactions::{Lists, Store, Txn};
+use gyre::{Ctx, Error, Node, NodeId, async_trait};
+use serde::{Deserialize, Serialize};
+
+struct Reorders {
+    store: RefCell<Store<Lists>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Request {
+    Txn { txn: Txn<Lists> },
+    Replicate { txn: Txn<Lists> },
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Response {
+    TxnOk { txn: Txn<Lists> },
+}
+
+impl Reorders {
+    fn new(_: &Ctx) -> Reorders {
+        Reorders { store: RefCell::default() }
+    }
+}
+
+#[async_trait(?Send)]
+impl Node for Reorders {
+    type Request = Request;
+    type Response = Option<Response>;
+
+    async fn handle(
+        &self,
+        ctx: &Ctx,
+        request: Request,
+        _: NodeId,
+    ) -> Result<Option<Response>, Error> {
+        match request {
+            Request::Txn { txn } => {
+                let done = self.store.borrow_mut().execute(&txn);
+                for peer in ctx.peers() {
+                    ctx.send(peer, &Request::Replicate { txn: txn.clone() })?;
+                }
+                Ok(Some(Response::TxnOk { txn: done }))
+            }
+            Request::Replicate { txn } => {
+                self.store.borrow_mut().execute(&txn);
+                Ok(None)
+            }
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    gyre::run(Reorders::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Reorders;
+
+    #[test]
+    fn is_caught() {
+        let failure = maelstrom::check("txn-list-append", Reorders::new)
+            .nodes(3)
+            .options(|options| options.consistency_models = vec!["read-committed".into()])
+            .first_anomaly(0..500);
+        let failure = failure.expect("the checker must catch a list with two orders");
+        let anomalies = failure.anomaly_types();
+        assert!(anomalies.iter().any(|name| *name == "incompatible-order"), "{anomalies:?}");
+    }
+}

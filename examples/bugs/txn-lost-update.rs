@@ -1,0 +1,75 @@
+//! Registers with a bug that loses updates: every transaction works on a copy of the state as it
+//! was when it began, and nobody checks whether the state has changed since.
+//!
+//! Two transactions that read the same value, and both write what follows from it, both
+//! succeed, and one of them might as well not have been. Snapshot isolation forbids it: the
+//! first committer wins.
+
+use std::cell::RefCell;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use gyre::transactions::{MicroOp, Registers, Request, Response, Store, Txn};
+use gyre::{Ctx, Error, Node, NodeId, async_trait};
+
+struct LostUpdate {
+    store: RefCell<Store<Registers>>,
+}
+
+impl LostUpdate {
+    fn new(_: &Ctx) -> LostUpdate {
+        LostUpdate { store: RefCell::default() }
+    }
+}
+
+#[async_trait(?Send)]
+impl Node for LostUpdate {
+    type Request = Request<Registers>;
+    type Response = Response<Registers>;
+
+    async fn handle(
+        &self,
+        ctx: &Ctx,
+        request: Request<Registers>,
+        _: NodeId,
+    ) -> Result<Response<Registers>, Error> {
+        let Request::Txn { txn } = request;
+        let mut copy = self.store.borrow().clone();
+        let done = copy.execute(&txn);
+        // Another transaction begins and ends meanwhile.
+        ctx.sleep(Duration::from_millis(10)).await;
+        let writes = |micro_op: &&MicroOp<Registers>| micro_op.0 == Registers::Write;
+        let writes: Txn<Registers> = txn.iter().filter(writes).cloned().collect();
+        self.store.borrow_mut().execute(&writes);
+        Ok(Response::TxnOk { txn: done })
+    }
+}
+
+fn main() -> ExitCode {
+    gyre::run(LostUpdate::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use maelstrom::check::Check;
+
+    use super::LostUpdate;
+
+    /// One node, so that nothing but the bug is to blame, and five clients at once.
+    fn at(model: &str) -> Check<LostUpdate> {
+        maelstrom::check("txn-rw-register", LostUpdate::new).nodes(1).rate(100.0).options(
+            |options| {
+                options.concurrency = 5;
+                options.consistency_models = vec![model.into()];
+            },
+        )
+    }
+
+    #[test]
+    fn is_caught() {
+        let failure = at("snapshot-isolation").first_anomaly(0..500);
+        let failure = failure.expect("the checker must catch updates that are lost");
+        let anomalies = failure.anomaly_types();
+        assert!(anomalies.iter().any(|name| *name == "lost-update"), "{anomalies:?}");
+    }
+}

@@ -1,0 +1,73 @@
+//! Lists with a bug that reads from two states: a transaction that writes is done at once, as a
+//! whole, but one that only reads does one read after another, each from the present state.
+//!
+//! It can so miss a transaction in one list and see it in the next: read skew, G-single.
+
+use std::cell::RefCell;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use gyre::transactions::{Lists, Request, Response, Store, is_read_only};
+use gyre::{Ctx, Error, Node, NodeId, async_trait};
+
+struct ReadSkew {
+    store: RefCell<Store<Lists>>,
+}
+
+impl ReadSkew {
+    fn new(_: &Ctx) -> ReadSkew {
+        ReadSkew { store: RefCell::default() }
+    }
+}
+
+#[async_trait(?Send)]
+impl Node for ReadSkew {
+    type Request = Request<Lists>;
+    type Response = Response<Lists>;
+
+    async fn handle(
+        &self,
+        ctx: &Ctx,
+        request: Request<Lists>,
+        _: NodeId,
+    ) -> Result<Response<Lists>, Error> {
+        let Request::Txn { txn } = request;
+        if !is_read_only(&txn) {
+            return Ok(Response::TxnOk { txn: self.store.borrow_mut().execute(&txn) });
+        }
+        let mut done = Vec::new();
+        for read in txn {
+            done.extend(self.store.borrow().look(&vec![read]));
+            ctx.sleep(Duration::from_millis(10)).await;
+        }
+        Ok(Response::TxnOk { txn: done })
+    }
+}
+
+fn main() -> ExitCode {
+    gyre::run(ReadSkew::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use maelstrom::check::Check;
+
+    use super::ReadSkew;
+
+    /// One node, so that nothing but the bug is to blame, and five clients at once.
+    fn at(model: &str) -> Check<ReadSkew> {
+        maelstrom::check("txn-list-append", ReadSkew::new).nodes(1).rate(100.0).options(|options| {
+            options.concurrency = 5;
+            options.consistency_models = vec![model.into()];
+        })
+    }
+
+    #[test]
+    fn is_caught() {
+        let failure = at("snapshot-isolation").first_anomaly(0..500);
+        let failure =
+            failure.expect("the checker must catch a transaction that reads from two states");
+        let anomalies = failure.anomaly_types();
+        assert!(anomalies.iter().any(|name| *name == "G-single-item"), "{anomalies:?}");
+    }
+}

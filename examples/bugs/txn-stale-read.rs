@@ -1,0 +1,106 @@
+//! Lists that promise to be strict-serializable, with a bug that reads the past: the first node
+//! does all transactions that write, and sends the others its state; and each node does those
+//! that only read by itself, on the newest state that it has got.
+//!
+//! Every such state is the state after some transaction, so this is serializable. But a
+//! transaction that was over may not be there yet: only the order of real time tells.
+
+use std::cell::{Cell, RefCell};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use gyre::transactions::{Lists, Store, Txn, is_read_only};
+use gyre::{Ctx, Error, Node, NodeId, async_trait};
+use serde::{Deserialize, Serialize};
+
+#[derive(Default)]
+struct StaleRead {
+    store: RefCell<Store<Lists>>,
+    version: Cell<u64>,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Message {
+    Txn { txn: Txn<Lists> },
+    TxnOk { txn: Txn<Lists> },
+    State { version: u64, store: Store<Lists> },
+}
+
+impl StaleRead {
+    fn new(_: &Ctx) -> StaleRead {
+        StaleRead::default()
+    }
+}
+
+#[async_trait(?Send)]
+impl Node for StaleRead {
+    type Request = Message;
+    type Response = Option<Message>;
+
+    async fn handle(
+        &self,
+        ctx: &Ctx,
+        request: Message,
+        _: NodeId,
+    ) -> Result<Option<Message>, Error> {
+        let first = &ctx.nodes()[0];
+        let txn = match request {
+            Message::Txn { txn } => txn,
+            Message::State { version, store } => {
+                if version > self.version.get() {
+                    self.version.set(version);
+                    self.store.replace(store);
+                }
+                return Ok(None);
+            }
+            Message::TxnOk { .. } => return Err(Error::not_supported("this is no request")),
+        };
+        if is_read_only(&txn) {
+            return Ok(Some(Message::TxnOk { txn: self.store.borrow().look(&txn) }));
+        }
+        if ctx.id() != first {
+            let reply = ctx.rpc(first, &Message::Txn { txn }, Duration::from_secs(4)).await?;
+            return reply.to().map(Some).map_err(|error| Error::crash(error.to_string()));
+        }
+        let txn = self.store.borrow_mut().execute(&txn);
+        self.version.update(|version| version + 1);
+        let state =
+            Message::State { version: self.version.get(), store: self.store.borrow().clone() };
+        for peer in ctx.peers() {
+            ctx.send(peer, &state)?;
+        }
+        Ok(Some(Message::TxnOk { txn }))
+    }
+}
+
+fn main() -> ExitCode {
+    gyre::run(StaleRead::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use maelstrom::check::Check;
+
+    use super::StaleRead;
+
+    fn at(model: &str) -> Check<StaleRead> {
+        maelstrom::check("txn-list-append", StaleRead::new)
+            .nodes(3)
+            .options(|options| options.consistency_models = vec![model.into()])
+    }
+
+    #[test]
+    fn is_caught_by_real_time_only() {
+        let failure = at("strict-serializable").first_anomaly(0..500);
+        let failure = failure.expect("the checker must catch a read of the past");
+        let anomalies = failure.anomaly_types();
+        let in_time = |name: &&str| name.ends_with("-realtime") || name.ends_with("-process");
+        assert!(!anomalies.is_empty() && anomalies.iter().all(in_time), "{anomalies:?}");
+        assert!(anomalies.iter().any(|name| name.ends_with("-realtime")), "{anomalies:?}");
+        for seed in failure.seed..failure.seed + 10 {
+            let failure = at("serializable").fails(seed).map(|failure| failure.sentence);
+            assert_eq!(failure, None, "seed {seed}");
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Lists with a bug that mixes writes: there are no locks at all, and each micro-operation is
+//! done for itself.
+//!
+//! One transaction can so come first in one list and second in another: Adya's G0.
+
+use std::cell::RefCell;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use gyre::transactions::{Lists, Request, Response, Store};
+use gyre::{Ctx, Error, Node, NodeId, async_trait};
+
+struct WriteCycle {
+    store: RefCell<Store<Lists>>,
+}
+
+impl WriteCycle {
+    fn new(_: &Ctx) -> WriteCycle {
+        WriteCycle { store: RefCell::default() }
+    }
+}
+
+#[async_trait(?Send)]
+impl Node for WriteCycle {
+    type Request = Request<Lists>;
+    type Response = Response<Lists>;
+
+    async fn handle(
+        &self,
+        ctx: &Ctx,
+        request: Request<Lists>,
+        _: NodeId,
+    ) -> Result<Response<Lists>, Error> {
+        let Request::Txn { txn } = request;
+        let mut done = Vec::new();
+        for micro_op in txn {
+            done.extend(self.store.borrow_mut().execute(&vec![micro_op]));
+            ctx.sleep(Duration::from_millis(5)).await;
+        }
+        Ok(Response::TxnOk { txn: done })
+    }
+}
+
+fn main() -> ExitCode {
+    gyre::run(WriteCycle::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use maelstrom::check::Check;
+
+    use super::WriteCycle;
+
+    /// One node, so that nothing but the bug is to blame, and five clients at once.
+    fn at(model: &str) -> Check<WriteCycle> {
+        maelstrom::check("txn-list-append", WriteCycle::new).nodes(1).rate(100.0).options(
+            |options| {
+                options.concurrency = 5;
+                options.consistency_models = vec![model.into()];
+            },
+        )
+    }
+
+    #[test]
+    fn is_caught() {
+        let failure = at("read-uncommitted").first_anomaly(0..500);
+        let failure = failure.expect("the checker must catch writes in different orders");
+        let anomalies = failure.anomaly_types();
+        assert!(anomalies.iter().any(|name| *name == "G0"), "{anomalies:?}");
+    }
+}

@@ -1,0 +1,83 @@
+//! Lists that promise to be serializable and are only snapshot-isolated. A transaction works on a
+//! snapshot and fails if somebody else has since written what it writes; but nobody checks what
+//! it has read.
+//!
+//! Two transactions can so each miss what the other writes: write skew, G2-item (Berenson et
+//! al., "A Critique of ANSI SQL Isolation Levels", 1995, A5B).
+
+use std::cell::RefCell;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use gyre::transactions::{Lists, MicroOp, Request, Response, Store, Txn};
+use gyre::{Ctx, Error, Node, NodeId, async_trait};
+
+struct WriteSkew {
+    store: RefCell<Store<Lists>>,
+}
+
+impl WriteSkew {
+    fn new(_: &Ctx) -> WriteSkew {
+        WriteSkew { store: RefCell::default() }
+    }
+}
+
+#[async_trait(?Send)]
+impl Node for WriteSkew {
+    type Request = Request<Lists>;
+    type Response = Response<Lists>;
+
+    async fn handle(
+        &self,
+        ctx: &Ctx,
+        request: Request<Lists>,
+        _: NodeId,
+    ) -> Result<Response<Lists>, Error> {
+        let Request::Txn { txn } = request;
+        let snapshot = self.store.borrow().clone();
+        let done = snapshot.clone().execute(&txn);
+        ctx.sleep(Duration::from_millis(10)).await;
+        let mut store = self.store.borrow_mut();
+        let appends: Txn<Lists> =
+            txn.into_iter().filter(|MicroOp(kind, ..)| *kind == Lists::Append).collect();
+        // A list that was appended to is never the same again.
+        if appends.iter().any(|MicroOp(_, key, _)| store.read(key) != snapshot.read(key)) {
+            return Err(Error::txn_conflict("another transaction has written the same key"));
+        }
+        store.execute(&appends);
+        Ok(Response::TxnOk { txn: done })
+    }
+}
+
+fn main() -> ExitCode {
+    gyre::run(WriteSkew::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use maelstrom::check::Check;
+
+    use super::WriteSkew;
+
+    /// One node, so that nothing but the bug is to blame, and five clients at once.
+    fn at(model: &str) -> Check<WriteSkew> {
+        maelstrom::check("txn-list-append", WriteSkew::new).nodes(1).rate(100.0).options(
+            |options| {
+                options.concurrency = 5;
+                options.consistency_models = vec![model.into()];
+            },
+        )
+    }
+
+    #[test]
+    fn is_caught_at_serializable_only() {
+        let failure = at("serializable").first_anomaly(0..500);
+        let failure = failure.expect("the checker must catch transactions that miss each other");
+        let anomalies = failure.anomaly_types();
+        assert!(anomalies.iter().any(|name| *name == "G2-item"), "{anomalies:?}");
+        for seed in failure.seed..failure.seed + 10 {
+            let failure = at("snapshot-isolation").fails(seed).map(|failure| failure.sentence);
+            assert_eq!(failure, None, "seed {seed}");
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! What explains a judgement: a text for each kind of finding, and drawings of them.
+//!
+//! | file | what it explains |
+//! |---|---|
+//! | `independent/<key>/explanation.txt`, `linear.svg` | a key that is not linearizable |
+//! | `elle/<anomaly>.txt`, `elle/<anomaly>/0.svg` | an anomaly of transactions |
+//! | `findings/<kind>.txt` | whatever else was found |
+//!
+//! The first two are where the original has them. All are made from the findings alone.
+
+use super::format::shorten;
+use super::{drawings, glossary};
+use crate::checker::{Finding, Judgement, Validity, linear};
+
+/// An explanation of something that is wrong: a drawing with words, or words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    /// The file in the run's folder: `elle/G-single/0.svg`, or that of the text.
+    pub path: String,
+    /// What it shows, in a few words.
+    pub title: String,
+    /// What that means in general, in a sentence; empty where the title says it.
+    pub meaning: String,
+    /// The drawing, one `svg` element; `None` for what is explained in words only.
+    pub svg: Option<String>,
+    /// What it means, for people; may be of several lines.
+    pub words: String,
+    /// The index in the history of the operation to look at first.
+    pub at: Option<usize>,
+}
+
+/// Everything that explains a judgement.
+#[derive(Debug, Default)]
+pub struct Explanations {
+    /// Those to show, the most instructive first.
+    pub shown: Vec<Explanation>,
+    /// Files of text: path in the run's folder and contents.
+    pub texts: Vec<(String, String)>,
+}
+
+/// Where things are explained for which the original has no folder.
+pub const OTHER_FOLDER: &str = "findings";
+
+/// How much of a text without a drawing is on the page.
+const TEXT_CHARACTERS: usize = 6000;
+
+/// The most keys that are drawn.
+const KEYS: usize = 20;
+
+/// Explains what is wrong in a judgement, or in one of its parts. What the workload's own checker
+/// found goes to `folder`.
+pub fn of(judgement: &Judgement, folder: &str) -> Explanations {
+    let mut explanations = Explanations::default();
+    let mut numbered = Vec::new();
+    for (folder, findings) in kinds(judgement, folder) {
+        if findings[0].kind == linear::NOT_LINEARIZABLE {
+            for finding in findings.iter().take(KEYS) {
+                let (text, explanation) = of_key(finding);
+                explanations.texts.push(text);
+                numbered.push((0, explanation));
+            }
+        } else {
+            explanations.texts.push(text_of_kind(folder, &findings));
+            numbered.extend(of_kind(folder, &findings));
+        }
+    }
+    // The first case of each kind comes before the second of any.
+    numbered.sort_by_key(|(number, _)| *number);
+    explanations.shown = numbered.into_iter().map(|(_, explanation)| explanation).collect();
+    explanations
+}
+
+impl Explanations {
+    /// Gives each file to `write`, with its path.
+    ///
+    /// # Errors
+    /// What `write` answers.
+    pub fn write(
+        &self,
+        write: &mut dyn FnMut(&str, &[u8]) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        for explanation in &self.shown {
+            if let Some(svg) = &explanation.svg {
+                write(&explanation.path, svg.as_bytes())?;
+            }
+        }
+        self.texts.iter().try_for_each(|(path, text)| write(path, text.as_bytes()))
+    }
+}
+
+/// The findings of a judgement and of its parts that are not in order, by kind, each with the
+/// folder for it.
+fn kinds<'a>(judgement: &'a Judgement, folder: &'a str) -> Vec<(&'a str, Vec<&'a Finding>)> {
+    if judgement.verdict == Validity::True {
+        return Vec::new();
+    }
+    let own: Vec<&Finding> = judgement.findings.iter().collect();
+    let by_kind = own.chunk_by(|a, b| a.kind == b.kind);
+    let mut kinds: Vec<_> = by_kind.map(|findings| (folder, findings.to_vec())).collect();
+    for (name, part) in &judgement.parts {
+        let folder = if *name == "workload" { folder } else { OTHER_FOLDER };
+        kinds.extend(self::kinds(part, folder));
+    }
+    kinds
+}
+
+fn of_key(finding: &Finding) -> ((String, String), Explanation) {
+    let key = finding.subject.as_ref().map_or_else(|| "all".to_owned(), ToString::to_string);
+    let title = match finding.subject {
+        Some(_) => format!("key {key} is not linearizable"),
+        None => "the history is not linearizable".to_owned(),
+    };
+    let folder = format!("independent/{}", folder_name(&key));
+    let text = format!("{folder}/explanation.txt");
+    let svg = finding.drawing.as_ref().map(|drawing| drawings::draw(drawing, &title));
+    let explanation = Explanation {
+        path: if svg.is_some() { format!("{folder}/linear.svg") } else { text.clone() },
+        title,
+        meaning: String::new(),
+        svg,
+        words: finding.words.clone(),
+        at: first_operation(finding),
+    };
+    ((text, format!("{}\n", finding.words)), explanation)
+}
+
+/// A key as the name of a folder: a key that came from a file may be anything.
+fn folder_name(key: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
+    key.chars().take(60).map(plain).collect()
+}
+
+/// All cases of one kind, one below the other.
+fn text_of_kind(folder: &str, findings: &[&Finding]) -> (String, String) {
+    let kind = findings[0].kind;
+    let case =
+        |(number, finding): (usize, &&Finding)| format!("{kind} #{number}\n{}\n", finding.words);
+    let cases: Vec<String> = findings.iter().enumerate().map(case).collect();
+    (format!("{folder}/{kind}.txt"), cases.join("\n\n"))
+}
+
+/// Each case that has a drawing, with its number; all cases at once, if none has.
+fn of_kind(folder: &str, findings: &[&Finding]) -> Vec<(usize, Explanation)> {
+    let kind = findings[0].kind;
+    let explanation = |path: String, svg: Option<String>, words: String, finding: &Finding| {
+        let (title, meaning) = (kind.to_owned(), glossary::meaning(kind));
+        Explanation { path, title, meaning, svg, words, at: first_operation(finding) }
+    };
+    let drawn: Vec<(usize, Explanation)> = findings
+        .iter()
+        .enumerate()
+        .filter_map(|(number, finding)| {
+            let svg = drawings::draw(finding.drawing.as_ref()?, kind);
+            let path = format!("{folder}/{kind}/{number}.svg");
+            Some((number, explanation(path, Some(svg), finding.words.clone(), finding)))
+        })
+        .collect();
+    if !drawn.is_empty() {
+        return drawn;
+    }
+    let (path, text) = text_of_kind(folder, findings);
+    vec![(0, explanation(path, None, shorten(text.trim(), TEXT_CHARACTERS), findings[0]))]
+}
+
+fn first_operation(finding: &Finding) -> Option<usize> {
+    finding.operations.first().map(|mention| mention.index)
+}
