@@ -38,7 +38,7 @@ help: ## Show this list
 	  awk -F'|' '{ printf "%-22s %s\n", $$1, $$2 }'
 
 build: ## Build all nodes and the bench
-	@$(CARGO) build --release --quiet --workspace --bins
+	@$(CARGO) build --release --quiet --package gyre --package maelstrom --bins
 
 test: ## Run every test of this repository
 	@$(CARGO) test --release --workspace

@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use gyre::kafka_log::{Batch, Logs, Offset};
+use gyre::kafka_log::{Batch, Logs, Offset, Request, Response};
 use gyre::{Ctx, Error, ErrorCode, Kv, Node, NodeId, Time, async_trait, join_all};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
@@ -41,24 +41,6 @@ const READ_AHEAD: Offset = 8;
 struct KafkaKv {
     /// Of each log, the beginning that this node knows.
     known: RefCell<Logs>,
-}
-
-#[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum Request {
-    Send { key: String, msg: Value },
-    Poll { offsets: BTreeMap<String, Offset> },
-    CommitOffsets { offsets: BTreeMap<String, Offset> },
-    ListCommittedOffsets { keys: Vec<String> },
-}
-
-#[derive(Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum Response {
-    SendOk { offset: Offset },
-    PollOk { msgs: Batch },
-    CommitOffsetsOk {},
-    ListCommittedOffsetsOk { offsets: BTreeMap<String, Offset> },
 }
 
 /// The most keys whose logs one poll looks after in the store; the others it answers from

@@ -8,34 +8,13 @@
 //! Deliberately absent: other nodes. With more than one, each would have logs of its own.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use gyre::kafka_log::{Batch, Change, Logs, Offset};
+use gyre::kafka_log::{Change, Logs, Offset, Request, Response};
 use gyre::{Ctx, Error, Node, NodeId, async_trait, json};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 struct KafkaSingle {
     logs: RefCell<Logs>,
-}
-
-#[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum Request {
-    Send { key: String, msg: Value },
-    Poll { offsets: BTreeMap<String, Offset> },
-    CommitOffsets { offsets: BTreeMap<String, Offset> },
-    ListCommittedOffsets { keys: Vec<String> },
-}
-
-#[derive(Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum Response {
-    SendOk { offset: Offset },
-    PollOk { msgs: Batch },
-    CommitOffsetsOk {},
-    ListCommittedOffsetsOk { offsets: BTreeMap<String, Offset> },
 }
 
 impl KafkaSingle {

@@ -25,15 +25,12 @@
 //! would cost two messages more, and a poll two instead of none.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use gyre::kafka_log::{Batch, Change, Logs, Offset};
+use gyre::kafka_log::{Change, Logs, Offset, Request, Response};
 use gyre::replicated::{Incoming, Options, Replicated};
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use tokio::sync::oneshot;
 
 /// How long the first change of a command waits for others.
@@ -46,24 +43,6 @@ pub(crate) struct Kafka {
     logs: Replicated<Logs>,
     /// The changes that wait to become a command, each with who waits for its outcome.
     gathered: RefCell<Vec<(Change, oneshot::Sender<Outcome>)>>,
-}
-
-#[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub(crate) enum Request {
-    Send { key: String, msg: Value },
-    Poll { offsets: BTreeMap<String, Offset> },
-    CommitOffsets { offsets: BTreeMap<String, Offset> },
-    ListCommittedOffsets { keys: Vec<String> },
-}
-
-#[derive(Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub(crate) enum Response {
-    SendOk { offset: Offset },
-    PollOk { msgs: Batch },
-    CommitOffsetsOk {},
-    ListCommittedOffsetsOk { offsets: BTreeMap<String, Offset> },
 }
 
 impl Kafka {

@@ -1,4 +1,7 @@
 //! What a node can do: its view of the world, handed to every method of [`Node`](crate::Node).
+//!
+//! Here stands what needs nothing else. What is built on it adds its own methods to [`Ctx`]:
+//! `sleep.rs` the waiting, `rpc.rs` the requests, `services.rs` the bench's stores.
 
 use std::cell::{Cell, RefCell, RefMut};
 use std::collections::VecDeque;
@@ -6,7 +9,6 @@ use std::fmt;
 use std::future::Future;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
-use std::time::Duration;
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -15,9 +17,7 @@ use serde_json::Value;
 
 use crate::runtime::executor::Task;
 use crate::runtime::network::Network;
-use crate::runtime::rpc::{RetryPolicy, Rpc};
-use crate::runtime::services::{Kv, Tso};
-use crate::runtime::timers::{Sleep, Timers};
+use crate::runtime::timers::Timers;
 use crate::storage::Storage;
 use crate::types::{Body, Error, Message, NodeId, Time};
 
@@ -105,48 +105,6 @@ impl Ctx {
         self.0.network.borrow_mut().send(dest, body, &mut self.0.outside.outbox.borrow_mut())
     }
 
-    /// Sends a request at once, and gives the future of its reply: `rpc(…).await?`.
-    ///
-    /// Dropping the future forgets the call. For several at once, make all the futures and
-    /// then await them one by one.
-    ///
-    /// # Errors
-    /// What the other side answers with; `timeout` when `timeout` passes without a reply; and
-    /// what [`send`](Ctx::send) can say.
-    pub fn rpc(&self, dest: &NodeId, payload: &impl Serialize, timeout: Duration) -> Rpc {
-        match body_of(payload) {
-            Ok(body) => Rpc::start(self, dest, body, timeout),
-            Err(error) => Rpc::failed(error),
-        }
-    }
-
-    /// As [`rpc`](Ctx::rpc), and again after a timeout or another error that may pass, with
-    /// growing and slightly random pauses, until an answer comes or `policy.deadline` passes.
-    ///
-    /// The other side may so take in the request more than once: it must do no harm.
-    ///
-    /// # Errors
-    /// The last attempt's. Where an earlier attempt may have taken effect, a definite error
-    /// of a later one is turned into an indefinite one, unless the request is `read_only`.
-    pub async fn rpc_retry(
-        &self,
-        dest: &NodeId,
-        payload: &impl Serialize,
-        policy: RetryPolicy,
-    ) -> Result<Body, Error> {
-        policy.call(self, dest, body_of(payload)?).await
-    }
-
-    /// Waits for so long. What is due already does not wait.
-    pub fn sleep(&self, duration: Duration) -> Sleep {
-        self.sleep_until(self.now() + duration)
-    }
-
-    /// Waits until this moment. What is due already does not wait.
-    pub fn sleep_until(&self, at: Time) -> Sleep {
-        Sleep::new(self.clone(), at)
-    }
-
     /// Waits until the messages that have arrived already are taken in: what costs the same
     /// for one as for many, like a write to disk, is worth that. It takes no time.
     pub fn idle(&self) -> impl Future<Output = ()> {
@@ -176,26 +134,6 @@ impl Ctx {
     /// Writes a line to the node's log: stderr, or its log file in simulation.
     pub fn log(&self, line: impl fmt::Display) {
         self.0.outside.log(line);
-    }
-
-    /// The bench's sequentially consistent key-value store.
-    pub fn seq_kv(&self) -> Kv {
-        Kv::new(self, "seq-kv")
-    }
-
-    /// The bench's linearizable key-value store.
-    pub fn lin_kv(&self) -> Kv {
-        Kv::new(self, "lin-kv")
-    }
-
-    /// The bench's eventually consistent key-value store, where the last writer wins.
-    pub fn lww_kv(&self) -> Kv {
-        Kv::new(self, "lww-kv")
-    }
-
-    /// The bench's linearizable source of timestamps.
-    pub fn lin_tso(&self) -> Tso {
-        Tso::new(self)
     }
 }
 
@@ -317,7 +255,7 @@ impl Ctx {
     }
 }
 
-fn body_of(payload: &impl Serialize) -> Result<Body, Error> {
+pub(crate) fn body_of(payload: &impl Serialize) -> Result<Body, Error> {
     Body::new(payload)
         .map_err(|error| Error::crash(format!("this node tried to send what is no body: {error}")))
 }

@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use crate::protocols::core::{Core, Input, OutputsOf, RequestId};
-use crate::runtime::Ctx;
+use crate::runtime::ctx::Ctx;
 use crate::types::{Body, Error, NodeId, Time, json};
 
 /// The `type` of every message between the cores of two nodes.

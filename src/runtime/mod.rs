@@ -19,6 +19,7 @@ mod node;
 mod process;
 mod rpc;
 mod services;
+mod sleep;
 mod stdio;
 mod timers;
 
@@ -42,8 +43,8 @@ pub use node::Node;
 pub use process::Process;
 pub use rpc::{RetryPolicy, Rpc};
 pub use services::{Kv, Tso};
+pub use sleep::Sleep;
 pub use stdio::run;
-pub use timers::Sleep;
 
 /// A client's reply that takes longer is withheld. The bench's clients give up after 5 s, and
 /// the original Maelstrom stops reading a node that answers a client that has gone.

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::runtime::Ctx;
+use crate::runtime::ctx::Ctx;
 use crate::types::{Error, NodeId};
 
 /// What a node does: everything that is the node's own, and nothing else.

@@ -10,10 +10,45 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use rand::RngExt;
+use serde::Serialize;
 
-use crate::runtime::Ctx;
-use crate::runtime::timers::Sleep;
+use crate::runtime::ctx::{Ctx, body_of};
+use crate::runtime::sleep::Sleep;
 use crate::types::{Body, Error, ErrorCode, NodeId};
+
+impl Ctx {
+    /// Sends a request at once, and gives the future of its reply: `rpc(…).await?`.
+    ///
+    /// Dropping the future forgets the call. For several at once, make all the futures and
+    /// then await them one by one.
+    ///
+    /// # Errors
+    /// What the other side answers with; `timeout` when `timeout` passes without a reply; and
+    /// what [`send`](Ctx::send) can say.
+    pub fn rpc(&self, dest: &NodeId, payload: &impl Serialize, timeout: Duration) -> Rpc {
+        match body_of(payload) {
+            Ok(body) => Rpc::start(self, dest, body, timeout),
+            Err(error) => Rpc::failed(error),
+        }
+    }
+
+    /// As [`rpc`](Ctx::rpc), and again after a timeout or another error that may pass, with
+    /// growing and slightly random pauses, until an answer comes or `policy.deadline` passes.
+    ///
+    /// The other side may so take in the request more than once: it must do no harm.
+    ///
+    /// # Errors
+    /// The last attempt's. Where an earlier attempt may have taken effect, a definite error
+    /// of a later one is turned into an indefinite one, unless the request is `read_only`.
+    pub async fn rpc_retry(
+        &self,
+        dest: &NodeId,
+        payload: &impl Serialize,
+        policy: RetryPolicy,
+    ) -> Result<Body, Error> {
+        policy.call(self, dest, body_of(payload)?).await
+    }
+}
 
 /// The future that [`Ctx::rpc`] gives: the reply's body, or an error.
 #[must_use = "the reply is had by awaiting"]

@@ -9,11 +9,33 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::runtime::Ctx;
+use crate::runtime::ctx::Ctx;
 use crate::types::{Body, Error, ErrorCode, NodeId};
 
 /// How long a service has to answer, unless told otherwise.
 const TIMEOUT: Duration = Duration::from_secs(2);
+
+impl Ctx {
+    /// The bench's sequentially consistent key-value store.
+    pub fn seq_kv(&self) -> Kv {
+        Kv::new(self, "seq-kv")
+    }
+
+    /// The bench's linearizable key-value store.
+    pub fn lin_kv(&self) -> Kv {
+        Kv::new(self, "lin-kv")
+    }
+
+    /// The bench's eventually consistent key-value store, where the last writer wins.
+    pub fn lww_kv(&self) -> Kv {
+        Kv::new(self, "lww-kv")
+    }
+
+    /// The bench's linearizable source of timestamps.
+    pub fn lin_tso(&self) -> Tso {
+        Tso::new(self)
+    }
+}
 
 /// A client of one key-value store. Keys and values are anything that serde knows; make them
 /// simple, for a key is told from another by its JSON.

@@ -38,7 +38,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::Interval;
 
-use crate::runtime::{Ctx, Node, Process, Runtime, lockstep};
+use crate::runtime::ctx::Ctx;
+use crate::runtime::{Node, Process, Runtime, lockstep};
 use crate::storage::RecordedDisk;
 use crate::storage::{Disk, FileDisk, MemoryDisk};
 use crate::types::{Message, Time};

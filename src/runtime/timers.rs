@@ -5,11 +5,8 @@
 //! does, and lets a timer that is no longer wanted be taken out at once.
 
 use std::collections::BTreeMap;
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
 
-use crate::runtime::Ctx;
 use crate::types::Time;
 
 /// Names one timer: when it is due, and its number.
@@ -57,44 +54,5 @@ impl Timers {
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.waiting.len()
-    }
-}
-
-/// The future that [`Ctx::sleep`] gives.
-#[must_use = "a sleep that is not awaited does not wait"]
-pub struct Sleep {
-    ctx: Ctx,
-    at: Time,
-    timer: Option<TimerKey>,
-}
-
-impl Sleep {
-    pub(crate) fn new(ctx: Ctx, at: Time) -> Sleep {
-        Sleep { ctx, at, timer: None }
-    }
-}
-
-impl Future for Sleep {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Sleep>, context: &mut Context<'_>) -> Poll<()> {
-        if self.at <= self.ctx.now() {
-            return Poll::Ready(());
-        }
-        let sleep = &mut *self;
-        let mut timers = sleep.ctx.timers();
-        match sleep.timer {
-            Some(key) if timers.update(key, context.waker()) => {}
-            _ => sleep.timer = Some(timers.set(sleep.at, context.waker().clone())),
-        }
-        Poll::Pending
-    }
-}
-
-impl Drop for Sleep {
-    fn drop(&mut self) {
-        if let Some(key) = self.timer {
-            self.ctx.timers().cancel(key);
-        }
     }
 }

@@ -28,6 +28,57 @@ pub type Offset = i64;
 /// Messages of some keys, each with its offset.
 pub type Batch = BTreeMap<String, Vec<(Offset, Value)>>;
 
+/// What clients ask.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Request {
+    /// Append a message to the log of a key.
+    Send {
+        /// The log.
+        key: String,
+        /// The message.
+        msg: Value,
+    },
+    /// Give messages of these logs, from these offsets on.
+    Poll {
+        /// Where to begin, by key.
+        offsets: BTreeMap<String, Offset>,
+    },
+    /// Everything up to these offsets was processed.
+    CommitOffsets {
+        /// The last offset that was processed, by key.
+        offsets: BTreeMap<String, Offset>,
+    },
+    /// Give the committed offsets of these logs.
+    ListCommittedOffsets {
+        /// The logs.
+        keys: Vec<String>,
+    },
+}
+
+/// What they are answered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Response {
+    /// The message is in the log.
+    SendOk {
+        /// Its offset.
+        offset: Offset,
+    },
+    /// Messages that were asked for.
+    PollOk {
+        /// As many as fit, by key.
+        msgs: Batch,
+    },
+    /// The offsets are committed.
+    CommitOffsetsOk {},
+    /// The committed offsets.
+    ListCommittedOffsetsOk {
+        /// By key; keys without any are left out.
+        offsets: BTreeMap<String, Offset>,
+    },
+}
+
 /// The most messages of one key in a [`Batch`].
 const BATCH_OF_KEY_MAX: usize = 256;
 

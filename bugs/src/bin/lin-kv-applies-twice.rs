@@ -1,23 +1,17 @@
 //! `lin-kv` with a bug: a command that was passed on to two leaders, because the first one fell
 //! silent, takes effect twice if both got it into the log.
 
-mod lin_kv;
-
 use std::process::ExitCode;
 
+use bugs::lin_kv::LinKv;
 use gyre::replicated::Options;
-use lin_kv::{Bug, LinKv};
 
-struct AppliesTwice;
-
-impl Bug for AppliesTwice {
-    fn options() -> Options {
-        Options { ignores: |_| false, configure: lin_kv::restless, ..Options::default() }
-    }
+fn options() -> Options {
+    Options { ignores: |_| false, configure: bugs::lin_kv::restless, ..Options::default() }
 }
 
 fn main() -> ExitCode {
-    gyre::run(LinKv::<AppliesTwice>::new)
+    gyre::run(|ctx| LinKv::new(ctx, options()))
 }
 
 #[cfg(test)]
@@ -26,6 +20,6 @@ mod tests {
 
     #[test]
     fn is_caught() {
-        super::lin_kv::is_caught::<super::AppliesTwice>(&Fault::ALL, 1.0);
+        bugs::lin_kv::is_caught(super::options, &Fault::ALL, 1.0);
     }
 }

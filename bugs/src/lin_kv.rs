@@ -1,22 +1,12 @@
-//! The node `lin-kv` with something broken: what, says the type parameter.
+//! The node `lin-kv` with something broken: what, its options say.
 
-#[cfg(test)]
 use std::cell::RefCell;
-use std::marker::PhantomData;
 use std::time::Duration;
 
 use gyre::key_value::{Change, Registers, Request, Response};
-use gyre::raft::Config;
-#[cfg(test)]
-use gyre::raft::Invariants;
+use gyre::raft::{Config, Invariants};
 use gyre::replicated::{Incoming, Options, Replicated};
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
-
-/// One planted bug.
-pub trait Bug: 'static {
-    /// The options of a replica that has it.
-    fn options() -> Options;
-}
 
 /// The Raft of the paper, with frequent elections and entries that travel alone.
 pub fn restless(config: Config) -> Config {
@@ -30,21 +20,36 @@ pub fn restless(config: Config) -> Config {
 }
 
 /// `lin-kv` with a bug.
-pub struct LinKv<B> {
+pub struct LinKv {
     registers: Replicated<Registers>,
-    bug: PhantomData<B>,
+    is_watched: bool,
 }
 
-impl<B: Bug> LinKv<B> {
-    pub fn new(ctx: &Ctx) -> LinKv<B> {
-        #[cfg(test)]
+impl LinKv {
+    /// The node that `ctx` is for. The options plant the bug.
+    pub fn new(ctx: &Ctx, options: Options) -> LinKv {
+        LinKv { registers: Replicated::new(ctx, options), is_watched: false }
+    }
+
+    /// The same, in a cluster whose nodes share this thread: what must hold of all of them
+    /// together is checked after every message.
+    fn watched(ctx: &Ctx, options: Options) -> LinKv {
         INVARIANTS.with_borrow_mut(|invariants| invariants.on_restart(ctx.id()));
-        LinKv { registers: Replicated::new(ctx, B::options()), bug: PhantomData }
+        LinKv { registers: Replicated::new(ctx, options), is_watched: true }
+    }
+
+    fn watch(&self) {
+        if self.is_watched {
+            self.registers.inspect(|raft| {
+                let held = INVARIANTS.with_borrow_mut(|all| all.check(raft, []));
+                held.unwrap_or_else(|broken| panic!("{broken}"));
+            });
+        }
     }
 }
 
 #[async_trait(?Send)]
-impl<B: Bug> Node for LinKv<B> {
+impl Node for LinKv {
     type Request = Incoming<Request, Registers>;
     type Response = Option<Response>;
 
@@ -57,11 +62,7 @@ impl<B: Bug> Node for LinKv<B> {
         let (change, response) = match request {
             Incoming::Raft(message) => {
                 self.registers.receive(from, message)?;
-                #[cfg(test)]
-                self.registers.inspect(|raft| {
-                    let held = INVARIANTS.with_borrow_mut(|all| all.check(raft, []));
-                    held.unwrap_or_else(|broken| panic!("{broken}"));
-                });
+                self.watch();
                 return Ok(None);
             }
             Incoming::Client(Request::Read { key }) => {
@@ -80,7 +81,6 @@ impl<B: Bug> Node for LinKv<B> {
     }
 }
 
-#[cfg(test)]
 thread_local! {
     /// What must hold of all nodes of a simulated cluster together.
     static INVARIANTS: RefCell<Invariants<gyre::replicated::Request<Change>>> = RefCell::default();
@@ -88,21 +88,27 @@ thread_local! {
 
 /// The bench must find it: by what clients see, or, where that would take a long coincidence, by
 /// an invariant of Raft that does not hold (figure 3).
-#[cfg(test)]
-pub fn is_caught<B: Bug>(faults: &[maelstrom::Fault], nemesis_interval_secs: f64) {
-    let failure = first_failure::<B>(faults, nemesis_interval_secs, 1_000);
+///
+/// # Panics
+/// When it does not.
+pub fn is_caught(
+    options: fn() -> Options,
+    faults: &[maelstrom::Fault],
+    nemesis_interval_secs: f64,
+) {
+    let failure = first_failure(options, faults, nemesis_interval_secs, 1_000);
     let failure = failure.expect("the bench must catch it");
-    println!("caught by seed {}: {}", failure.seed, failure.sentence);
+    eprintln!("caught by seed {}: {}", failure.seed, failure.sentence);
 }
 
 /// The first of so many seeds on which something is wrong.
-#[cfg(test)]
-pub fn first_failure<B: Bug>(
+pub fn first_failure(
+    options: fn() -> Options,
     faults: &[maelstrom::Fault],
     nemesis_interval_secs: f64,
     seeds: u64,
 ) -> Option<maelstrom::check::Failure> {
-    let check = maelstrom::check("lin-kv", LinKv::<B>::new)
+    let check = maelstrom::check("lin-kv", move |ctx| LinKv::watched(ctx, options()))
         .options(|options| {
             options.concurrency = 20;
             options.rate = 100.0;

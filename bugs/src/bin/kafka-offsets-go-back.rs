@@ -5,9 +5,8 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use gyre::kafka_log::Offset;
+use gyre::kafka_log::{Offset, Request, Response};
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 const BLOCK: Offset = 4;
@@ -35,27 +34,6 @@ impl Log {
         self.messages.insert(offset, message);
         offset
     }
-}
-
-/// Messages of some keys, each with its offset.
-type Batch = BTreeMap<String, Vec<(Offset, Value)>>;
-
-#[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum Request {
-    Send { key: String, msg: Value },
-    Poll { offsets: BTreeMap<String, Offset> },
-    CommitOffsets { offsets: BTreeMap<String, Offset> },
-    ListCommittedOffsets { keys: Vec<String> },
-}
-
-#[derive(Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum Response {
-    SendOk { offset: Offset },
-    PollOk { msgs: Batch },
-    CommitOffsetsOk {},
-    ListCommittedOffsetsOk { offsets: BTreeMap<String, Offset> },
 }
 
 impl Kafka {
@@ -113,12 +91,6 @@ mod tests {
         let check = maelstrom::check("kafka", Kafka::new)
             .nodes(1)
             .options(|options| options.concurrency = 4);
-        let names_it = |failure: maelstrom::check::Failure| {
-            let workload = failure.results.to_edn().get("workload").cloned();
-            let types = workload.and_then(|results| results.get("bad-error-types").cloned());
-            types.is_some_and(|types| types.to_string().contains(":nonmonotonic-send"))
-        };
-        let is_caught = (0..500).filter_map(|seed| check.fails(seed)).any(names_it);
-        assert!(is_caught, "the checker must catch offsets that go back");
+        bugs::kafka_is_caught(check, "nonmonotonic-send");
     }
 }

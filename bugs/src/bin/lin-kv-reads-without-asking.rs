@@ -1,0 +1,47 @@
+//! `lin-kv` with a bug: a leader answers reads without asking whether it still is the leader.
+//! When it was deposed and does not know it, it answers from the past.
+
+use std::process::ExitCode;
+
+use bugs::lin_kv::LinKv;
+use gyre::raft::{Config, Rules};
+use gyre::replicated::Options;
+
+fn options() -> Options {
+    let configure = |config| Config {
+        rules: Rules { may_read: |_| true, ..Rules::RAFT },
+        ..bugs::lin_kv::restless(config)
+    };
+    Options { configure, ..Options::default() }
+}
+
+fn main() -> ExitCode {
+    gyre::run(|ctx| LinKv::new(ctx, options()))
+}
+
+#[cfg(test)]
+mod tests {
+    use maelstrom::Fault;
+
+    #[test]
+    fn is_caught() {
+        bugs::lin_kv::is_caught(super::options, &Fault::ALL, 1.0);
+    }
+
+    /// The Raft of the paper without a bug.
+    fn no_bug() -> super::Options {
+        let configure = bugs::lin_kv::restless;
+        super::Options { configure, ..super::Options::default() }
+    }
+
+    /// What catches the bugs is the bugs.
+    #[test]
+    fn nothing_is_caught_without_a_bug() {
+        for (faults, interval_secs) in
+            [(&Fault::ALL[..], 1.0), (&[Fault::Kill, Fault::Partition], 0.15)]
+        {
+            let failure = bugs::lin_kv::first_failure(no_bug, faults, interval_secs, 150);
+            assert!(failure.is_none(), "{}", failure.unwrap().sentence);
+        }
+    }
+}
