@@ -17,7 +17,7 @@ use std::time::Instant;
 
 use gyre::gossip::Setting;
 use maelstrom::Fault;
-use maelstrom::check::Check;
+use maelstrom::simulation::Check;
 
 use broadcast::Broadcast;
 

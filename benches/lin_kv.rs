@@ -20,11 +20,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use maelstrom::check::Check;
 use maelstrom::history::{History, Op, OpType, ProcessId};
 use maelstrom::options::{TestOptions, numbered_nodes};
 use maelstrom::recorder::LogOptions;
 use maelstrom::run::{Terminal, Test};
+use maelstrom::simulation::Check;
 use maelstrom::{Fault, workload};
 use node::LinKv;
 

@@ -10,7 +10,7 @@
 pub mod lin_kv;
 
 use gyre::Node;
-use maelstrom::check::Check;
+use maelstrom::simulation::Check;
 
 /// How many seeds are tried before a bug counts as missed.
 const SEEDS: u64 = 500;

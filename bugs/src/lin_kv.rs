@@ -107,7 +107,7 @@ pub fn first_failure(
     faults: &[maelstrom::Fault],
     nemesis_interval_secs: f64,
     seeds: u64,
-) -> Option<maelstrom::check::Failure> {
+) -> Option<maelstrom::simulation::Failure> {
     let check = maelstrom::check("lin-kv", move |ctx| LinKv::watched(ctx, options()))
         .options(|options| {
             options.concurrency = 20;
@@ -119,6 +119,6 @@ pub fn first_failure(
         .faults(faults.iter().copied());
     (0..seeds).find_map(|seed| {
         INVARIANTS.take();
-        check.fails(seed).filter(maelstrom::check::Failure::is_anomaly)
+        check.fails(seed).filter(maelstrom::simulation::Failure::is_anomaly)
     })
 }

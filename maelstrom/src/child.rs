@@ -18,11 +18,11 @@
 
 #![expect(clippy::disallowed_methods, reason = "the driver is where real processes are run")]
 
+mod children;
 mod group;
 mod lines;
 mod lockstep;
 mod node;
-mod wall;
 mod watchdog;
 
 use std::fs::{self, File};
@@ -34,9 +34,9 @@ use anyhow::{Context, bail};
 use gyre::NodeId;
 use rustix::fs::{Access, access};
 
+pub use children::{ChildEvent, Children};
 use group::Group;
 pub use lockstep::{LockstepChild, pin_to_one_core};
-pub use wall::{ChildEvent, Children};
 pub use watchdog::{WATCHDOG_ARGUMENT, Watchdog, watchdog_main};
 
 /// More than this is never kept for one child: neither input that it does not read, nor a line

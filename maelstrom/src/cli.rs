@@ -1,5 +1,6 @@
 //! The command line: flags of the original with the same meaning, and a few of our own.
 
+pub mod check;
 mod flags;
 mod terminal;
 
@@ -9,13 +10,13 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
-use crate::check_files::CheckFlags;
 use crate::checker::elle;
 use crate::edn;
 use crate::run::{Report, Test};
 use crate::serve::ServeFlags;
 use crate::workload;
 
+use check::CheckFlags;
 use flags::TestFlags;
 
 /// A workbench for learning distributed systems: runs your nodes as a cluster, carries their

@@ -9,17 +9,15 @@
 //! - [`workload`] has one file for each kind of system to test: its [`client`], its
 //!   [`generator`], and which checker judges it.
 //! - The package [`checker`] judges a [`history`]; it knows nothing of all the above.
-//!   [`check_files`] lets it judge histories from files.
+//!   [`cli::check`] lets it judge histories from files.
 //! - [`report`] turns what was recorded into pages and plots for people;
 //!   [`serve`] shows them in a browser.
-//! - [`child`] drives nodes that are processes, [`wall`] under the wall clock; [`check()`] runs
+//! - [`child`] drives nodes that are processes, [`wall`] under the wall clock; [`simulation`] runs
 //!   nodes inside the bench, for simulated tests over many seeds.
 //!
 //! Absent: any node. Nodes are in the package `gyre`, which this one uses for the wire format
 //! and the [`gyre::Process`] seam.
 
-pub mod check;
-pub mod check_files;
 pub mod child;
 pub mod cli;
 pub mod client;
@@ -36,12 +34,13 @@ pub mod run;
 pub mod seeds;
 pub mod serve;
 pub mod service;
+pub mod simulation;
 pub mod store;
 pub mod wall;
 pub mod wire;
 pub mod workload;
 
 pub use ::checker;
-pub use check::check;
 pub use checker::{edn, history};
 pub use nemesis::Fault;
+pub use simulation::check;

@@ -224,7 +224,7 @@ fn main() -> ExitCode {
 #[cfg(test)]
 mod tests {
     use maelstrom::Fault;
-    use maelstrom::check::Check;
+    use maelstrom::simulation::Check;
 
     use super::TxnRwRegister;
 

@@ -45,7 +45,7 @@ fn main() -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use maelstrom::check::Check;
+    use maelstrom::simulation::Check;
 
     use super::DirtyRead;
 

@@ -53,7 +53,7 @@ fn main() -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use maelstrom::check::Check;
+    use maelstrom::simulation::Check;
 
     use super::IntermediateRead;
 

@@ -51,7 +51,7 @@ fn main() -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use maelstrom::check::Check;
+    use maelstrom::simulation::Check;
 
     use super::LostUpdate;
 

@@ -80,7 +80,7 @@ fn main() -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use maelstrom::check::Check;
+    use maelstrom::simulation::Check;
 
     use super::StaleRead;
 

@@ -55,7 +55,7 @@ fn main() -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use maelstrom::check::Check;
+    use maelstrom::simulation::Check;
 
     use super::WriteSkew;
 
