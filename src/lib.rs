@@ -122,4 +122,6 @@ pub use runtime::{
 };
 pub use state_machines::{kafka_log, key_value, transactions};
 pub use storage::{Disk, FileDisk, MemoryDisk, Recovered, SimDisk, Storage};
-pub use types::{Body, Error, ErrorCode, Incarnation, Message, NodeId, Time, VersionVector, json};
+pub use types::{
+    Body, Error, ErrorCode, Incarnation, Json, Message, NodeId, Time, VersionVector, json,
+};

@@ -17,7 +17,6 @@ use std::ops::Range;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::types::{NodeId, json};
@@ -170,12 +169,12 @@ impl Body {
         if !text.starts_with('{') {
             return Err(serde::de::Error::custom("a body must be a JSON object"));
         }
+        let head: Head = serde_json::from_str(text)?;
         // A body that was pretty-printed would break the one-line rule when passed on.
         if text.contains(['\n', '\r']) {
-            let compact = serde_json::from_str::<Value>(text)?.to_string();
-            return Ok(serde_json::from_str::<Head>(&compact)?.with_text(&compact));
+            return Body::parse(&json::compact(text));
         }
-        Ok(serde_json::from_str::<Head>(text)?.with_text(text))
+        Ok(head.with_text(text))
     }
 
     /// A body from anything that serializes to a JSON object with a `type`, such as a variant
@@ -342,6 +341,9 @@ mod tests {
     fn a_pretty_printed_body_is_put_on_one_line() {
         let body = Body::parse("{\n \"type\": \"a\"\n}").unwrap();
         assert_eq!(body.as_json(), r#"{"type":"a"}"#);
+        let body = Body::parse("{\"type\":\"a\",\n\"n\": [1.10, 1e400, \" \"]}").unwrap();
+        assert_eq!(body.as_json(), r#"{"type":"a","n":[1.10,1e400," "]}"#);
+        assert!(Body::parse("{\"type\":\"a\",\n\"n\": 1 2}").is_err());
     }
 
     /// Lines that between them have everything that a line may have.

@@ -16,6 +16,7 @@ mod version_vector;
 
 pub use error::{Error, ErrorCode};
 pub use incarnation::Incarnation;
+pub use json::Json;
 pub use message::{Body, Message};
 pub use node_id::NodeId;
 pub use time::Time;
