@@ -59,9 +59,10 @@ impl Node for CounterNode {
 
 impl CounterNode {
     async fn add(&self, amount: u64) -> Result<(), Error> {
-        let replica = self.replica.core();
-        let delta = replica.state().add(replica.incarnation(), amount);
-        drop(replica);
+        let delta = {
+            let replica = self.replica.core();
+            replica.state().add(replica.incarnation(), amount)
+        };
         let delta = delta.ok_or_else(|| {
             Error::precondition_failed("this node has counted as far as 64 bits go")
         })?;

@@ -8,6 +8,8 @@
 //! | [`causal`] | registers that are always available, read-atomic and causal | txn-rw-register |
 //! | [`raft`] | a log that a majority agrees on | what follows |
 //! | [`replicated`] | one state machine on many nodes, linearizable | lin-kv, kafka, txn-list-append |
+//!
+//! What they all look like is [`core`]. [`simulator`] tests any of them.
 
 pub mod causal;
 pub mod core;
@@ -15,5 +17,4 @@ pub mod crdt;
 pub mod gossip;
 pub mod raft;
 pub mod replicated;
-#[cfg(test)]
-mod simulator;
+pub mod simulator;

@@ -1,74 +1,30 @@
 //! The broadcast in a simulated network: nothing is lost, everything converges, and the
 //! traffic and latency of each preset without faults.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rand::RngExt;
 
 use super::*;
-use crate::protocols::simulator::{Faults, Network, Start};
+use crate::protocols::simulator::{Faults, Simulator};
 
 const LATENCY: Duration = Duration::from_millis(100);
 
-/// A gossip core with its setting in the type, as the network wants it.
-struct Node<const ROUTE: u8>(Gossip);
+type Network = Simulator<Gossip>;
 
-const fn setting(route: u8) -> Setting {
-    if route == 0 { Setting::LOW_LATENCY } else { Setting::LOW_TRAFFIC }
+fn network(setting: Setting, size: usize, seed: u64) -> Network {
+    Simulator::new(size, seed, Faults::none(LATENCY), move |start| {
+        let number = start.rng.random();
+        Gossip::new(setting, start.node, start.nodes, start.records, number, start.now)
+    })
 }
 
-impl<const ROUTE: u8> Core for Node<ROUTE> {
-    type Local = Value;
-    type Reply = ();
-    type Message = Rumor;
-    type Record = Record;
-
-    fn step(&mut self, now: Time, input: Input<Value, Rumor>, rng: &mut ChaCha8Rng) {
-        self.0.step(now, input, rng);
-    }
-
-    fn outputs(&mut self) -> Outputs<Record, Rumor, ()> {
-        self.0.outputs()
-    }
-
-    fn must_persist(&self) -> bool {
-        self.0.must_persist()
-    }
-
-    fn next_wake(&self) -> Option<Time> {
-        self.0.next_wake()
-    }
-
-    fn checkpoint(&self) -> Box<dyn Iterator<Item = Record>> {
-        self.0.checkpoint()
-    }
-
-    fn inspect(&self) -> Value {
-        self.0.inspect()
-    }
+fn broadcast(network: &mut Network, rank: usize, message: u64) {
+    network.request(rank, Value::from(message));
 }
 
-impl<const ROUTE: u8> Start for Node<ROUTE> {
-    fn start(
-        node: &NodeId,
-        nodes: &[NodeId],
-        records: Vec<Record>,
-        now: Time,
-        rng: &mut ChaCha8Rng,
-    ) -> Self {
-        let number = rng.random();
-        Node(Gossip::new(setting(ROUTE), node, nodes, records, number, now))
-    }
-}
-
-type TestNetwork<const ROUTE: u8> = Network<Node<ROUTE>>;
-
-fn broadcast<const ROUTE: u8>(network: &mut TestNetwork<ROUTE>, rank: usize, message: u64) {
-    network.act(rank, Value::from(message));
-}
-
-fn known<const ROUTE: u8>(network: &TestNetwork<ROUTE>, rank: usize) -> BTreeSet<u64> {
-    let messages = network.core(rank).expect("the node is up").0.messages();
+fn known(network: &Network, rank: usize) -> BTreeSet<u64> {
+    let messages = network.core(rank).expect("the node is up").messages();
     let known: BTreeSet<u64> = messages.iter().filter_map(Value::as_u64).collect();
     assert_eq!(known.len(), messages.len(), "a message is shown twice");
     known
@@ -80,16 +36,16 @@ fn after(seconds: u64) -> Time {
 
 /// Ten seconds of every fault and broadcasts, then ten of quiet: afterwards all nodes know
 /// the same messages, among them all that were acknowledged, and fall silent.
-fn survives<const ROUTE: u8>(seed: u64, size: usize, memory_only: bool) {
-    let mut network: TestNetwork<ROUTE> = Network::new(size, seed, Faults::none(LATENCY));
+fn survives(setting: Setting, seed: u64, size: usize, memory_only: bool) {
+    let mut network = network(setting, size, seed);
     network.memory_only = memory_only;
-    let mut acknowledged = BTreeSet::new();
+    network.as_json = seed % 4 == 0;
+    let mut asked = BTreeMap::new();
     for message in 0..200 {
         network.run_until(Time::from_millis(message * 50));
         let rank = network.rng.random_range(0..size);
         if network.is_up(rank) {
-            broadcast(&mut network, rank, message);
-            acknowledged.insert(message);
+            asked.insert(network.request(rank, Value::from(message)), message);
         }
         if network.rng.random_bool(0.2) {
             network.trouble();
@@ -97,6 +53,8 @@ fn survives<const ROUTE: u8>(seed: u64, size: usize, memory_only: bool) {
     }
     network.heal(LATENCY);
     network.run_until(network.now + Duration::from_secs(10));
+    let acknowledged: BTreeSet<u64> =
+        network.replies.iter().map(|replied| asked[&replied.id]).collect();
 
     let everywhere = known(&network, 0);
     if !memory_only {
@@ -120,14 +78,14 @@ const SEEDS: u64 = 100;
 #[test]
 fn low_latency_survives_every_fault() {
     for seed in 0..SEEDS {
-        survives::<0>(seed, [1, 2, 3, 5, 8, 13][seed as usize % 6], false);
+        survives(Setting::LOW_LATENCY, seed, [1, 2, 3, 5, 8, 13][seed as usize % 6], false);
     }
 }
 
 #[test]
 fn low_traffic_survives_every_fault() {
     for seed in 0..SEEDS {
-        survives::<1>(seed, [1, 2, 3, 5, 8, 13][seed as usize % 6], false);
+        survives(Setting::LOW_TRAFFIC, seed, [1, 2, 3, 5, 8, 13][seed as usize % 6], false);
     }
 }
 
@@ -137,17 +95,17 @@ fn low_traffic_survives_every_fault() {
 fn nodes_without_storage_agree_after_every_fault() {
     for seed in 0..SEEDS {
         let size = [2, 3, 5, 8][seed as usize % 4];
-        survives::<0>(seed, size, true);
-        survives::<1>(seed, size, true);
+        survives(Setting::LOW_LATENCY, seed, size, true);
+        survives(Setting::LOW_TRAFFIC, seed, size, true);
     }
 }
 
 /// What the two presets cost without faults, on the efficiency challenge's network: 25 nodes,
 /// 100 ms between them, 50 broadcasts a second for 20 s. Returns server messages per
 /// broadcast, and the greatest time that a message took to be everywhere, in ms.
-fn cost<const ROUTE: u8>(seed: u64) -> (f64, u64) {
+fn cost(setting: Setting, seed: u64) -> (f64, u64) {
     const COUNT: u64 = 1_000;
-    let mut network: TestNetwork<ROUTE> = Network::new(25, seed, Faults::none(LATENCY));
+    let mut network = network(setting, 25, seed);
     let mut at = Time::ZERO;
     let mut worst_ms = 0;
     let mut pending: Vec<(u64, Time)> = Vec::new();
@@ -160,7 +118,7 @@ fn cost<const ROUTE: u8>(seed: u64) -> (f64, u64) {
             network.run_until(at);
             pending.retain(|(message, since)| {
                 let missing = (0..25).any(|rank| {
-                    !network.core(rank).unwrap().0.archive.contains(&Value::from(*message))
+                    !network.core(rank).unwrap().archive.contains(&Value::from(*message))
                 });
                 if !missing {
                     worst_ms = worst_ms.max(at.since(*since).as_millis() as u64);
@@ -181,9 +139,9 @@ fn cost<const ROUTE: u8>(seed: u64) -> (f64, u64) {
 #[test]
 fn presets_cost_what_the_arithmetic_says() {
     for seed in 0..3 {
-        let (messages, worst_ms) = cost::<0>(seed);
+        let (messages, worst_ms) = cost(Setting::LOW_LATENCY, seed);
         assert!(messages <= 23.5 && worst_ms <= 137, "{messages} per broadcast, {worst_ms} ms");
-        let (messages, worst_ms) = cost::<1>(seed);
+        let (messages, worst_ms) = cost(Setting::LOW_TRAFFIC, seed);
         assert!(messages <= 3.6 && worst_ms <= 395, "{messages} per broadcast, {worst_ms} ms");
     }
 }
@@ -191,7 +149,7 @@ fn presets_cost_what_the_arithmetic_says() {
 /// A node of a broken or hostile cluster may say anything.
 #[test]
 fn nonsense_is_survived() {
-    let mut network: TestNetwork<0> = Network::new(3, 0, Faults::none(LATENCY));
+    let mut network = network(Setting::LOW_LATENCY, 3, 0);
     let source = Incarnation::new(&NodeId::from("n1"), 7);
     let mut have = VersionVector::default();
     have.raise(&source, u64::MAX);
