@@ -198,6 +198,12 @@ impl From<i64> for Edn {
     }
 }
 
+impl From<i32> for Edn {
+    fn from(int: i32) -> Edn {
+        Edn::Int(int.into())
+    }
+}
+
 impl From<usize> for Edn {
     fn from(value: usize) -> Edn {
         Edn::Int(value as i64)

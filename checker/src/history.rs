@@ -8,11 +8,15 @@
 //! maps, entries without `:index` or `:time`, and comments, so that it reads the histories of
 //! Knossos and Elle too.
 
+mod record;
+
 use std::fmt;
 use std::fmt::Write;
 
 use crate::edn::{Edn, Reader};
 use crate::{Judge, Judgement};
+
+pub use record::micro_op;
 
 /// Who acts in a history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

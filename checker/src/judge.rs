@@ -194,7 +194,7 @@ impl Model {
         Ok(Model { name: name.to_owned(), init })
     }
 
-    /// `read`, `write`.
+    /// `read`, `write`. As in Knossos it is nil at first, and a read of nil says nothing.
     pub fn register() -> Model {
         Model { name: "register".into(), init: None }
     }

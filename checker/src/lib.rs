@@ -1,5 +1,43 @@
-//! The checkers: plain functions from a history to a result. They know nothing of what made
-//! the history, and do nothing but judge it: no file, no clock, no thread, no randomness.
+//! Judges histories of distributed systems: what clients asked, what they were told, and whether
+//! a correct system could have told them that.
+//!
+//! A test of any database can use it. The test writes down what its clients did, and asks:
+//!
+//! ```
+//! use checker::{History, Model, Validity};
+//! use checker::edn::Edn;
+//!
+//! let mut history = History::new();
+//! history.invoke(0, "write", 1);           // client 0 writes 1 …
+//! history.ok(0, 1);                        // … and is told that it is done
+//! history.invoke(0, "write", 2);
+//! history.ok(0, 2);
+//! history.invoke(1, "read", Edn::Nil);     // client 1 reads …
+//! history.ok(1, 1);                        // … and finds 1: a stale read
+//! history.invoke(0, "write", 3);
+//! history.info(0);                         // a timeout: nobody knows
+//!
+//! let judgement = history.judge(Model::register());
+//! assert_eq!(judgement.verdict, Validity::False);
+//! println!("{judgement}");                 // what is wrong, in words
+//! let stale = &judgement.findings[0];
+//! assert_eq!(stale.kind, "not-linearizable");
+//! assert_eq!(stale.operations[0].index, 5); // the end of the read
+//! ```
+//!
+//! | to have | there is |
+//! |---|---|
+//! | a history | [`History::new`] with `invoke`, `ok`, `fail`, `info`; [`History::parse`] |
+//! | a transaction's steps | [`micro_op`] |
+//! | a judge | a [`Workload`], a [`Model`], or any [`Checker`] of one's own |
+//! | a judgement | [`History::judge`], or entry by entry [`Judge::gather`] |
+//! | what it says | [`Judgement`]: its verdict, its findings, `to_edn()`, and words |
+//!
+//! Everything is a function of the history: nothing here reads a file or a clock, and nothing is
+//! random. Whoever draws the [`Drawing`] of a finding or writes files of them stands outside.
+//!
+//! `True` means that what the judge stands for was checked and holds; whatever could not be
+//! checked, or decided, is `Unknown` with the reason.
 
 pub mod availability;
 pub mod counter;
@@ -18,6 +56,7 @@ pub mod stats;
 pub mod unique_ids;
 
 pub use drawing::Drawing;
+pub use history::{History, micro_op};
 pub use judge::{CheckOptions, Gathering, Judge, Model, Workload};
 pub use judgement::{Finding, Findings, Judgement, KEPT_OF_A_KIND, Mention, Validity};
 
