@@ -45,7 +45,7 @@ enum Command {
 const BAD_ARGUMENTS: u8 = 254;
 
 /// A crash: the status of the original.
-const CRASH: u8 = 255;
+pub(crate) const CRASH: u8 = 255;
 
 /// Runs the command line; returns the exit status: 0 for valid, 1 for invalid, 2 for unknown,
 /// 254 for bad arguments and 255 for a run that broke off.

@@ -51,6 +51,8 @@ pub struct Terminal {
     pub interrupt: Option<OwnedFd>,
     /// The same, for a run that does not wait.
     pub interrupted: Box<dyn Fn() -> bool>,
+    /// Hears when the running is over, and with which sentence to end if a signal comes then.
+    pub analysing: Box<dyn Fn(String)>,
 }
 
 impl Terminal {
@@ -61,6 +63,7 @@ impl Terminal {
             progress: Box::new(|_| ()),
             interrupt: None,
             interrupted: Box::new(|| false),
+            analysing: Box::new(drop),
         }
     }
 }
@@ -101,7 +104,7 @@ impl Test<'_> {
         // A program that cannot be run is no run: it leaves no folder.
         crate::child::resolve_program(&self.bin)?;
         let folder = RunFolder::create(&self.store, self.workload.name(), name)?;
-        let Terminal { console, progress, interrupt, interrupted } = terminal;
+        let Terminal { console, progress, interrupt, interrupted, analysing } = terminal;
         let mut recorder = Recorder::new(&folder, console, self.log, progress)?;
         recorder.say("bench", &format!("running {} in {}", self.bin.display(), self.clock()));
         let children = self.child_options(&folder)?;
@@ -124,7 +127,17 @@ impl Test<'_> {
         )
         .run();
         drop(cluster);
+        analysing(self.interrupted_analysis(&folder));
         self.judge(outcome, &folder, &mut recorder)
+    }
+
+    fn interrupted_analysis(&self, folder: &RunFolder) -> String {
+        format!(
+            "interrupted while the history was judged and reported. The history is complete; \
+             to judge it: maelstrom check -w {} {}",
+            self.workload.name(),
+            folder.file("history.edn").display()
+        )
     }
 
     fn clock(&self) -> String {

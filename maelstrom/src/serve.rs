@@ -4,15 +4,17 @@
 //! It reads what runs leave on disk and nothing else, so it shows runs of the original as well,
 //! and a run that is still going on.
 //!
-//! Two things are taken care of. Nothing outside of the store is ever sent: see [`files`]. And
+//! Three things are taken care of. Nothing outside of the store is ever sent: see [`files`]. And
 //! what nodes wrote is never trusted: `maud` escapes it, and files are sent with a policy that
-//! keeps whatever is in them from reaching this server's other pages.
+//! keeps whatever is in them from reaching this server's other pages. And nobody can keep it
+//! busy for long: see `connections.rs`.
 //!
 //! Absent: changing anything. No request writes.
 
 #![expect(clippy::disallowed_methods, reason = "a server reads files and the clock, and waits")]
 
 mod compare;
+mod connections;
 mod files;
 mod pages;
 mod runs;
@@ -23,7 +25,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context, anyhow, ensure};
+use anyhow::{Context, ensure};
 use axum::Router;
 use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::{StatusCode, header};
@@ -33,6 +35,10 @@ use axum::routing::get;
 use clap::Args;
 
 use runs::Library;
+use tokio::sync::Semaphore;
+
+/// How many archives are made at the same time. Each keeps a thread busy.
+const ARCHIVES_MAX: usize = 4;
 
 /// The flags of `maelstrom serve`.
 #[derive(Args)]
@@ -66,6 +72,8 @@ fn address(text: &str) -> Result<IpAddr, String> {
 #[derive(Clone)]
 struct Shared {
     library: Arc<Library>,
+    /// How many more archives may be made at the same time.
+    archives: Arc<Semaphore>,
 }
 
 /// Serves until the process is ended. `announce` hears the address once it can be visited.
@@ -89,15 +97,15 @@ pub fn serve(flags: &ServeFlags, announce: impl FnOnce(&str)) -> anyhow::Result<
         })?;
         let address = listener.local_addr().context("no address")?;
         announce(&format!("http://{address}/"));
-        let app = router(store, flags.host.is_loopback());
-        axum::serve(listener, app).await.map_err(|error| anyhow!("the server ended: {error}"))
+        connections::serve(listener, router(store, flags.host.is_loopback())).await
     })
 }
 
 /// The server's pages over this store. `local_only` refuses requests that a browser was tricked
 /// into sending here under another name.
 pub fn router(store: PathBuf, local_only: bool) -> Router {
-    let shared = Shared { library: Arc::new(Library::new(store)) };
+    let library = Arc::new(Library::new(store));
+    let shared = Shared { library, archives: Arc::new(Semaphore::new(ARCHIVES_MAX)) };
     let router = Router::new()
         .route("/", get(index))
         .route("/compare", get(compare_runs))
@@ -166,7 +174,7 @@ async fn file(State(shared): State<Shared>, Path(path): Path<String>) -> Respons
         Some(files::Found::Elsewhere(path)) => {
             (StatusCode::SEE_OTHER, [(header::LOCATION, path)]).into_response()
         }
-        Some(files::Found::File(path)) => files::send(&path).await.unwrap_or_else(not_found),
+        Some(files::Found::File(path, file)) => files::send(&path, file),
     }
 }
 
@@ -174,13 +182,17 @@ async fn archive(
     State(shared): State<Shared>,
     Path((workload, run)): Path<(String, String)>,
 ) -> Response {
+    let Ok(permit) = shared.archives.clone().try_acquire_owned() else {
+        let page = pages::problem("Other archives are being made. Try again when they are done.");
+        return (StatusCode::SERVICE_UNAVAILABLE, page).into_response();
+    };
     let store = shared.library.store().to_owned();
     let folder = blocking(move || {
         let folder = files::resolve_run(&store, &format!("{workload}/{run}"))?;
         Some((folder, format!("{workload}-{run}")))
     })
     .await;
-    folder.map_or_else(not_found, |(folder, name)| zip::send(folder, &name))
+    folder.map_or_else(not_found, |(folder, name)| zip::send(folder, &name, permit))
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@
 //! store/current, store/latest            links to the run that began last, that ended last
 //! store/<workload>/latest
 //! store/<workload>/20260131T235959.123Z/ one run, named after its start in local time
-//! store/<workload>/seed-42/              a run in virtual time; the same seed replaces it
+//! store/<workload>/seed-42/              a run in virtual time; the same seed replaces it, or,
+//!                                        while that is going on, takes the name seed-42-2
 //!     history.edn history.txt jepsen.log results.edn node-logs/
 //! ```
 //!
@@ -22,13 +23,17 @@ mod history;
 mod log;
 
 use std::fmt;
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::anyhow;
 use jiff::tz::Offset;
 use jiff::{Timestamp, Zoned};
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
 use crate::checker::Judgement;
 use crate::edn;
@@ -43,6 +48,8 @@ pub enum RunName {
     StartedAt(Box<Zoned>),
     /// Under the virtual clock: its seed.
     Seed(u64),
+    /// The same, while so many runs of this seed are going on, this one included.
+    SeedAtOnce(u64, u32),
 }
 
 impl RunName {
@@ -56,7 +63,7 @@ impl RunName {
     fn origin(&self) -> Timestamp {
         match self {
             RunName::StartedAt(start) => start.timestamp(),
-            RunName::Seed(_) => Timestamp::UNIX_EPOCH,
+            RunName::Seed(_) | RunName::SeedAtOnce(..) => Timestamp::UNIX_EPOCH,
         }
     }
 }
@@ -73,6 +80,7 @@ impl fmt::Display for RunName {
                 }
             }
             RunName::Seed(seed) => write!(f, "seed-{seed}"),
+            RunName::SeedAtOnce(seed, number) => write!(f, "seed-{seed}-{number}"),
         }
     }
 }
@@ -85,25 +93,32 @@ pub struct RunFolder {
     folder: String,
     path: PathBuf,
     origin: Timestamp,
+    /// The folder, open and locked as long as the run goes on. So no other run takes it, and
+    /// the lock ends with the process, however that ends.
+    lock: Arc<File>,
 }
 
 impl RunFolder {
     /// Creates `<store>/<workload>/<name>/` and points `<store>/current` to it.
     ///
-    /// A seeded run replaces the folder of its last time. Two runs that begin in the same
-    /// millisecond get different names.
+    /// A seeded run replaces the folder of its last time. Two runs at once never share one: of
+    /// two that begin in the same millisecond, or with the same seed, one gets another name.
     ///
     /// # Errors
     /// When a folder cannot be created or replaced.
     pub fn create(store: &Path, workload: &str, name: RunName) -> anyhow::Result<RunFolder> {
         let parent = store.join(workload);
         std::fs::create_dir_all(&parent).map_err(failed("create", &parent))?;
-        let name = claim(&parent, name)?;
+        let (name, lock) = claim(&parent, name)?;
         let folder = name.to_string();
-        let path = parent.join(&folder);
-        let origin = name.origin();
-        let run =
-            RunFolder { store: store.into(), workload: workload.into(), folder, path, origin };
+        let run = RunFolder {
+            store: store.into(),
+            workload: workload.into(),
+            path: parent.join(&folder),
+            folder,
+            origin: name.origin(),
+            lock: Arc::new(lock),
+        };
         run.link("current", &run.path_from_store())?;
         Ok(run)
     }
@@ -184,11 +199,26 @@ impl RunFolder {
     /// Points `store/latest` and `store/<workload>/latest` here: the run has ended.
     ///
     /// # Errors
-    /// When a link cannot be replaced.
+    /// When a link cannot be replaced, or the folder was removed while the run was going on.
     pub fn finish(&self) -> anyhow::Result<()> {
+        self.require_folder()?;
         self.link("latest", &self.path_from_store())?;
         let beside = Path::new(&self.workload).join("latest");
         self.link(beside, Path::new(&self.folder))
+    }
+
+    /// What is written to a folder that is gone is lost, and no system call says so.
+    fn require_folder(&self) -> anyhow::Result<()> {
+        let identity = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
+        let ours = self.lock.metadata().map(identity).map_err(failed("read", &self.path))?;
+        if std::fs::metadata(&self.path).is_ok_and(|metadata| identity(metadata) == ours) {
+            return Ok(());
+        }
+        Err(anyhow!(
+            "the folder {} was removed or replaced while the run was going on, and with it the \
+             history: run it again, and leave the folder alone until the run has ended.",
+            self.path.display()
+        ))
     }
 
     fn path_from_store(&self) -> PathBuf {
@@ -208,21 +238,49 @@ impl RunFolder {
     }
 }
 
-/// Creates the folder of this name, or of the next free one.
-fn claim(parent: &Path, mut name: RunName) -> anyhow::Result<RunName> {
+/// Creates and locks the folder of this name, or of the next free one.
+fn claim(parent: &Path, mut name: RunName) -> anyhow::Result<(RunName, File)> {
     loop {
         let path = parent.join(name.to_string());
-        match std::fs::create_dir(&path) {
-            Ok(()) => return Ok(name),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match &mut name {
-                RunName::StartedAt(start) => **start += jiff::SignedDuration::from_millis(1),
-                RunName::Seed(_) => {
-                    std::fs::remove_dir_all(&path).map_err(failed("replace", &path))?;
-                }
-            },
+        let is_new = match std::fs::create_dir(&path) {
+            Ok(()) => true,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
             Err(error) => return Err(failed("create", &path)(error)),
+        };
+        let may_replace = !matches!(name, RunName::StartedAt(_));
+        if is_new || may_replace {
+            let folder = File::open(&path).map_err(failed("open", &path))?;
+            match flock(&folder, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => {
+                    empty(&path).map_err(failed("replace", &path))?;
+                    return Ok((name, folder));
+                }
+                Err(Errno::WOULDBLOCK) => {}
+                Err(error) => return Err(failed("lock", &path)(error.into())),
+            }
+        }
+        name = match name {
+            RunName::StartedAt(mut start) => {
+                *start += jiff::SignedDuration::from_millis(1);
+                RunName::StartedAt(start)
+            }
+            RunName::Seed(seed) => RunName::SeedAtOnce(seed, 2),
+            RunName::SeedAtOnce(seed, number) => RunName::SeedAtOnce(seed, number + 1),
+        };
+    }
+}
+
+/// Removes whatever is in a folder. The folder stays, for the lock is on it.
+fn empty(folder: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            std::fs::remove_dir_all(entry.path())?;
+        } else {
+            std::fs::remove_file(entry.path())?;
         }
     }
+    Ok(())
 }
 
 /// A name for what is not finished yet: hidden, in the same folder, and not another process's.

@@ -10,14 +10,16 @@ use std::io::{IsTerminal, Write};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
+use crate::cli::CRASH;
 use crate::engine::Progress;
 use crate::run::Terminal;
 
@@ -79,7 +81,28 @@ pub fn open(time_limit_secs: f64) -> anyhow::Result<Terminal> {
         }),
         interrupt: Some(OwnedFd::from(reader)),
         interrupted: Box::new(move || interrupted.load(Ordering::Relaxed)),
+        analysing: end_analysis_on_signal()?,
     })
+}
+
+/// Once the running is over, a signal ends the analysis and the report at once: nothing of them
+/// waits for events any more, and the history is on disk. The function that this gives is told
+/// the sentence to end with.
+fn end_analysis_on_signal() -> anyhow::Result<Box<dyn Fn(String)>> {
+    let sentence: Arc<Mutex<Option<String>>> = Arc::default();
+    let shown = sentence.clone();
+    let mut signals = Signals::new([SIGINT, SIGTERM]).context("no signals")?;
+    std::thread::spawn(move || {
+        for _ in signals.forever() {
+            if let Some(sentence) = &*shown.lock().unwrap_or_else(PoisonError::into_inner) {
+                print_error(sentence);
+                std::process::exit(CRASH.into());
+            }
+        }
+    });
+    Ok(Box::new(move |text| {
+        *sentence.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+    }))
 }
 
 fn live_line() -> anyhow::Result<ProgressBar> {

@@ -1,12 +1,12 @@
 //! Two runs side by side: verdicts, messages per operation, latencies, and their plots.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::io::{self, Read};
 use std::path::Path;
 
 use maud::{Markup, html};
 
-use super::files::resolve_run;
+use super::files::{open_regular, resolve_run};
 use super::pages::{self, encode};
 use super::runs::{Library, Run};
 use super::table::{class, share, verdict};
@@ -59,11 +59,17 @@ type Latencies = Result<BTreeMap<String, Vec<f64>>, String>;
 
 fn latencies(folder: &Path) -> Latencies {
     let path = folder.join("history.edn");
-    let length = fs::metadata(&path).map_err(|_| "no history.edn".to_owned())?.len();
-    if length > LIMIT_BYTES {
-        return Err(format!("the history is too large to read here: {} MB", length >> 20));
+    let failed = |error: io::Error| format!("history.edn: {error}");
+    let file = open_regular(folder, &path).map_err(failed)?;
+    let mut text = String::new();
+    // One byte more than the limit shows that there are more.
+    let length = file.take(LIMIT_BYTES + 1).read_to_string(&mut text).map_err(failed)?;
+    if length as u64 > LIMIT_BYTES {
+        return Err(format!(
+            "the history is too large to read here: over {} MB",
+            LIMIT_BYTES >> 20
+        ));
     }
-    let text = fs::read_to_string(&path).map_err(|error| format!("history.edn: {error}"))?;
     let history = History::parse(&text).map_err(|error| format!("history.edn: {error}"))?;
     let mut latencies: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     for pair in history.pairs()? {

@@ -1,12 +1,15 @@
 //! Folders and files of the store, and nothing outside of it.
 
-use std::fs;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Component, Path, PathBuf};
 
 use axum::body::Body;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
+use rustix::fs::OFlags;
 use tokio_util::io::ReaderStream;
 
 use super::pages::{self, encode};
@@ -24,8 +27,8 @@ const POLICY: &str = "sandbox allow-scripts; default-src 'none'; script-src 'uns
 pub enum Found {
     /// A folder's page.
     Folder(Markup),
-    /// A file.
-    File(PathBuf),
+    /// A file, open.
+    File(PathBuf, File),
     /// The path to go to instead.
     Elsewhere(String),
 }
@@ -53,29 +56,50 @@ pub fn resolve_run(store: &Path, path: &str) -> Option<PathBuf> {
     (depth == 2 && folder.is_dir()).then_some(folder)
 }
 
+/// Opens a regular file of the store. Whatever else has a file's name is refused: a pipe, say,
+/// which would keep its reader waiting for ever.
+///
+/// # Errors
+/// When it is no regular file, lies outside of the store, or cannot be opened.
+pub fn open_regular(store: &Path, path: &Path) -> io::Result<File> {
+    let refused = |why: &str| io::Error::new(io::ErrorKind::InvalidInput, why.to_owned());
+    let real = path.canonicalize()?;
+    if !real.starts_with(store.canonicalize()?) {
+        return Err(refused("it lies outside of the store"));
+    }
+    // Without waiting: to open a pipe would wait for somebody who writes.
+    let flags = OFlags::NONBLOCK | OFlags::NOFOLLOW;
+    let file = OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(real)?;
+    if !file.metadata()?.is_file() {
+        return Err(refused("it is no regular file"));
+    }
+    Ok(file)
+}
+
 /// Finds what a path of the address bar means.
 pub fn find(store: &Path, path: &str) -> Option<Found> {
     let found = resolve(store, path)?;
     if !found.is_dir() {
-        return found.is_file().then_some(Found::File(found));
+        let file = open_regular(store, &found).ok()?;
+        return Some(Found::File(found, file));
     }
     // Links within the folder's page are relative to it.
     if !path.is_empty() && !path.ends_with('/') {
         return Some(Found::Elsewhere(format!("/files/{}/", encode(path))));
     }
-    Some(Found::Folder(folder_page(path.trim_end_matches('/'), &found)))
+    Some(Found::Folder(folder_page(store, path.trim_end_matches('/'), &found)))
 }
 
-/// Sends a file piece by piece.
-pub async fn send(path: &Path) -> Option<Response> {
-    let file = tokio::fs::File::open(path).await.ok()?;
+/// Sends an open file piece by piece. `path` says what kind it is.
+pub fn send(path: &Path, file: File) -> Response {
+    let file = tokio::fs::File::from_std(file);
     let headers = [
         (header::CONTENT_TYPE, content_type(path)),
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::CACHE_CONTROL, "no-cache"),
     ];
-    Some((headers, Body::from_stream(ReaderStream::new(file))).into_response())
+    (headers, Body::from_stream(ReaderStream::new(file))).into_response()
 }
 
 fn content_type(path: &Path) -> &'static str {
@@ -99,15 +123,19 @@ struct Entry {
     bytes: u64,
 }
 
-fn entries(folder: &Path) -> Vec<Entry> {
+/// What of a folder can be shown: folders and regular files, by name. A link counts as what it
+/// leads to, if that is in the store.
+fn entries(store: &Path, folder: &Path) -> Vec<Entry> {
+    let Ok(store) = store.canonicalize() else { return Vec::new() };
     let Ok(found) = fs::read_dir(folder) else { return Vec::new() };
     let mut entries: Vec<Entry> = found
         .flatten()
         .filter_map(|entry| {
             let name = entry.file_name().into_string().ok()?;
-            // A link counts as what it leads to.
-            let metadata = fs::metadata(entry.path()).ok()?;
-            Some(Entry { name, is_folder: metadata.is_dir(), bytes: metadata.len() })
+            let real = entry.path().canonicalize().ok().filter(|path| path.starts_with(&store))?;
+            let metadata = fs::metadata(real).ok()?;
+            let is_shown = metadata.is_dir() || metadata.is_file();
+            is_shown.then(|| Entry { name, is_folder: metadata.is_dir(), bytes: metadata.len() })
         })
         .filter(|entry| !entry.name.starts_with('.'))
         .collect();
@@ -115,8 +143,8 @@ fn entries(folder: &Path) -> Vec<Entry> {
     entries
 }
 
-fn folder_page(path: &str, folder: &Path) -> Markup {
-    let entries = entries(folder);
+fn folder_page(store: &Path, path: &str, folder: &Path) -> Markup {
+    let entries = entries(store, folder);
     let title = if path.is_empty() { "store" } else { path };
     let content = html! {
         h1 { (breadcrumbs(path)) }
@@ -136,7 +164,7 @@ fn folder_page(path: &str, folder: &Path) -> Markup {
                 @let link = encode(&entry.name);
                 div.file {
                     a href={ "./" (link) } { (entry.name) } " " span.quiet { (size(entry.bytes)) }
-                    @if number < PREVIEWS { (preview(&folder.join(&entry.name), &link)) }
+                    @if number < PREVIEWS { (preview(store, &folder.join(&entry.name), &link)) }
                 }
             }
         }
@@ -154,12 +182,12 @@ fn breadcrumbs(path: &str) -> Markup {
     }
 }
 
-fn preview(path: &Path, link: &str) -> Markup {
+fn preview(store: &Path, path: &Path, link: &str) -> Markup {
     match extension(path) {
         "png" | "svg" => html! {
             a href={ "./" (link) } { img.preview loading="lazy" alt="" src={ "./" (link) }; }
         },
-        "edn" | "txt" | "log" => html! { pre.preview { (first_lines(path)) } },
+        "edn" | "txt" | "log" => html! { pre.preview { (first_lines(store, path)) } },
         _ => html! { @if let Some(words) = purpose(path) { p.quiet { (words) } } },
     }
 }
@@ -173,10 +201,10 @@ fn purpose(path: &Path) -> Option<&'static str> {
     }
 }
 
-fn first_lines(path: &Path) -> String {
+fn first_lines(store: &Path, path: &Path) -> String {
     use std::io::Read;
     let mut start = Vec::new();
-    if let Ok(file) = fs::File::open(path) {
+    if let Ok(file) = open_regular(store, path) {
         // What cannot be read has no preview.
         file.take(PREVIEW_BYTES).read_to_end(&mut start).ok();
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -10,6 +11,7 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
+use super::files;
 use crate::edn::{Edn, read_one};
 
 /// A run that has written nothing for so long no longer runs: the bench writes every second,
@@ -143,18 +145,24 @@ impl Library {
         {
             return Some(cached.results.clone());
         }
-        let results = read_results(path, length);
+        let results = read_results(&self.store, path);
         cache.insert(path.into(), Cached { modified, length, results: results.clone() });
         Some(results)
     }
 }
 
-fn read_results(path: &Path, length: u64) -> Result<Edn, String> {
-    if length > LIMIT_BYTES {
-        return Err(format!("results.edn is too large to show here: {} MB", length >> 20));
+fn read_results(store: &Path, path: &Path) -> Result<Edn, String> {
+    let failed = |error: io::Error| format!("results.edn: {error}");
+    let file = files::open_regular(store, path).map_err(failed)?;
+    let mut text = String::new();
+    // One byte more than the limit shows that there are more.
+    let length = file.take(LIMIT_BYTES + 1).read_to_string(&mut text).map_err(failed)?;
+    if length as u64 > LIMIT_BYTES {
+        return Err(format!(
+            "results.edn is too large to show here: over {} MB",
+            LIMIT_BYTES >> 20
+        ));
     }
-    let bytes = fs::read(path).map_err(|error| format!("results.edn: {error}"))?;
-    let text = String::from_utf8(bytes).map_err(|_| "results.edn is not text".to_owned())?;
     read_one(&text).map_err(|error| format!("results.edn: {error}"))
 }
 

@@ -231,3 +231,55 @@ fn folders_show_what_is_in_them() {
     assert!(page.contains("first line") && page.contains("./jepsen.log"), "{page}");
     assert!(page.contains(&format!("/zip/{RUN}")));
 }
+
+/// A named pipe, to which nobody writes.
+fn pipe(path: &std::path::Path) {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    mknodat(CWD, path, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+}
+
+#[test]
+fn only_regular_files_within_the_store_are_opened() {
+    let store = Store::new(&[(&in_run("history.edn"), "{}"), ("../secret.txt", "a secret")]);
+    let folder = store.path().join(RUN);
+    std::os::unix::fs::symlink(store.0.path().join("secret.txt"), folder.join("x.txt")).unwrap();
+    pipe(&folder.join("y.log"));
+    pipe(&folder.join("results.edn"));
+    let (status, page) = store.get(&format!("/files/{RUN}/"));
+    assert_eq!(status, StatusCode::OK);
+    assert!(page.contains("history.edn") && !page.contains("a secret"), "{page}");
+    assert!(!page.contains("x.txt") && !page.contains("y.log"), "{page}");
+    for file in ["x.txt", "y.log", "results.edn"] {
+        assert_eq!(store.get(&format!("/files/{RUN}/{file}")).0, StatusCode::NOT_FOUND, "{file}");
+    }
+    assert!(store.get("/").1.contains("no regular file"), "the table says what is damaged");
+    assert_eq!(store.get(&format!("/zip/{RUN}")).0, StatusCode::OK);
+    assert_eq!(store.get(&format!("/compare?run={RUN}&run={RUN}")).0, StatusCode::OK);
+}
+
+/// Time passes at once while everybody waits, so this takes none.
+#[test]
+fn a_request_that_does_not_come_is_not_waited_for() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let store = Store::new(&[(&in_run("results.edn"), GOOD)]);
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
+    runtime.unwrap().block_on(async {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(connections::serve(listener, router(store.path(), true)));
+        let mut silent = Vec::new();
+        for _ in 0..300 {
+            let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+            stream.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
+            silent.push(stream);
+        }
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let request = b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+        stream.write_all(request).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    });
+}

@@ -1,26 +1,30 @@
 //! A run's folder as a zip, made while it is sent: no copy of it exists, in memory or on disk.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use axum::body::Body;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::io::{ReaderStream, SyncIoBridge};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
+use super::files::open_regular;
+
 /// How much is made ahead of what the browser has taken.
 const BUFFER_BYTES: usize = 256 * 1024;
 
-/// Sends a folder; `name` is what the file is to be called.
-pub fn send(folder: PathBuf, name: &str) -> Response {
+/// Sends a folder; `name` is what the file is to be called. The permit is held until it is made.
+pub fn send(folder: PathBuf, name: &str, permit: OwnedSemaphorePermit) -> Response {
     let (reader, writer) = tokio::io::duplex(BUFFER_BYTES);
     let writer = SyncIoBridge::new(writer);
     tokio::task::spawn_blocking(move || {
         // Whoever no longer wants the rest has gone; there is nobody to tell.
         write_zip(writer, &folder).ok();
+        drop(permit);
     });
     let name: String = name
         .chars()
@@ -46,7 +50,8 @@ pub fn write_zip(out: impl Write, folder: &Path) -> io::Result<()> {
             inside.sort_unstable_by(|a, b| b.cmp(a));
             waiting.extend(inside);
         } else if metadata.is_file()
-            && let (Ok(mut file), Ok(name)) = (File::open(&path), path.strip_prefix(folder))
+            && let (Ok(mut file), Ok(name)) =
+                (open_regular(folder, &path), path.strip_prefix(folder))
         {
             let options = SimpleFileOptions::default()
                 .compression_method(CompressionMethod::Deflated)

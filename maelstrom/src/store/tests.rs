@@ -160,3 +160,29 @@ fn a_disk_with_little_space_takes_what_fits() {
     assert_eq!(&disk, b"a\nb\nc");
     assert_eq!(append::write_what_fits(&mut Vec::new(), b"a\n").0, 2);
 }
+
+#[test]
+fn two_runs_of_a_seed_at_once_have_folders_of_their_own() {
+    let store = tempfile::tempdir().unwrap();
+    let first = seeded(store.path(), 7);
+    first.write("mine", b"1").unwrap();
+    let second = seeded(store.path(), 7);
+    assert_eq!(entries(&store.path().join("echo")), ["seed-7", "seed-7-2"]);
+    assert_eq!(std::fs::read(first.file("mine")).unwrap(), b"1");
+    drop(first);
+    let third = seeded(store.path(), 7);
+    assert_eq!(third.path(), store.path().join("echo/seed-7"));
+    assert_eq!(entries(third.path()), [""; 0], "it replaces the last run");
+    drop(second);
+}
+
+#[test]
+fn a_run_whose_folder_was_removed_says_so() {
+    let store = tempfile::tempdir().unwrap();
+    let run = seeded(store.path(), 7);
+    std::fs::remove_dir_all(run.path()).unwrap();
+    let error = run.finish().unwrap_err().to_string();
+    assert!(error.contains("was removed or replaced"), "{error}");
+    std::fs::create_dir(run.path()).unwrap();
+    assert!(run.finish().is_err(), "a folder of the same name is another one");
+}
