@@ -12,7 +12,7 @@ use clap::{Parser, Subcommand};
 
 use crate::checker::elle;
 use crate::edn;
-use crate::run::{Report, Test};
+use crate::run::{Clock, Report, Test};
 use crate::serve::ServeFlags;
 use crate::workload;
 
@@ -104,9 +104,10 @@ fn test(flags: &TestFlags) -> ExitCode {
         let options = flags.options()?;
         workload.validate(&options)?;
         elle::Options::new(&options.consistency_models)?;
-        Ok((workload, options))
+        let tape = flags.read_tape(&*workload)?;
+        Ok((workload, options, tape))
     });
-    let (workload, options) = match prepared {
+    let (workload, options, tape) = match prepared {
         Ok(prepared) => prepared,
         Err(sentence) => {
             terminal::print_error(&sentence);
@@ -114,12 +115,18 @@ fn test(flags: &TestFlags) -> ExitCode {
         }
     };
     for number in 0..flags.test_count {
+        let seed = flags.seed.map(|seed| seed.wrapping_add(number as u64));
+        let clock = match (&tape, seed) {
+            (Some(tape), _) => Clock::Tape(tape.clone()),
+            (None, Some(seed)) => Clock::Seed { seed, writes_tape: flags.write_tape },
+            (None, None) => Clock::Wall,
+        };
         let test = Test {
             workload,
             options: &options,
             bin: flags.bin.clone(),
             args: flags.args.clone(),
-            seed: flags.seed.map(|seed| seed.wrapping_add(number as u64)),
+            clock,
             store: PathBuf::from("store"),
             log: flags.log_options(),
             watchdog: terminal::own_program(),
@@ -141,7 +148,8 @@ fn run_one(test: Test, options: &crate::options::TestOptions) -> u8 {
             return CRASH;
         }
     };
-    let (workload, seed) = (test.workload.name(), test.seed);
+    let workload = test.workload.name();
+    let seed = if let Clock::Seed { seed, .. } = test.clock { Some(seed) } else { None };
     match test.run(terminal) {
         Ok(report) => {
             if let Err(error) = print_report(&report, workload, seed) {

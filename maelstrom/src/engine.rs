@@ -18,7 +18,7 @@ mod faults;
 mod messages;
 mod queue;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use gyre::{Body, Message, NodeId, Time};
@@ -34,8 +34,9 @@ use crate::journal::Journal;
 use crate::nemesis::Nemesis;
 use crate::net::Network;
 use crate::options::TestOptions;
-use crate::seeds::{Concern, Seeds};
+use crate::seeds::Concern;
 use crate::service::{self, Service};
+use crate::tape::{Tape, TapedOperation, TapedStrike, Tracks};
 use crate::workload::Workload;
 
 use clients::{Clients, Purpose};
@@ -116,6 +117,8 @@ pub struct Outcome {
     pub journal: Journal,
     /// Why the run ended before its time: a sentence.
     pub failure: Option<String>,
+    /// What the tape recorded, if it did.
+    pub tape: Option<Tracks>,
     /// Replies to clients that had given up and gone. The original stops reading a node that
     /// sends one; here they are only counted.
     pub late_replies: u64,
@@ -206,7 +209,7 @@ pub struct Engine<'a> {
     workload: &'a dyn Workload,
     cluster: &'a mut dyn Cluster,
     observer: &'a mut dyn Observer,
-    seeds: Seeds,
+    tape: Tape,
     now: Time,
     queue: EventQueue<Event>,
     phase: Phase,
@@ -224,8 +227,10 @@ pub struct Engine<'a> {
     clients: Clients,
     generator: Box<dyn Generator>,
     generator_rng: ChaCha8Rng,
-    /// An operation is due, but no thread was free for it.
-    operation_waits: bool,
+    /// When the operation was due that waits for a free thread, if one does.
+    operation_due: Option<Time>,
+    /// The operations of a replayed tape that wait for their thread.
+    taped_waiting: FxHashMap<usize, VecDeque<Operation>>,
     nemesis: Nemesis,
     /// The nemesis has struck for the last time.
     is_calm: bool,
@@ -241,16 +246,19 @@ pub struct Engine<'a> {
 impl<'a> Engine<'a> {
     /// Prepares a run.
     ///
-    /// `journal_events` says how many events of the network are kept for drawing them; its
+    /// What chance decides comes from the tape, which may be only a seed. `journal_events` says
+    /// how many events of the network are kept for drawing them; its
     /// statistics count all.
     pub fn new(
         options: &'a TestOptions,
         workload: &'a dyn Workload,
         cluster: &'a mut dyn Cluster,
         observer: &'a mut dyn Observer,
-        seeds: Seeds,
+        tape: impl Into<Tape>,
         journal_events: usize,
     ) -> Engine<'a> {
+        let tape = tape.into();
+        let seeds = tape.seeds();
         let mut addresses = FxHashMap::default();
         for (number, node) in options.nodes.iter().enumerate() {
             addresses.insert(node.clone(), Address::Node(number));
@@ -261,6 +269,7 @@ impl<'a> Engine<'a> {
             addresses.insert(name.clone(), Address::Service(number));
             services.push((name, service, seeds.stream(Concern::Service(number))));
         }
+        let faults = tape.faults().map_or_else(|| options.faults.clone(), BTreeSet::from_iter);
         let node =
             || Node { state: NodeState::New, backlog: VecDeque::new(), starts: 0, init: None };
         Engine {
@@ -268,7 +277,7 @@ impl<'a> Engine<'a> {
             workload,
             cluster,
             observer,
-            seeds,
+            tape,
             now: Time::ZERO,
             queue: EventQueue::default(),
             phase: Phase::Init,
@@ -284,13 +293,9 @@ impl<'a> Engine<'a> {
             clients: Clients::new(options, workload),
             generator: workload.generator(options),
             generator_rng: seeds.stream(Concern::Generator),
-            operation_waits: false,
-            nemesis: Nemesis::new(
-                &options.nodes,
-                &options.faults,
-                options.nemesis_interval_secs,
-                seeds,
-            ),
+            operation_due: None,
+            taped_waiting: FxHashMap::default(),
+            nemesis: Nemesis::new(&options.nodes, &faults, options.nemesis_interval_secs, seeds),
             is_calm: false,
             next_message_id: 0,
             late_replies: 0,
@@ -348,6 +353,7 @@ impl<'a> Engine<'a> {
             history: self.history,
             journal: self.journal,
             failure: self.failure,
+            tape: self.tape.into_recorded(),
             late_replies: self.late_replies,
         }
     }
@@ -363,7 +369,7 @@ impl<'a> Engine<'a> {
             Event::RequestTimeout { connection, msg_id } => {
                 self.on_request_timeout(connection, msg_id);
             }
-            Event::NextOperation => self.next_operation(),
+            Event::NextOperation => self.on_next_operation(),
             Event::Strike { fault } => self.on_strike(fault),
             Event::Calm => self.calm_down(),
             Event::TimeLimit => self.phase = Phase::Drain,
@@ -379,7 +385,7 @@ impl<'a> Engine<'a> {
     fn start_node(&mut self, node: usize) {
         let starts = self.nodes[node].starts;
         self.nodes[node].starts += 1;
-        let seed = self.seeds.seed(Concern::Node(node, starts));
+        let seed = self.tape.node_seed(&self.options.nodes[node], node, starts);
         if let Err(sentence) = self.cluster.start(node, seed, self.now) {
             return self.fail(sentence);
         }
@@ -430,12 +436,13 @@ impl<'a> Engine<'a> {
         self.journal.begin_main_phase(self.now);
         let limit = Duration::from_secs_f64(self.options.time_limit_secs);
         self.queue.push(self.now + limit, Event::TimeLimit);
-        if self.options.rate > 0.0 {
+        if self.tape.is_replayed() {
+            self.schedule_taped_operation();
+        } else if self.options.rate > 0.0 {
             self.queue.push(self.now, Event::NextOperation);
         }
         for fault in 0..self.nemesis.fault_count() {
-            let delay = self.nemesis.delay();
-            self.queue.push(self.now + delay, Event::Strike { fault });
+            self.schedule_strike(fault);
         }
         if self.options.calm_secs > 0.0 {
             let calm = Duration::from_secs_f64(self.options.calm_secs);
@@ -468,7 +475,9 @@ impl<'a> Engine<'a> {
     /// A thread has ended an operation of the final phase, or is about to begin its first.
     fn continue_final_phase(&mut self, thread: usize) {
         let elapsed = self.now.since(self.final_start);
-        let next = self.generator.next_final(thread, elapsed, &mut self.generator_rng);
+        let name = || format!("final {thread}");
+        let mut draws = self.tape.draws(&mut self.generator_rng, name);
+        let next = self.generator.next_final(thread, elapsed, &mut draws);
         if let Some((pause, operation)) = next {
             self.final_pauses += 1;
             self.queue.push(self.now + pause, Event::FinalOperation { thread, operation });
@@ -493,13 +502,19 @@ impl<'a> Engine<'a> {
         self.observer.log(self.now, sentence);
     }
 
-    /// An operation is due: begins it, or remembers that it waits for a free thread.
-    fn next_operation(&mut self) {
-        if self.phase != Phase::Main {
-            return;
+    fn on_next_operation(&mut self) {
+        if self.tape.is_replayed() {
+            self.take_taped_operation();
+        } else {
+            self.operation_due = Some(self.now);
+            self.next_operation();
         }
-        self.operation_waits = true;
-        if self.clients.free().is_empty() {
+    }
+
+    /// Begins the operation that is due, if there is one and a thread is free for it.
+    fn next_operation(&mut self) {
+        let Some(due) = self.operation_due else { return };
+        if self.phase != Phase::Main || self.clients.free().is_empty() {
             return;
         }
         let mut context = GeneratorContext {
@@ -509,13 +524,62 @@ impl<'a> Engine<'a> {
             elapsed: self.now.since(self.main_start),
         };
         if let Next::Operation(thread, operation) = self.generator.next(&mut context) {
-            self.operation_waits = false;
+            self.operation_due = None;
             let interval = self.generator_rng.random_range(0.0..2.0) / self.options.rate;
             // A rate close to zero must not overflow the clock.
             let interval = Duration::from_secs_f64(interval.min(1e9));
             self.queue.push(self.now + interval, Event::NextOperation);
+            self.note_operation(thread, &operation, due);
             self.invoke(thread, operation);
         }
+    }
+
+    /// An operation of the tape is due. If its thread is busy, it waits, and the operations of
+    /// other threads do not.
+    fn take_taped_operation(&mut self) {
+        if self.phase != Phase::Main {
+            return;
+        }
+        let Some(taped) = self.tape.take_operation() else { return };
+        self.schedule_taped_operation();
+        let Some(operation) = self.workload.operation(&taped.f, &taped.value) else {
+            return self.fail(format!(
+                "the tape has an operation that this workload does not know: {} {}",
+                taped.f, taped.value
+            ));
+        };
+        let thread = taped.thread % self.clients.count();
+        self.note_operation(thread, &operation, self.now);
+        self.taped_waiting.entry(thread).or_default().push_back(operation);
+        self.next_of_thread(thread);
+    }
+
+    /// Begins the operation of the tape that waits for this thread, if one does and it is free.
+    fn next_of_thread(&mut self, thread: usize) {
+        if self.phase != Phase::Main || !self.clients.is_free(thread) {
+            return;
+        }
+        let waiting = self.taped_waiting.get_mut(&thread);
+        if let Some(operation) = waiting.and_then(VecDeque::pop_front) {
+            self.invoke(thread, operation);
+        }
+    }
+
+    fn schedule_taped_operation(&mut self) {
+        if let Some(at) = self.tape.next_operation_at() {
+            let due = (self.main_start + at).max(self.now);
+            self.queue.push(due, Event::NextOperation);
+        }
+    }
+
+    fn note_operation(&mut self, thread: usize, operation: &Operation, due: Time) {
+        let at = due.since(self.main_start);
+        self.tape.note_operation(|| TapedOperation {
+            at,
+            thread,
+            f: operation.f.into(),
+            value: operation.value.clone(),
+        });
     }
 
     fn record(&mut self, mut op: Op) {

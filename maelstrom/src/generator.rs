@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use rand::RngExt;
+use rand::{Rng, RngExt};
 use rand_chacha::ChaCha8Rng;
 
 use crate::client::Operation;
@@ -55,7 +55,7 @@ pub trait Generator {
         &mut self,
         _thread: usize,
         _elapsed: Duration,
-        _rng: &mut ChaCha8Rng,
+        _rng: &mut dyn Rng,
     ) -> Option<(Duration, Operation)> {
         None
     }

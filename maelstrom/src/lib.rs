@@ -5,7 +5,7 @@
 //! - [`cli`] is the command line, [`run`] one test from start to finish, [`store`] its files.
 //! - [`engine`] carries messages and lets operations and faults happen, under either clock.
 //!   [`net`] decides the fate of every message, [`nemesis`] the faults, [`service`] answers
-//!   what nodes ask the bench.
+//!   what nodes ask the bench. What chance decides in a run is on its [`tape`].
 //! - [`workload`] has one file for each kind of system to test: its [`client`], its
 //!   [`generator`], and which checker judges it.
 //! - The package [`checker`] judges a [`history`]; it knows nothing of all the above.
@@ -36,6 +36,7 @@ pub mod serve;
 pub mod service;
 pub mod simulation;
 pub mod store;
+pub mod tape;
 pub mod wall;
 pub mod wire;
 pub mod workload;

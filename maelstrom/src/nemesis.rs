@@ -5,7 +5,7 @@
 
 mod partition;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use gyre::NodeId;
@@ -15,6 +15,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::edn::Edn;
 use crate::seeds::{Concern, Seeds};
+use crate::tape::Draws;
 
 /// A kind of fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
@@ -162,17 +163,26 @@ impl Nemesis {
         Duration::from_secs_f64(self.rng.random_range(0.0..2.0) * self.interval_secs)
     }
 
-    /// Starts a fault, or stops it if it is in force.
-    pub fn flip(&mut self, number: usize) -> Strike {
+    /// The fault with this number, and whether it is in force.
+    pub fn fault(&self, number: usize) -> (Fault, bool) {
+        let (fault, victims) = &self.faults[number];
+        (*fault, victims.is_some())
+    }
+
+    /// Starts a fault, or stops it if it is in force. What a start draws is first what is
+    /// `taped`; then follows what nobody has taped. Gives everything that it drew.
+    pub fn flip(&mut self, number: usize, taped: Vec<u64>) -> (Strike, Vec<u64>) {
         let fault = self.faults[number].0;
-        match self.faults[number].1.take() {
-            Some(victims) => self.stop(fault, victims),
-            None => {
-                let (strike, victims) = self.start(fault);
-                self.faults[number].1 = Some(victims);
-                strike
-            }
+        if let Some(victims) = self.faults[number].1.take() {
+            return (self.stop(fault, victims), Vec::new());
         }
+        let (mut taped, mut drawn) = (VecDeque::from(taped), VecDeque::new());
+        // The stream is taken out, so that the rest of the nemesis can be asked meanwhile.
+        let mut rng = self.rng.clone();
+        let (strike, victims) = self.start(fault, &mut Draws::of(&mut rng, &mut taped, &mut drawn));
+        self.rng = rng;
+        self.faults[number].1 = Some(victims);
+        (strike, drawn.into())
     }
 
     /// Stops every fault that is in force.
@@ -186,52 +196,34 @@ impl Nemesis {
         strikes
     }
 
-    fn start(&mut self, fault: Fault) -> (Strike, Vec<usize>) {
+    fn start(&self, fault: Fault, rng: &mut Draws) -> (Strike, Vec<usize>) {
         match fault {
             Fault::Partition => {
-                let plan = partition::Plan::choose(&mut self.rng, self.nodes.len());
-                let (links, outcome, sentence) = plan.cuts(&mut self.rng, &self.nodes);
+                let plan = partition::Plan::choose(rng, self.nodes.len());
+                let (links, outcome, sentence) = plan.cuts(rng, &self.nodes);
                 let plan = Edn::keyword(plan.name());
                 let effect = Effect::Cut(links);
                 (Strike { fault, starts: true, plan, outcome, sentence, effect }, Vec::new())
             }
             Fault::OneWay => {
-                let (links, outcome, sentence) = partition::one_way(&mut self.rng, &self.nodes);
+                let (links, outcome, sentence) = partition::one_way(rng, &self.nodes);
                 let (plan, effect) = (Edn::Nil, Effect::Cut(links));
                 (Strike { fault, starts: true, plan, outcome, sentence, effect }, Vec::new())
             }
-            Fault::Loss | Fault::Duplicate => (self.start_rate(fault), Vec::new()),
-            Fault::Kill | Fault::Pause | Fault::Skew => self.start_on_nodes(fault),
-        }
-    }
-
-    /// A fault that strikes some share of all messages between nodes.
-    fn start_rate(&mut self, fault: Fault) -> Strike {
-        let per_mille = [10, 100, 300][self.rng.random_range(0..3usize)];
-        let (what, effect) = match fault {
-            Fault::Loss => ("lost", Effect::Loss(per_mille)),
-            _ => ("delivered twice", Effect::Duplicate(per_mille)),
-        };
-        let percent = per_mille / 10;
-        Strike {
-            fault,
-            starts: true,
-            plan: Edn::from(f64::from(per_mille) / 1000.0),
-            outcome: Edn::from(f64::from(per_mille) / 1000.0),
-            sentence: format!("{percent}% of the messages between nodes are {what}"),
-            effect,
+            Fault::Loss | Fault::Duplicate => (start_rate(fault, rng), Vec::new()),
+            Fault::Kill | Fault::Pause | Fault::Skew => self.start_on_nodes(fault, rng),
         }
     }
 
     /// A fault that strikes one node, a minority, a majority or all.
-    fn start_on_nodes(&mut self, fault: Fault) -> (Strike, Vec<usize>) {
-        let (plan, victims) = self.choose_nodes();
+    fn start_on_nodes(&self, fault: Fault, rng: &mut Draws) -> (Strike, Vec<usize>) {
+        let (plan, victims) = self.choose_nodes(rng);
         let names = self.names(&victims);
         let list = names.join(", ");
         let (effect, sentence) = match fault {
             Fault::Kill => (Effect::Kill(victims.clone()), format!("killed {list}")),
             Fault::Pause => (Effect::Pause(victims.clone()), format!("paused {list}")),
-            _ => self.skew(&victims),
+            _ => self.skew(&victims, rng),
         };
         let (outcome, plan) = (Edn::from(names), Edn::keyword(plan));
         (Strike { fault, starts: true, plan, outcome, sentence, effect }, victims)
@@ -241,7 +233,7 @@ impl Nemesis {
         nodes.iter().map(|&node| self.nodes[node].to_string()).collect()
     }
 
-    fn choose_nodes(&mut self) -> (&'static str, Vec<usize>) {
+    fn choose_nodes(&self, rng: &mut Draws) -> (&'static str, Vec<usize>) {
         let count = self.nodes.len();
         let majority = count / 2 + 1;
         // A minority of one or two nodes is empty, so it is not among the choices there.
@@ -249,20 +241,20 @@ impl Nemesis {
         if majority > 1 {
             plans.push(("minority", majority - 1));
         }
-        let (plan, size) = plans[self.rng.random_range(0..plans.len())];
+        let (plan, size) = plans[rng.random_range(0..plans.len())];
         let mut nodes: Vec<usize> = (0..count).collect();
-        nodes.shuffle(&mut self.rng);
+        nodes.shuffle(rng);
         nodes.truncate(size);
         nodes.sort_unstable();
         (plan, nodes)
     }
 
-    fn skew(&mut self, victims: &[usize]) -> (Effect, String) {
+    fn skew(&self, victims: &[usize], rng: &mut Draws) -> (Effect, String) {
         let mut changes = Vec::new();
         let mut words = Vec::new();
         for &node in victims {
-            let rate_per_mille = [500, 900, 1100, 2000][self.rng.random_range(0..4usize)];
-            let jump_ms = [0, 100, 2000][self.rng.random_range(0..3usize)];
+            let rate_per_mille = [500, 900, 1100, 2000][rng.random_range(0..4usize)];
+            let jump_ms = [0, 100, 2000][rng.random_range(0..3usize)];
             changes.push((node, rate_per_mille, Duration::from_millis(jump_ms)));
             let rate = rate_per_mille as f64 / 1000.0;
             let name = &self.nodes[node];
@@ -290,5 +282,23 @@ impl Nemesis {
             Fault::Skew => (Effect::Skew(normal), format!("the clocks of {list} run true")),
         };
         Strike { fault, starts: false, plan: Edn::Nil, outcome, sentence, effect }
+    }
+}
+
+/// A fault that strikes some share of all messages between nodes.
+fn start_rate(fault: Fault, rng: &mut Draws) -> Strike {
+    let per_mille = [10, 100, 300][rng.random_range(0..3usize)];
+    let (what, effect) = match fault {
+        Fault::Loss => ("lost", Effect::Loss(per_mille)),
+        _ => ("delivered twice", Effect::Duplicate(per_mille)),
+    };
+    let percent = per_mille / 10;
+    Strike {
+        fault,
+        starts: true,
+        plan: Edn::from(f64::from(per_mille) / 1000.0),
+        outcome: Edn::from(f64::from(per_mille) / 1000.0),
+        sentence: format!("{percent}% of the messages between nodes are {what}"),
+        effect,
     }
 }

@@ -1,5 +1,6 @@
 //! One test from start to finish: the cluster, the run, the checks and the files.
 
+use std::fmt;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
@@ -15,11 +16,69 @@ use crate::report::{self, Recorded, count};
 use crate::results;
 use crate::seeds::Seeds;
 use crate::store::{Console, RunFolder, RunName};
+use crate::tape::{Tape, TapeFile};
 use crate::wall::WallCluster;
 use crate::workload::Workload;
 
 /// How many events of the network are kept for the report.
 const JOURNAL_EVENTS: usize = 4_000_000;
+
+/// The file of a run's tape.
+const TAPE_FILE: &str = "tape.edn";
+
+/// The clock of a run.
+#[derive(Clone, Debug)]
+pub enum Clock {
+    /// Real time: nobody can repeat the run.
+    Wall,
+    /// Virtual time, with everything drawn from a seed.
+    Seed {
+        /// The seed.
+        seed: u64,
+        /// Whether to leave the tape of the run among its files.
+        writes_tape: bool,
+    },
+    /// Virtual time, with everything that chance decides on a tape.
+    Tape(TapeFile),
+}
+
+impl Clock {
+    /// The seed from which is drawn, if the run can be repeated.
+    pub fn seed(&self) -> Option<u64> {
+        match self {
+            Clock::Wall => None,
+            Clock::Seed { seed, .. } => Some(*seed),
+            Clock::Tape(tape) => Some(tape.seed),
+        }
+    }
+
+    fn run_name(&self) -> RunName {
+        match self {
+            Clock::Wall => RunName::now(),
+            Clock::Seed { seed, .. } => RunName::Seed(*seed),
+            Clock::Tape(tape) => RunName::Tape(tape.digest()),
+        }
+    }
+
+    fn tape(&self) -> anyhow::Result<Tape> {
+        Ok(match self {
+            Clock::Wall => Seeds::new(crate::wall::entropy()?).into(),
+            Clock::Seed { seed, writes_tape: false } => Seeds::new(*seed).into(),
+            Clock::Seed { seed, writes_tape: true } => Tape::from(Seeds::new(*seed)).recorded(),
+            Clock::Tape(tape) => tape.clone().into(),
+        })
+    }
+}
+
+impl fmt::Display for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Clock::Wall => f.write_str("real time"),
+            Clock::Seed { seed, .. } => write!(f, "virtual time, seed {seed}"),
+            Clock::Tape(tape) => write!(f, "virtual time, tape {:016x}", tape.digest()),
+        }
+    }
+}
 
 /// What to test, and how to show it.
 pub struct Test<'a> {
@@ -31,8 +90,8 @@ pub struct Test<'a> {
     pub bin: PathBuf,
     /// The program's arguments.
     pub args: Vec<String>,
-    /// The seed for a run in virtual time; `None` for a run under the wall clock.
-    pub seed: Option<u64>,
+    /// The clock, and with it where chance comes from.
+    pub clock: Clock,
     /// The folder of all runs.
     pub store: PathBuf,
     /// What to log.
@@ -100,18 +159,18 @@ impl Test<'_> {
     /// # Errors
     /// When the run cannot begin.
     pub fn run(self, terminal: Terminal) -> anyhow::Result<Report> {
-        let name = self.seed.map_or_else(RunName::now, RunName::Seed);
+        let name = self.clock.run_name();
         // A program that cannot be run is no run: it leaves no folder.
         crate::child::resolve_program(&self.bin)?;
         let folder = RunFolder::create(&self.store, self.workload.name(), name)?;
         let Terminal { console, progress, interrupt, interrupted, analysing } = terminal;
         let mut recorder = Recorder::new(&folder, console, self.log, progress)?;
-        recorder.say("bench", &format!("running {} in {}", self.bin.display(), self.clock()));
+        recorder.say("bench", &format!("running {} in {}", self.bin.display(), self.clock));
         let children = self.child_options(&folder)?;
-        let seeds = Seeds::new(self.seed.map_or_else(crate::wall::entropy, Ok)?);
-        let mut cluster: Box<dyn Cluster> = match self.seed {
-            None => Box::new(WallCluster::new(&self.options.nodes, children, interrupt)?),
-            Some(_) => {
+        let tape = self.clock.tape()?;
+        let mut cluster: Box<dyn Cluster> = match self.clock {
+            Clock::Wall => Box::new(WallCluster::new(&self.options.nodes, children, interrupt)?),
+            Clock::Seed { .. } | Clock::Tape(_) => {
                 pin_to_one_core()?;
                 let factory = Lockstep::new(&self.options.nodes, children)?;
                 Box::new(VirtualCluster::new(self.options.nodes.len(), factory, interrupted))
@@ -122,7 +181,7 @@ impl Test<'_> {
             self.workload,
             &mut *cluster,
             &mut recorder,
-            seeds,
+            tape,
             JOURNAL_EVENTS,
         )
         .run();
@@ -138,10 +197,6 @@ impl Test<'_> {
             self.workload.name(),
             folder.file("history.edn").display()
         )
-    }
-
-    fn clock(&self) -> String {
-        self.seed.map_or("real time".into(), |seed| format!("virtual time, seed {seed}"))
     }
 
     fn child_options(&self, folder: &RunFolder) -> anyhow::Result<ChildOptions> {
@@ -199,6 +254,11 @@ impl Test<'_> {
         folder: &RunFolder,
         recorder: &mut Recorder,
     ) -> anyhow::Result<()> {
+        if let (Some(tracks), Some(seed)) = (&outcome.tape, self.clock.seed()) {
+            let workload = self.workload.name().to_owned();
+            let tape = TapeFile { workload, seed, tracks: tracks.clone() };
+            folder.write(TAPE_FILE, tape.to_text().as_bytes())?;
+        }
         // As with the original, a run that broke off has a history but no results.
         if outcome.failure.is_none() {
             folder.write_results(results)?;
@@ -206,7 +266,7 @@ impl Test<'_> {
         let recorded = Recorded {
             workload: self.workload.name(),
             options: self.options,
-            seed: self.seed,
+            seed: self.clock.seed(),
             history: &outcome.history,
             journal: &outcome.journal,
             results,

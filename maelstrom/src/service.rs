@@ -13,7 +13,7 @@ mod sequential;
 mod tso;
 
 use gyre::{Body, Error, NodeId};
-use rand_chacha::ChaCha8Rng;
+use rand::Rng;
 
 /// The names under which nodes reach the services.
 pub const NAMES: [&str; 4] = ["lin-kv", "lin-tso", "lww-kv", "seq-kv"];
@@ -21,7 +21,7 @@ pub const NAMES: [&str; 4] = ["lin-kv", "lin-tso", "lww-kv", "seq-kv"];
 /// A store that answers requests.
 pub trait Service {
     /// Answers one request. What is returned lacks only its `in_reply_to`.
-    fn handle(&mut self, rng: &mut ChaCha8Rng, src: &NodeId, request: &Body) -> Body;
+    fn handle(&mut self, rng: &mut dyn Rng, src: &NodeId, request: &Body) -> Body;
 }
 
 /// All services, in the order of [`NAMES`].

@@ -34,6 +34,7 @@ use crate::net::LatencyDistribution;
 use crate::options::{TestOptions, numbered_nodes};
 use crate::results;
 use crate::seeds::Seeds;
+use crate::tape::{Tape, TapeFile};
 use crate::workload::{self, Workload};
 
 pub use in_process::{InProcess, Make};
@@ -171,12 +172,42 @@ impl<N: Node> Check<N> {
         observer: &mut dyn Observer,
         journal_events: usize,
     ) -> (Outcome, Judgement) {
+        self.run_on(seed, Seeds::new(seed), observer, journal_events)
+    }
+
+    /// Like [`Check::run`], and gives the tape of the run besides: everything that chance decided.
+    ///
+    /// # Panics
+    /// When the workload cannot run with the options.
+    pub fn record(&self, seed: u64) -> (Outcome, Judgement, TapeFile) {
+        let tape = Tape::from(Seeds::new(seed)).recorded();
+        let (mut outcome, results) = self.run_on(seed, tape, &mut Nobody, 0);
+        let tracks = outcome.tape.take().expect("the tape was recorded");
+        let workload = self.workload.name().to_owned();
+        (outcome, results, TapeFile { workload, seed, tracks })
+    }
+
+    /// Runs a tape that [`Check::record`] gave, or one that was edited since, under the options
+    /// of its seed.
+    ///
+    /// # Panics
+    /// When the workload cannot run with the options.
+    pub fn replay(&self, tape: TapeFile) -> (Outcome, Judgement) {
+        self.run_on(tape.seed, tape, &mut Nobody, 0)
+    }
+
+    fn run_on(
+        &self,
+        seed: u64,
+        tape: impl Into<Tape>,
+        observer: &mut dyn Observer,
+        journal_events: usize,
+    ) -> (Outcome, Judgement) {
         let options = self.options_for(seed);
         let workload = self.workload;
         workload.validate(&options).unwrap_or_else(|sentence| panic!("{sentence}"));
-        let seeds = Seeds::new(seed);
         let mut cluster = in_process::cluster(&options.nodes, Arc::clone(&self.make));
-        let engine = Engine::new(&options, workload, &mut cluster, observer, seeds, journal_events);
+        let engine = Engine::new(&options, workload, &mut cluster, observer, tape, journal_events);
         let outcome = engine.run();
         let results = results::check(&outcome, workload, &options);
         (outcome, results)

@@ -6,6 +6,7 @@
 //! store/<workload>/20260131T235959.123Z/ one run, named after its start in local time
 //! store/<workload>/seed-42/              a run in virtual time; the same seed replaces it, or,
 //!                                        while that is going on, takes the name seed-42-2
+//! store/<workload>/tape-9d1c…/           the same for a tape
 //!     history.edn history.txt jepsen.log results.edn node-logs/
 //! ```
 //!
@@ -48,8 +49,10 @@ pub enum RunName {
     StartedAt(Box<Zoned>),
     /// Under the virtual clock: its seed.
     Seed(u64),
-    /// The same, while so many runs of this seed are going on, this one included.
-    SeedAtOnce(u64, u32),
+    /// Under the virtual clock: the digest of its tape.
+    Tape(u64),
+    /// One of these two, while so many runs of it are going on, this one included.
+    AtOnce(Box<RunName>, u32),
 }
 
 impl RunName {
@@ -63,7 +66,7 @@ impl RunName {
     fn origin(&self) -> Timestamp {
         match self {
             RunName::StartedAt(start) => start.timestamp(),
-            RunName::Seed(_) | RunName::SeedAtOnce(..) => Timestamp::UNIX_EPOCH,
+            RunName::Seed(_) | RunName::Tape(_) | RunName::AtOnce(..) => Timestamp::UNIX_EPOCH,
         }
     }
 }
@@ -80,7 +83,8 @@ impl fmt::Display for RunName {
                 }
             }
             RunName::Seed(seed) => write!(f, "seed-{seed}"),
-            RunName::SeedAtOnce(seed, number) => write!(f, "seed-{seed}-{number}"),
+            RunName::Tape(digest) => write!(f, "tape-{digest:016x}"),
+            RunName::AtOnce(name, number) => write!(f, "{name}-{number}"),
         }
     }
 }
@@ -264,8 +268,8 @@ fn claim(parent: &Path, mut name: RunName) -> anyhow::Result<(RunName, File)> {
                 *start += jiff::SignedDuration::from_millis(1);
                 RunName::StartedAt(start)
             }
-            RunName::Seed(seed) => RunName::SeedAtOnce(seed, 2),
-            RunName::SeedAtOnce(seed, number) => RunName::SeedAtOnce(seed, number + 1),
+            RunName::AtOnce(name, number) => RunName::AtOnce(name, number + 1),
+            name => RunName::AtOnce(Box::new(name), 2),
         };
     }
 }

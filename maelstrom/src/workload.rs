@@ -17,6 +17,7 @@ use gyre::{Body, NodeId};
 
 use crate::checker::{CheckOptions, Judge};
 use crate::client::{Client, Operation, ReplyFault};
+use crate::edn::Edn;
 use crate::generator::Generator;
 use crate::options::TestOptions;
 use crate::report;
@@ -76,6 +77,9 @@ pub trait Workload {
 
     /// The operations of the main phase.
     fn generator(&self, options: &TestOptions) -> Box<dyn Generator>;
+
+    /// The operation that a tape says, if it is one of this workload's.
+    fn operation(&self, f: &str, value: &Edn) -> Option<Operation>;
 
     /// What every thread does at the end, after the faults have been healed and ten quiet
     /// seconds have passed; `None` for a workload without a final phase.

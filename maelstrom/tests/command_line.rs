@@ -233,6 +233,36 @@ fn wrong_arguments_are_254() {
     }
 }
 
+#[test]
+fn a_tape_gives_the_history_of_its_seed() {
+    if !has_python() {
+        return;
+    }
+    let bin = node("lockstep.py");
+    let flags = ["test", "-w", "echo", "--bin", &bin, "--time-limit", "2", "--rate", "20"];
+    let run = maelstrom(&[&flags[..], &["--seed", "7", "--write-tape"]].concat());
+    assert_eq!(run.status, Some(0), "{}", run.output);
+    let tape = run.store.path().join("store/echo/seed-7/tape.edn");
+    let tape = tape.to_str().unwrap();
+    let again = maelstrom(&[&flags[..], &["--tape", tape]].concat());
+    assert_eq!(again.status, Some(0), "{}", again.output);
+    assert_eq!(again.read("history.edn"), run.read("history.edn"));
+    assert!(maelstrom(&[&flags[..], &["--seed", "7"]].concat()).read("tape.edn").is_none());
+
+    let wrong = run.store.path().join("wrong.edn");
+    std::fs::write(&wrong, "{:tape 1, :workload \"echo\", :seed 7}\n{:at 3}\n").unwrap();
+    let wrong = wrong.to_str().unwrap();
+    for (workload, tape, sentence) in [
+        ("g-set", tape, "this is a tape of echo: run it with -w echo"),
+        ("echo", wrong, "line 2 of the tape"),
+        ("echo", "missing.edn", "the tape missing.edn cannot be read"),
+    ] {
+        let run = maelstrom(&["test", "-w", workload, "--bin", &bin, "--tape", tape]);
+        assert_eq!(run.status, Some(254), "{}", run.output);
+        assert!(run.output.contains(sentence), "{}", run.output);
+    }
+}
+
 /// A verdict that nobody could read is not a success.
 #[test]
 #[cfg(target_os = "linux")]

@@ -1,4 +1,5 @@
 //! The flags, and what they mean.
+#![expect(clippy::disallowed_methods, reason = "a flag may name a file, which is read here")]
 
 use std::fmt::Display;
 use std::path::PathBuf;
@@ -11,6 +12,8 @@ use crate::nemesis::Fault;
 use crate::net::LatencyDistribution;
 use crate::options::{TestOptions, numbered_nodes};
 use crate::recorder::LogOptions;
+use crate::tape::TapeFile;
+use crate::workload::Workload;
 
 const EXAMPLES: &str = "Examples:
   maelstrom test -w echo --bin target/release/echo --time-limit 5
@@ -200,6 +203,22 @@ pub struct TestFlags {
     #[arg(long, value_name = "NUMBER", value_parser = whole(0, u64::MAX), help_heading = "Virtual time")]
     pub seed: Option<u64>,
 
+    /// With --seed: also write the tape of the run, tape.edn, which says everything that chance
+    /// decided.
+    #[arg(long, requires = "seed", help_heading = "Virtual time")]
+    pub write_tape: bool,
+
+    /// Run a tape in virtual time, as --write-tape wrote it or as it was edited since. The other
+    /// flags should be those of its run.
+    #[arg(
+        long,
+        value_name = "FILE",
+        value_hint = ValueHint::FilePath,
+        conflicts_with_all = ["seed", "test_count"],
+        help_heading = "Virtual time"
+    )]
+    pub tape: Option<PathBuf>,
+
     /// Log what nodes write to stderr.
     #[arg(long, help_heading = "Logging")]
     log_stderr: bool,
@@ -224,7 +243,7 @@ impl TestFlags {
             None => self.nodes.iter().map(|name| name.trim().into()).collect(),
         };
         check_names(&nodes)?;
-        if self.nemesis.contains(&Fault::Skew) && self.seed.is_none() {
+        if self.nemesis.contains(&Fault::Skew) && self.seed.is_none() && self.tape.is_none() {
             return Err("the clocks of real processes cannot be skewed: --nemesis skew needs \
                         --seed, which runs them in virtual time"
                 .into());
@@ -247,6 +266,20 @@ impl TestFlags {
             max_txn_length: self.max_txn_length,
             max_writes_per_key: self.max_writes_per_key,
         })
+    }
+
+    /// The tape to run, if one is given.
+    ///
+    /// # Errors
+    /// A sentence, when it cannot be read, or is not one of this workload.
+    pub fn read_tape(&self, workload: &dyn Workload) -> Result<Option<TapeFile>, String> {
+        let Some(path) = &self.tape else { return Ok(None) };
+        let shown = path.display();
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| format!("the tape {shown} cannot be read: {error}"))?;
+        let tape = TapeFile::parse(&text).map_err(|problem| format!("{shown}: {problem}"))?;
+        tape.validate(workload).map_err(|problem| format!("{shown}: {problem}"))?;
+        Ok(Some(tape))
     }
 
     /// What to log.

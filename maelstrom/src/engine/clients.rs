@@ -81,6 +81,10 @@ impl Clients {
         &self.free
     }
 
+    pub fn is_free(&self, thread: usize) -> bool {
+        self.threads[thread].operation.is_none()
+    }
+
     pub fn all_free(&self) -> bool {
         self.free.len() == self.threads.len()
     }
@@ -253,8 +257,9 @@ impl Engine<'_> {
         self.generator.observe(self.history.ops.last().expect("the completion was recorded"));
         if self.phase == Phase::Final {
             self.continue_final_phase(thread);
-        } else if self.operation_waits {
+        } else {
             self.next_operation();
+            self.next_of_thread(thread);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Carrying out what the nemesis has decided.
 
-use super::{Engine, Event, NodeState, Phase};
+use super::{Engine, Event, NodeState, Phase, TapedStrike};
 use crate::edn::Edn;
 use crate::history::{Op, OpType, ProcessId};
 use crate::nemesis::{Effect, Strike};
@@ -10,10 +10,34 @@ impl Engine<'_> {
         if self.phase != Phase::Main || self.is_calm {
             return;
         }
-        let strike = self.nemesis.flip(fault);
-        self.carry_out(strike);
-        let delay = self.nemesis.delay();
-        self.queue.push(self.now + delay, Event::Strike { fault });
+        let (kind, is_in_force) = self.nemesis.fault(fault);
+        let taped = self.tape.take_strike(kind);
+        // On an edited tape a fault may start or stop twice: the second time changes nothing.
+        if taped.as_ref().is_none_or(|taped| taped.starts != is_in_force) {
+            let (strike, draws) = self.nemesis.flip(fault, taped.map_or(Vec::new(), |t| t.draws));
+            let at = self.now.since(self.main_start);
+            self.tape.note_strike(|| TapedStrike {
+                at,
+                fault: kind,
+                starts: strike.starts,
+                draws,
+                note: strike.sentence.clone(),
+            });
+            self.carry_out(strike);
+        }
+        self.schedule_strike(fault);
+    }
+
+    /// When the fault starts or stops next, a tape says, or else chance.
+    pub(super) fn schedule_strike(&mut self, fault: usize) {
+        let (kind, _) = self.nemesis.fault(fault);
+        let at = if self.tape.is_replayed() {
+            let Some(at) = self.tape.next_strike_at(kind) else { return };
+            (self.main_start + at).max(self.now)
+        } else {
+            self.now + self.nemesis.delay()
+        };
+        self.queue.push(at, Event::Strike { fault });
     }
 
     /// No more faults: from now on the cluster must recover while its clients look on.

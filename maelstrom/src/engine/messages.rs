@@ -86,7 +86,15 @@ impl Engine<'_> {
         self.observer.message(self.now, Direction::Send, &message);
         let src = Self::endpoint(self.addresses[&message.src]);
         let dest = Self::endpoint(self.addresses[&message.dest]);
-        match self.network.verdict(src, dest) {
+        // A client's messages are immediate, and no tape needs to say so.
+        let fate = if src == Endpoint::Client || dest == Endpoint::Client {
+            self.network.verdict(src, dest)
+        } else {
+            let (network, kind) = (&mut self.network, message.body.kind());
+            let drawn = || network.verdict(src, dest);
+            self.tape.fate(&message.src, &message.dest, kind, drawn)
+        };
+        match fate {
             Verdict::Drop => {}
             Verdict::Deliver(after) => {
                 self.queue.push(self.now + after, Event::Deliver { id, message });
@@ -148,7 +156,8 @@ impl Engine<'_> {
 
     fn serve(&mut self, number: usize, message: &Message) {
         let (name, service, rng) = &mut self.services[number];
-        let body = service.handle(rng, &message.src, &message.body);
+        let mut draws = self.tape.draws(rng, || format!("service {name} {}", message.src));
+        let body = service.handle(&mut draws, &message.src, &message.body);
         // Nobody waits for the answer to a message without a msg_id.
         let Some(msg_id) = message.body.msg_id() else { return };
         let body = body.with_in_reply_to(msg_id);

@@ -4,9 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gyre::NodeId;
-use rand::RngExt;
 use rand::seq::SliceRandom;
-use rand_chacha::ChaCha8Rng;
+use rand::{Rng, RngExt};
 
 use crate::edn::Edn;
 
@@ -28,7 +27,7 @@ pub enum Plan {
 
 impl Plan {
     /// Draws a shape that cuts something among this many nodes, if any does.
-    pub fn choose(rng: &mut ChaCha8Rng, nodes: usize) -> Plan {
+    pub fn choose(rng: &mut impl Rng, nodes: usize) -> Plan {
         let mut plans = vec![Plan::One, Plan::Majority];
         if nodes > 2 {
             plans.push(Plan::MajoritiesRing);
@@ -50,7 +49,7 @@ impl Plan {
     }
 
     /// Draws the links to cut.
-    pub fn cuts(self, rng: &mut ChaCha8Rng, names: &[NodeId]) -> Cuts {
+    pub fn cuts(self, rng: &mut impl Rng, names: &[NodeId]) -> Cuts {
         let mut nodes: Vec<usize> = (0..names.len()).collect();
         nodes.shuffle(rng);
         let count = nodes.len();
@@ -80,7 +79,7 @@ fn split(nodes: &[usize], size: usize, names: &[NodeId]) -> Cuts {
 
 /// Links nodes until each sees a majority, always two of the least connected that are not
 /// linked yet, and cuts the links that were not needed.
-fn ring(rng: &mut ChaCha8Rng, nodes: &[usize], names: &[NodeId]) -> Cuts {
+fn ring(rng: &mut impl Rng, nodes: &[usize], names: &[NodeId]) -> Cuts {
     let count = nodes.len();
     let majority = count / 2 + 1;
     let mut sees: BTreeMap<usize, BTreeSet<usize>> =
@@ -116,7 +115,7 @@ fn ring(rng: &mut ChaCha8Rng, nodes: &[usize], names: &[NodeId]) -> Cuts {
 }
 
 /// Cuts one node's outgoing or incoming links, or a random third of all directed links.
-pub fn one_way(rng: &mut ChaCha8Rng, names: &[NodeId]) -> Cuts {
+pub fn one_way(rng: &mut impl Rng, names: &[NodeId]) -> Cuts {
     let count = names.len();
     let node = rng.random_range(0..count);
     let others = (0..count).filter(|&other| other != node);
@@ -165,6 +164,7 @@ fn list(nodes: &[usize], names: &[NodeId]) -> String {
 #[cfg(test)]
 mod tests {
     use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
 
     use super::*;
     use crate::options::numbered_nodes;

@@ -8,8 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gyre::{Body, NodeId};
-use rand::RngExt;
-use rand_chacha::ChaCha8Rng;
+use rand::{Rng, RngExt};
 use serde_json::Value;
 
 use super::kv::Request;
@@ -52,7 +51,7 @@ pub struct Eventual {
 
 impl Eventual {
     /// Merges a random replica into a random one. The source comes first, so it wins a tie.
-    fn gossip(&mut self, rng: &mut ChaCha8Rng) {
+    fn gossip(&mut self, rng: &mut dyn Rng) {
         let source = rng.random_range(0..self.replicas.len());
         let dest = rng.random_range(0..self.replicas.len());
         if source != dest {
@@ -64,7 +63,7 @@ impl Eventual {
 }
 
 impl Service for Eventual {
-    fn handle(&mut self, rng: &mut ChaCha8Rng, _src: &NodeId, request: &Body) -> Body {
+    fn handle(&mut self, rng: &mut dyn Rng, _src: &NodeId, request: &Body) -> Body {
         let mut request = match Request::parse(request) {
             Ok(request) => request,
             Err(error) => return error_body(&error),
@@ -95,6 +94,7 @@ impl Service for Eventual {
 #[cfg(test)]
 mod tests {
     use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
     use serde_json::json;
 
     use super::*;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use gyre::{Body, NodeId};
-use rand_chacha::ChaCha8Rng;
+use rand::Rng;
 use serde_json::Value;
 
 use super::kv::Request;
@@ -16,7 +16,7 @@ pub struct Linearizable {
 }
 
 impl Service for Linearizable {
-    fn handle(&mut self, _rng: &mut ChaCha8Rng, _src: &NodeId, request: &Body) -> Body {
+    fn handle(&mut self, _rng: &mut dyn Rng, _src: &NodeId, request: &Body) -> Body {
         let request = match Request::parse(request) {
             Ok(request) => request,
             Err(error) => return error_body(&error),

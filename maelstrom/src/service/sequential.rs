@@ -12,8 +12,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use gyre::{Body, NodeId};
-use rand::RngExt;
-use rand_chacha::ChaCha8Rng;
+use rand::{Rng, RngExt};
 use serde_json::Value;
 
 use super::kv::Request;
@@ -58,7 +57,7 @@ impl Sequential {
 }
 
 impl Service for Sequential {
-    fn handle(&mut self, rng: &mut ChaCha8Rng, src: &NodeId, request: &Body) -> Body {
+    fn handle(&mut self, rng: &mut dyn Rng, src: &NodeId, request: &Body) -> Body {
         let request = match Request::parse(request) {
             Ok(request) => request,
             Err(error) => return error_body(&error),
@@ -84,6 +83,7 @@ impl Service for Sequential {
 #[cfg(test)]
 mod tests {
     use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
     use serde_json::json;
 
     use super::*;

@@ -1,7 +1,7 @@
 //! `lin-tso`: a timestamp oracle that counts 0, 1, 2, ….
 
 use gyre::{Body, Error, NodeId};
-use rand_chacha::ChaCha8Rng;
+use rand::Rng;
 use serde_json::json;
 
 use super::{Service, error_body};
@@ -13,7 +13,7 @@ pub struct Oracle {
 }
 
 impl Service for Oracle {
-    fn handle(&mut self, _rng: &mut ChaCha8Rng, _src: &NodeId, request: &Body) -> Body {
+    fn handle(&mut self, _rng: &mut dyn Rng, _src: &NodeId, request: &Body) -> Body {
         if request.kind() != "ts" {
             return error_body(&Error::not_supported(format!(
                 "this service knows ts, not {}",

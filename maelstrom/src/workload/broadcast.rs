@@ -56,6 +56,15 @@ impl Workload for Broadcast {
     fn final_operation(&self) -> Option<Operation> {
         Some(Operation { is_final: true, ..Operation::new("read", Edn::Nil) })
     }
+
+    fn operation(&self, f: &str, value: &Edn) -> Option<Operation> {
+        let f = match f {
+            "read" => "read",
+            "broadcast" => "broadcast",
+            _ => return None,
+        };
+        Some(Operation::new(f, value.clone()))
+    }
 }
 
 struct BroadcastClient;

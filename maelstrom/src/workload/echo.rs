@@ -35,6 +35,10 @@ impl Workload for Echo {
             Operation::new("echo", Edn::from(text))
         }))
     }
+
+    fn operation(&self, f: &str, value: &Edn) -> Option<Operation> {
+        (f == "echo").then(|| Operation::new("echo", value.clone()))
+    }
 }
 
 struct EchoClient;

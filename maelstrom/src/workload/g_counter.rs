@@ -3,9 +3,10 @@
 use rand_chacha::ChaCha8Rng;
 
 use super::Workload;
-use super::pn_counter::{CounterClient, add_or_read, final_read};
+use super::pn_counter::{CounterClient, add_or_read, counter_operation, final_read};
 use crate::checker::{self, CheckOptions, Judge};
 use crate::client::{Client, Operation};
+use crate::edn::Edn;
 use crate::generator::{Anyone, Generator};
 use crate::options::TestOptions;
 
@@ -40,5 +41,9 @@ impl Workload for GCounter {
 
     fn final_operation(&self) -> Option<Operation> {
         Some(final_read())
+    }
+
+    fn operation(&self, f: &str, value: &Edn) -> Option<Operation> {
+        counter_operation(f, value)
     }
 }

@@ -37,6 +37,15 @@ impl Workload for GSet {
     fn final_operation(&self) -> Option<Operation> {
         Some(Operation::new("read", Edn::Nil))
     }
+
+    fn operation(&self, f: &str, value: &Edn) -> Option<Operation> {
+        let f = match f {
+            "read" => "read",
+            "add" => "add",
+            _ => return None,
+        };
+        Some(Operation::new(f, value.clone()))
+    }
 }
 
 struct GSetClient;

@@ -59,6 +59,18 @@ impl Workload for Kafka {
     fn has_final_phase(&self) -> bool {
         true
     }
+
+    fn operation(&self, f: &str, value: &Edn) -> Option<Operation> {
+        let micro_op = || value.as_slice()?.first()?.as_slice();
+        let f = match f {
+            "crash" => "crash",
+            "poll" => "poll",
+            "assign" if value.as_slice()?.iter().all(|key| key.as_str().is_some()) => "assign",
+            "send" if matches!(micro_op(), Some([_, Edn::Str(_), _])) => "send",
+            _ => return None,
+        };
+        Some(Operation::new(f, value.clone()))
+    }
 }
 
 /// The protocol allows any integer.

@@ -66,6 +66,17 @@ impl Workload for LinKv {
         }
         Ok(())
     }
+
+    fn operation(&self, f: &str, value: &Edn) -> Option<Operation> {
+        let [_, argument] = value.as_slice()? else { return None };
+        let f = match (f, argument.as_slice()) {
+            ("read", _) => "read",
+            ("write", _) => "write",
+            ("cas", Some([_, _])) => "cas",
+            _ => return None,
+        };
+        Some(Operation::new(f, value.clone()))
+    }
 }
 
 /// Threads in groups, a key for each group.

@@ -38,6 +38,10 @@ impl Workload for PnCounter {
     fn final_operation(&self) -> Option<Operation> {
         Some(final_read())
     }
+
+    fn operation(&self, f: &str, value: &Edn) -> Option<Operation> {
+        counter_operation(f, value)
+    }
 }
 
 /// Adds -5 to 4, or reads, with equal chance.
@@ -46,6 +50,15 @@ pub(super) fn add_or_read(rng: &mut ChaCha8Rng) -> Operation {
         Operation::new("read", Edn::Nil)
     } else {
         Operation::new("add", Edn::Int(rng.random_range(-5..5)))
+    }
+}
+
+/// An operation of either counter.
+pub(super) fn counter_operation(f: &str, value: &Edn) -> Option<Operation> {
+    match (f, value) {
+        ("read", _) => Some(Operation::new("read", Edn::Nil)),
+        ("add", Edn::Int(_)) => Some(Operation::new("add", value.clone())),
+        _ => None,
     }
 }
 

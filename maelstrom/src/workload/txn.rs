@@ -33,6 +33,16 @@ pub(super) fn generator(options: &TestOptions, write: &'static str) -> Box<dyn G
     Box::new(Anyone(move |rng: &mut ChaCha8Rng| Operation::new("txn", transactions.next(rng))))
 }
 
+/// A transaction of reads and of writes by the name `write`.
+pub(super) fn operation(f: &str, value: &Edn, write: &str) -> Option<Operation> {
+    let is_known = |micro_operation: &Edn| match micro_operation.as_slice() {
+        Some([f, _, _]) => f.as_keyword().is_some_and(|f| f == "r" || f == write),
+        _ => false,
+    };
+    let is_txn = f == "txn" && value.as_slice()?.iter().all(is_known);
+    is_txn.then(|| Operation::new("txn", value.clone()))
+}
+
 /// Makes transactions.
 struct Transactions {
     write: &'static str,

@@ -7,7 +7,7 @@
 use super::Workload;
 use super::txn::{self, TxnClient};
 use crate::checker::{self, CheckOptions, Judge};
-use crate::client::Client;
+use crate::client::{Client, Operation};
 use crate::edn::Edn;
 use crate::generator::Generator;
 use crate::options::TestOptions;
@@ -42,6 +42,10 @@ impl Workload for TxnRwRegister {
 
     fn validate(&self, options: &TestOptions) -> Result<(), String> {
         options.check_options().elle().map(drop)
+    }
+
+    fn operation(&self, f: &str, value: &Edn) -> Option<Operation> {
+        txn::operation(f, value, "w")
     }
 }
 

@@ -35,6 +35,10 @@ impl Workload for UniqueIds {
     fn generator(&self, _options: &TestOptions) -> Box<dyn Generator> {
         Box::new(Anyone(|_: &mut ChaCha8Rng| Operation::new("generate", Edn::Nil)))
     }
+
+    fn operation(&self, f: &str, value: &Edn) -> Option<Operation> {
+        (f == "generate").then(|| Operation::new("generate", value.clone()))
+    }
 }
 
 struct UniqueIdsClient;

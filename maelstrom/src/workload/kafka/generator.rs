@@ -214,7 +214,7 @@ impl Generator for Logs {
         &mut self,
         thread: usize,
         elapsed: Duration,
-        rng: &mut ChaCha8Rng,
+        rng: &mut dyn Rng,
     ) -> Option<(Duration, Operation)> {
         let finals = &mut self.finals[thread];
         let (pause, operation) = match finals.step {

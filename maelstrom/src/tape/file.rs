@@ -1,0 +1,308 @@
+//! A tape as a file: lines of EDN, of which `book/tape.md` says what each may be.
+
+use std::hash::Hasher;
+use std::time::Duration;
+
+use gyre::NodeId;
+use rustc_hash::FxHasher;
+
+use super::{Link, TapedOperation, TapedStrike, Tracks};
+use crate::edn::{self, Edn};
+use crate::nemesis::Fault;
+use crate::net::Verdict;
+use crate::workload::Workload;
+
+/// The version of the format that is written, and the only one that is read.
+const VERSION: i64 = 1;
+
+/// Eleven days: no time on a tape is longer.
+const NANOS_MAX: u64 = 1_000_000_000_000_000;
+
+/// A tape with what it belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TapeFile {
+    /// The workload whose operations these are.
+    pub workload: String,
+    /// Where everything is drawn from that the tape does not say.
+    pub seed: u64,
+    /// What it says.
+    pub tracks: Tracks,
+}
+
+impl TapeFile {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// A sentence with the number of the line that is wrong.
+    pub fn parse(text: &str) -> Result<TapeFile, String> {
+        let lines = text.lines().enumerate().filter(|(_, line)| {
+            let line = line.trim();
+            !line.is_empty() && !line.starts_with(';')
+        });
+        let mut file: Option<TapeFile> = None;
+        for (number, line) in lines {
+            let wrong = |problem: String| format!("line {} of the tape: {problem}", number + 1);
+            let entry = edn::read_one(line).map_err(|error| wrong(error.to_string()))?;
+            match &mut file {
+                None => file = Some(header(&entry).map_err(wrong)?),
+                Some(file) => add(&mut file.tracks, &entry).map_err(wrong)?,
+            }
+        }
+        file.ok_or_else(|| "the tape is empty".into())
+    }
+
+    /// A number that tells tapes apart.
+    pub fn digest(&self) -> u64 {
+        let mut hasher = FxHasher::default();
+        hasher.write(self.to_text().as_bytes());
+        hasher.finish()
+    }
+
+    /// Checks that this is a tape of the workload, operation by operation.
+    ///
+    /// # Errors
+    /// A sentence, when it is not.
+    pub fn validate(&self, workload: &dyn Workload) -> Result<(), String> {
+        let name = workload.name();
+        if self.workload != name {
+            let other = &self.workload;
+            return Err(format!("this is a tape of {other}: run it with -w {other}, not {name}"));
+        }
+        let mut operations = self.tracks.operations.iter();
+        match operations.find(|taped| workload.operation(&taped.f, &taped.value).is_none()) {
+            Some(TapedOperation { f, value, .. }) => {
+                Err(format!("the tape has an operation that {name} does not know: {f} {value}"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The text of the file. A link's messages, whatever the order in which they came to be,
+    /// stand in the order of the links.
+    pub fn to_text(&self) -> String {
+        let Tracks { operations, strikes, fates, draws, node_seeds } = &self.tracks;
+        let mut links: Vec<_> = fates.iter().collect();
+        links.sort_unstable_by_key(|(link, _)| *link);
+        let header = Edn::map([
+            ("tape", Edn::Int(VERSION)),
+            ("workload", Edn::from(self.workload.as_str())),
+            ("seed", whole(self.seed)),
+        ]);
+        let operations = operations.iter().map(operation_entry);
+        let strikes = strikes.values().flatten().map(strike_entry);
+        let fates = links.into_iter().map(|(link, fates)| {
+            Edn::map([
+                ("from", Edn::from(link.src.as_str())),
+                ("to", Edn::from(link.dest.as_str())),
+                ("type", Edn::from(&*link.kind)),
+                ("fates", Edn::Vector(fates.iter().map(fate_entry).collect())),
+            ])
+        });
+        let seeds = node_seeds.iter().map(|(node, seeds)| {
+            Edn::map([("node", Edn::from(node.as_str())), ("seeds", wholes(seeds))])
+        });
+        let draws = draws.iter().map(|(name, draws)| {
+            Edn::map([("for", Edn::from(name.as_str())), ("draws", wholes(draws))])
+        });
+        let rest = operations.chain(strikes).chain(fates).chain(seeds).chain(draws);
+        std::iter::once(header).chain(rest).map(|entry| format!("{entry}\n")).collect()
+    }
+}
+
+fn operation_entry(operation: &TapedOperation) -> Edn {
+    Edn::map([
+        ("at", nanos(operation.at)),
+        ("thread", operation.thread.into()),
+        ("f", Edn::keyword(&operation.f)),
+        ("value", operation.value.clone()),
+    ])
+}
+
+fn strike_entry(strike: &TapedStrike) -> Edn {
+    Edn::map([
+        ("at", nanos(strike.at)),
+        ("fault", Edn::keyword(strike.fault.name())),
+        ("starts", Edn::Bool(strike.starts)),
+        ("draws", wholes(&strike.draws)),
+        ("note", Edn::from(strike.note.as_str())),
+    ])
+}
+
+fn fate_entry(fate: &Verdict) -> Edn {
+    match *fate {
+        Verdict::Deliver(after) => nanos(after),
+        Verdict::Duplicate(first, second) => Edn::Vector(vec![nanos(first), nanos(second)]),
+        Verdict::Drop => Edn::Nil,
+    }
+}
+
+fn nanos(time: Duration) -> Edn {
+    whole(time.as_nanos() as u64)
+}
+
+/// A number of 64 bits. Beyond those of Clojure's integers it has an N behind it.
+fn whole(number: u64) -> Edn {
+    i64::try_from(number).map_or_else(|_| Edn::Symbol(format!("{number}N").into()), Edn::Int)
+}
+
+fn wholes<'a>(numbers: impl IntoIterator<Item = &'a u64>) -> Edn {
+    Edn::Vector(numbers.into_iter().map(|number| whole(*number)).collect())
+}
+
+fn header(entry: &Edn) -> Result<TapeFile, String> {
+    match entry.get("tape") {
+        Some(Edn::Int(VERSION)) => {}
+        Some(version) => {
+            return Err(format!("this bench reads version {VERSION} of tapes, not {version}"));
+        }
+        None => {
+            return Err(format!(
+                "a tape begins with {{:tape {VERSION}, :workload \"…\", :seed …}}, not {entry}"
+            ));
+        }
+    }
+    let workload = text_at(entry, "workload")?.to_owned();
+    Ok(TapeFile { workload, seed: whole_of(at(entry, "seed")?)?, tracks: Tracks::default() })
+}
+
+/// Adds what a line says.
+fn add(tracks: &mut Tracks, entry: &Edn) -> Result<(), String> {
+    if entry.get("f").is_some() {
+        tracks.operations.push_back(operation(entry)?);
+    } else if entry.get("fault").is_some() {
+        let strike = strike(entry)?;
+        tracks.strikes.entry(strike.fault).or_default().push_back(strike);
+    } else if let Some(fates) = entry.get("fates") {
+        let link = Link {
+            src: NodeId::from(text_at(entry, "from")?),
+            dest: NodeId::from(text_at(entry, "to")?),
+            kind: text_at(entry, "type")?.into(),
+        };
+        tracks.fates.entry(link).or_default().extend(list_of(fates, fate_of)?);
+    } else if let Some(seeds) = entry.get("seeds") {
+        let node = NodeId::from(text_at(entry, "node")?);
+        tracks.node_seeds.entry(node).or_default().extend(list_of(seeds, whole_of)?);
+    } else if entry.get("for").is_some() {
+        let draws = list_of(at(entry, "draws")?, whole_of)?;
+        tracks.draws.entry(text_at(entry, "for")?.to_owned()).or_default().extend(draws);
+    } else {
+        return Err(format!("this is nothing that a tape can say: {entry}"));
+    }
+    Ok(())
+}
+
+fn operation(entry: &Edn) -> Result<TapedOperation, String> {
+    let thread = whole_of(at(entry, "thread")?)?;
+    Ok(TapedOperation {
+        at: time_of(at(entry, "at")?)?,
+        thread: usize::try_from(thread).map_err(|_| format!("there is no thread {thread}"))?,
+        f: name_of(at(entry, "f")?)?.to_owned(),
+        value: at(entry, "value")?.clone(),
+    })
+}
+
+fn strike(entry: &Edn) -> Result<TapedStrike, String> {
+    let name = name_of(at(entry, "fault")?)?;
+    let fault = Fault::ALL.into_iter().find(|fault| fault.name() == name);
+    let draws = entry.get("draws").map_or(Ok(Vec::new()), |draws| list_of(draws, whole_of))?;
+    Ok(TapedStrike {
+        at: time_of(at(entry, "at")?)?,
+        fault: fault.ok_or_else(|| format!("there is no fault {name}"))?,
+        starts: *at(entry, "starts")? == Edn::Bool(true),
+        draws,
+        note: entry.get("note").and_then(Edn::as_str).unwrap_or_default().to_owned(),
+    })
+}
+
+fn at<'a>(entry: &'a Edn, key: &str) -> Result<&'a Edn, String> {
+    entry.get(key).ok_or_else(|| format!(":{key} is missing in {entry}"))
+}
+
+fn text_at<'a>(entry: &'a Edn, key: &str) -> Result<&'a str, String> {
+    let value = at(entry, key)?;
+    value.as_str().ok_or_else(|| format!(":{key} should be a text, and is {value}"))
+}
+
+fn name_of(value: &Edn) -> Result<&str, String> {
+    value.as_keyword().ok_or_else(|| format!("expected a keyword, and not {value}"))
+}
+
+fn list_of<T>(value: &Edn, item: fn(&Edn) -> Result<T, String>) -> Result<Vec<T>, String> {
+    let items = value.as_slice().ok_or_else(|| format!("expected a vector, and not {value}"))?;
+    items.iter().map(item).collect()
+}
+
+fn whole_of(value: &Edn) -> Result<u64, String> {
+    let number = match value {
+        Edn::Int(number) => u64::try_from(*number).ok(),
+        Edn::Symbol(text) => text.trim_end_matches('N').parse().ok(),
+        _ => None,
+    };
+    number.ok_or_else(|| format!("expected a whole number of 64 bits, and not {value}"))
+}
+
+fn time_of(value: &Edn) -> Result<Duration, String> {
+    let nanos = whole_of(value)?;
+    if nanos > NANOS_MAX {
+        return Err(format!("a time of {nanos} ns is too long; the longest is {NANOS_MAX} ns"));
+    }
+    Ok(Duration::from_nanos(nanos))
+}
+
+fn fate_of(value: &Edn) -> Result<Verdict, String> {
+    match (value, value.as_slice()) {
+        (Edn::Nil, _) => Ok(Verdict::Drop),
+        (_, Some([first, second])) => Ok(Verdict::Duplicate(time_of(first)?, time_of(second)?)),
+        (_, Some(_)) => Err(format!("a message that arrives twice has two times, not {value}")),
+        _ => time_of(value).map(Verdict::Deliver),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TAPE: &str = r#"{:tape 1, :workload "lin-kv", :seed 18446744073709551615N}
+{:at 1200, :thread 3, :f :cas, :value [0 [1 2]]}
+{:at 900, :thread 0, :f :read, :value [0 nil]}
+{:at 5000000000, :fault :partition, :starts true, :draws [7 18446744073709551615N], :note "n0 \"cut off\""}
+{:at 9000000000, :fault :partition, :starts false, :draws [], :note ""}
+{:from "n0", :to "n1", :type "append", :fates [3000000 nil [1 2] 0]}
+{:from "n0", :to "n1", :type "vote", :fates [5]}
+{:node "n0", :seeds [1 2]}
+{:for "service seq-kv n1", :draws [4 5]}
+"#;
+
+    #[test]
+    fn what_is_written_is_what_was_read() {
+        let file = TapeFile::parse(TAPE).unwrap();
+        assert_eq!(file.to_text(), TAPE);
+        assert_eq!(file.seed, u64::MAX);
+        assert_eq!(file.tracks.operations[1].at, Duration::from_nanos(900));
+        let with_comments = TAPE.replace('\n', "\n\n; a comment\n");
+        assert_eq!(TapeFile::parse(&with_comments).unwrap(), file);
+    }
+
+    #[test]
+    fn a_line_that_is_wrong_is_named() {
+        let header = "{:tape 1, :workload \"echo\", :seed 1}";
+        for (line, problem) in [
+            ("{:at 1, :thread 0, :value nil}", "nothing that a tape can say"),
+            ("{:at 1, :thread 0, :f :read}", ":value is missing"),
+            ("{:at -1, :thread 0, :f :read, :value nil}", "whole number"),
+            ("{:at 1000000000000001, :thread 0, :f :read, :value nil}", "too long"),
+            ("{:at 1, :fault :fire, :starts true}", "there is no fault fire"),
+            ("{:from \"a\", :to \"b\", :type \"c\", :fates [[1]]}", "two times"),
+            ("{:from \"a\", :to \"b\", :type \"c\", :fates 3}", "vector"),
+            ("{:node 3, :seeds []}", "a text"),
+            ("{:at", "line 2 of the tape"),
+        ] {
+            let error = TapeFile::parse(&format!("{header}\n{line}\n")).unwrap_err();
+            assert!(error.starts_with("line 2 of the tape: "), "{line}: {error}");
+            assert!(error.contains(problem), "{line}: {error}");
+        }
+        assert!(TapeFile::parse("").unwrap_err().contains("empty"));
+        assert!(TapeFile::parse("{:tape 2}").unwrap_err().contains("version 1"));
+        assert!(TapeFile::parse("{:process 0}").unwrap_err().contains("begins with"));
+    }
+}
