@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
 use maelstrom::options::{TestOptions, numbered_nodes};
 use maelstrom::recorder::LogOptions;
-use maelstrom::run::{Terminal, Test};
+use maelstrom::run::{Clock, Terminal, Test};
 use maelstrom::workload;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -110,7 +110,7 @@ fn run(options: &TestOptions, seed: Option<u64>) -> (Duration, usize) {
         options,
         bin: PathBuf::from(ECHO),
         args: Vec::new(),
-        seed,
+        clock: seed.map_or(Clock::Wall, |seed| Clock::Seed { seed, writes_tape: false }),
         store: store.path().to_owned(),
         log: LogOptions::default(),
         watchdog: None,

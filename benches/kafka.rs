@@ -21,7 +21,7 @@ use maelstrom::edn::Edn;
 use maelstrom::history::{History, Op, OpType, ProcessId};
 use maelstrom::options::{TestOptions, numbered_nodes};
 use maelstrom::recorder::LogOptions;
-use maelstrom::run::{Terminal, Test};
+use maelstrom::run::{Clock, Terminal, Test};
 use maelstrom::workload;
 
 fn main() {
@@ -70,7 +70,7 @@ fn in_real_time() {
         options: &options,
         bin: PathBuf::from(env!("CARGO_BIN_EXE_kafka")),
         args: Vec::new(),
-        seed: None,
+        clock: Clock::Wall,
         store: store.path().to_owned(),
         log: LogOptions::default(),
         watchdog: None,

@@ -23,7 +23,7 @@ use std::time::Instant;
 use maelstrom::history::{History, Op, OpType, ProcessId};
 use maelstrom::options::{TestOptions, numbered_nodes};
 use maelstrom::recorder::LogOptions;
-use maelstrom::run::{Terminal, Test};
+use maelstrom::run::{Clock, Terminal, Test};
 use maelstrom::simulation::Check;
 use maelstrom::{Fault, workload};
 use node::LinKv;
@@ -108,7 +108,7 @@ fn in_real_time(nodes: usize) {
         options: &options,
         bin: PathBuf::from(env!("CARGO_BIN_EXE_lin-kv")),
         args: Vec::new(),
-        seed: None,
+        clock: Clock::Wall,
         store: store.path().to_owned(),
         log: LogOptions::default(),
         watchdog: None,

@@ -21,7 +21,7 @@ use maelstrom::Fault;
 use maelstrom::nemesis::Fault::{Kill, Partition};
 use maelstrom::options::{TestOptions, numbered_nodes};
 use maelstrom::recorder::LogOptions;
-use maelstrom::run::{Terminal, Test};
+use maelstrom::run::{Clock, Terminal, Test};
 use maelstrom::workload;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
@@ -121,7 +121,7 @@ fn lockstep(faults: &[Fault], seed: u64) -> Files {
         options: &options,
         bin: std::env::current_exe().unwrap(),
         args: Vec::new(),
-        seed: Some(seed),
+        clock: Clock::Seed { seed, writes_tape: false },
         store: store.path().to_owned(),
         log: LogOptions { stderr: true, net_send: true, net_recv: true },
         watchdog: None,
