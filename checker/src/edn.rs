@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use print::{pretty, write_pretty};
-pub use read::{ReadError, Reader, read_all, read_one};
+pub use read::{Notation, ReadError, Reader, read_all, read_one};
 
 /// One EDN value. Its order is total and the same on every machine, so that it can key a map.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,7 +34,7 @@ pub enum Edn {
     /// `:name`, kept without the colon
     Keyword(Arc<str>),
     /// Anything that is not of a kind above or below, kept as it was written: symbols,
-    /// characters, ratios, integers beyond 64 bits.
+    /// characters, ratios; and integers beyond 64 bits, in one form: `99999999999999999999N`.
     Symbol(Arc<str>),
     /// `(1 2)`
     List(Vec<Edn>),
@@ -111,6 +111,49 @@ impl Edn {
         if let Edn::Int(n) = self { Some(*n) } else { None }
     }
 
+    /// An integer beyond 64 bits, from its digits with or without a sign; `None` for a text that
+    /// is none. All texts of one integer give equal values.
+    fn large_integer(text: &str) -> Option<Edn> {
+        let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+        if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+            return None;
+        }
+        let sign = if text.starts_with('-') { "-" } else { "" };
+        Some(Edn::Symbol(format!("{sign}{}N", digits.trim_start_matches('0')).into()))
+    }
+
+    /// The digits of an integer beyond 64 bits, with its sign.
+    fn large_digits(&self) -> Option<&str> {
+        let Edn::Symbol(text) = self else { return None };
+        let digits = text.strip_suffix('N')?;
+        let unsigned = digits.strip_prefix('-').unwrap_or(digits);
+        (!unsigned.is_empty() && unsigned.bytes().all(|b| b.is_ascii_digit())).then_some(digits)
+    }
+
+    /// The order of values in which integers of any size are ordered by size.
+    pub fn compare_numbers(&self, other: &Edn) -> std::cmp::Ordering {
+        // Whether it is negative; how many digits it has; and these.
+        let parts = |value: &Edn| {
+            let text = match value {
+                Edn::Int(n) => n.to_string(),
+                value => value.large_digits()?.to_owned(),
+            };
+            let digits = text.trim_start_matches('-').to_owned();
+            Some((text.starts_with('-'), digits.len(), digits))
+        };
+        match (self, other) {
+            (Edn::Int(a), Edn::Int(b)) => a.cmp(b),
+            _ => match (parts(self), parts(other)) {
+                (Some(a), Some(b)) if a.0 && b.0 => (b.1, b.2).cmp(&(a.1, a.2)),
+                (Some(a), Some(b)) => (!a.0, a.1, a.2).cmp(&(!b.0, b.1, b.2)),
+                // All integers stand together, where the small ones are.
+                (Some(_), None) => Edn::Int(0).cmp(other),
+                (None, Some(_)) => self.cmp(&Edn::Int(0)),
+                (None, None) => self.cmp(other),
+            },
+        }
+    }
+
     /// The text of a string.
     pub fn as_str(&self) -> Option<&str> {
         if let Edn::Str(text) = self { Some(text) } else { None }
@@ -132,12 +175,10 @@ impl Edn {
         match value {
             Value::Null => Edn::Nil,
             Value::Bool(b) => Edn::Bool(*b),
-            Value::Number(n) => match (n.as_i64(), n.as_f64()) {
-                (Some(int), _) => Edn::Int(int),
-                (None, Some(float)) if n.is_f64() => Edn::Float(Float(float)),
-                // Beyond i64: Clojure writes such an integer with an N behind it. (What is
-                // beyond u64, too, was read as a float.)
-                _ => Edn::Symbol(format!("{n}N").into()),
+            Value::Number(n) => match n.as_i64() {
+                Some(int) => Edn::Int(int),
+                None => Edn::large_integer(&n.to_string())
+                    .unwrap_or_else(|| Edn::from(n.as_f64().unwrap_or(f64::NAN))),
             },
             Value::String(text) => Edn::from(text.as_str()),
             Value::Array(items) => Edn::Vector(items.iter().map(Edn::from_json).collect()),
@@ -155,6 +196,10 @@ impl Edn {
             Edn::Bool(b) => Value::Bool(*b),
             Edn::Int(n) => Value::from(*n),
             Edn::Float(Float(f)) => Value::from(*f),
+            Edn::Symbol(_) if self.large_digits().is_some() => {
+                let digits = self.large_digits().unwrap_or_default();
+                digits.parse().map_or_else(|_| Value::from(digits), Value::Number)
+            }
             Edn::Str(text) | Edn::Keyword(text) | Edn::Symbol(text) => Value::from(&**text),
             Edn::List(items) | Edn::Vector(items) | Edn::Set(items) => {
                 Value::Array(items.iter().map(Edn::to_json).collect())

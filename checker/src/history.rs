@@ -5,17 +5,21 @@
 //! (nobody knows); an invocation without one counts as `info`.
 //!
 //! On disk it is Jepsen's `history.edn`: one map a line. The reader also takes a vector of
-//! maps, entries without `:index` or `:time`, and comments, so that it reads the histories of
-//! Knossos and Elle too.
+//! maps, entries without `:index` or `:time`, comments, and JSON, so that it reads the histories
+//! of Knossos and Elle too. Nothing is left out: what is no operation is an error.
 
+mod pairing;
+mod parse;
 mod record;
 
 use std::fmt;
 use std::fmt::Write;
 
-use crate::edn::{Edn, Reader};
+use crate::edn::Edn;
 use crate::{Judge, Judgement};
 
+pub use pairing::{Common, Pairing};
+pub use parse::Parser;
 pub use record::micro_op;
 
 /// Who acts in a history.
@@ -142,17 +146,15 @@ impl Op {
         out.push('\n');
     }
 
-    /// Reads one entry; `position` is the index it gets when it has none.
+    /// Reads one entry; `position` is the index it gets when it has none. Its keys are keywords
+    /// or, in JSON, strings.
     fn from_edn(value: Edn, position: usize) -> Result<Op, String> {
+        // A tagged operation: `#jepsen.history.Op {…}`.
+        let value = if let Edn::Tagged(_, inner) = value { *inner } else { value };
         let Edn::Map(entries) = value else {
             return Err(format!("expected an operation, a map, but found {}", shorten(&value)));
         };
-        for required in ["type", "process"] {
-            if !entries.iter().any(|(key, _)| key.as_keyword() == Some(required)) {
-                let text = shorten(&Edn::Map(entries));
-                return Err(format!("an operation has no :{required}: {text}"));
-            }
-        }
+        let (mut kind, mut process) = (None, None);
         let mut op = Op {
             index: position,
             time: -1,
@@ -163,16 +165,30 @@ impl Op {
             extra: Vec::new(),
         };
         for (key, value) in entries {
-            match key.as_keyword() {
+            match key.as_keyword().or(key.as_str()) {
                 Some("type") => {
-                    let name = value.as_keyword().and_then(OpType::from_name);
-                    op.kind = name.ok_or_else(|| {
-                        format!("an operation's :type is {}, not a known one", shorten(&value))
-                    })?;
+                    let name = value.as_keyword().or(value.as_str());
+                    kind = name.and_then(OpType::from_name);
+                    if kind.is_none() {
+                        let text = shorten(&value);
+                        return Err(format!("an operation's :type is {text}, not a known one"));
+                    }
                 }
                 Some("process") => {
-                    // Jepsen's other named processes act like its nemesis: they are no client.
-                    op.process = value.as_i64().map_or(ProcessId::Nemesis, ProcessId::Client);
+                    // JSON has no keywords.
+                    let is_nemesis = value.as_keyword() == Some("nemesis")
+                        || key.as_str().is_some() && value.as_str() == Some("nemesis");
+                    process = match value.as_i64() {
+                        Some(number) => Some(ProcessId::Client(number)),
+                        None if is_nemesis => Some(ProcessId::Nemesis),
+                        None => {
+                            return Err(format!(
+                                "an operation's :process is {}; a client's is an integer, and \
+                                 there is none besides but :nemesis",
+                                shorten(&value)
+                            ));
+                        }
+                    };
                 }
                 Some("f") => op.f = name_of(&value),
                 Some("value") => op.value = value,
@@ -188,6 +204,8 @@ impl Op {
                 _ => {}
             }
         }
+        op.kind = kind.ok_or_else(|| format!("operation {position} has no :type"))?;
+        op.process = process.ok_or_else(|| format!("operation {position} has no :process"))?;
         Ok(op)
     }
 }
@@ -219,28 +237,17 @@ impl History {
     /// Reads `history.edn`, or any other form that the module's introduction names.
     ///
     /// # Errors
-    /// A sentence that says which line is not EDN, or what about an operation is wrong.
+    /// A sentence that names the line, and says what about it is no EDN or no operation.
     pub fn parse(text: &str) -> Result<History, String> {
-        // Some editors begin a file with a byte order mark.
-        let mut reader = Reader::new(text.trim_start_matches('\u{feff}'));
         let mut history = History::default();
-        while let Some(value) = reader.next_value().map_err(|error| error.to_string())? {
-            match value {
-                // A whole history in one vector or list.
-                Edn::Vector(ops) | Edn::List(ops) => {
-                    ops.into_iter().try_for_each(|op| history.push_edn(op))?;
-                }
-                op => history.push_edn(op)?,
-            }
-        }
+        let mut take = |op| {
+            history.ops.push(op);
+            Ok(())
+        };
+        let mut parser = Parser::default();
+        parser.feed(text.as_bytes(), &mut take)?;
+        parser.finish(&mut take)?;
         Ok(history)
-    }
-
-    fn push_edn(&mut self, value: Edn) -> Result<(), String> {
-        // A tagged operation: `#jepsen.history.Op {…}`.
-        let value = if let Edn::Tagged(_, inner) = value { *inner } else { value };
-        self.ops.push(Op::from_edn(value, self.ops.len())?);
-        Ok(())
     }
 
     /// Judges it as the history of a [`Workload`](crate::Workload), or of an object after a
@@ -328,6 +335,21 @@ mod tests {
         assert_eq!(history.to_edn_text(), HISTORY);
         let lines: String = history.ops.iter().map(|op| format!("{}\n", op.to_edn())).collect();
         assert_eq!(lines, HISTORY);
+    }
+
+    #[test]
+    fn a_process_is_a_number_or_the_nemesis() {
+        let read = |process: &str| {
+            let text = format!("{{:type :invoke, :process {process}, :f :read}}");
+            History::parse(&text).map(|history| history.ops[0].process)
+        };
+        assert_eq!(read(":nemesis"), Ok(ProcessId::Nemesis));
+        assert_eq!(read("-3"), Ok(ProcessId::Client(-3)));
+        for odd in ["nil", "\"a\"", ":admin", "1.5", "[1]", "\"nemesis\"", "99999999999999999999"] {
+            assert!(read(odd).unwrap_err().starts_with("line 1: an operation's :process"), "{odd}");
+        }
+        let json = "{\"type\": \"info\", \"process\": \"nemesis\", \"f\": \"kill\"}";
+        assert_eq!(History::parse(json).unwrap().ops[0].process, ProcessId::Nemesis);
     }
 
     #[test]

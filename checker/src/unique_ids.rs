@@ -42,7 +42,7 @@ impl Checker for UniqueIds {
 
     fn finish(self: Box<Self>) -> Judgement {
         let UniqueIds { attempted_count, mut ids } = *self;
-        ids.sort_unstable();
+        ids.sort_unstable_by(|a, b| a.0.compare_numbers(&b.0).then(a.1.cmp(&b.1)));
         let mut duplicates: Vec<&[(Edn, usize)]> =
             ids.chunk_by(|a, b| a.0 == b.0).filter(|run| run.len() > 1).collect();
         let duplicated_count = duplicates.len();
@@ -115,6 +115,24 @@ mod tests {
             "{:valid? false, :attempted-count 7, :acknowledged-count 6, :duplicated-count 2, \
              :duplicated {3 3, {\"x\" 1, \"y\" 2} 2}, :range [3 {\"x\" 1, \"y\" 2}]}"
         );
+    }
+
+    #[test]
+    fn ids_of_any_size_are_compared_to_the_digit() {
+        let result = check_ids([
+            "340282366920938463463374607431768211455",
+            "7",
+            "340282366920938463463374607431768211454",
+        ]);
+        assert!(result.starts_with("{:valid? true"), "{result}");
+        assert!(
+            result.ends_with(":range [7 340282366920938463463374607431768211455N]}"),
+            "{result}"
+        );
+        // With and without the suffix it is the same number.
+        let large = "340282366920938463463374607431768211455";
+        let result = check_ids([large, &format!("{large}N")]);
+        assert!(result.starts_with("{:valid? false"), "{result}");
     }
 
     #[test]

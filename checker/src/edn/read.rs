@@ -1,4 +1,9 @@
-//! The reader.
+//! The reader, of EDN and of JSON.
+//!
+//! JSON is read by the same code: its values are written almost alike. What differs is that a
+//! colon stands between a key and its value and begins no keyword, that `null` is `nil`, that
+//! words other than `true`, `false` and `null` are none, and a few escapes in strings. An
+//! integer keeps all its digits in both.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,6 +19,17 @@ pub struct ReadError {
     pub line: usize,
     /// What is wrong, as a clause.
     pub problem: String,
+    /// Whether nothing is wrong but that the text ends too early.
+    pub is_cut: bool,
+}
+
+/// In which notation a text is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notation {
+    /// Clojure's.
+    Edn,
+    /// JavaScript's.
+    Json,
 }
 
 impl fmt::Display for ReadError {
@@ -52,6 +68,9 @@ pub fn read_one(text: &str) -> Result<Edn, ReadError> {
 /// Reads one value after another from a text.
 pub struct Reader<'a> {
     text: &'a str,
+    notation: Notation,
+    /// Whether the text goes on where it ends here.
+    goes_on: bool,
     position: usize,
     depth: usize,
     /// The items of the collections that are being read, the innermost last. A collection is
@@ -62,9 +81,43 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// A reader at the start of the text.
+    /// A reader at the start of a text in EDN.
     pub fn new(text: &'a str) -> Reader<'a> {
-        Reader { text, position: 0, depth: 0, items: Vec::new(), keywords: FxHashMap::default() }
+        Reader {
+            text,
+            notation: Notation::Edn,
+            goes_on: false,
+            position: 0,
+            depth: 0,
+            items: Vec::new(),
+            keywords: FxHashMap::default(),
+        }
+    }
+
+    /// The same, in another notation.
+    pub fn in_notation(self, notation: Notation) -> Reader<'a> {
+        Reader { notation, ..self }
+    }
+
+    /// The same for a text that is the beginning of a longer one.
+    pub fn of_beginning(self) -> Reader<'a> {
+        Reader { goes_on: true, ..self }
+    }
+
+    /// How many bytes have been read.
+    pub fn position(&self) -> usize {
+        self.position
+    }
+
+    /// Passes over white space and comments, and then over this byte, if it comes next.
+    ///
+    /// # Errors
+    /// When a discarded value is no value.
+    pub fn skip(&mut self, byte: u8) -> Result<bool, ReadError> {
+        self.skip_blank()?;
+        let is_next = self.peek() == Some(byte);
+        self.position += usize::from(is_next);
+        Ok(is_next)
     }
 
     /// The next value; `None` at the end.
@@ -81,7 +134,11 @@ impl<'a> Reader<'a> {
 
     fn error(&self, problem: impl Into<String>) -> ReadError {
         let line = 1 + self.text[..self.position].bytes().filter(|&b| b == b'\n').count();
-        ReadError { line, problem: problem.into() }
+        ReadError { line, problem: problem.into(), is_cut: false }
+    }
+
+    fn cut(&self, problem: impl Into<String>) -> ReadError {
+        ReadError { is_cut: true, ..self.error(problem) }
     }
 
     fn peek(&self) -> Option<u8> {
@@ -95,9 +152,13 @@ impl<'a> Reader<'a> {
         while let Some(byte) = self.peek() {
             match byte {
                 b' ' | b'\t' | b'\n' | b'\r' | b',' | 0x0c => self.position += 1,
-                b';' => {
+                b':' if self.notation == Notation::Json => self.position += 1,
+                b';' if self.notation == Notation::Edn => {
                     let rest = &self.text[self.position..];
-                    self.position += rest.find('\n').unwrap_or(rest.len());
+                    match rest.find('\n') {
+                        None if self.goes_on => return Err(self.cut("a comment goes on")),
+                        end => self.position += end.unwrap_or(rest.len()),
+                    }
                 }
                 b'#' if self.text[self.position..].starts_with("#_") => {
                     self.position += 2;
@@ -111,7 +172,7 @@ impl<'a> Reader<'a> {
             }
         }
         if discards > 0 {
-            return Err(self.error("the text ends where a value after #_ should be"));
+            return Err(self.cut("the text ends where a value after #_ should be"));
         }
         Ok(())
     }
@@ -119,7 +180,7 @@ impl<'a> Reader<'a> {
     fn required(&mut self, what: &str) -> Result<Edn, ReadError> {
         self.skip_blank()?;
         if self.peek().is_none() {
-            return Err(self.error(format!("the text ends where {what} should be")));
+            return Err(self.cut(format!("the text ends where {what} should be")));
         }
         self.value()
     }
@@ -140,8 +201,8 @@ impl<'a> Reader<'a> {
             b'[' => self.items(1, b']').map(Edn::Vector),
             b'{' => self.map(),
             b'"' => self.string(),
-            b'\\' => self.character(),
-            b'#' => self.dispatch(),
+            b'\\' if self.notation == Notation::Edn => self.character(),
+            b'#' if self.notation == Notation::Edn => self.dispatch(),
             b')' | b']' | b'}' => Err(self.error("a closing bracket without an opening one")),
             _ => self.atom(),
         }
@@ -157,7 +218,7 @@ impl<'a> Reader<'a> {
             match self.peek() {
                 None => {
                     self.position = start;
-                    return Err(self.error("the text ends inside a collection that starts here"));
+                    return Err(self.cut("the text ends inside a collection that starts here"));
                 }
                 Some(byte) if byte == close => {
                     self.position += 1;
@@ -172,6 +233,7 @@ impl<'a> Reader<'a> {
     }
 
     fn map(&mut self) -> Result<Edn, ReadError> {
+        let start = self.position;
         let items = self.items(1, b'}')?;
         if items.len() % 2 != 0 {
             return Err(self.error("a map has a key without a value"));
@@ -180,6 +242,11 @@ impl<'a> Reader<'a> {
         let mut items = items.into_iter();
         while let (Some(key), Some(value)) = (items.next(), items.next()) {
             entries.push((key, value));
+        }
+        if let Some(key) = duplicate_key(&entries) {
+            let problem = format!("a map has the key {key} twice");
+            self.position = start;
+            return Err(self.error(problem));
         }
         Ok(Edn::Map(entries))
     }
@@ -195,8 +262,13 @@ impl<'a> Reader<'a> {
             return Ok(Edn::from(&rest[..end]));
         }
         let mut text = String::new();
+        // The first half of a surrogate pair, whose second half comes next.
+        let mut high = None;
         let mut chars = rest.char_indices();
         while let Some((at, c)) = chars.next() {
+            if c != '\\' || !rest[at..].starts_with("\\u") {
+                end_pair(&mut text, &mut high);
+            }
             match c {
                 '"' => {
                     self.position = start + 1 + at + 1;
@@ -209,19 +281,21 @@ impl<'a> Reader<'a> {
                     Some('b') => text.push('\u{8}'),
                     Some('f') => text.push('\u{c}'),
                     Some(same @ ('"' | '\\')) => text.push(same),
+                    Some('/') if self.notation == Notation::Json => text.push('/'),
                     Some('u') => {
                         let hex: String = chars.by_ref().take(4).map(|(_, c)| c).collect();
-                        // Half of a surrogate pair is no character of its own.
-                        let code = u32::from_str_radix(&hex, 16)
+                        let unit = u16::from_str_radix(&hex, 16)
                             .map_err(|_| self.error(format!("\\u{hex} is not a character")))?;
-                        text.push(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER));
+                        push_unit(&mut text, &mut high, unit);
+                        continue;
                     }
+                    None => break,
                     _ => return Err(self.error("a string has an unknown escape")),
                 },
                 c => text.push(c),
             }
         }
-        Err(self.error("the text ends inside a string that starts here"))
+        Err(self.cut("the text ends inside a string that starts here"))
     }
 
     fn character(&mut self) -> Result<Edn, ReadError> {
@@ -262,6 +336,15 @@ impl<'a> Reader<'a> {
         if token.is_empty() {
             return Err(self.error("a character that begins no value"));
         }
+        if self.notation == Notation::Json {
+            return match token {
+                "null" => Ok(Edn::Nil),
+                "true" => Ok(Edn::Bool(true)),
+                "false" => Ok(Edn::Bool(false)),
+                _ => json_number(token)
+                    .ok_or_else(|| self.error(format!("{token} is no value in JSON"))),
+            };
+        }
         Ok(match token {
             "nil" => Edn::Nil,
             "true" => Edn::Bool(true),
@@ -276,7 +359,8 @@ impl<'a> Reader<'a> {
 
     fn token(&mut self) -> &'a str {
         let rest = &self.text[self.position..];
-        self.take(rest.find(is_delimiter).unwrap_or(rest.len()))
+        let is_end = |c: char| is_delimiter(c) || c == ':' && self.notation == Notation::Json;
+        self.take(rest.find(is_end).unwrap_or(rest.len()))
     }
 
     fn take(&mut self, length: usize) -> &'a str {
@@ -290,6 +374,40 @@ fn is_delimiter(c: char) -> bool {
     c.is_whitespace() || matches!(c, ',' | ';' | '"' | '(' | ')' | '[' | ']' | '{' | '}')
 }
 
+/// A key that a map has twice.
+fn duplicate_key(entries: &[(Edn, Edn)]) -> Option<&Edn> {
+    // A few keys are compared faster than sorted.
+    if entries.len() <= 16 {
+        let is_earlier = |i: usize| entries[..i].iter().any(|(key, _)| *key == entries[i].0);
+        return (1..entries.len()).find(|&i| is_earlier(i)).map(|i| &entries[i].0);
+    }
+    let mut keys: Vec<&Edn> = entries.iter().map(|(key, _)| key).collect();
+    keys.sort_unstable();
+    keys.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
+}
+
+/// Adds a UTF-16 code unit to a text, when it is known whether it is half of a pair.
+fn push_unit(text: &mut String, high: &mut Option<u16>, unit: u16) {
+    if let Some(first) = high.take() {
+        match char::decode_utf16([first, unit]).next() {
+            Some(Ok(c)) => return text.push(c),
+            _ => text.push(char::REPLACEMENT_CHARACTER),
+        }
+    }
+    match char::from_u32(unit.into()) {
+        Some(c) => text.push(c),
+        None if unit < 0xdc00 => *high = Some(unit),
+        None => text.push(char::REPLACEMENT_CHARACTER),
+    }
+}
+
+/// Half of a surrogate pair is no character of its own.
+fn end_pair(text: &mut String, high: &mut Option<u16>) {
+    if high.take().is_some() {
+        text.push(char::REPLACEMENT_CHARACTER);
+    }
+}
+
 /// An integer or a float; `None` for anything else. `5N` and `0.5M` lose their suffix.
 fn number(token: &str) -> Option<Edn> {
     let digits = token.strip_prefix(['-', '+']).unwrap_or(token);
@@ -299,10 +417,16 @@ fn number(token: &str) -> Option<Edn> {
     let plain = token.strip_suffix(['N', 'M']).unwrap_or(token);
     match plain.parse::<i64>() {
         Ok(int) if !token.ends_with('M') => Some(Edn::Int(int)),
-        // An integer too large for 64 bits stays as it was written rather than lose digits.
-        _ if plain.bytes().all(|b| b.is_ascii_digit() || b == b'-') => None,
-        _ => plain.parse().ok().map(|float| Edn::Float(Float(float))),
+        _ => Edn::large_integer(plain)
+            .or_else(|| plain.parse().ok().map(|float| Edn::Float(Float(float)))),
     }
+}
+
+fn json_number(token: &str) -> Option<Edn> {
+    let digits = token.strip_prefix('-').unwrap_or(token);
+    let is_number = digits.starts_with(|c: char| c.is_ascii_digit())
+        && token.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
+    is_number.then(|| number(token)).flatten()
 }
 
 #[cfg(test)]
@@ -323,6 +447,7 @@ mod tests {
             "{:type :invoke, :value [1 (2 3) #{4}]}",
             "#jepsen.history.Op {:index 1}",
             "99999999999999999999N",
+            "-340282366920938463463374607431768211456N",
             "1/3",
             "\\a",
             "foo/bar",
@@ -330,6 +455,51 @@ mod tests {
             let value = read_one(text).unwrap();
             let again = read_one(&value.to_string()).unwrap();
             assert_eq!(value, again, "{text}");
+        }
+    }
+
+    #[test]
+    fn integers_keep_their_digits_however_many_they_are() {
+        let json = |text| Reader::new(text).in_notation(Notation::Json).next_value().unwrap();
+        let large = "340282366920938463463374607431768211455";
+        for text in [large, &format!("{large}N"), &format!("+{large}"), &format!("000{large}")] {
+            assert_eq!(read_one(text).unwrap().to_string(), format!("{large}N"));
+        }
+        assert_eq!(json(large), Some(read_one(large).unwrap()));
+        assert_ne!(json(large), json("340282366920938463463374607431768211456"));
+        assert_eq!(json("9223372036854775807"), Some(Edn::Int(i64::MAX)));
+        assert_eq!(json("-9223372036854775809"), Some(read_one("-9223372036854775809N").unwrap()));
+    }
+
+    #[test]
+    fn integers_of_any_size_are_ordered_by_size() {
+        let ordered = "nil -99999999999999999999 -9223372036854775809 -7 9223372036854775807 \
+                       9223372036854775808 10000000000000000000 99999999999999999999 0.5 :a";
+        let ordered = read_all(ordered).unwrap();
+        let mut sorted = ordered.clone();
+        sorted.reverse();
+        sorted.sort_by(Edn::compare_numbers);
+        assert_eq!(sorted, ordered);
+    }
+
+    #[test]
+    fn json_is_read_as_it_is_meant() {
+        let json = |text| Reader::new(text).in_notation(Notation::Json).next_value();
+        let value = json(r#"{"a b": [null, true, -0.5, 1e3, "x\/\ud83d\ude00\ud83d!"], "c":{}}"#);
+        let expected = "{\"a b\" [nil true -0.5 1000.0 \"x/\u{1f600}\u{fffd}!\"], \"c\" {}}";
+        assert_eq!(value.unwrap().unwrap().to_string(), expected);
+        for text in ["[nil]", "[:a]", "tru", "[1", "{\"a\":1,\"a\":2}", "0x1", "[#{1}]", "\\a"] {
+            assert!(json(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_there_twice_is_an_error_on_its_line() {
+        let many: String = (0..40).chain([7]).map(|n| format!("{n} {n} ")).collect();
+        for map in ["{:a 1, :b 2, :a 1}", "{1 1\n 1 1}", "{nil 1, nil 2}", &format!("{{{many}}}")] {
+            let error = read_all(&format!("{{:a 1}}\n[{map}]")).unwrap_err();
+            assert_eq!(error.line, 2, "{map}");
+            assert!(error.problem.contains("twice"), "{error}");
         }
     }
 

@@ -303,10 +303,10 @@ impl<'a> Finder<'a> {
 }
 
 /// The reads of these transactions whose state is known.
-fn reads<'a>(
-    all: &'a Transactions,
+fn reads(
+    all: &Transactions,
     txns: impl Iterator<Item = u32>,
-) -> impl Iterator<Item = (u32, &'a MicroOp)> {
+) -> impl Iterator<Item = (u32, &MicroOp)> {
     txns.flat_map(move |txn| {
         let ops = all.micro_ops(txn).iter();
         ops.filter(|op| op.action == Action::Read && op.value != NONE).map(move |op| (txn, op))

@@ -1,0 +1,225 @@
+//! A history as text, taken in piece by piece.
+//!
+//! A history may be larger than memory, and most checkers need no more of it than one operation
+//! at a time. So a [`Parser`] is fed the text in pieces, wherever they are cut, and hands on each
+//! operation as soon as it is complete. What it holds is the piece that is not read yet.
+//!
+//! It reads EDN, as Jepsen writes it, and JSON, as elle-cli does: a map for each operation, one
+//! after the other, or all of them in a vector. Which of the two it is, the first key of the
+//! first operation says: it is a string in JSON, and a keyword in EDN.
+
+use super::Op;
+use crate::edn::{Edn, Notation, ReadError, Reader};
+
+/// What is done with an operation. An error says, as a clause, what is wrong with it.
+pub type Take<'a> = &'a mut dyn FnMut(Op) -> Result<(), String>;
+
+/// Reads a history piece by piece.
+#[derive(Default)]
+pub struct Parser {
+    /// What was fed and is not read yet.
+    rest: Vec<u8>,
+    /// How many lines came before it.
+    lines: usize,
+    /// How many operations came before it.
+    operations: usize,
+    /// The bracket that ends the vector of operations that has begun.
+    closing: Option<u8>,
+    notation: Option<Notation>,
+    /// With fewer bytes than this in `rest`, its first value is known to be incomplete.
+    needed: usize,
+}
+
+impl Parser {
+    /// Takes in the next piece, and hands on the operations that are complete.
+    ///
+    /// # Errors
+    /// A sentence that names the line, when the text is not a history, or `take` answers with an
+    /// error.
+    pub fn feed(&mut self, piece: &[u8], take: Take) -> Result<(), String> {
+        self.rest.extend_from_slice(piece);
+        // No value is cut here, unless it is in a string or has not ended anyway.
+        let end = self.rest.iter().rposition(|byte| matches!(byte, b'\n' | b'}'));
+        match end {
+            Some(end) if end >= self.needed => self.read(end + 1, false, take),
+            _ => Ok(()),
+        }
+    }
+
+    /// Hands on what is left when the text has come to its end.
+    ///
+    /// # Errors
+    /// As [`feed`](Parser::feed), and when the text ends too early.
+    pub fn finish(mut self, take: Take) -> Result<(), String> {
+        self.read(self.rest.len(), true, take)?;
+        match self.closing {
+            None => Ok(()),
+            Some(_) => Err(format!("line {}: the text ends inside the history", self.lines + 1)),
+        }
+    }
+
+    /// Reads what stands in so many bytes.
+    fn read(&mut self, length: usize, is_all: bool, take: Take) -> Result<(), String> {
+        let rest = std::mem::take(&mut self.rest);
+        let bytes = &rest[..length];
+        let text = str::from_utf8(bytes).map_err(|error| {
+            let line = self.lines + count_lines(&bytes[..error.valid_up_to()]) + 1;
+            format!("line {line}: this is no text: {error}")
+        })?;
+        let read = self.read_text(text, is_all, take)?;
+        self.lines += count_lines(&bytes[..read]);
+        // What cannot be read yet is tried again when it has grown to twice its size.
+        self.needed = if read == 0 { 2 * length } else { 0 };
+        self.rest = rest;
+        self.rest.drain(..read);
+        Ok(())
+    }
+
+    /// Hands on the operations in a text; how much of it was read.
+    fn read_text(&mut self, text: &str, is_all: bool, take: Take) -> Result<usize, String> {
+        let notation = *self.notation.get_or_insert_with(|| notation(text));
+        // Some editors begin a file with a byte order mark.
+        let is_marked = self.lines + self.operations == 0 && text.starts_with('\u{feff}');
+        let mark = if is_marked { '\u{feff}'.len_utf8() } else { 0 };
+        let mut reader = Reader::new(&text[mark..]).in_notation(notation);
+        if !is_all {
+            reader = reader.of_beginning();
+        }
+        let mut read = 0;
+        loop {
+            match self.next(&mut reader) {
+                Ok(Next::Bracket) => read = reader.position(),
+                Ok(Next::Value(value)) => {
+                    let op = Op::from_edn(value, self.operations).and_then(&mut *take);
+                    op.map_err(|problem| {
+                        let line = self.lines + line_of_value(text, mark + read) + 1;
+                        format!("line {line}: {problem}")
+                    })?;
+                    self.operations += 1;
+                    read = reader.position();
+                }
+                Ok(Next::End) => return Ok(mark + reader.position()),
+                Err(error) if error.is_cut && !is_all => {
+                    return Ok(if read == 0 { 0 } else { mark + read });
+                }
+                Err(error) => {
+                    return Err(format!("line {}: {}", self.lines + error.line, error.problem));
+                }
+            }
+        }
+    }
+
+    fn next(&mut self, reader: &mut Reader) -> Result<Next, ReadError> {
+        let (opened, closed) = match self.closing {
+            Some(closing) => (None, reader.skip(closing)?),
+            None if reader.skip(b'[')? => (Some(b']'), false),
+            None if reader.skip(b'(')? => (Some(b')'), false),
+            None => (None, false),
+        };
+        if opened.is_some() || closed {
+            self.closing = opened;
+            return Ok(Next::Bracket);
+        }
+        Ok(reader.next_value()?.map_or(Next::End, Next::Value))
+    }
+}
+
+/// What comes next in a history.
+enum Next {
+    /// A bracket around all operations.
+    Bracket,
+    /// A value, which should be an operation.
+    Value(Edn),
+    /// Nothing.
+    End,
+}
+
+fn count_lines(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|&&byte| byte == b'\n').count()
+}
+
+/// How many lines stand before the value that comes after so many bytes.
+fn line_of_value(text: &str, after: usize) -> usize {
+    let is_blank = |c: char| c.is_whitespace() || matches!(c, ',' | '[' | '(' | '\u{feff}');
+    let start = text[after..].find(|c| !is_blank(c)).map_or(after, |blank| after + blank);
+    count_lines(&text.as_bytes()[..start])
+}
+
+/// In JSON the first key is a string.
+fn notation(text: &str) -> Notation {
+    let mut after_brace = text.split_once('{').map_or("", |(_, rest)| rest).trim_start().chars();
+    let is_json = after_brace.next() == Some('"');
+    if is_json { Notation::Json } else { Notation::Edn }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::{History, ProcessId};
+
+    /// The operations of a text that comes in pieces of this size.
+    fn read(text: &str, size: usize) -> Result<Vec<Op>, String> {
+        let mut ops = Vec::new();
+        let mut take = |op: Op| {
+            ops.push(op);
+            Ok(())
+        };
+        let mut parser = Parser::default();
+        for piece in text.as_bytes().chunks(size) {
+            parser.feed(piece, &mut take)?;
+        }
+        parser.finish(&mut take)?;
+        Ok(ops)
+    }
+
+    const FORMS: &[&str] = &[
+        "{:type :invoke :process 1 :f :write :value \"}\\n{ ü\"} ; a comment with a } and {\n\
+         {:type :ok, :process 1, :f :write,\n :value \"}\\n{ ü\"}\n",
+        "\u{feff}; first } a comment\n[#op{:type :invoke :process 1 :f :write :value \\}}\n\n\
+         #_ {:type :odd} {:type :ok, :process 1, :f :write, :value \\}}] ; the end }",
+        "({:type :invoke :process 1 :f :write :value #{1 {2 3}}}{:type :ok, :process 1, :f :write})",
+        "[{\"type\":\"invoke\",\"process\":1,\"f\":\"write\",\"value\":{\"}\":[\"{\",null]}},\n \
+          {\"type\":\"ok\",\"process\":1,\"f\":\"write\",\"value\":170141183460469231731687303715884105727}]",
+        "{\"type\":\"invoke\",\"process\":1,\"f\":\"write\",\"value\":\"\\u007d\"}\n\
+         {\"type\":\"ok\",\"process\":1,\"f\":\"write\",\"value\":1.5}\n",
+    ];
+
+    #[test]
+    fn a_history_is_the_same_however_it_is_cut() {
+        for form in FORMS {
+            let whole = read(form, form.len()).unwrap_or_else(|error| panic!("{form}: {error}"));
+            assert_eq!(whole.len(), 2, "{form}");
+            assert_eq!((whole[1].process, whole[1].index), (ProcessId::Client(1), 1));
+            assert_eq!(&*whole[1].f, "write");
+            for size in 1..form.len() {
+                assert_eq!(read(form, size).as_ref(), Ok(&whole), "{form} in pieces of {size}");
+            }
+            assert_eq!(History::parse(form).unwrap().ops, whole);
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_line_however_it_is_cut() {
+        let good = "{:type :invoke :process 1}\n";
+        for (bad, expected) in [
+            ("{:type :odd :process 1}", "line 3: an operation's :type is :odd"),
+            ("{:type :ok :process \"a\"}", "line 3: an operation's :process is \"a\""),
+            ("{:type :ok :process 1 :type :ok}", "line 3: a map has the key :type twice"),
+            ("{:type :ok", "line 3: the text ends inside a collection"),
+            ("7", "line 3: expected an operation"),
+            ("]", "line 3: a closing bracket"),
+            ("[{:type :ok :process 1}", "line 3: the text ends inside the history"),
+        ] {
+            let text = format!("{good}\n{bad}");
+            for size in 1..=text.len() {
+                let error = read(&text, size).unwrap_err();
+                assert!(error.starts_with(expected), "{bad} in pieces of {size}: {error}");
+            }
+        }
+        let text = [good.as_bytes(), b"\xff\n"].concat();
+        let error = Parser::default().feed(&text, &mut |_| Ok(())).unwrap_err();
+        assert!(error.starts_with("line 2: this is no text"), "{error}");
+        let error = Parser::default().feed(good.as_bytes(), &mut |_| Err("no".into()));
+        assert_eq!(error, Err("line 1: no".into()));
+    }
+}
