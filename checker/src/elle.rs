@@ -69,15 +69,13 @@ use version_order::Source;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     models: Vec<Name>,
-    sources: Vec<Source>,
+    version_orders: VersionOrders,
 }
 
 impl Default for Options {
-    /// The strongest model there is, and the order of a register's versions from its initial
-    /// state and from writes that follow reads, as in the original.
+    /// The strongest model there is.
     fn default() -> Options {
-        let sources = vec![Source::InitialState, Source::WritesFollowReads];
-        Options { models: vec!["strong-serializable"], sources }
+        Options { models: vec!["strong-serializable"], version_orders: VersionOrders::default() }
     }
 }
 
@@ -95,23 +93,9 @@ impl Options {
         Ok(Options { models, ..Options::default() })
     }
 
-    /// Infers the order of a register's versions from these assumptions instead:
-    /// `initial-state` (`nil` comes first), `wfr-keys` (a transaction's write comes after its
-    /// read), `sequential-keys` (every process sees versions in order), `linearizable-keys`
-    /// (so does real time).
-    ///
-    /// # Errors
-    /// A sentence that lists the known ones, when one of the names is none.
-    pub fn with_version_order<S: AsRef<str>>(self, names: &[S]) -> Result<Options, String> {
-        let source = |name: &S| {
-            let name = name.as_ref();
-            let found = Source::ALL.into_iter().find(|source| source.name() == name);
-            found.ok_or_else(|| {
-                let known = Source::ALL.map(Source::name).join(", ");
-                format!("unknown source of version orders {name:?}; the known ones are {known}")
-            })
-        };
-        Ok(Options { sources: names.iter().map(source).collect::<Result<_, _>>()?, ..self })
+    /// The order of a register's versions is told from these.
+    pub fn with_version_orders(self, version_orders: VersionOrders) -> Options {
+        Options { version_orders, ..self }
     }
 
     fn forbidden(&self) -> BTreeSet<Name> {
@@ -128,6 +112,43 @@ impl Options {
             Timing::Process
         } else {
             Timing::Ignored
+        }
+    }
+}
+
+/// What the order of a register's versions may be told from. A register does not show its past
+/// as a list does, so that each of these is an assumption about the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VersionOrders {
+    /// The initial state, `nil`, comes before all others.
+    pub initial_state: bool,
+    /// Within a transaction, what it writes comes after what it read.
+    pub wfr_keys: bool,
+    /// Each process sees the versions of a key in their order.
+    pub sequential_keys: bool,
+    /// Whoever begins after another has ended sees its version of a key or a later one.
+    pub linearizable_keys: bool,
+}
+
+impl Default for VersionOrders {
+    /// The initial state and writes that follow reads, as in the original.
+    fn default() -> VersionOrders {
+        VersionOrders {
+            initial_state: true,
+            wfr_keys: true,
+            sequential_keys: false,
+            linearizable_keys: false,
+        }
+    }
+}
+
+impl VersionOrders {
+    fn has(self, source: Source) -> bool {
+        match source {
+            Source::InitialState => self.initial_state,
+            Source::WritesFollowReads => self.wfr_keys,
+            Source::SequentialKeys => self.sequential_keys,
+            Source::LinearizableKeys => self.linearizable_keys,
         }
     }
 }

@@ -240,7 +240,7 @@ impl History {
     /// A sentence that names the line, and says what about it is no EDN or no operation.
     pub fn parse(text: &str) -> Result<History, String> {
         let mut history = History::default();
-        let mut take = |op| {
+        let mut take = |_, op| {
             history.ops.push(op);
             Ok(())
         };

@@ -1,15 +1,23 @@
 //! What a history may be judged as: the history of a workload, or of one object.
 
+use std::borrow::Cow;
 use std::str::FromStr;
 
 use crate::edn::Edn;
-use crate::history::{History, Op};
+use crate::history::{Common, History, Op, Pairing};
 use crate::{Checker, Judgement, counter, echo, elle, kafka, linear, set_full, unique_ids};
 
 /// What judges a history: see [`Workload`] and [`Model`], which are two ways to have one.
-pub enum Judge {
+pub struct Judge {
+    by: By,
+    /// What an operation's invocation and completion must have in common; `None` if the judge
+    /// takes a history as it is.
+    common: Option<Common>,
+}
+
+enum By {
     /// It takes the history in entry by entry, and keeps no more than it needs.
-    Stepwise(Box<dyn Checker>),
+    Steps(Box<dyn Checker>),
     /// It wants the whole history.
     Whole(Box<dyn FnOnce(&History) -> Judgement>),
 }
@@ -17,14 +25,23 @@ pub enum Judge {
 impl Judge {
     /// One that wants the whole history.
     pub fn whole(judge: impl FnOnce(&History) -> Judgement + 'static) -> Judge {
-        Judge::Whole(Box::new(judge))
+        Judge { by: By::Whole(Box::new(judge)), common: None }
+    }
+
+    /// The same, but a history is unknown in which a completion does not belong to its
+    /// invocation: see [`Pairing`].
+    fn of_pairs_with(self, common: Common) -> Judge {
+        Judge { common: Some(common), ..self }
     }
 
     /// Judges a history.
     pub fn judge(self, history: &History) -> Judgement {
-        match self {
-            Judge::Whole(judge) => judge(history),
-            Judge::Stepwise(mut checker) => {
+        if let Some(problem) = self.common.and_then(|common| Pairing::problem(common, history)) {
+            return Judgement::unknown(format!("The history cannot be judged: {problem}."));
+        }
+        match self.by {
+            By::Whole(judge) => judge(history),
+            By::Steps(mut checker) => {
                 history.ops.iter().for_each(|op| checker.push(op));
                 checker.finish()
             }
@@ -33,37 +50,60 @@ impl Judge {
 
     /// To judge a history that is read entry by entry.
     pub fn gather(self) -> Gathering {
-        Gathering { judge: self, history: History::default() }
+        let pairing = self.common.map(Pairing::new);
+        Gathering { by: self.by, pairing, history: History::default() }
     }
 }
 
 impl<C: Checker + 'static> From<C> for Judge {
     fn from(checker: C) -> Judge {
-        Judge::Stepwise(Box::new(checker))
+        Judge { by: By::Steps(Box::new(checker)), common: None }
     }
 }
 
 /// A history on its way to its judge.
 pub struct Gathering {
-    judge: Judge,
+    by: By,
+    pairing: Option<Pairing<'static>>,
     /// The entries so far, where the judge wants them all.
     history: History,
 }
 
 impl Gathering {
     /// Takes in the next entry.
-    pub fn push(&mut self, op: Op) {
-        match &mut self.judge {
-            Judge::Stepwise(checker) => checker.push(&op),
-            Judge::Whole(_) => self.history.ops.push(op),
+    ///
+    /// # Errors
+    /// A clause, when it does not belong to the entries before it. There is nothing to judge
+    /// then.
+    pub fn push(&mut self, op: Op) -> Result<(), String> {
+        if let Some(pairing) = &self.pairing {
+            pairing.check(&op)?;
         }
+        let kept = match &mut self.by {
+            By::Steps(checker) => {
+                checker.push(&op);
+                op
+            }
+            By::Whole(_) if self.pairing.is_none() => {
+                self.history.ops.push(op);
+                return Ok(());
+            }
+            By::Whole(_) => {
+                self.history.ops.push(op.clone());
+                op
+            }
+        };
+        if let Some(pairing) = &mut self.pairing {
+            pairing.keep(Cow::Owned(kept));
+        }
+        Ok(())
     }
 
     /// The judgement on all that was taken in.
     pub fn finish(self) -> Judgement {
-        match self.judge {
-            Judge::Stepwise(checker) => checker.finish(),
-            Judge::Whole(judge) => judge(&self.history),
+        match self.by {
+            By::Steps(checker) => checker.finish(),
+            By::Whole(judge) => judge(&self.history),
         }
     }
 }
@@ -74,6 +114,8 @@ pub struct CheckOptions {
     /// The transactional workloads: the models that the history must satisfy; with none, the
     /// strongest there is.
     pub consistency_models: Vec<String>,
+    /// Transactions over registers: what the order of versions may be told from.
+    pub version_orders: elle::VersionOrders,
 }
 
 impl CheckOptions {
@@ -82,7 +124,8 @@ impl CheckOptions {
     /// # Errors
     /// A sentence, when they name a model that is none.
     pub fn elle(&self) -> Result<elle::Options, String> {
-        elle::Options::new(&self.consistency_models)
+        let options = elle::Options::new(&self.consistency_models)?;
+        Ok(options.with_version_orders(self.version_orders))
     }
 }
 
@@ -111,25 +154,29 @@ pub enum Workload {
     UniqueIds,
 }
 
-/// How a workload is judged.
-type Row = (Workload, &'static str, fn(&CheckOptions) -> Result<Judge, String>);
+/// How a workload is judged: what the two entries of an operation have in common, and by what.
+type Row = (Workload, &'static str, Common, fn(&CheckOptions) -> Result<Judge, String>);
 
 /// One row a workload.
 const WORKLOADS: [Row; 10] = [
-    (Workload::Broadcast, "broadcast", |_| Ok(Judge::whole(|h| set_full::check(h, "broadcast")))),
-    (Workload::Echo, "echo", |_| Ok(Judge::whole(echo::check))),
-    (Workload::GCounter, "g-counter", |_| Ok(Judge::whole(counter::check))),
-    (Workload::GSet, "g-set", |_| Ok(Judge::whole(|h| set_full::check(h, "add")))),
-    (Workload::Kafka, "kafka", |_| Ok(Judge::whole(kafka::check))),
-    (Workload::LinKv, "lin-kv", |_| Ok(Judge::whole(linear::check_lin_kv))),
-    (Workload::PnCounter, "pn-counter", |_| Ok(Judge::whole(counter::check))),
-    (Workload::TxnListAppend, "txn-list-append", |options| {
+    (Workload::Broadcast, "broadcast", Common::Nothing, |_| {
+        Ok(Judge::whole(|h| set_full::check(h, "broadcast")))
+    }),
+    (Workload::Echo, "echo", Common::Nothing, |_| Ok(Judge::whole(echo::check))),
+    (Workload::GCounter, "g-counter", Common::Nothing, |_| Ok(Judge::whole(counter::check))),
+    (Workload::GSet, "g-set", Common::Nothing, |_| Ok(Judge::whole(|h| set_full::check(h, "add")))),
+    (Workload::Kafka, "kafka", Common::Nothing, |_| Ok(Judge::whole(kafka::check))),
+    (Workload::LinKv, "lin-kv", Common::Key, |_| Ok(Judge::whole(linear::check_lin_kv))),
+    (Workload::PnCounter, "pn-counter", Common::Nothing, |_| Ok(Judge::whole(counter::check))),
+    (Workload::TxnListAppend, "txn-list-append", Common::MicroOps, |options| {
         Ok(elle::ListAppend::new(options.elle()?).into())
     }),
-    (Workload::TxnRwRegister, "txn-rw-register", |options| {
+    (Workload::TxnRwRegister, "txn-rw-register", Common::MicroOps, |options| {
         Ok(elle::RwRegister::new(options.elle()?).into())
     }),
-    (Workload::UniqueIds, "unique-ids", |_| Ok(unique_ids::UniqueIds::default().into())),
+    (Workload::UniqueIds, "unique-ids", Common::Nothing, |_| {
+        Ok(unique_ids::UniqueIds::default().into())
+    }),
 ];
 
 impl Workload {
@@ -153,7 +200,8 @@ impl Workload {
     /// # Errors
     /// A sentence, when the options ask for what there is not.
     pub fn judge(self, options: &CheckOptions) -> Result<Judge, String> {
-        self.row().2(options)
+        let (_, _, common, judge) = self.row();
+        Ok(judge(options)?.of_pairs_with(*common))
     }
 }
 
@@ -222,9 +270,11 @@ impl Model {
 
 impl From<Model> for Judge {
     fn from(Model { name, init }: Model) -> Judge {
-        Judge::whole(move |history| {
+        let judge = Judge::whole(move |history| {
             linear::check_model(&name, init.as_ref(), history).unwrap_or_else(Judgement::unknown)
-        })
+        });
+        // The values of an object may be of any form.
+        judge.of_pairs_with(Common::Nothing)
     }
 }
 
@@ -241,6 +291,25 @@ mod tests {
             assert!(judgement.to_edn().get("error").is_some(), "{workload:?}");
             assert_eq!(workload.name().parse(), Ok(workload));
         }
+    }
+
+    #[test]
+    fn what_does_not_belong_is_unknown_for_every_workload() {
+        let write = "{:process 0, :type :invoke, :f :write, :value [0 1]}";
+        let read = "{:process 0, :type :ok, :f :read, :value [0 1]}";
+        let other_key = "{:process 0, :type :ok, :f :write, :value [1 1]}";
+        for workload in Workload::all() {
+            for text in [&[write, read].concat(), read] {
+                let judgement = History::parse(text).unwrap().judge(workload);
+                assert_eq!(judgement.verdict, Validity::Unknown, "{workload:?}");
+                assert!(judgement.summary.contains("process 0"), "{workload:?}: {judgement}");
+            }
+        }
+        let history = History::parse(&[write, other_key].concat()).unwrap();
+        let judgement = history.judge(Workload::LinKv);
+        assert!(judgement.summary.contains("begins an operation as [0 1]"), "{judgement}");
+        let history = History::parse(&[write, read].concat()).unwrap();
+        assert_eq!(history.judge(Model::register()).verdict, Validity::Unknown);
     }
 
     #[test]
@@ -270,7 +339,7 @@ mod tests {
         let history = History::parse(text).unwrap();
         for workload in Workload::all() {
             let mut gathering = Judge::from(workload).gather();
-            history.ops.iter().for_each(|op| gathering.push(op.clone()));
+            history.ops.iter().for_each(|op| gathering.push(op.clone()).unwrap());
             assert_eq!(gathering.finish(), history.judge(workload), "{workload:?}");
         }
     }

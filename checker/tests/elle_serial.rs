@@ -4,6 +4,8 @@
 
 #[path = "elle/database.rs"]
 mod database;
+#[path = "elle/version_orders.rs"]
+mod version_orders;
 
 use std::collections::BTreeMap;
 
@@ -14,6 +16,7 @@ use checker::history::{History, Op, OpType};
 use database::{Level, Workload};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use version_orders::version_orders;
 
 const SEEDS: u64 = 3000;
 
@@ -163,7 +166,8 @@ fn registers_that_some_order_explains_are_valid() {
             ("strict-serializable", true, &all[..2]),
             ("strict-serializable", true, &all[..]),
         ] {
-            let options = Options::new(&[model]).unwrap().with_version_order(sources).unwrap();
+            let options = Options::new(&[model]).unwrap();
+            let options = options.with_version_orders(version_orders(sources));
             let verdict = judge(Workload::Registers, &history, options);
             let is_explained = has_serial_order(&history, strict);
             let is_false_alarm = verdict == Validity::False && is_explained;

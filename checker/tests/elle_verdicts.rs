@@ -11,6 +11,8 @@
 mod verdicts;
 #[path = "elle/verify.rs"]
 mod verify;
+#[path = "elle/version_orders.rs"]
+mod version_orders;
 
 use std::collections::BTreeSet;
 
@@ -19,6 +21,7 @@ use checker::edn::Edn;
 use checker::elle::{self, Options};
 use checker::history::History;
 use verdicts::Row;
+use version_orders::version_orders;
 
 const TIMEOUT: &str = "cycle-search-timeout";
 
@@ -79,7 +82,7 @@ impl Table {
     /// What differs, a line each.
     fn differences(&self, rows: &[Row]) -> Vec<String> {
         let options = Options::new(&[self.model]).unwrap();
-        let options = options.with_version_order(self.sources).unwrap();
+        let options = options.with_version_orders(version_orders(self.sources));
         let mut differences = Vec::new();
         for row in rows {
             let found = (self.judge)(&row.history, &options).to_edn();

@@ -1,7 +1,7 @@
 //! The command line: flags of the original with the same meaning, and a few of our own.
 
 pub mod check;
-mod flags;
+pub mod flags;
 mod terminal;
 
 use std::path::PathBuf;

@@ -6,6 +6,7 @@ use gyre::NodeId;
 
 use crate::checker::CheckOptions;
 use crate::checker::availability::Availability;
+use crate::checker::elle::VersionOrders;
 use crate::nemesis::Fault;
 use crate::net::LatencyDistribution;
 
@@ -37,6 +38,8 @@ pub struct TestOptions {
     pub topology: String,
     /// The consistency models that transactions must satisfy.
     pub consistency_models: Vec<String>,
+    /// For transactions over registers: what the order of versions may be told from.
+    pub version_orders: VersionOrders,
     /// How many keys transactions and logs work on at once; `None` for the workload's default.
     pub key_count: Option<usize>,
     /// The most micro-operations of a transaction.
@@ -62,6 +65,7 @@ impl Default for TestOptions {
             calm_secs: 0.0,
             topology: "grid".into(),
             consistency_models: vec!["strict-serializable".into()],
+            version_orders: VersionOrders::default(),
             key_count: None,
             max_txn_length: 4,
             max_writes_per_key: 16,
@@ -72,7 +76,10 @@ impl Default for TestOptions {
 impl TestOptions {
     /// What of this concerns whoever judges the history.
     pub fn check_options(&self) -> CheckOptions {
-        CheckOptions { consistency_models: self.consistency_models.clone() }
+        CheckOptions {
+            consistency_models: self.consistency_models.clone(),
+            version_orders: self.version_orders,
+        }
     }
 }
 

@@ -332,6 +332,9 @@ impl<'a> Reader<'a> {
     }
 
     fn atom(&mut self) -> Result<Edn, ReadError> {
+        if let Some(integer) = self.small_integer() {
+            return Ok(integer);
+        }
         let token = self.token();
         if token.is_empty() {
             return Err(self.error("a character that begins no value"));
@@ -359,8 +362,38 @@ impl<'a> Reader<'a> {
 
     fn token(&mut self) -> &'a str {
         let rest = &self.text[self.position..];
-        let is_end = |c: char| is_delimiter(c) || c == ':' && self.notation == Notation::Json;
-        self.take(rest.find(is_end).unwrap_or(rest.len()))
+        let is_json = self.notation == Notation::Json;
+        // Nearly all text is plain, and needs no decoding.
+        let is_end = |byte: &u8| {
+            DELIMITERS[usize::from(*byte)] || !byte.is_ascii() || *byte == b':' && is_json
+        };
+        match rest.bytes().position(|byte| is_end(&byte)) {
+            Some(end) if !rest.as_bytes()[end].is_ascii() => {
+                let is_end = |c: char| is_delimiter(c) || c == ':' && is_json;
+                self.take(rest.find(is_end).unwrap_or(rest.len()))
+            }
+            end => self.take(end.unwrap_or(rest.len())),
+        }
+    }
+
+    /// An integer of a few digits, which most tokens are; `None`, and nothing is read, for any
+    /// other.
+    fn small_integer(&mut self) -> Option<Edn> {
+        let bytes = &self.text.as_bytes()[self.position..];
+        let sign = usize::from(bytes.first() == Some(&b'-'));
+        let digits = bytes[sign..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let is_whole = match bytes.get(sign + digits) {
+            Some(byte) => DELIMITERS[usize::from(*byte)],
+            None => true,
+        };
+        // More digits may be too many.
+        if !(1..=18).contains(&digits) || !is_whole {
+            return None;
+        }
+        let number = bytes[sign..sign + digits].iter();
+        let number = number.fold(0, |number, digit| 10 * number + i64::from(digit - b'0'));
+        self.position += sign + digits;
+        Some(Edn::Int(if sign == 1 { -number } else { number }))
     }
 
     fn take(&mut self, length: usize) -> &'a str {
@@ -369,6 +402,18 @@ impl<'a> Reader<'a> {
         taken
     }
 }
+
+/// What ends a token, of the characters in ASCII.
+const DELIMITERS: [bool; 256] = {
+    let mut delimiters = [false; 256];
+    let all = b" \t\n\r\x0b\x0c,;\"()[]{}";
+    let mut i = 0;
+    while i < all.len() {
+        delimiters[all[i] as usize] = true;
+        i += 1;
+    }
+    delimiters
+};
 
 fn is_delimiter(c: char) -> bool {
     c.is_whitespace() || matches!(c, ',' | ';' | '"' | '(' | ')' | '[' | ']' | '{' | '}')
@@ -500,6 +545,16 @@ mod tests {
             let error = read_all(&format!("{{:a 1}}\n[{map}]")).unwrap_err();
             assert_eq!(error.line, 2, "{map}");
             assert!(error.problem.contains("twice"), "{error}");
+        }
+    }
+
+    #[test]
+    fn tokens_end_where_they_should() {
+        let text = "[aübß,12,-7 -0 +5 - 1a 12345678901234567890 999999999999999999 1.]";
+        let expected = "[aübß 12 -7 0 5 - 1a 12345678901234567890N 999999999999999999 1.0]";
+        assert_eq!(read_one(text).unwrap().to_string(), expected);
+        for c in (0..128u8).map(char::from) {
+            assert_eq!(DELIMITERS[c as usize], is_delimiter(c), "{c:?}");
         }
     }
 

@@ -20,7 +20,7 @@ use crate::history::OpType;
 /// The verdict on a history.
 pub fn check(txns: &Transactions, options: &Options) -> Judgement {
     let accesses = accesses(txns);
-    let (order, contradictions) = VersionOrder::infer(txns, &accesses, &options.sources);
+    let (order, contradictions) = VersionOrder::infer(txns, &accesses, options.version_orders);
     let analysis = Analysis { txns, accesses, order };
     let mut findings = Findings::default();
     for contradiction in &contradictions {

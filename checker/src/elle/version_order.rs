@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use super::VersionOrders;
 use super::components::components;
 use super::graph::{Edges, Relation};
 use super::registers::{Access, INITIAL};
@@ -78,12 +79,12 @@ impl VersionOrder {
     pub fn infer(
         txns: &Transactions,
         accesses: &[Access],
-        sources: &[Source],
+        sources: VersionOrders,
     ) -> (VersionOrder, Vec<Contradiction>) {
         let mut order = VersionOrder { initial_first: false, successions: Vec::new() };
         let mut contradictions = Vec::new();
         let mut taken = Vec::new();
-        for source in Source::ALL.into_iter().filter(|source| sources.contains(source)) {
+        for source in Source::ALL.into_iter().filter(|source| sources.has(*source)) {
             taken.push(source);
             let more = match source {
                 Source::InitialState => {

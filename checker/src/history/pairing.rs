@@ -4,9 +4,10 @@
 //! history from outside is looked through, operation by operation, before it is judged: a
 //! completion has an invocation of the same process, of the same `:f`, and about the same keys.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::{Op, OpType, ProcessId};
+use super::{History, Op, OpType, ProcessId};
 use crate::edn::Edn;
 
 /// What an invocation and its completion have in common, besides their `:f`.
@@ -23,23 +24,33 @@ pub enum Common {
 
 /// Looks through a history.
 #[derive(Default)]
-pub struct Pairing {
+pub struct Pairing<'a> {
     common: Common,
-    open: BTreeMap<ProcessId, Op>,
+    open: BTreeMap<ProcessId, Cow<'a, Op>>,
 }
 
-impl Pairing {
+impl<'a> Pairing<'a> {
     /// Looks through a history of operations of which invocations and completions have this in
     /// common.
-    pub fn new(common: Common) -> Pairing {
+    pub fn new(common: Common) -> Pairing<'a> {
         Pairing { common, open: BTreeMap::new() }
+    }
+
+    /// What is wrong with a history, as a clause; `None` when all entries have their place.
+    pub fn problem(common: Common, history: &'a History) -> Option<String> {
+        let mut pairing = Pairing::new(common);
+        history.ops.iter().find_map(|op| {
+            let problem = pairing.check(op).err();
+            pairing.keep(Cow::Borrowed(op));
+            problem
+        })
     }
 
     /// Whether the next entry of the history has its place.
     ///
     /// # Errors
     /// Why not, as a clause.
-    pub fn check(&mut self, op: &Op) -> Result<(), String> {
+    pub fn check(&self, op: &Op) -> Result<(), String> {
         if !op.is_client() {
             return Ok(());
         }
@@ -73,7 +84,7 @@ impl Pairing {
     }
 
     /// Takes in the entry, once it has been judged.
-    pub fn keep(&mut self, op: Op) {
+    pub fn keep(&mut self, op: Cow<'a, Op>) {
         if op.kind == OpType::Invoke {
             self.open.insert(op.process, op);
         } else {
@@ -112,17 +123,9 @@ fn is_same(invoked: &Edn, completed: &Edn) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::history::History;
 
     fn problem(common: Common, text: &str) -> Option<String> {
-        let mut pairing = Pairing::new(common);
-        for op in History::parse(text).unwrap().ops {
-            if let Err(problem) = pairing.check(&op) {
-                return Some(problem);
-            }
-            pairing.keep(op);
-        }
-        None
+        Pairing::problem(common, &History::parse(text).unwrap())
     }
 
     #[test]

@@ -11,8 +11,9 @@
 use super::Op;
 use crate::edn::{Edn, Notation, ReadError, Reader};
 
-/// What is done with an operation. An error says, as a clause, what is wrong with it.
-pub type Take<'a> = &'a mut dyn FnMut(Op) -> Result<(), String>;
+/// What is done with an operation, which begins on this line. An error says, as a clause, what is
+/// wrong with it.
+pub type Take<'a> = &'a mut dyn FnMut(usize, Op) -> Result<(), String>;
 
 /// Reads a history piece by piece.
 #[derive(Default)]
@@ -85,17 +86,21 @@ impl Parser {
         if !is_all {
             reader = reader.of_beginning();
         }
-        let mut read = 0;
+        let (mut read, mut line) = (0, self.lines + 1);
         loop {
             match self.next(&mut reader) {
-                Ok(Next::Bracket) => read = reader.position(),
+                Ok(Next::Bracket) => {
+                    line += count_lines(&text.as_bytes()[mark + read..mark + reader.position()]);
+                    read = reader.position();
+                }
                 Ok(Next::Value(value)) => {
-                    let op = Op::from_edn(value, self.operations).and_then(&mut *take);
-                    op.map_err(|problem| {
-                        let line = self.lines + line_of_value(text, mark + read) + 1;
-                        format!("line {line}: {problem}")
-                    })?;
+                    let span = &text[mark + read..mark + reader.position()];
+                    let begins = line + blank_lines(span);
+                    let op = Op::from_edn(value, self.operations);
+                    op.and_then(|op| take(begins, op))
+                        .map_err(|problem| format!("line {begins}: {problem}"))?;
                     self.operations += 1;
+                    line += count_lines(span.as_bytes());
                     read = reader.position();
                 }
                 Ok(Next::End) => return Ok(mark + reader.position()),
@@ -138,11 +143,18 @@ fn count_lines(bytes: &[u8]) -> usize {
     bytes.iter().filter(|&&byte| byte == b'\n').count()
 }
 
-/// How many lines stand before the value that comes after so many bytes.
-fn line_of_value(text: &str, after: usize) -> usize {
-    let is_blank = |c: char| c.is_whitespace() || matches!(c, ',' | '[' | '(' | '\u{feff}');
-    let start = text[after..].find(|c| !is_blank(c)).map_or(after, |blank| after + blank);
-    count_lines(&text.as_bytes()[..start])
+/// How many lines end before the value in a text, whatever is passed over on the way.
+fn blank_lines(text: &str) -> usize {
+    // Not many: one or two in nearly all.
+    let mut lines = 0;
+    for line in text.split_inclusive('\n') {
+        let line = line.trim_start_matches(|c: char| c.is_whitespace() || c == ',');
+        if !line.is_empty() && !line.starts_with(';') {
+            return lines;
+        }
+        lines += 1;
+    }
+    lines
 }
 
 /// In JSON the first key is a string.
@@ -160,7 +172,7 @@ mod tests {
     /// The operations of a text that comes in pieces of this size.
     fn read(text: &str, size: usize) -> Result<Vec<Op>, String> {
         let mut ops = Vec::new();
-        let mut take = |op: Op| {
+        let mut take = |_, op: Op| {
             ops.push(op);
             Ok(())
         };
@@ -170,6 +182,25 @@ mod tests {
         }
         parser.finish(&mut take)?;
         Ok(ops)
+    }
+
+    #[test]
+    fn each_operation_has_the_line_on_which_it_begins() {
+        let text = "; a comment\n[ {:type :ok\n :process 1}, {:type :ok :process 1}\n\n; more\n\
+                    {:type :ok :process 1}\n]\n";
+        for size in 1..text.len() {
+            let mut lines = Vec::new();
+            let mut take = |line, _| {
+                lines.push(line);
+                Ok(())
+            };
+            let mut parser = Parser::default();
+            for piece in text.as_bytes().chunks(size) {
+                parser.feed(piece, &mut take).unwrap();
+            }
+            parser.finish(&mut take).unwrap();
+            assert_eq!(lines, [2, 3, 6], "in pieces of {size}");
+        }
     }
 
     const FORMS: &[&str] = &[
@@ -217,9 +248,9 @@ mod tests {
             }
         }
         let text = [good.as_bytes(), b"\xff\n"].concat();
-        let error = Parser::default().feed(&text, &mut |_| Ok(())).unwrap_err();
+        let error = Parser::default().feed(&text, &mut |_, _| Ok(())).unwrap_err();
         assert!(error.starts_with("line 2: this is no text"), "{error}");
-        let error = Parser::default().feed(good.as_bytes(), &mut |_| Err("no".into()));
+        let error = Parser::default().feed(good.as_bytes(), &mut |_, _| Err("no".into()));
         assert_eq!(error, Err("line 1: no".into()));
     }
 }

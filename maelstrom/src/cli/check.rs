@@ -1,21 +1,38 @@
 //! `maelstrom check`: judges history files, from this bench or any other that writes Jepsen's
 //! histories.
 //!
+//! A file is read piece by piece, by a thread of its own, and judged as it is read: a history may
+//! be larger than memory.
+//!
 //! One line a file: its path, `true`, `false` or `unknown`, and the result in one line of EDN,
 //! separated by tabs. A file that cannot be read, or is not a whole history, is `unknown` like
 //! any other that cannot be judged, with the reason under `:error`; it stops nothing.
 
-#![expect(clippy::disallowed_methods, reason = "the command reads the files it is given")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the command reads the files it is given, one thread ahead of the judging"
+)]
 
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread;
 
 use clap::Args;
 
 use crate::checker::{CheckOptions, Judge, Judgement, Model, Validity};
+use crate::cli::flags::VersionOrderFlags;
 use crate::edn::{Edn, read_one};
-use crate::history::History;
+use crate::history::{Op, Parser};
 use crate::workload;
+
+/// A file is read in pieces of this size.
+const PIECE_BYTES: usize = 1 << 18;
+
+/// So many pieces may have been read and wait to be judged.
+const BATCHES: usize = 4;
 
 /// The command's arguments.
 #[derive(Args, Clone, Debug)]
@@ -28,6 +45,9 @@ pub struct CheckFlags {
     #[arg(long, value_name = "MODELS", value_delimiter = ',')]
     consistency_models: Vec<String>,
 
+    #[command(flatten)]
+    version_orders: VersionOrderFlags,
+
     /// For plain histories of one object: register, cas-register, mutex, …
     #[arg(long, value_name = "MODEL", conflicts_with = "workload")]
     model: Option<String>,
@@ -36,7 +56,7 @@ pub struct CheckFlags {
     #[arg(long, value_name = "VALUE", value_parser = parse_edn, requires = "model")]
     init: Option<Edn>,
 
-    /// History files: EDN, one operation a line or all in a vector.
+    /// History files: EDN or JSON, one operation a line or all in a vector.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 }
@@ -57,7 +77,10 @@ impl CheckFlags {
 
     /// What judges one file.
     fn judge(&self) -> Result<Judge, String> {
-        let options = CheckOptions { consistency_models: self.consistency_models.clone() };
+        let options = CheckOptions {
+            consistency_models: self.consistency_models.clone(),
+            version_orders: self.version_orders.version_orders(),
+        };
         // They are looked at even where no transaction is judged: one that is none is a mistake.
         options.elle()?;
         match &self.model {
@@ -83,15 +106,60 @@ impl CheckFlags {
         Ok(worst)
     }
 
-    fn judge_file(&self, file: &Path) -> Result<Judgement, String> {
-        let bytes =
-            std::fs::read(file).map_err(|error| format!("The file cannot be read: {error}."))?;
-        let text =
-            str::from_utf8(&bytes).map_err(|error| format!("The file is no text: {error}."))?;
-        let history = History::parse(text)
-            .map_err(|error| format!("The file is damaged, or not a history: {error}."))?;
-        Ok(self.judge()?.judge(&history))
+    fn judge_file(&self, path: &Path) -> Result<Judgement, String> {
+        let mut gathering = self.judge()?.gather();
+        let (sender, receiver) = sync_channel(BATCHES);
+        thread::scope(|scope| {
+            let reading = scope.spawn(|| read(path, sender));
+            // A problem here ends the loop, and takes the receiver with it, and so the reading.
+            for (line, op) in receiver.into_iter().flatten() {
+                let taken = gathering.push(op);
+                taken.map_err(|problem| damaged(&format!("line {line}: {problem}")))?;
+            }
+            reading.join().unwrap_or_else(|panic| resume_unwind(panic))
+        })?;
+        Ok(gathering.finish())
     }
+}
+
+/// Operations with the lines on which they begin.
+type Batch = Vec<(usize, Op)>;
+
+/// Reads a file and sends its operations.
+fn read(path: &Path, sender: SyncSender<Batch>) -> Result<(), String> {
+    let unreadable = |error| format!("The file cannot be read: {error}.");
+    let mut file = File::open(path).map_err(unreadable)?;
+    let mut parser = Parser::default();
+    let mut piece = vec![0; PIECE_BYTES];
+    loop {
+        let length = match file.read(&mut piece) {
+            Ok(0) => break,
+            Ok(length) => length,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(unreadable(error)),
+        };
+        let mut batch = Batch::new();
+        let fed = parser.feed(&piece[..length], &mut |line, op| {
+            batch.push((line, op));
+            Ok(())
+        });
+        // Nobody takes it any more when something was wrong with an operation.
+        if sender.send(batch).is_err() {
+            return Ok(());
+        }
+        fed.map_err(|problem| damaged(&problem))?;
+    }
+    let mut batch = Batch::new();
+    let finished = parser.finish(&mut |line, op| {
+        batch.push((line, op));
+        Ok(())
+    });
+    drop(sender.send(batch));
+    finished.map_err(|problem| damaged(&problem))
+}
+
+fn damaged(problem: &str) -> String {
+    format!("The file is damaged, or not a history: {problem}.")
 }
 
 #[cfg(test)]

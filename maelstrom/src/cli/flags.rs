@@ -5,9 +5,10 @@ use std::fmt::Display;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::{Args, ValueHint};
+use clap::{ArgAction, Args, ValueHint};
 
 use crate::checker::availability::Availability;
+use crate::checker::elle::VersionOrders;
 use crate::nemesis::Fault;
 use crate::net::LatencyDistribution;
 use crate::options::{TestOptions, numbered_nodes};
@@ -35,6 +36,56 @@ const SECONDS_MAX: f64 = 1e6;
 
 /// A fault that starts and stops more often than this is nothing but noise.
 const INTERVAL_SECS_MIN: f64 = 0.001;
+
+/// What the order of a register's versions may be told from.
+#[derive(Args, Clone, Copy, Debug)]
+#[command(next_help_heading = "Transactions over registers")]
+pub struct VersionOrderFlags {
+    /// Take the initial state, nil, to come before all writes.
+    #[arg(
+        long,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = true,
+        default_missing_value = "true",
+        action = ArgAction::Set
+    )]
+    initial_state: bool,
+
+    /// Take what a transaction writes to come after what it read of the same key.
+    #[arg(
+        long,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = true,
+        default_missing_value = "true",
+        action = ArgAction::Set
+    )]
+    wfr_keys: bool,
+
+    /// Take each process to see the versions of a key in their order.
+    #[arg(long)]
+    sequential_keys: bool,
+
+    /// Take each key to be linearizable: who begins after another has ended sees its version or
+    /// a later one.
+    #[arg(long)]
+    linearizable_keys: bool,
+}
+
+impl VersionOrderFlags {
+    /// The same for the checker.
+    pub fn version_orders(self) -> VersionOrders {
+        VersionOrders {
+            initial_state: self.initial_state,
+            wfr_keys: self.wfr_keys,
+            sequential_keys: self.sequential_keys,
+            linearizable_keys: self.linearizable_keys,
+        }
+    }
+}
 
 /// The flags of `maelstrom test`.
 #[derive(Args)]
@@ -197,6 +248,9 @@ pub struct TestFlags {
     )]
     consistency_models: Vec<String>,
 
+    #[command(flatten)]
+    version_orders: VersionOrderFlags,
+
     /// Run in virtual time, with all randomness from this seed: the same seed gives the same
     /// history. The node must speak lockstep, as every node on the gyre runtime does. The files
     /// take the place of those of the last run of this workload with this seed.
@@ -262,6 +316,7 @@ impl TestFlags {
             calm_secs: 0.0,
             topology: self.topology.clone(),
             consistency_models: trimmed(&self.consistency_models),
+            version_orders: self.version_orders.version_orders(),
             key_count: self.key_count,
             max_txn_length: self.max_txn_length,
             max_writes_per_key: self.max_writes_per_key,
