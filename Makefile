@@ -6,6 +6,8 @@
 #   MAELSTROM=path  use that bench instead of the built-in one, the original for instance
 
 SHELL := /bin/bash
+# Everything but the host layer must compile for a browser.
+WASM := wasm32-unknown-unknown
 CARGO ?= cargo
 BUILT_IN := target/release/maelstrom
 MAELSTROM ?= $(BUILT_IN)
@@ -47,6 +49,12 @@ lint: ## Check format, lints and documentation
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --release --workspace --all-targets --quiet -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --workspace --no-deps --quiet
+	@if [ -d "$$(rustc --print target-libdir --target $(WASM))" ]; then \
+	  for package in checker gyre maelstrom; do \
+	    $(CARGO) check --package $$package --lib --no-default-features --target $(WASM) --quiet \
+	      || exit 1; \
+	  done; \
+	else echo "not checked for $(WASM): rustup target add $(WASM)"; fi
 
 # ---- one line a workload: how it is tested ---------------------------------------------------
 

@@ -117,8 +117,10 @@ mod types;
 
 pub use async_trait::async_trait;
 pub use protocols::{causal, crdt, gossip, raft, replicated};
+#[cfg(feature = "stdio")]
+pub use runtime::run;
 pub use runtime::{
-    Ctx, Kv, Node, Process, RetryPolicy, Rpc, Runtime, Sleep, Tso, driver, join_all, run,
+    Ctx, Kv, Node, Process, RetryPolicy, Rpc, Runtime, Sleep, Tso, driver, join_all,
 };
 pub use state_machines::{kafka_log, key_value, transactions};
 pub use storage::{Disk, FileDisk, MemoryDisk, Recovered, SimDisk, Storage};

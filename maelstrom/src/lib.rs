@@ -18,7 +18,9 @@
 //! Absent: any node. Nodes are in the package `gyre`, which this one uses for the wire format
 //! and the [`gyre::Process`] seam.
 
+#[cfg(feature = "host")]
 pub mod child;
+#[cfg(feature = "program")]
 pub mod cli;
 pub mod client;
 pub mod engine;
@@ -27,16 +29,21 @@ pub mod journal;
 pub mod nemesis;
 pub mod net;
 pub mod options;
+#[cfg(feature = "host")]
 pub mod recorder;
 pub mod report;
 pub mod results;
+#[cfg(feature = "host")]
 pub mod run;
 pub mod seeds;
+#[cfg(feature = "program")]
 pub mod serve;
 pub mod service;
 pub mod simulation;
+#[cfg(feature = "host")]
 pub mod store;
 pub mod tape;
+#[cfg(feature = "host")]
 pub mod wall;
 pub mod wire;
 pub mod workload;

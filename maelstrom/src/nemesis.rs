@@ -18,7 +18,8 @@ use crate::seeds::{Concern, Seeds};
 use crate::tape::Draws;
 
 /// A kind of fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "program", derive(clap::ValueEnum))]
 pub enum Fault {
     /// Cuts the network between nodes into parts.
     Partition,

@@ -17,7 +17,8 @@ use rand_chacha::ChaCha8Rng;
 use crate::seeds::{Concern, Seeds};
 
 /// How latencies are distributed around their mean.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "program", derive(clap::ValueEnum))]
 pub enum LatencyDistribution {
     /// Always the mean.
     Constant,

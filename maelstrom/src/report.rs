@@ -13,6 +13,9 @@
 //! from what was recorded to bytes, with no clock and no chance, so that a seeded run has the
 //! same files every time. Whoever has a folder writes them there.
 //!
+//! The four plots need the feature `program`: a bench inside something else draws none, and its
+//! page has all that they show.
+//!
 //! Absent: judging. Reports show what the checkers found and never find anything themselves.
 
 mod activity;
@@ -23,10 +26,13 @@ mod faults;
 mod findings;
 mod format;
 mod glossary;
+#[cfg_attr(not(feature = "program"), allow(dead_code, reason = "the plots use the rest"))]
 mod logs;
 mod messages;
 mod page;
+#[cfg(feature = "program")]
 mod plots;
+#[cfg_attr(not(feature = "program"), allow(dead_code, reason = "the plots use the rest"))]
 mod series;
 mod slices;
 mod timeline;
@@ -73,10 +79,13 @@ pub fn write(
     write: &mut dyn FnMut(&str, &[u8]) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let (workload, activity) = (recorded.workload, Activity::new(recorded.history));
-    progress("drawing plots");
-    write("latency-raw.png", &plots::latency_raw(workload, &activity)?)?;
-    write("latency-quantiles.png", &plots::latency_quantiles(workload, &activity)?)?;
-    write("rate.png", &plots::rate(workload, &activity)?)?;
+    #[cfg(feature = "program")]
+    {
+        progress("drawing plots");
+        write("latency-raw.png", &plots::latency_raw(workload, &activity)?)?;
+        write("latency-quantiles.png", &plots::latency_quantiles(workload, &activity)?)?;
+        write("rate.png", &plots::rate(workload, &activity)?)?;
+    }
     progress("writing timeline.html");
     write("timeline.html", timeline::page(workload, &activity).as_bytes())?;
     progress("writing messages.svg");
@@ -87,8 +96,11 @@ pub fn write(
     let explanations = explanations::of(recorded.results, folder);
     explanations.write(write)?;
     if workload == "kafka" {
-        let lag = logs::realtime_lag(&activity);
-        write("realtime-lag.png", &plots::realtime_lag(workload, &activity, &lag)?)?;
+        #[cfg(feature = "program")]
+        {
+            let lag = logs::realtime_lag(&activity);
+            write("realtime-lag.png", &plots::realtime_lag(workload, &activity, &lag)?)?;
+        }
         for (path, svg) in logs::orders(&activity) {
             write(&path, svg.as_bytes())?;
         }

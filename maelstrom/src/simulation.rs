@@ -17,7 +17,8 @@
 //! the command that replays it.
 
 mod in_process;
-mod report;
+#[cfg(feature = "host")]
+mod sweep;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -32,6 +33,7 @@ use crate::engine::{Engine, Nobody, Observer, Outcome};
 use crate::nemesis::Fault;
 use crate::net::LatencyDistribution;
 use crate::options::{TestOptions, numbered_nodes};
+use crate::report::shorten;
 use crate::results;
 use crate::seeds::Seeds;
 use crate::tape::{Tape, TapeFile};
@@ -233,7 +235,7 @@ impl<N: Node> Check<N> {
         let (outcome, results) = match run {
             Ok(run) => run,
             Err(panic) => {
-                let sentence = report::panic_sentence(&*panic);
+                let sentence = panic_sentence(&*panic);
                 let results = Judgement::new(Validity::Unknown, []);
                 let options = self.options_for(seed);
                 return Some(Failure { seed, sentence, results, options });
@@ -242,34 +244,29 @@ impl<N: Node> Check<N> {
         let sentence = match outcome.failure {
             Some(sentence) => sentence,
             None if results.verdict == Validity::True => return None,
-            None => report::first_problem(&results),
+            None => first_problem(&results),
         };
         Some(Failure { seed, sentence, results, options: self.options_for(seed) })
     }
+}
 
-    /// Runs these seeds, or those that the environment names instead.
-    ///
-    /// # Panics
-    /// At the first seed on which the node fails, after printing how to replay it.
-    pub fn seeds(&self, seeds: Range<u64>) {
-        let seeds = report::seeds_from_environment(seeds);
-        let mut progress = report::Seeds::start(self.workload.name(), seeds.clone());
-        for seed in seeds.clone() {
-            if let Some(failure) = self.fails(seed) {
-                report::write_run(self, &failure);
-                report::print_failure(self.workload.name(), &failure, &self.replay_command(seed));
-                panic!("seed {seed} failed: {}", failure.sentence);
-            }
-            progress.done(seed);
-        }
-        if seeds.end - seeds.start == 1 {
-            report::write_passing_run(self, seeds.start);
-        }
-        progress.finish();
-    }
+/// What an assertion said that did not hold.
+fn panic_sentence(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    format!("an assertion failed: {}", text.unwrap_or("it said nothing"))
+}
 
-    fn replay_command(&self, seed: u64) -> String {
-        let name = self.name.as_deref().unwrap_or_else(|| self.workload.name());
-        format!("make sim-{name} SEED={seed}")
+/// What is wrong, from the first part that is as bad as the whole, and the first case of it.
+fn first_problem(results: &Judgement) -> String {
+    let bad = results.parts.iter().find(|(_, part)| part.verdict == results.verdict);
+    let (name, part) = bad.map_or(("the result", results), |(name, part)| (*name, part));
+    let mut text = part.summary.clone();
+    if let Some(finding) = part.findings.first() {
+        text += &format!(". {}: {}", finding.kind, finding.words);
     }
+    if text.is_empty() {
+        text = part.to_edn().to_string();
+    }
+    format!("{name} is {}: {}", results.verdict, shorten(&text, 600))
 }

@@ -13,6 +13,7 @@ mod ctx;
 pub mod driver;
 mod executor;
 mod join;
+#[cfg(feature = "stdio")]
 mod lockstep;
 mod network;
 mod node;
@@ -20,6 +21,7 @@ mod process;
 mod rpc;
 mod services;
 mod sleep;
+#[cfg(feature = "stdio")]
 mod stdio;
 mod timers;
 
@@ -44,6 +46,7 @@ pub use process::Process;
 pub use rpc::{RetryPolicy, Rpc};
 pub use services::{Kv, Tso};
 pub use sleep::Sleep;
+#[cfg(feature = "stdio")]
 pub use stdio::run;
 
 /// A client's reply that takes longer is withheld. The bench's clients give up after 5 s, and

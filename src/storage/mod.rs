@@ -21,6 +21,7 @@
 
 mod disk;
 mod log;
+#[cfg(feature = "stdio")]
 mod recorded;
 mod sim;
 
@@ -29,6 +30,7 @@ use std::io;
 use std::rc::Rc;
 
 pub use disk::{Disk, FileDisk, MemoryDisk};
+#[cfg(feature = "stdio")]
 pub(crate) use recorded::RecordedDisk;
 pub use sim::SimDisk;
 

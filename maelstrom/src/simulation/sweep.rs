@@ -12,15 +12,43 @@ use std::time::Instant;
 use gyre::{Node, NodeId};
 
 use super::{Check, Failure};
-use crate::checker::{Judgement, Validity};
+use crate::checker::Validity;
 use crate::engine::{Observer, Outcome, Progress};
 use crate::history::Op;
 use crate::recorder::{LogOptions, Recorder};
-use crate::report::{self, Recorded, shorten};
+use crate::report::{self, Recorded};
 use crate::store::{RunFolder, RunName};
 
+impl<N: Node> Check<N> {
+    /// Runs these seeds, or those that the environment names instead.
+    ///
+    /// # Panics
+    /// At the first seed on which the node fails, after printing how to replay it.
+    pub fn seeds(&self, seeds: Range<u64>) {
+        let seeds = seeds_from_environment(seeds);
+        let mut progress = Seeds::start(self.workload.name(), seeds.clone());
+        for seed in seeds.clone() {
+            if let Some(failure) = self.fails(seed) {
+                write_run(self, &failure);
+                print_failure(self.workload.name(), &failure, &self.replay_command(seed));
+                panic!("seed {seed} failed: {}", failure.sentence);
+            }
+            progress.done(seed);
+        }
+        if seeds.end - seeds.start == 1 {
+            write_passing_run(self, seeds.start);
+        }
+        progress.finish();
+    }
+
+    fn replay_command(&self, seed: u64) -> String {
+        let name = self.name.as_deref().unwrap_or_else(|| self.workload.name());
+        format!("make sim-{name} SEED={seed}")
+    }
+}
+
 /// The seeds to run: `SEED=n` is that one, `SEEDS=n` the first n.
-pub fn seeds_from_environment(seeds: Range<u64>) -> Range<u64> {
+fn seeds_from_environment(seeds: Range<u64>) -> Range<u64> {
     let number = |name: &str| -> Option<u64> {
         let text = std::env::var(name).ok().filter(|text| !text.is_empty())?;
         Some(text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a whole number")))
@@ -33,7 +61,7 @@ pub fn seeds_from_environment(seeds: Range<u64>) -> Range<u64> {
 }
 
 /// Counts seeds, and says how fast they went.
-pub struct Seeds {
+struct Seeds {
     workload: &'static str,
     count: u64,
     done: u64,
@@ -42,12 +70,12 @@ pub struct Seeds {
 
 impl Seeds {
     /// Starts counting.
-    pub fn start(workload: &'static str, seeds: Range<u64>) -> Seeds {
+    fn start(workload: &'static str, seeds: Range<u64>) -> Seeds {
         Seeds { workload, count: seeds.end - seeds.start, done: 0, started_at: Instant::now() }
     }
 
     /// One more seed passed.
-    pub fn done(&mut self, _seed: u64) {
+    fn done(&mut self, _seed: u64) {
         self.done += 1;
         if self.done.is_multiple_of(1000) && self.done < self.count {
             self.print();
@@ -55,7 +83,7 @@ impl Seeds {
     }
 
     /// All seeds passed.
-    pub fn finish(&self) {
+    fn finish(&self) {
         self.print();
     }
 
@@ -67,15 +95,8 @@ impl Seeds {
     }
 }
 
-/// What an assertion said that did not hold.
-pub fn panic_sentence(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-    format!("an assertion failed: {}", text.unwrap_or("it said nothing"))
-}
-
 /// Prints a failure the way that DESIGN's users know.
-pub fn print_failure(workload: &str, failure: &Failure, replay: &str) {
+fn print_failure(workload: &str, failure: &Failure, replay: &str) {
     let Failure { seed, sentence, .. } = failure;
     eprintln!("FAIL {workload}  seed {seed}  {sentence}");
     eprintln!("  options: {:?}", failure.options);
@@ -83,27 +104,13 @@ pub fn print_failure(workload: &str, failure: &Failure, replay: &str) {
     eprintln!("  report:  store/{workload}/seed-{seed}/index.html");
 }
 
-/// What is wrong, from the first part that is as bad as the whole, and the first case of it.
-pub fn first_problem(results: &Judgement) -> String {
-    let bad = results.parts.iter().find(|(_, part)| part.verdict == results.verdict);
-    let (name, part) = bad.map_or(("the result", results), |(name, part)| (*name, part));
-    let mut text = part.summary.clone();
-    if let Some(finding) = part.findings.first() {
-        text += &format!(". {}: {}", finding.kind, finding.words);
-    }
-    if text.is_empty() {
-        text = part.to_edn().to_string();
-    }
-    format!("{name} is {}: {}", results.verdict, shorten(&text, 600))
-}
-
 /// Runs a failed seed again and leaves its files in the store: it is the same run.
-pub fn write_run<N: Node>(check: &Check<N>, failure: &Failure) {
+fn write_run<N: Node>(check: &Check<N>, failure: &Failure) {
     write(check, failure.seed);
 }
 
 /// Leaves the files of a single seed that passed: somebody asked for just that one.
-pub fn write_passing_run<N: Node>(check: &Check<N>, seed: u64) {
+fn write_passing_run<N: Node>(check: &Check<N>, seed: u64) {
     write(check, seed);
 }
 
