@@ -16,6 +16,7 @@ mod finding;
 pub mod independent;
 pub mod model;
 pub mod object;
+pub mod patterns;
 pub mod register;
 pub mod search;
 mod slots;

@@ -1,27 +1,33 @@
 //! Objects with many possible states: a set, two queues, and registers that are read and
-//! written several at a time. They are decided by the plain search.
+//! written several at a time.
 //!
-//! One rule is not Knossos's: a `dequeue` that crashed may have taken an element, whichever
-//! came next. Knossos only ever lets it take a nil.
+//! Rules of Knossos kept here: a `dequeue` that crashed took nothing, because it has no value.
+//! One rule is ours: a `dequeue` that completed with nil found the queue empty, unless nil is
+//! an element of the history. For Knossos no queue is ever so.
 
 use std::collections::BTreeMap;
 
-use super::model::Model;
+use super::model::{Model, Value, Values};
 use crate::edn::Edn;
 
 /// About how many bytes one more element takes in a state.
 const ELEMENT_BYTES: usize = 64;
 
 /// A grow-only set with `add` and `read`.
-pub struct Set(pub Vec<Edn>);
+pub struct Set {
+    /// The elements, by number.
+    pub values: Values,
+    /// What it holds at first, in ascending order.
+    pub initial: Vec<Value>,
+}
 
 /// A call on a [`Set`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SetCall {
     /// The element is in the set from now on.
-    Add(Edn),
+    Add(Value),
     /// The set has these elements, in ascending order.
-    Read(Vec<Edn>),
+    Read(Box<[Value]>),
 }
 
 impl Set {
@@ -30,159 +36,127 @@ impl Set {
     /// # Errors
     /// A clause, when it is none.
     pub fn new(elements: &Edn) -> Result<Set, String> {
-        Ok(Set(sorted(elements)?))
+        let mut values = Values::default();
+        let initial = numbers(elements, &mut values)?;
+        Ok(Set { values, initial })
     }
-}
 
-fn sorted(elements: &Edn) -> Result<Vec<Edn>, String> {
-    let elements = elements.as_slice().ok_or_else(|| format!("a set is not {elements}"))?;
-    let mut elements: Vec<Edn> = elements.iter().map(|e| e.canonical().into_owned()).collect();
-    elements.sort_unstable();
-    elements.dedup();
-    Ok(elements)
-}
-
-impl Model for Set {
-    type Call = SetCall;
-    type State = Vec<Edn>;
-
-    fn call(&mut self, f: &str, value: &Edn, completed: bool) -> Result<Option<SetCall>, String> {
+    /// The call that an operation makes; `None` when it changes nothing and tells nothing.
+    ///
+    /// # Errors
+    /// A clause, when a set has no such operation.
+    pub fn call(
+        &mut self,
+        f: &str,
+        value: &Edn,
+        completed: bool,
+    ) -> Result<Option<SetCall>, String> {
         match f {
-            "add" => Ok(Some(SetCall::Add(value.canonical().into_owned()))),
+            "add" => Ok(Some(SetCall::Add(self.values.number(value)))),
             "read" if !completed || value.is_nil() => Ok(None),
-            "read" => Ok(Some(SetCall::Read(sorted(value)?))),
+            "read" => Ok(Some(SetCall::Read(numbers(value, &mut self.values)?.into()))),
             _ => Err(format!("a set has no :{f}; it has :add and :read")),
         }
     }
+}
 
-    fn initial(&self) -> Vec<Edn> {
-        self.0.clone()
-    }
-
-    fn step(&self, state: &Vec<Edn>, call: &SetCall) -> Option<Vec<Edn>> {
-        match call {
-            SetCall::Read(seen) => (seen == state).then(|| state.clone()),
-            SetCall::Add(element) => {
-                let mut state = state.clone();
-                if let Err(place) = state.binary_search(element) {
-                    state.insert(place, element.clone());
-                }
-                Some(state)
-            }
-        }
-    }
-
-    fn show(&self, state: &Vec<Edn>) -> Edn {
-        Edn::Set(state.clone())
-    }
-
-    fn heap_bytes(&self, state: &Vec<Edn>) -> usize {
-        state.len() * ELEMENT_BYTES
-    }
+fn numbers(elements: &Edn, values: &mut Values) -> Result<Vec<Value>, String> {
+    let elements = elements.as_slice().ok_or_else(|| format!("a set is not {elements}"))?;
+    let mut numbers: Vec<Value> = elements.iter().map(|e| values.number(e)).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    Ok(numbers)
 }
 
 /// A call on a queue.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QueueCall {
     /// The element joins the queue.
-    Enqueue(Edn),
+    Enqueue(Value),
     /// This element leaves the queue.
-    Dequeue(Edn),
-    /// An element leaves the queue, if there is one, and nobody saw which.
-    DequeueAny,
+    Dequeue(Value),
+    /// There is no element in the queue.
+    FindEmpty,
 }
 
-fn queue_call(f: &str, value: &Edn, completed: bool) -> Result<QueueCall, String> {
-    let element = value.canonical().into_owned();
-    match f {
-        "enqueue" => Ok(QueueCall::Enqueue(element)),
-        "dequeue" if !completed && value.is_nil() => Ok(QueueCall::DequeueAny),
-        "dequeue" => Ok(QueueCall::Dequeue(element)),
-        _ => Err(format!("a queue has no :{f}; it has :enqueue and :dequeue")),
+/// A queue with `enqueue` and `dequeue`.
+pub struct Queue {
+    /// The elements, by number. That of nil is [`Queue::NIL`].
+    pub values: Values,
+    /// What it holds at first, in order.
+    pub initial: Vec<Value>,
+    /// Whether elements leave in the order in which they came; if not, in any order.
+    pub is_fifo: bool,
+}
+
+impl Queue {
+    /// The number of nil.
+    pub const NIL: Value = 0;
+
+    /// A queue of the elements in this vector.
+    ///
+    /// # Errors
+    /// A clause, when it is none.
+    pub fn new(elements: &Edn, is_fifo: bool) -> Result<Queue, String> {
+        let mut values = Values::default();
+        values.number(&Edn::Nil);
+        let elements = elements
+            .as_slice()
+            .ok_or_else(|| format!("a queue starts as a vector of elements, not as {elements}"))?;
+        let initial = elements.iter().map(|element| values.number(element)).collect();
+        Ok(Queue { values, initial, is_fifo })
     }
 }
 
-/// A queue whose elements leave in the order in which they came.
-pub struct FifoQueue(pub Vec<Edn>);
-
-impl Model for FifoQueue {
+impl Model for Queue {
     type Call = QueueCall;
-    type State = Vec<Edn>;
+    type State = Vec<Value>;
 
     fn call(&mut self, f: &str, value: &Edn, completed: bool) -> Result<Option<QueueCall>, String> {
-        queue_call(f, value, completed).map(Some)
+        match f {
+            "enqueue" => Ok(Some(QueueCall::Enqueue(self.values.number(value)))),
+            "dequeue" if !completed && value.is_nil() => Ok(None),
+            "dequeue" => Ok(Some(QueueCall::Dequeue(self.values.number(value)))),
+            _ => Err(format!("a queue has no :{f}; it has :enqueue and :dequeue")),
+        }
     }
 
-    fn initial(&self) -> Vec<Edn> {
-        self.0.clone()
+    fn initial(&self) -> Vec<Value> {
+        let mut initial = self.initial.clone();
+        if !self.is_fifo {
+            initial.sort_unstable();
+        }
+        initial
     }
 
-    fn step(&self, state: &Vec<Edn>, call: &QueueCall) -> Option<Vec<Edn>> {
+    fn step(&self, state: &Vec<Value>, call: &QueueCall) -> Option<Vec<Value>> {
         match call {
             QueueCall::Enqueue(element) => {
                 let mut state = state.clone();
-                state.push(element.clone());
+                let place = if self.is_fifo {
+                    state.len()
+                } else {
+                    state.partition_point(|other| other < element)
+                };
+                state.insert(place, *element);
                 Some(state)
             }
             QueueCall::Dequeue(element) => {
-                (state.first() == Some(element)).then(|| state[1..].to_vec())
+                let place = state.iter().position(|other| other == element)?;
+                let mut state = state.clone();
+                state.remove(place);
+                (!self.is_fifo || place == 0).then_some(state)
             }
-            QueueCall::DequeueAny => Some(state.get(1..).unwrap_or_default().to_vec()),
+            QueueCall::FindEmpty => state.is_empty().then(|| state.clone()),
         }
     }
 
-    fn show(&self, state: &Vec<Edn>) -> Edn {
-        Edn::Vector(state.clone())
+    fn show(&self, state: &Vec<Value>) -> Edn {
+        Edn::Vector(state.iter().map(|&value| self.values.value(value).clone()).collect())
     }
 
-    fn heap_bytes(&self, state: &Vec<Edn>) -> usize {
-        state.len() * ELEMENT_BYTES
-    }
-}
-
-/// A queue whose elements leave in any order.
-pub struct UnorderedQueue(pub Vec<Edn>);
-
-impl Model for UnorderedQueue {
-    type Call = QueueCall;
-    /// Each element, and how often it is in the queue.
-    type State = BTreeMap<Edn, usize>;
-
-    fn call(&mut self, f: &str, value: &Edn, completed: bool) -> Result<Option<QueueCall>, String> {
-        // To take just any element never explains anything: one that is left can stay.
-        let call = queue_call(f, value, completed)?;
-        Ok((call != QueueCall::DequeueAny).then_some(call))
-    }
-
-    fn initial(&self) -> BTreeMap<Edn, usize> {
-        let mut state = BTreeMap::new();
-        self.0.iter().for_each(|element| *state.entry(element.clone()).or_default() += 1);
-        state
-    }
-
-    fn step(&self, state: &Self::State, call: &QueueCall) -> Option<Self::State> {
-        let mut state = state.clone();
-        match call {
-            QueueCall::Enqueue(element) => *state.entry(element.clone()).or_default() += 1,
-            QueueCall::Dequeue(element) => {
-                let count = state.get_mut(element)?;
-                *count -= 1;
-                if *count == 0 {
-                    state.remove(element);
-                }
-            }
-            QueueCall::DequeueAny => {}
-        }
-        Some(state)
-    }
-
-    fn show(&self, state: &Self::State) -> Edn {
-        let copies = |(element, count): (&Edn, &usize)| vec![element.clone(); *count];
-        Edn::Vector(state.iter().flat_map(copies).collect())
-    }
-
-    fn heap_bytes(&self, state: &Self::State) -> usize {
-        state.len() * ELEMENT_BYTES
+    fn heap_bytes(&self, state: &Vec<Value>) -> usize {
+        state.len() * size_of::<Value>()
     }
 }
 

@@ -1,7 +1,7 @@
 //! A history that is not linearizable, told so that one can see why.
 
 use super::object::{Inner, Verdict};
-use super::trace::Outcome;
+use super::trace::{Outcome, Violation};
 use crate::edn::Edn;
 use crate::history::{Op, OpType, Pair};
 use crate::{Judgement, Validity};
@@ -12,6 +12,9 @@ pub struct Failure<'a> {
     pub operation: Pair<'a>,
     /// The last operation that returned before it, with its completion.
     pub previous: Option<&'a Op>,
+    /// The operations that no order explains, where these are known, with their roles.
+    pub roles: Vec<(Pair<'a>, &'static str)>,
+    violation: Option<Violation>,
     /// What may have been the case just before it returned: the object's state, and the
     /// operations that had begun but perhaps not taken effect.
     pub configurations: Vec<(Edn, Vec<Pair<'a>>)>,
@@ -49,7 +52,11 @@ pub fn describe<'a>(
             (reached.state.clone(), reached.pending.iter().map(|&id| pair(id)).collect())
         })
         .collect();
-    let failure = Failure { operation, previous, configurations, pairs: pairs.to_vec(), inner };
+    let violation = stuck.violation.clone();
+    let roles = violation.iter().flat_map(|violation| &violation.operations);
+    let roles = roles.map(|(id, role)| (pair(*id), *role)).collect();
+    let pairs = pairs.to_vec();
+    let failure = Failure { operation, previous, roles, violation, configurations, pairs, inner };
     (failure.result(), Some(failure))
 }
 
@@ -66,6 +73,22 @@ impl Failure<'_> {
     /// The result map, with Knossos's keys.
     fn result(&self) -> Judgement {
         let completion = self.operation.complete.unwrap_or(self.operation.invoke);
+        if let Some(violation) = &self.violation {
+            let operations = self.roles.iter().map(|(pair, role)| {
+                let op = pair.complete.filter(|op| op.kind == OpType::Ok).unwrap_or(pair.invoke);
+                Edn::map([("role", Edn::from(*role)), ("op", self.show(op))])
+            });
+            return CheckResult::new(
+                Validity::False,
+                [
+                    ("op", self.show(completion)),
+                    ("previous-ok", self.previous.map_or(Edn::Nil, |op| self.show(op))),
+                    ("violation", Edn::keyword(violation.kind)),
+                    ("operations", Edn::Vector(operations.collect())),
+                    ("explanation", Edn::from(self.explanation())),
+                ],
+            );
+        }
         let configurations = self.configurations.iter().map(|(state, pending)| {
             let pending: Vec<Edn> = pending.iter().map(|pair| self.show(pair.invoke)).collect();
             Edn::map([("model", state.clone()), ("pending", Edn::Vector(pending))])
@@ -108,6 +131,21 @@ impl Failure<'_> {
     pub fn explanation(&self) -> String {
         let pair = &self.operation;
         let (process, label) = (pair.invoke.process, self.label(pair));
+        if let Some(violation) = &self.violation {
+            let parts: Vec<String> = self
+                .roles
+                .iter()
+                .map(|(pair, role)| {
+                    format!("{} by process {} {role}", self.label(pair), pair.invoke.process)
+                })
+                .collect();
+            return format!(
+                "Process {process} completed {label}, but there is no moment at which that can \
+                 have happened. Everything that returned before can be put in order. {} ({}.)",
+                violation.sentence,
+                parts.join("; ")
+            );
+        }
         let states: Vec<String> = self.states().iter().map(Edn::to_string).collect();
         let mut pending: Vec<&Pair> = Vec::new();
         for other in self.configurations.iter().flat_map(|(_, pending)| pending) {

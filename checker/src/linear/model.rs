@@ -67,15 +67,16 @@ pub fn step_register(value: Value, call: RegisterCall) -> Option<Value> {
     }
 }
 
-/// Numbers for values, so that the search compares integers.
+/// Numbers for values, so that what decides compares integers.
 #[derive(Default)]
-struct Values {
+pub struct Values {
     numbers: FxHashMap<Edn, Value>,
     values: Vec<Edn>,
 }
 
 impl Values {
-    fn number(&mut self, value: &Edn) -> Value {
+    /// The number of a value; a new one for a new value.
+    pub fn number(&mut self, value: &Edn) -> Value {
         let value = value.canonical();
         if let Some(number) = self.numbers.get(&*value) {
             return *number;
@@ -84,6 +85,16 @@ impl Values {
         self.numbers.insert(value.clone().into_owned(), number);
         self.values.push(value.into_owned());
         number
+    }
+
+    /// The value with this number.
+    pub fn value(&self, number: Value) -> &Edn {
+        &self.values[number as usize]
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.values.len()
     }
 }
 
@@ -138,7 +149,7 @@ impl Model for Register {
     }
 
     fn show(&self, state: &Value) -> Edn {
-        self.values.values[*state as usize].clone()
+        self.values.value(*state).clone()
     }
 }
 

@@ -1,7 +1,8 @@
 //! The models by name, and the search for each.
 
-use super::collections::{FifoQueue, MultiRegister, Set, UnorderedQueue};
+use super::collections::{MultiRegister, Queue, QueueCall, Set};
 use super::model::{Model, Mutex, Register, RegisterCall, Value};
+use super::patterns::{self, Found};
 use super::trace::{Operation, Outcome, Reached, Stuck, Trace};
 use super::{register, search};
 use crate::edn::Edn;
@@ -21,18 +22,11 @@ const MODELS: &[(&str, &str, Judge)] = &[
     ("register", "nil", |init, pairs, inner| fast(Register::new(init, false), pairs, inner)),
     ("cas-register", "nil", |init, pairs, inner| fast(Register::new(init, true), pairs, inner)),
     ("mutex", ":free", |init, pairs, inner| fast(Mutex::new(init)?, pairs, inner)),
-    ("set", "#{}", |init, pairs, inner| plain(Set::new(init)?, pairs, inner)),
-    ("fifo-queue", "[]", |init, pairs, inner| plain(FifoQueue(elements(init)?), pairs, inner)),
-    ("unordered-queue", "[]", |init, pairs, inner| {
-        plain(UnorderedQueue(elements(init)?), pairs, inner)
-    }),
+    ("set", "#{}", |init, pairs, inner| set(Set::new(init)?, pairs, inner)),
+    ("fifo-queue", "[]", |init, pairs, inner| queue(Queue::new(init, true)?, pairs, inner)),
+    ("unordered-queue", "[]", |init, pairs, inner| queue(Queue::new(init, false)?, pairs, inner)),
     ("multi-register", "{}", |init, pairs, inner| plain(MultiRegister::new(init)?, pairs, inner)),
 ];
-
-fn elements(init: &Edn) -> Result<Vec<Edn>, String> {
-    let elements = init.as_slice().map(<[Edn]>::to_vec);
-    elements.ok_or_else(|| format!("a queue starts as a vector of elements, not as {init}"))
-}
 
 /// A kind of object, with the value it has at first.
 #[derive(Clone)]
@@ -82,15 +76,62 @@ fn fast<M>(mut model: M, pairs: &[Pair], inner: Inner) -> Result<Verdict, String
 where
     M: Model<Call = RegisterCall, State = Value>,
 {
-    let trace = Trace::read(&mut model, pairs, inner)?;
+    let trace = read(&mut model, pairs, inner)?;
     let outcome = register::check(&trace, model.initial());
     Ok(verdict(&model, &trace, outcome))
 }
 
 fn plain<M: Model>(mut model: M, pairs: &[Pair], inner: Inner) -> Result<Verdict, String> {
-    let trace = Trace::read(&mut model, pairs, inner)?;
+    let trace = read(&mut model, pairs, inner)?;
     let outcome = search::check(&model, &trace, BUDGET_BYTES);
     Ok(verdict(&model, &trace, outcome))
+}
+
+fn read<M: Model>(model: &mut M, pairs: &[Pair], inner: Inner) -> Result<Trace<M::Call>, String> {
+    Trace::read(pairs, inner, |f, value, completed| model.call(f, value, completed))
+}
+
+fn set(mut model: Set, pairs: &[Pair], inner: Inner) -> Result<Verdict, String> {
+    let trace = Trace::read(pairs, inner, |f, value, completed| model.call(f, value, completed))?;
+    let found = patterns::set::check(&trace, &model.initial, model.values.len());
+    Ok(found_verdict(&trace, found))
+}
+
+fn queue(mut model: Queue, pairs: &[Pair], inner: Inner) -> Result<Verdict, String> {
+    let mut trace = read(&mut model, pairs, inner)?;
+    let is_nil = |o: &Operation<QueueCall>| o.call == QueueCall::Enqueue(Queue::NIL);
+    if !model.initial.contains(&Queue::NIL) && !trace.operations.iter().any(is_nil) {
+        for operation in &mut trace.operations {
+            if operation.call == QueueCall::Dequeue(Queue::NIL) {
+                operation.call = QueueCall::FindEmpty;
+            }
+        }
+    }
+    let decide = if model.is_fifo { patterns::fifo::check } else { patterns::bag::check };
+    if let Some(found) = decide(&trace, &model.initial, model.values.len()) {
+        return Ok(found_verdict(&trace, found));
+    }
+    let outcome = search::check(&model, &trace, BUDGET_BYTES);
+    Ok(verdict(&model, &trace, outcome))
+}
+
+fn found_verdict<C>(trace: &Trace<C>, found: Found) -> Verdict {
+    match found {
+        None => Verdict { outcome: Outcome::Linearizable, operations: Vec::new() },
+        Some((operation, violation)) => {
+            let stuck = Stuck { operation, violation: Some(violation), configurations: Vec::new() };
+            Verdict { outcome: Outcome::Stuck(stuck), operations: without_calls(trace) }
+        }
+    }
+}
+
+fn without_calls<C>(trace: &Trace<C>) -> Vec<Operation<()>> {
+    let without_call = |o: &Operation<C>| Operation {
+        call: (),
+        invoked_at: o.invoked_at,
+        returned_at: o.returned_at,
+    };
+    trace.operations.iter().map(without_call).collect()
 }
 
 fn verdict<M: Model>(model: &M, trace: &Trace<M::Call>, outcome: Outcome<M::State>) -> Verdict {
@@ -99,6 +140,7 @@ fn verdict<M: Model>(model: &M, trace: &Trace<M::Call>, outcome: Outcome<M::Stat
         Outcome::GivenUp(reason) => Outcome::GivenUp(reason),
         Outcome::Stuck(stuck) => Outcome::Stuck(Stuck {
             operation: stuck.operation,
+            violation: stuck.violation,
             configurations: stuck
                 .configurations
                 .into_iter()
@@ -109,13 +151,8 @@ fn verdict<M: Model>(model: &M, trace: &Trace<M::Call>, outcome: Outcome<M::Stat
                 .collect(),
         }),
     };
-    let without_call = |o: &Operation<M::Call>| Operation {
-        call: (),
-        invoked_at: o.invoked_at,
-        returned_at: o.returned_at,
-    };
     // Only a failure is told in detail.
     let is_stuck = matches!(outcome, Outcome::Stuck(_));
-    let operations = trace.operations.iter().filter(|_| is_stuck).map(without_call).collect();
+    let operations = if is_stuck { without_calls(trace) } else { Vec::new() };
     Verdict { outcome, operations }
 }

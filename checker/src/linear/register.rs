@@ -241,6 +241,10 @@ impl<'a, const WORDS: usize> Search<'a, WORDS> {
             pending.extend(self.crashed.left(&configuration.spent, SHOWN));
             Reached { state: configuration.value, pending }
         });
-        Outcome::Stuck(Stuck { operation, configurations: configurations.collect() })
+        Outcome::Stuck(Stuck {
+            operation,
+            violation: None,
+            configurations: configurations.collect(),
+        })
     }
 }

@@ -224,7 +224,10 @@ impl<'a, M: Model> Search<'a, M> {
             unreachable!("a barrier is a return");
         };
         if self.stuck.as_ref().is_none_or(|(furthest, _)| *furthest < self.barrier) {
-            self.stuck = Some((self.barrier, Stuck { operation, configurations: Vec::new() }));
+            self.stuck = Some((
+                self.barrier,
+                Stuck { operation, violation: None, configurations: Vec::new() },
+            ));
         }
         let (furthest, stuck) = self.stuck.as_mut().expect("just set");
         if *furthest == self.barrier && stuck.configurations.len() < SHOWN {

@@ -9,7 +9,6 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::model::Model;
 use crate::edn::Edn;
 use crate::history::{OpType, Pair};
 
@@ -64,14 +63,42 @@ impl<C> Trace<C> {
         Trace { operations, events }
     }
 
-    /// Reads the operations of one object. `inner` takes what concerns it from a value.
+    /// The history up to this position: what began later is not in it, and what ended later
+    /// has not ended, though its result is known. The operations keep their numbers.
+    pub fn until(&self, position: usize) -> Trace<C>
+    where
+        C: Clone,
+    {
+        let begun = self.operations.partition_point(|o| o.invoked_at <= position);
+        let cut = |operation: &Operation<C>| Operation {
+            returned_at: operation.returned_at.filter(|at| *at <= position),
+            ..operation.clone()
+        };
+        Trace::new(self.operations[..begun].iter().map(cut).collect())
+    }
+
+    /// The first position at which the history until then is of this kind, if the whole is, and
+    /// it stays so from then on.
+    pub fn first_return(&self, is_so: impl Fn(&Trace<C>) -> bool) -> Option<usize>
+    where
+        C: Clone,
+    {
+        let mut returns: Vec<usize> =
+            self.operations.iter().filter_map(|operation| operation.returned_at).collect();
+        returns.sort_unstable();
+        let first = returns.partition_point(|&position| !is_so(&self.until(position)));
+        returns.get(first).copied()
+    }
+
+    /// Reads the operations of one object. `inner` takes what concerns it from a value, and
+    /// `call` is [`Model::call`](super::model::Model::call).
     ///
     /// # Errors
     /// A sentence, when the model does not know such an operation.
-    pub fn read<M: Model<Call = C>>(
-        model: &mut M,
+    pub fn read(
         pairs: &[Pair],
         inner: fn(&Edn) -> &Edn,
+        mut call: impl FnMut(&str, &Edn, bool) -> Result<Option<C>, String>,
     ) -> Result<Trace<C>, String> {
         let mut operations = Vec::with_capacity(pairs.len());
         for pair in pairs {
@@ -80,8 +107,7 @@ impl<C> Trace<C> {
                 OpType::Ok => (pair.ended_at, pair.complete.unwrap_or(pair.invoke)),
                 OpType::Info | OpType::Invoke => (None, pair.invoke),
             };
-            let call = model
-                .call(&op.f, inner(&op.value), returned_at.is_some())
+            let call = call(&op.f, inner(&op.value), returned_at.is_some())
                 .map_err(|problem| format!("Operation {}: {problem}.", pair.invoke.index))?;
             let invoked_at = pair.invoked_at;
             operations.extend(call.map(|call| Operation { call, invoked_at, returned_at }));
@@ -106,8 +132,22 @@ pub enum Outcome<S> {
 pub struct Stuck<S> {
     /// The operation that cannot be linearized: everything that returned before it can.
     pub operation: usize,
-    /// What may be the case just before it returns; some of it, when there is much.
+    /// Why, if it was found by reason and not by search.
+    pub violation: Option<Violation>,
+    /// If it was found by search, what may be the case just before it returns; some of it, when
+    /// there is much.
     pub configurations: Vec<Reached<S>>,
+}
+
+/// A few operations that no order explains, whatever else is in the history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// What kind of violation it is, in words that stand in a result: `out-of-order`.
+    pub kind: &'static str,
+    /// A sentence that says what is wrong with them.
+    pub sentence: &'static str,
+    /// The operations, each with the part that it plays.
+    pub operations: Vec<(usize, &'static str)>,
 }
 
 /// One thing that may be the case at some moment.
