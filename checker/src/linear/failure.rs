@@ -78,7 +78,7 @@ impl Failure<'_> {
                 let op = pair.complete.filter(|op| op.kind == OpType::Ok).unwrap_or(pair.invoke);
                 Edn::map([("role", Edn::from(*role)), ("op", self.show(op))])
             });
-            return CheckResult::new(
+            return Judgement::new(
                 Validity::False,
                 [
                     ("op", self.show(completion)),
