@@ -23,6 +23,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use checker::linear::budget::Budget;
 use checker::linear::model::{RegisterCall, Value, step_register};
 use checker::linear::register;
 use checker::linear::trace::{Operation, Outcome, Trace};
@@ -135,7 +136,8 @@ fn check(case: Case) {
     for _ in 0..repeat {
         let Trace { operations, .. } = case.trace();
         let start = Instant::now();
-        is_valid = register::check(&Trace::new(operations), 0) == Outcome::Linearizable;
+        is_valid = register::check(&Trace::new(operations), 0, &Budget::default())
+            == Outcome::Linearizable;
         seconds = start.elapsed().as_secs_f64().min(seconds);
     }
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

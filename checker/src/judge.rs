@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use crate::edn::Edn;
 use crate::history::{Common, History, Op, Pairing};
+use crate::linear::budget::Budget;
 use crate::{Checker, Judgement, counter, echo, elle, kafka, linear, set_full, unique_ids};
 
 /// What judges a history: see [`Workload`] and [`Model`], which are two ways to have one.
@@ -116,6 +117,8 @@ pub struct CheckOptions {
     pub consistency_models: Vec<String>,
     /// Transactions over registers: what the order of versions may be told from.
     pub version_orders: elle::VersionOrders,
+    /// What the search for a linearization may take: each key of lin-kv has one.
+    pub budget: Budget,
 }
 
 impl CheckOptions {
@@ -166,7 +169,10 @@ const WORKLOADS: [Row; 10] = [
     (Workload::GCounter, "g-counter", Common::Nothing, |_| Ok(Judge::whole(counter::check))),
     (Workload::GSet, "g-set", Common::Nothing, |_| Ok(Judge::whole(|h| set_full::check(h, "add")))),
     (Workload::Kafka, "kafka", Common::Nothing, |_| Ok(Judge::whole(kafka::check))),
-    (Workload::LinKv, "lin-kv", Common::Key, |_| Ok(Judge::whole(linear::check_lin_kv))),
+    (Workload::LinKv, "lin-kv", Common::Key, |options| {
+        let budget = options.budget.clone();
+        Ok(Judge::whole(move |history| linear::check_lin_kv(history, &budget)))
+    }),
     (Workload::PnCounter, "pn-counter", Common::Nothing, |_| Ok(Judge::whole(counter::check))),
     (Workload::TxnListAppend, "txn-list-append", Common::MicroOps, |options| {
         Ok(elle::ListAppend::new(options.elle()?).into())
@@ -228,6 +234,7 @@ impl From<Workload> for Judge {
 pub struct Model {
     name: String,
     init: Option<Edn>,
+    budget: Budget,
 }
 
 impl Model {
@@ -239,39 +246,49 @@ impl Model {
     /// A sentence, when there is no such model, or it cannot begin so.
     pub fn new(name: &str, init: Option<Edn>) -> Result<Model, String> {
         linear::require_model(name, init.as_ref())?;
-        Ok(Model { name: name.to_owned(), init })
+        Ok(Model { init, ..Model::named(name) })
+    }
+
+    fn named(name: &str) -> Model {
+        Model { name: name.to_owned(), init: None, budget: Budget::default() }
+    }
+
+    /// The same, judged within this budget.
+    pub fn within(self, budget: Budget) -> Model {
+        Model { budget, ..self }
     }
 
     /// `read`, `write`. As in Knossos it is nil at first, and a read of nil says nothing.
     pub fn register() -> Model {
-        Model { name: "register".into(), init: None }
+        Model::named("register")
     }
 
     /// `read`, `write`, `cas` of `[from to]`.
     pub fn cas_register() -> Model {
-        Model { name: "cas-register".into(), init: None }
+        Model::named("cas-register")
     }
 
     /// `acquire`, `release`.
     pub fn mutex() -> Model {
-        Model { name: "mutex".into(), init: None }
+        Model::named("mutex")
     }
 
     /// `add`, `read`.
     pub fn set() -> Model {
-        Model { name: "set".into(), init: None }
+        Model::named("set")
     }
 
     /// `enqueue`, `dequeue`.
     pub fn fifo_queue() -> Model {
-        Model { name: "fifo-queue".into(), init: None }
+        Model::named("fifo-queue")
     }
 }
 
 impl From<Model> for Judge {
-    fn from(Model { name, init }: Model) -> Judge {
+    fn from(Model { name, init, budget }: Model) -> Judge {
         let judge = Judge::whole(move |history| {
-            linear::check_model(&name, init.as_ref(), history).unwrap_or_else(Judgement::unknown)
+            linear::check_model(&name, init.as_ref(), history, &budget)
+                .unwrap_or_else(Judgement::unknown)
         });
         // The values of an object may be of any form.
         judge.of_pairs_with(Common::Nothing)

@@ -31,6 +31,7 @@
 //! | a transaction's steps | [`micro_op`] |
 //! | a judge | a [`Workload`], a [`Model`], or any [`Checker`] of one's own |
 //! | a judgement | [`History::judge`], or entry by entry [`Judge::gather`] |
+//! | bounds on a search | [`Budget`], for [`Model::within`] and [`CheckOptions`] |
 //! | what it says | [`Judgement`]: its verdict, its findings, `to_edn()`, and words |
 //!
 //! Everything is a function of the history: nothing here reads a file or a clock, and nothing is
@@ -59,6 +60,7 @@ pub use drawing::Drawing;
 pub use history::{History, micro_op};
 pub use judge::{CheckOptions, Gathering, Judge, Model, Workload};
 pub use judgement::{Finding, Findings, Judgement, KEPT_OF_A_KIND, Mention, Validity};
+pub use linear::budget::Budget;
 
 use edn::Edn;
 use history::Op;

@@ -1,15 +1,18 @@
 //! Linearizability: is there an order of the operations in which each takes effect at one
 //! moment between its invocation and its completion, and every result is explained?
 //!
-//! Histories are read by the rules of Knossos ([`trace`]). Registers and mutexes have a fast
-//! search, which always answers for a key of lin-kv ([`register`]); sets and queues are searched
-//! in the plain way ([`search`]), which may have to give up. What is true of each key of a
+//! Histories are read by the rules of Knossos ([`trace`]). Sets and queues are decided by
+//! forbidden patterns ([`patterns`]), which takes no search and always answers; only queues with
+//! equal elements need one. Registers and mutexes have a fast search, which always answers for a
+//! key of lin-kv ([`register`]). For everything else there is a depth-first search ([`search`]),
+//! which gives up when its budget is used up ([`budget`]). What is true of each key of a
 //! store is true of the store (locality: Herlihy and Wing, *Linearizability*, ACM TOPLAS 12
 //! (1990), theorem 1), so every key is judged on its own ([`independent`]).
 //!
 //! Absent: any proof of a valid history. What the search keeps is enough to know that there is
 //! an order, and too little to print it.
 
+pub mod budget;
 pub mod collections;
 pub mod failure;
 mod finding;
@@ -25,6 +28,7 @@ pub mod trace;
 #[cfg(test)]
 mod tests;
 
+use self::budget::Budget;
 use self::failure::Failure;
 use self::object::Object;
 use super::Judgement;
@@ -39,9 +43,9 @@ pub const NOT_LINEARIZABLE: &str = "not-linearizable";
 
 /// Judges a history of the workload lin-kv: every key is a cas-register that starts as nil,
 /// and every operation's value is `[key value]`.
-pub fn check_lin_kv(history: &History) -> Judgement {
+pub fn check_lin_kv(history: &History, budget: &Budget) -> Judgement {
     let object = Object::new("cas-register", None).expect("a model of ours");
-    judge(history, |pairs| keyed(&object, pairs))
+    judge(history, |pairs| keyed(&object, pairs, budget))
 }
 
 /// Judges a history of one object, or of many when its values are `[key value]`.
@@ -55,10 +59,15 @@ pub fn check_model(
     model: &str,
     init: Option<&Edn>,
     history: &History,
+    budget: &Budget,
 ) -> Result<Judgement, String> {
     let object = Object::new(model, init)?;
     Ok(judge(history, |pairs| {
-        if independent::is_keyed(pairs) { keyed(&object, pairs) } else { single(&object, pairs) }
+        if independent::is_keyed(pairs) {
+            keyed(&object, pairs, budget)
+        } else {
+            single(&object, pairs, budget)
+        }
     }))
 }
 
@@ -81,8 +90,8 @@ fn judge<'a>(
     }
 }
 
-fn keyed(object: &Object, pairs: &[Pair]) -> Result<Judgement, String> {
-    let (judgement, failures) = independent::check(object, pairs)?;
+fn keyed(object: &Object, pairs: &[Pair], budget: &Budget) -> Result<Judgement, String> {
+    let (judgement, failures) = independent::check(object, pairs, budget)?;
     let failures: Vec<(Option<Edn>, Failure)> =
         failures.into_iter().map(|(key, failure)| (Some(key), failure)).collect();
     let summary = match failures.as_slice() {
@@ -98,8 +107,8 @@ fn keyed(object: &Object, pairs: &[Pair]) -> Result<Judgement, String> {
     Ok(judgement.summed_up(summary).with(finding::findings(&failures)))
 }
 
-fn single(object: &Object, pairs: &[Pair]) -> Result<Judgement, String> {
-    let verdict = object.judge(pairs, |value| value)?;
+fn single(object: &Object, pairs: &[Pair], budget: &Budget) -> Result<Judgement, String> {
+    let verdict = object.judge(pairs, |value| value, budget)?;
     let (judgement, failure) = failure::describe(&verdict, pairs, |value| value);
     Ok(match failure {
         None => judgement,

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use checker::edn::{Edn, read_one};
 use checker::history::{History, OpType, Pair};
-use checker::linear;
+use checker::linear::{self, budget::Budget};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -284,7 +284,9 @@ fn compare(kind: &Kind, seeds: u64) {
         let expected = oracle(kind, &init, &history.pairs().unwrap());
         let first = if starts { "[0 1]" } else { kind.init };
         let first = read_one(first).unwrap();
-        let found = linear::check_model(kind.model, Some(&first), &history).unwrap().to_edn();
+        let found = linear::check_model(kind.model, Some(&first), &history, &Budget::default())
+            .unwrap()
+            .to_edn();
         let op = found.get("op").and_then(|op| op.get("index")).map(number);
         assert_eq!(op, expected.map(|at| at as i64), "seed {seed}, {}:\n{text}{found}", kind.model);
         assert_eq!(found.get("valid?"), Some(&Edn::Bool(expected.is_none())), "{found}");

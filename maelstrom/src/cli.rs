@@ -1,5 +1,6 @@
 //! The command line: flags of the original with the same meaning, and a few of our own.
 
+mod budget;
 pub mod check;
 pub mod flags;
 mod terminal;

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use gyre::NodeId;
 
-use crate::checker::CheckOptions;
 use crate::checker::availability::Availability;
 use crate::checker::elle::VersionOrders;
+use crate::checker::{Budget, CheckOptions};
 use crate::nemesis::Fault;
 use crate::net::LatencyDistribution;
 
@@ -40,6 +40,8 @@ pub struct TestOptions {
     pub consistency_models: Vec<String>,
     /// For transactions over registers: what the order of versions may be told from.
     pub version_orders: VersionOrders,
+    /// What the search for a linearization may take.
+    pub budget: Budget,
     /// How many keys transactions and logs work on at once; `None` for the workload's default.
     pub key_count: Option<usize>,
     /// The most micro-operations of a transaction.
@@ -66,6 +68,7 @@ impl Default for TestOptions {
             topology: "grid".into(),
             consistency_models: vec!["strict-serializable".into()],
             version_orders: VersionOrders::default(),
+            budget: Budget::default(),
             key_count: None,
             max_txn_length: 4,
             max_writes_per_key: 16,
@@ -79,6 +82,7 @@ impl TestOptions {
         CheckOptions {
             consistency_models: self.consistency_models.clone(),
             version_orders: self.version_orders,
+            budget: self.budget.clone(),
         }
     }
 }

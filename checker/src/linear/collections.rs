@@ -5,13 +5,9 @@
 //! One rule is ours: a `dequeue` that completed with nil found the queue empty, unless nil is
 //! an element of the history. For Knossos no queue is ever so.
 
-use std::collections::BTreeMap;
-
 use super::model::{Model, Value, Values};
+use super::search::registers::{Access, Registers};
 use crate::edn::Edn;
-
-/// About how many bytes one more element takes in a state.
-const ELEMENT_BYTES: usize = 64;
 
 /// A grow-only set with `add` and `read`.
 pub struct Set {
@@ -69,7 +65,7 @@ fn numbers(elements: &Edn, values: &mut Values) -> Result<Vec<Value>, String> {
 }
 
 /// A call on a queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum QueueCall {
     /// The element joins the queue.
     Enqueue(Value),
@@ -122,55 +118,23 @@ impl Model for Queue {
     }
 
     fn initial(&self) -> Vec<Value> {
-        let mut initial = self.initial.clone();
-        if !self.is_fifo {
-            initial.sort_unstable();
-        }
-        initial
-    }
-
-    fn step(&self, state: &Vec<Value>, call: &QueueCall) -> Option<Vec<Value>> {
-        match call {
-            QueueCall::Enqueue(element) => {
-                let mut state = state.clone();
-                let place = if self.is_fifo {
-                    state.len()
-                } else {
-                    state.partition_point(|other| other < element)
-                };
-                state.insert(place, *element);
-                Some(state)
-            }
-            QueueCall::Dequeue(element) => {
-                let place = state.iter().position(|other| other == element)?;
-                let mut state = state.clone();
-                state.remove(place);
-                (!self.is_fifo || place == 0).then_some(state)
-            }
-            QueueCall::FindEmpty => state.is_empty().then(|| state.clone()),
-        }
+        self.initial.clone()
     }
 
     fn show(&self, state: &Vec<Value>) -> Edn {
         Edn::Vector(state.iter().map(|&value| self.values.value(value).clone()).collect())
     }
-
-    fn heap_bytes(&self, state: &Vec<Value>) -> usize {
-        state.len() * size_of::<Value>()
-    }
 }
 
 /// Registers by name. The one operation, `txn`, has a value like `[[:read k v] [:write k v]]`,
 /// and all of it happens at once.
-pub struct MultiRegister(pub BTreeMap<Edn, Edn>);
-
-/// One step of a transaction on a [`MultiRegister`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// The register holds this value.
-    Read(Edn, Edn),
-    /// From now on the register holds this value.
-    Write(Edn, Edn),
+pub struct MultiRegister {
+    /// The names of the registers, by number.
+    names: Values,
+    /// What they hold, by number, together with the register: the versions.
+    versions: Values,
+    /// The versions at first, each with its register.
+    initial: Vec<(u32, u32)>,
 }
 
 impl MultiRegister {
@@ -182,69 +146,83 @@ impl MultiRegister {
         let Edn::Map(values) = values else {
             return Err(format!("a multi-register starts as a map of values, not as {values}"));
         };
-        Ok(MultiRegister(values.iter().cloned().collect()))
+        let (names, versions) = (Values::default(), Values::default());
+        let mut registers = MultiRegister { names, versions, initial: Vec::new() };
+        for (name, value) in values {
+            let held = registers.version(name, value);
+            registers.initial.push(held);
+        }
+        Ok(registers)
     }
 
-    fn access(step: &Edn) -> Result<Option<Access>, String> {
-        let Some([f, key, value]) = step.as_slice() else {
+    /// How many versions there are of all registers together.
+    pub fn versions(&self) -> usize {
+        self.versions.len()
+    }
+
+    fn version(&mut self, name: &Edn, value: &Edn) -> (u32, u32) {
+        let version = Edn::Vector(vec![name.clone(), value.clone()]);
+        (self.names.number(name), self.versions.number(&version))
+    }
+
+    /// Adds one step of a transaction.
+    fn add_step(&mut self, step: &Edn, completed: bool, access: &mut Access) -> Result<(), String> {
+        let Some([f, name, value]) = step.as_slice() else {
             return Err(format!("a step of a transaction is like [:read k v], not {step}"));
         };
-        let (key, value) = (key.canonical().into_owned(), value.canonical().into_owned());
         match f.as_keyword().or(f.as_str()) {
-            Some("read" | "r") if value.is_nil() => Ok(None),
-            Some("read" | "r") => Ok(Some(Access::Read(key, value))),
-            Some("write" | "w") => Ok(Some(Access::Write(key, value))),
-            _ => Err(format!("a step of a transaction is a :read or a :write, not {f}")),
+            // What a crashed transaction would have read is not known.
+            Some("read" | "r") if value.is_nil() || !completed => {}
+            Some("read" | "r") => {
+                let (register, version) = self.version(name, value);
+                match access.last(register) {
+                    None => access.reads.push((register, version)),
+                    Some(held) => access.is_impossible |= held != version,
+                }
+            }
+            Some("write" | "w") => {
+                let (register, version) = self.version(name, value);
+                access.writes.retain(|(other, _)| *other != register);
+                access.writes.push((register, version));
+            }
+            _ => return Err(format!("a step of a transaction is a :read or a :write, not {f}")),
         }
+        Ok(())
     }
 }
 
 impl Model for MultiRegister {
-    type Call = Vec<Access>;
-    type State = BTreeMap<Edn, Edn>;
+    type Call = Access;
+    type State = Vec<u32>;
 
-    fn call(
-        &mut self,
-        f: &str,
-        value: &Edn,
-        completed: bool,
-    ) -> Result<Option<Vec<Access>>, String> {
+    fn call(&mut self, f: &str, value: &Edn, completed: bool) -> Result<Option<Access>, String> {
         if f != "txn" {
             return Err(format!("a multi-register has no :{f}; it has :txn"));
         }
         let steps = value.as_slice().ok_or_else(|| format!("a transaction is not {value}"))?;
-        let mut accesses = Vec::new();
+        let mut access = Access::default();
         for step in steps {
-            let access = MultiRegister::access(step)?;
-            // What a crashed transaction would have read is not known.
-            accesses.extend(access.filter(|a| completed || matches!(a, Access::Write(..))));
+            self.add_step(step, completed, &mut access)?;
         }
-        Ok((!accesses.is_empty()).then_some(accesses))
+        Ok((access != Access::default()).then_some(access))
     }
 
-    fn initial(&self) -> BTreeMap<Edn, Edn> {
-        self.0.clone()
+    fn initial(&self) -> Vec<u32> {
+        let mut held = vec![Registers::ABSENT; self.names.len()];
+        self.initial.iter().for_each(|&(register, version)| held[register as usize] = version);
+        held
     }
 
-    fn step(&self, state: &Self::State, call: &Vec<Access>) -> Option<Self::State> {
-        let mut state = state.clone();
-        for access in call {
-            match access {
-                Access::Read(key, value) if state.get(key) == Some(value) => {}
-                Access::Read(..) => return None,
-                Access::Write(key, value) => {
-                    state.insert(key.clone(), value.clone());
-                }
-            }
-        }
-        Some(state)
-    }
-
-    fn show(&self, state: &Self::State) -> Edn {
-        Edn::Map(state.iter().map(|(key, value)| (key.clone(), value.clone())).collect())
-    }
-
-    fn heap_bytes(&self, state: &Self::State) -> usize {
-        state.len() * ELEMENT_BYTES
+    fn show(&self, held: &Vec<u32>) -> Edn {
+        let present = held.iter().filter(|version| **version != Registers::ABSENT);
+        let entries = present.map(|&version| {
+            let Edn::Vector(pair) = self.versions.value(version) else {
+                unreachable!("a version is a pair");
+            };
+            (pair[0].clone(), pair[1].clone())
+        });
+        let mut entries: Vec<(Edn, Edn)> = entries.collect();
+        entries.sort_unstable();
+        Edn::Map(entries)
     }
 }

@@ -26,6 +26,11 @@ fn finding(key: Option<&Edn>, failure: &Failure) -> Finding {
     if let Some(previous) = failure.previous {
         finding = finding.about(previous.index, "last to return before");
     }
+    for (pair, role) in &failure.roles {
+        if pair.invoked_at != failure.operation.invoked_at {
+            finding = finding.about(end_index(pair), *role);
+        }
+    }
     for pair in pending(failure) {
         finding = finding.about(pair.invoke.index, "under way");
     }
@@ -69,7 +74,7 @@ fn drawing(failure: &Failure) -> Operations {
 }
 
 /// The operations nearest to the one in question, by when they ended, and those that were
-/// under way.
+/// under way or have a part in it.
 fn around<'a>(failure: &Failure<'a>) -> Vec<Pair<'a>> {
     let moment = failure.operation.ended_at.unwrap_or(failure.operation.invoked_at);
     let mut pairs: Vec<Pair> =
@@ -77,6 +82,7 @@ fn around<'a>(failure: &Failure<'a>) -> Vec<Pair<'a>> {
     let pending = pending(failure);
     let is_pending = |pair: &Pair| {
         pending.binary_search_by_key(&pair.invoked_at, |pending| pending.invoked_at).is_ok()
+            || failure.roles.iter().any(|(other, _)| other.invoked_at == pair.invoked_at)
     };
     pairs.sort_by_key(|pair| {
         let is_stuck = pair.invoked_at == failure.operation.invoked_at;

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use super::budget::Budget;
 use super::failure::{self, Failure};
 use super::object::Object;
 use crate::edn::Edn;
@@ -45,13 +46,14 @@ pub fn value(value: &Edn) -> &Edn {
 pub fn check<'a>(
     object: &Object,
     pairs: &[Pair<'a>],
+    budget: &Budget,
 ) -> Result<(Judgement, Vec<(Edn, Failure<'a>)>), String> {
     let mut results = Vec::new();
     let mut failures = Vec::new();
     let mut valid = Validity::True;
     for (key, pairs) in split(pairs)? {
         let key = key.into_owned();
-        let verdict = object.judge(&pairs, value).map_err(|e| format!("Key {key}: {e}"))?;
+        let verdict = object.judge(&pairs, value, budget).map_err(|e| format!("Key {key}: {e}"))?;
         let (result, failure) = failure::describe(&verdict, &pairs, value);
         valid = valid.and(result.verdict);
         results.push((key.clone(), Judgement::of_parts([("linearizable", result)]).to_edn()));

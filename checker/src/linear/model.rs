@@ -1,7 +1,7 @@
 //! What an object does when operations reach it one at a time.
 //!
 //! A model turns an operation of the history into a *call*, which holds the arguments and the
-//! result, and then says whether the call can happen in a given state, and which state follows.
+//! result; whoever decides knows what such calls do.
 //! Registers and the mutex share one kind of call, because a mutex is a register that is
 //! compared and set; so all of them have the fast search of [`super::register`].
 //!
@@ -32,16 +32,8 @@ pub trait Model {
     /// The state before all operations.
     fn initial(&self) -> Self::State;
 
-    /// The state after the call, or `None` when it cannot happen in this state.
-    fn step(&self, state: &Self::State, call: &Self::Call) -> Option<Self::State>;
-
     /// The state for people to read.
     fn show(&self, state: &Self::State) -> Edn;
-
-    /// About how many bytes a state takes beyond its own size.
-    fn heap_bytes(&self, _state: &Self::State) -> usize {
-        0
-    }
 }
 
 /// A value of a register: its number in the order in which values were first seen.
@@ -144,10 +136,6 @@ impl Model for Register {
         0
     }
 
-    fn step(&self, state: &Value, call: &RegisterCall) -> Option<Value> {
-        step_register(*state, *call)
-    }
-
     fn show(&self, state: &Value) -> Edn {
         self.values.value(*state).clone()
     }
@@ -189,10 +177,6 @@ impl Model for Mutex {
 
     fn initial(&self) -> Value {
         self.initial
-    }
-
-    fn step(&self, state: &Value, call: &RegisterCall) -> Option<Value> {
-        step_register(*state, *call)
     }
 
     fn show(&self, state: &Value) -> Edn {

@@ -1,31 +1,42 @@
 //! The models by name, and the search for each.
 
+use super::budget::Budget;
 use super::collections::{MultiRegister, Queue, QueueCall, Set};
 use super::model::{Model, Mutex, Register, RegisterCall, Value};
 use super::patterns::{self, Found};
-use super::trace::{Operation, Outcome, Reached, Stuck, Trace};
+use super::search::registers::Registers;
+use super::trace::{Operation, Outcome, Stuck, Trace};
 use super::{register, search};
 use crate::edn::Edn;
 use crate::history::Pair;
 
-/// How much memory the plain search may take for one object.
-const BUDGET_BYTES: usize = 2 << 30;
-
 /// Judges the operations of one object.
-type Judge = fn(&Edn, &[Pair], Inner) -> Result<Verdict, String>;
+type Judge = fn(&Edn, &[Pair], Inner, &Budget) -> Result<Verdict, String>;
 
 /// Takes the part of an operation's value that concerns the object.
 pub type Inner = fn(&Edn) -> &Edn;
 
 /// By name, each with its first value where none is given.
 const MODELS: &[(&str, &str, Judge)] = &[
-    ("register", "nil", |init, pairs, inner| fast(Register::new(init, false), pairs, inner)),
-    ("cas-register", "nil", |init, pairs, inner| fast(Register::new(init, true), pairs, inner)),
-    ("mutex", ":free", |init, pairs, inner| fast(Mutex::new(init)?, pairs, inner)),
-    ("set", "#{}", |init, pairs, inner| set(Set::new(init)?, pairs, inner)),
-    ("fifo-queue", "[]", |init, pairs, inner| queue(Queue::new(init, true)?, pairs, inner)),
-    ("unordered-queue", "[]", |init, pairs, inner| queue(Queue::new(init, false)?, pairs, inner)),
-    ("multi-register", "{}", |init, pairs, inner| plain(MultiRegister::new(init)?, pairs, inner)),
+    ("register", "nil", |init, pairs, inner, budget| {
+        register(Register::new(init, false), pairs, inner, budget)
+    }),
+    ("cas-register", "nil", |init, pairs, inner, budget| {
+        register(Register::new(init, true), pairs, inner, budget)
+    }),
+    ("mutex", ":free", |init, pairs, inner, budget| {
+        register(Mutex::new(init)?, pairs, inner, budget)
+    }),
+    ("set", "#{}", |init, pairs, inner, _| set(Set::new(init)?, pairs, inner)),
+    ("fifo-queue", "[]", |init, pairs, inner, budget| {
+        queue(Queue::new(init, true)?, pairs, inner, budget)
+    }),
+    ("unordered-queue", "[]", |init, pairs, inner, budget| {
+        queue(Queue::new(init, false)?, pairs, inner, budget)
+    }),
+    ("multi-register", "{}", |init, pairs, inner, budget| {
+        multi_register(MultiRegister::new(init)?, pairs, inner, budget)
+    }),
 ];
 
 /// A kind of object, with the value it has at first.
@@ -59,31 +70,47 @@ impl Object {
         let default = crate::edn::read_one(default).expect("the table holds EDN");
         let init = init.unwrap_or(&default).canonical().into_owned();
         let object = Object { name, init, judge: *judge };
-        object.judge(&[], |value| value).map_err(|problem| format!("--init: {problem}."))?;
+        object
+            .judge(&[], |value| value, &Budget::default())
+            .map_err(|problem| format!("--init: {problem}."))?;
         Ok(object)
     }
 
-    /// Judges the operations of one such object.
+    /// Judges the operations of one such object, within this budget.
     ///
     /// # Errors
     /// A sentence, when it does not have such operations.
-    pub fn judge(&self, pairs: &[Pair], inner: Inner) -> Result<Verdict, String> {
-        (self.judge)(&self.init, pairs, inner)
+    pub fn judge(&self, pairs: &[Pair], inner: Inner, budget: &Budget) -> Result<Verdict, String> {
+        (self.judge)(&self.init, pairs, inner, budget)
     }
 }
 
-fn fast<M>(mut model: M, pairs: &[Pair], inner: Inner) -> Result<Verdict, String>
+fn register<M>(
+    mut model: M,
+    pairs: &[Pair],
+    inner: Inner,
+    budget: &Budget,
+) -> Result<Verdict, String>
 where
     M: Model<Call = RegisterCall, State = Value>,
 {
     let trace = read(&mut model, pairs, inner)?;
-    let outcome = register::check(&trace, model.initial());
+    let outcome = register::check(&trace, model.initial(), budget);
     Ok(verdict(&model, &trace, outcome))
 }
 
-fn plain<M: Model>(mut model: M, pairs: &[Pair], inner: Inner) -> Result<Verdict, String> {
+fn multi_register(
+    mut model: MultiRegister,
+    pairs: &[Pair],
+    inner: Inner,
+    budget: &Budget,
+) -> Result<Verdict, String> {
     let trace = read(&mut model, pairs, inner)?;
-    let outcome = search::check(&model, &trace, BUDGET_BYTES);
+    let outcome = search::check(
+        &trace,
+        &|trace| Box::new(Registers::new(trace, model.initial(), model.versions())),
+        budget,
+    );
     Ok(verdict(&model, &trace, outcome))
 }
 
@@ -97,7 +124,12 @@ fn set(mut model: Set, pairs: &[Pair], inner: Inner) -> Result<Verdict, String> 
     Ok(found_verdict(&trace, found))
 }
 
-fn queue(mut model: Queue, pairs: &[Pair], inner: Inner) -> Result<Verdict, String> {
+fn queue(
+    mut model: Queue,
+    pairs: &[Pair],
+    inner: Inner,
+    budget: &Budget,
+) -> Result<Verdict, String> {
     let mut trace = read(&mut model, pairs, inner)?;
     let is_nil = |o: &Operation<QueueCall>| o.call == QueueCall::Enqueue(Queue::NIL);
     if !model.initial.contains(&Queue::NIL) && !trace.operations.iter().any(is_nil) {
@@ -111,7 +143,12 @@ fn queue(mut model: Queue, pairs: &[Pair], inner: Inner) -> Result<Verdict, Stri
     if let Some(found) = decide(&trace, &model.initial, model.values.len()) {
         return Ok(found_verdict(&trace, found));
     }
-    let outcome = search::check(&model, &trace, BUDGET_BYTES);
+    let (initial, values, is_fifo) = (&model.initial, model.values.len(), model.is_fifo);
+    let outcome = search::check(
+        &trace,
+        &|trace| Box::new(search::queue::Queue::new(trace, initial, values, is_fifo)),
+        budget,
+    );
     Ok(verdict(&model, &trace, outcome))
 }
 
@@ -135,22 +172,7 @@ fn without_calls<C>(trace: &Trace<C>) -> Vec<Operation<()>> {
 }
 
 fn verdict<M: Model>(model: &M, trace: &Trace<M::Call>, outcome: Outcome<M::State>) -> Verdict {
-    let outcome = match outcome {
-        Outcome::Linearizable => Outcome::Linearizable,
-        Outcome::GivenUp(reason) => Outcome::GivenUp(reason),
-        Outcome::Stuck(stuck) => Outcome::Stuck(Stuck {
-            operation: stuck.operation,
-            violation: stuck.violation,
-            configurations: stuck
-                .configurations
-                .into_iter()
-                .map(|reached| Reached {
-                    state: model.show(&reached.state),
-                    pending: reached.pending,
-                })
-                .collect(),
-        }),
-    };
+    let outcome = outcome.map(|state| model.show(&state));
     // Only a failure is told in detail.
     let is_stuck = matches!(outcome, Outcome::Stuck(_));
     let operations = if is_stuck { without_calls(trace) } else { Vec::new() };

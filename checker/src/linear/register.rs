@@ -47,43 +47,91 @@ use self::crashed::Crashed;
 use self::explore::{Exploration, Goals};
 use self::pending::{Pending, Slot};
 use super::SHOWN;
+use super::budget::{Budget, Meter};
 use super::model::{RegisterCall, Value};
+use super::search::registers::{Registers, of_one};
+use super::search::{self as depth_first, Make};
 use super::trace::{Event, Outcome, Reached, Stuck, Trace};
 
 /// How many configurations that differ by crashed operations each pass may keep.
 const LIMITS: [usize; 6] = [1, 8, 64, 512, 4096, usize::MAX];
 
-/// With no more than so many crashed operations, and at a time, the search never gives up.
+/// With no more than so many crashed operations, and at a time, the search never gives up for
+/// the steps that it took.
 const FEW: usize = 20;
 
-/// With more it does so when a pass takes more than so many comparisons: some minutes.
-const BUDGET: u64 = 1 << 35;
-
-const TOO_MANY: &str = "More operations crashed, or ran at a time, than could be told apart in \
-                        some minutes.";
+/// How many steps each of the two searches may take before the other has its turn, besides some
+/// for each operation.
+const FIRST_STEPS: u64 = 1 << 18;
 
 /// Decides whether a register that held `initial` at first can have given these results.
-pub fn check(trace: &Trace<RegisterCall>, initial: Value) -> Outcome<Value> {
-    match concurrency(trace) {
-        0..=64 => search::<1>(trace, initial),
-        65..=256 => search::<4>(trace, initial),
-        257..=4096 => search::<64>(trace, initial),
-        4097..=65536 => search::<1024>(trace, initial),
-        more => Outcome::GivenUp(format!("{more} operations at a time are too many.")),
+///
+/// There are two searches. This one keeps all that may be the case, which is best where few
+/// operations run at a time, or thousands crashed. The other, [`go_deep`], follows one
+/// possibility and comes back, which is best where hundreds run at a time. Which will do is not
+/// known before, so they take turns.
+pub fn check(trace: &Trace<RegisterCall>, initial: Value, budget: &Budget) -> Outcome<Value> {
+    let concurrency = concurrency(trace);
+    let crashed = trace.operations.iter().filter(|o| o.returned_at.is_none()).count();
+    let go_through = |steps: u64| {
+        let meter = Meter::with_steps(budget, steps);
+        match concurrency {
+            0..=64 => passes::<1>(trace, initial, meter),
+            65..=256 => passes::<4>(trace, initial, meter),
+            257..=4096 => passes::<64>(trace, initial, meter),
+            _ => passes::<1024>(trace, initial, meter),
+        }
+    };
+    if concurrency <= FEW && crashed <= FEW {
+        return go_through(u64::MAX);
     }
+    let first = FIRST_STEPS + 16 * trace.operations.len() as u64;
+    go_through(first.min(budget.steps))
+        .or_else(|| go_deep(trace, initial, budget, first.min(budget.steps)))
+        .or_else(|| go_through(budget.steps / 2))
+        .or_else(|| go_deep(trace, initial, budget, budget.steps / 2))
 }
 
-fn search<const WORDS: usize>(trace: &Trace<RegisterCall>, initial: Value) -> Outcome<Value> {
-    let relax = || {
-        let pass = Search::<WORDS>::new(trace, initial, Crashed::relaxed(trace), usize::MAX);
-        if let (Outcome::Stuck(stuck), _) = pass.run() { Some(stuck.operation) } else { None }
-    };
+/// The search for objects of all kinds, where the one for registers has too much to keep.
+fn go_deep(
+    trace: &Trace<RegisterCall>,
+    initial: Value,
+    budget: &Budget,
+    steps: u64,
+) -> Outcome<Value> {
+    let trace = of_one(trace);
+    let versions = trace.operations.iter().flat_map(|o| o.call.reads.iter().chain(&o.call.writes));
+    let versions = versions.map(|(_, version)| *version).max().unwrap_or(0).max(initial) + 1;
+    let make: Make<_, _> =
+        &|trace| Box::new(Registers::new(trace, vec![initial], versions as usize));
+    let outcome =
+        depth_first::check_metered(&trace, make, budget, Meter::with_steps(budget, steps));
+    outcome.map(|held| held[0])
+}
+
+fn passes<const WORDS: usize>(
+    trace: &Trace<RegisterCall>,
+    initial: Value,
+    mut meter: Meter,
+) -> Outcome<Value> {
     let mut relaxed = None;
     for limit in LIMITS {
         let pass = Search::<WORDS>::new(trace, initial, Crashed::new(trace), limit);
-        let (outcome, has_dropped) = pass.run();
+        let (outcome, has_dropped) = pass.run(&mut meter);
         let Outcome::Stuck(stuck) = &outcome else { return outcome };
-        if !has_dropped || *relaxed.get_or_insert_with(relax) == Some(stuck.operation) {
+        if !has_dropped {
+            return outcome;
+        }
+        if relaxed.is_none() {
+            let crashed = Crashed::relaxed(trace);
+            let pass = Search::<WORDS>::new(trace, initial, crashed, usize::MAX);
+            relaxed = match pass.run(&mut meter).0 {
+                Outcome::Stuck(stuck) => Some(Some(stuck.operation)),
+                Outcome::Linearizable => Some(None),
+                given_up => return given_up,
+            };
+        }
+        if relaxed == Some(Some(stuck.operation)) {
             return outcome;
         }
     }
@@ -140,20 +188,18 @@ impl<'a, const WORDS: usize> Search<'a, WORDS> {
 
     /// Goes through the history. Also says whether configurations have been dropped because
     /// there were too many.
-    fn run(mut self) -> (Outcome<Value>, bool) {
-        for event in &self.trace.events {
+    fn run(mut self, meter: &mut Meter) -> (Outcome<Value>, bool) {
+        for (place, event) in self.trace.events.iter().enumerate() {
             match *event {
                 Event::Invoke(id) => self.invoke(id),
                 Event::Return(id) => {
-                    self.take_effect(self.slots[id] as usize);
+                    if let Err(reason) = self.take_effect(self.slots[id] as usize, meter) {
+                        return (Outcome::GivenUp(self.given_up(&reason, place)), true);
+                    }
                     if self.found.members.is_empty() {
                         return (self.stuck(id), self.sets().any(|set| set.has_dropped));
                     }
                     std::mem::swap(&mut self.configurations, &mut self.found);
-                    let comparisons: u64 = self.sets().map(|set| set.comparisons).sum();
-                    if comparisons > BUDGET && !self.is_small() {
-                        return (Outcome::GivenUp(TOO_MANY.into()), true);
-                    }
                     self.end(id);
                 }
             }
@@ -161,36 +207,34 @@ impl<'a, const WORDS: usize> Search<'a, WORDS> {
         (Outcome::Linearizable, false)
     }
 
-    fn is_small(&self) -> bool {
-        self.crashed.len() <= FEW && self.pending.most() <= FEW
-    }
-
     fn sets(&self) -> impl Iterator<Item = &Configurations<WORDS>> {
         [&self.configurations, &self.known, &self.found].into_iter()
     }
 
     /// Finds all configurations in which the operation in this slot has taken effect.
-    fn take_effect(&mut self, slot: usize) {
+    fn take_effect(&mut self, slot: usize, meter: &mut Meter) -> Result<(), String> {
         self.found.members.clear();
         let members = &mut self.configurations.members;
         if members.iter().all(|c| c.done.contains(slot)) {
             members.iter_mut().for_each(|c| c.forget(slot));
-            return std::mem::swap(members, &mut self.found.members);
+            std::mem::swap(members, &mut self.found.members);
+            return Ok(());
         }
         // In the first pass no crashed operation is used where it can be done without.
         if self.known.limit == LIMITS[0] && !self.crashed.is_empty() {
             self.crashed.is_withheld = true;
-            self.explore(slot);
+            let explored = self.explore(slot, meter);
             self.crashed.is_withheld = false;
+            explored?;
             if !self.found.members.is_empty() {
                 self.found.has_dropped = true;
-                return;
+                return Ok(());
             }
         }
-        self.explore(slot);
+        self.explore(slot, meter)
     }
 
-    fn explore(&mut self, slot: usize) {
+    fn explore(&mut self, slot: usize, meter: &mut Meter) -> Result<(), String> {
         self.known.members.clear();
         let mut exploration = Exploration {
             pending: &self.pending,
@@ -201,8 +245,21 @@ impl<'a, const WORDS: usize> Search<'a, WORDS> {
             open: &mut self.open,
             goals: Goals::new(&self.pending, &self.crashed, self.pending.get(slot).call),
         };
-        self.configurations.members.iter().for_each(|c| exploration.start(c));
-        exploration.run();
+        for configuration in &self.configurations.members {
+            exploration.start(configuration);
+            exploration.spend(meter)?;
+        }
+        exploration.run(meter)
+    }
+
+    /// Why there is no answer, and what is known nevertheless.
+    fn given_up(&self, reason: &str, place: usize) -> String {
+        let is_return = |event: &&Event| matches!(event, Event::Return(_));
+        let passed = self.trace.events[..place].iter().filter(is_return).count();
+        format!(
+            "The search was given up: {reason}. The first {passed} completed operations can be \
+             put in order."
+        )
     }
 
     fn end(&mut self, id: usize) {

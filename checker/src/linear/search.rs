@@ -1,239 +1,501 @@
-//! The plain search, for every model: try all orders, and never the same situation twice.
+//! The search: try all orders, and never the same situation twice.
 //!
 //! Depth first: take any operation that has begun and need not wait for another, let it happen,
 //! go on. An operation must wait for those that returned before it began, so the candidates are
-//! the operations that began before the first return that is still to come. When no candidate
-//! can happen, take back the last one. A situation (which operations have happened, and the
-//! state they led to) that was met before leads nowhere new.
+//! the operations that began before the first return that is still to come, the *barrier*. When
+//! no candidate can happen, take back the last one. What keeps it short:
 //!
-//! It is right by inspection, and exponential in the worst case: what it remembers is bounded
-//! by a budget. Registers have their own search, [`super::register`], which this one is there
-//! to test; everything else is decided here.
+//! - **Known.** A situation that was met before leads nowhere new ([`memo`]).
+//! - **At once.** An operation that can happen and only looks, a read, does so at once, and
+//!   nothing else need be tried: it can only be in the way later.
+//! - **Alike.** Of operations that make the same call, the one that returns first goes first.
+//! - **Late.** A crashed operation happens only where that can matter to what happens next. One
+//!   that can as well happen later, or not at all, does.
+//! - **Looking ahead.** The object refuses steps after which somebody can never be satisfied
+//!   ([`registers`], [`queue`]).
+//!
+//! In the worst case it is exponential, so it has a budget. Everything that can be decided in
+//! another way is: what remains is queues with equal elements, registers that are written
+//! several at a time, and single registers that are too much for [`super::register`].
 //!
 //! Sources: J. M. Wing, C. Gong, *Testing and Verifying Concurrent Objects*, Journal of Parallel
 //! and Distributed Computing 17 (1993); G. Lowe, *Testing for Linearizability*, Concurrency and
-//! Computation 29 (2017), section 3, for remembering situations.
+//! Computation 29 (2017), section 3, for remembering situations; P. Godefroid, *Partial-Order
+//! Methods for the Verification of Concurrent Systems* (1996), for orders that need not be told
+//! apart.
 
-use std::hash::{Hash, Hasher};
+mod memo;
+pub mod object;
+pub mod queue;
+pub mod registers;
 
-use rustc_hash::FxHashSet;
+use std::hash::Hash;
 
+use rustc_hash::FxHashMap;
+
+use self::memo::Memo;
+use self::object::Searched;
 use super::SHOWN;
-use super::model::Model;
+use super::budget::{Budget, Meter};
 use super::trace::{Event, Outcome, Reached, Stuck, Trace};
 
-/// Decides whether an object of this model can have given these results. Gives up when the
-/// situations that it has to remember take more than about `budget_bytes`.
-pub fn check<M: Model>(
-    model: &M,
-    trace: &Trace<M::Call>,
-    budget_bytes: usize,
-) -> Outcome<M::State> {
-    let mut search = Search::new(model, trace);
-    loop {
-        if search.barrier == trace.events.len() {
-            return Outcome::Linearizable;
-        }
-        if search.footprint > budget_bytes {
-            return Outcome::GivenUp(format!(
-                "The search was given up when it needed more than {} MiB of memory.",
-                budget_bytes >> 20
-            ));
-        }
-        if !search.go_on() {
-            search.note_stuck();
-            if !search.take_back() {
-                let (_, stuck) = search.stuck.expect("a search that fails was stuck somewhere");
-                return Outcome::Stuck(stuck);
-            }
+/// How many steps the search for what to show of a failure may take.
+const SHOWN_STEPS: u64 = 100_000;
+
+/// How many steps the first strategy has, besides some for each operation.
+const FIRST_STEPS: u64 = 1 << 14;
+
+/// How many steps it may take at least to find where a history goes wrong.
+const LOCATING_STEPS: u64 = 5_000_000;
+
+/// How often the candidates are gone through, each time for some of them.
+const ROUNDS: usize = 3;
+
+/// Makes the object on which the operations of a trace are tried.
+pub type Make<'m, C, S> = &'m dyn for<'t> Fn(&'t Trace<C>) -> Box<dyn Searched<State = S> + 't>;
+
+/// Decides whether an object can have given these results.
+pub fn check<C: Clone + Eq + Hash, S>(
+    trace: &Trace<C>,
+    make: Make<C, S>,
+    budget: &Budget,
+) -> Outcome<S> {
+    check_metered(trace, make, budget, Meter::new(budget))
+}
+
+/// The same, with another number of steps than the budget's.
+pub fn check_metered<C: Clone + Eq + Hash, S>(
+    trace: &Trace<C>,
+    make: Make<C, S>,
+    budget: &Budget,
+    mut meter: Meter,
+) -> Outcome<S> {
+    match search(trace, make, &mut meter) {
+        Ok(true) => Outcome::Linearizable,
+        Err(reason) => Outcome::GivenUp(reason),
+        Ok(false) => {
+            let until = first_wrong(trace, make, budget, meter.steps);
+            Outcome::Stuck(describe(trace, make, budget, until))
         }
     }
 }
 
-struct Search<'a, M: Model> {
-    model: &'a M,
-    trace: &'a Trace<M::Call>,
-    state: M::State,
+/// Searches with one strategy after the other, each for a short time and then for longer: what
+/// one does not find for ages, another often finds at once (C. Gomes, B. Selman, H. Kautz,
+/// *Boosting combinatorial search through randomization*, AAAI 1998). The first has the last
+/// word.
+fn search<C: Clone + Eq + Hash, S>(
+    trace: &Trace<C>,
+    make: Make<C, S>,
+    meter: &mut Meter,
+) -> Result<bool, String> {
+    let mut steps = FIRST_STEPS + 8 * trace.operations.len() as u64;
+    for number in 0.. {
+        if meter.left() / 2 < steps {
+            break;
+        }
+        let strategy = Strategy { is_eager: number % 2 == 1, seed: number / 2 };
+        let mut part = meter.part(steps);
+        let mut search = Search::new(trace, make(trace), strategy);
+        let found = search.run(&mut part);
+        meter.take(part)?;
+        if let Ok(found) = found {
+            return Ok(found);
+        }
+        steps += steps / 2;
+    }
+    let mut search = Search::new(trace, make(trace), Strategy::default());
+    search.run(meter).map_err(|reason| search.given_up(&reason, meter))
+}
+
+/// The first return at which a trace goes wrong that does, after so many steps. When it takes
+/// many more to find that, some return at which it is already wrong.
+fn first_wrong<C: Clone + Eq + Hash, S>(
+    trace: &Trace<C>,
+    make: Make<C, S>,
+    budget: &Budget,
+    steps: u64,
+) -> usize {
+    let mut meter = Meter::with_steps(budget, LOCATING_STEPS.max(2 * steps));
+    let returned = trace.operations.iter().filter_map(|operation| operation.returned_at);
+    let mut returns: Vec<usize> = returned.collect();
+    returns.sort_unstable();
+    let (mut right, mut wrong) = (0, returns.len() - 1);
+    if let Some(id) = make(trace).impossible() {
+        wrong = returns.partition_point(|at| Some(*at) < trace.operations[id].returned_at);
+    }
+    while right < wrong {
+        let middle = right.midpoint(wrong);
+        let part = trace.until(returns[middle]);
+        match search(&part, make, &mut meter) {
+            Ok(true) => right = middle + 1,
+            Ok(false) => wrong = middle,
+            Err(_) => break,
+        }
+    }
+    returns[wrong]
+}
+
+/// What may be the case just before this return.
+fn describe<C: Clone + Eq + Hash, S>(
+    trace: &Trace<C>,
+    make: Make<C, S>,
+    budget: &Budget,
+    until: usize,
+) -> Stuck<S> {
+    let mut part = trace.until(until);
+    let operation = part.operations.iter().position(|o| o.returned_at == Some(until));
+    let operation = operation.expect("a return is an operation's");
+    part.operations[operation].returned_at = None;
+    let part = Trace::new(part.operations);
+    let mut search = Search::new(&part, make(&part), Strategy::default());
+    let mut meter = Meter::with_steps(budget, SHOWN_STEPS);
+    let mut configurations = Vec::new();
+    while configurations.len() < SHOWN && search.run(&mut meter) == Ok(true) {
+        configurations.push(Reached { state: search.object.state(), pending: search.left() });
+        if !search.take_back() {
+            break;
+        }
+    }
+    Stuck { operation, violation: None, configurations }
+}
+
+/// Crashed operations that make the same call, by when they began.
+#[derive(Default)]
+struct Class {
+    operations: Vec<usize>,
+    /// How many of them have begun by now, and how many of these have happened.
+    begun: usize,
+    used: usize,
+    /// The place of the first in [`Search::used`]; those of the others follow.
+    bit: usize,
+}
+
+impl Class {
+    /// The next to happen, if one is left.
+    fn next(&self) -> Option<usize> {
+        self.operations[self.used..self.begun].first().copied()
+    }
+}
+
+/// In which order candidates are tried.
+#[derive(Clone, Copy, Default)]
+struct Strategy {
+    /// Whether what can only happen in some situations does so as soon as it can. If not, it
+    /// waits until it must happen, or until it is of use.
+    is_eager: bool,
+    /// Which of several orders of those that are alike in that. The first is by when they return.
+    seed: u64,
+}
+
+struct Search<'a, S> {
+    strategy: Strategy,
+    object: Box<dyn Searched<State = S> + 'a>,
+    events: &'a [Event],
+    returned_at: Vec<Option<usize>>,
+    /// Of each operation the number of its call; of a crashed one, the place in `crashed`.
+    call: Vec<usize>,
+    crashed: Vec<Class>,
     /// The event of the first return whose operation has not happened; at the end, their number.
     barrier: usize,
-    /// Operations that began before the barrier and have not happened: those that will return,
-    /// and those that crashed, which are tried after them.
-    pending: [Vec<usize>; 2],
-    /// Crashed operations that have happened.
-    used: Vec<usize>,
+    /// Operations that began before the barrier, will return, and have not happened, by when
+    /// they return.
+    pending: Vec<usize>,
     happened: Vec<bool>,
-    steps: Vec<Step<M::State>>,
-    /// Which candidate to try next.
+    /// The sum for those of `happened` that will return.
+    sum: u128,
+    /// Which crashed operations have happened, a bit for each.
+    used: Vec<u64>,
+    path: Vec<Step>,
+    /// Which candidate to try next: those of `pending`, then those of `crashed`, in rounds.
     candidate: usize,
-    known: FxHashSet<Situation<M::State>>,
-    /// About how many bytes `known` takes.
-    footprint: usize,
-    /// The furthest barrier that was not passed, and what it looked like.
-    stuck: Option<(usize, Stuck<M::State>)>,
+    memo: Memo,
+    /// The furthest barrier there was.
+    furthest: usize,
 }
 
 /// An operation that has happened, and how to take it back.
-struct Step<S> {
-    candidate: usize,
+struct Step {
     operation: usize,
-    state: S,
+    candidate: usize,
     barrier: usize,
-    pending: [usize; 2],
+    /// Whether there was no need for another candidate.
+    was_only: bool,
 }
 
-/// Where a search can be. What has happened follows from what is pending.
-#[derive(PartialEq, Eq)]
-struct Situation<S> {
-    barrier: usize,
-    pending: Box<[usize]>,
-    used: Box<[usize]>,
-    state: S,
-}
-
-impl<S: Hash> Hash for Situation<S> {
-    fn hash<H: Hasher>(&self, hasher: &mut H) {
-        (self.barrier, &self.pending, &self.used, &self.state).hash(hasher);
-    }
-}
-
-impl<'a, M: Model> Search<'a, M> {
-    fn new(model: &'a M, trace: &'a Trace<M::Call>) -> Search<'a, M> {
+impl<'a, S> Search<'a, S> {
+    fn new<C: Eq + Hash>(
+        trace: &'a Trace<C>,
+        object: Box<dyn Searched<State = S> + 'a>,
+        strategy: Strategy,
+    ) -> Search<'a, S> {
+        let mut crashed: Vec<Class> = Vec::new();
+        let mut calls: FxHashMap<(&C, bool), usize> = FxHashMap::default();
+        let mut call = Vec::with_capacity(trace.operations.len());
+        for (id, operation) in trace.operations.iter().enumerate() {
+            let has_crashed = operation.returned_at.is_none();
+            let next = if has_crashed { crashed.len() } else { id };
+            let number = *calls.entry((&operation.call, has_crashed)).or_insert(next);
+            call.push(number);
+            if has_crashed {
+                if number == crashed.len() {
+                    crashed.push(Class::default());
+                }
+                crashed[number].operations.push(id);
+            }
+        }
+        let mut bits = 0;
+        for class in &mut crashed {
+            class.bit = bits;
+            bits += class.operations.len();
+        }
         let mut search = Search {
-            model,
-            trace,
-            state: model.initial(),
+            strategy,
+            object,
+            events: &trace.events,
+            returned_at: trace.operations.iter().map(|o| o.returned_at).collect(),
+            call,
+            crashed,
             barrier: 0,
-            pending: [Vec::new(), Vec::new()],
-            used: Vec::new(),
+            pending: Vec::new(),
             happened: vec![false; trace.operations.len()],
-            steps: Vec::new(),
+            sum: 0,
+            used: vec![0; bits.div_ceil(64)],
+            path: Vec::new(),
             candidate: 0,
-            known: FxHashSet::default(),
-            footprint: 0,
-            stuck: None,
+            memo: Memo::new(bits),
+            furthest: 0,
         };
         search.advance();
         search
     }
 
+    /// Goes on until all operations have happened. False when there is no such order but those
+    /// that were found before.
+    fn run(&mut self, meter: &mut Meter) -> Result<bool, String> {
+        if self.path.is_empty() && self.object.impossible().is_some() {
+            return Ok(false);
+        }
+        loop {
+            if self.barrier == self.events.len() {
+                return Ok(true);
+            }
+            if !self.go_on(meter)? && !self.take_back() {
+                return Ok(false);
+            }
+        }
+    }
+
     /// Moves the barrier to the next return that has not happened. What begins on the way is
     /// pending.
     fn advance(&mut self) {
-        while let Some(event) = self.trace.events.get(self.barrier) {
+        while let Some(event) = self.events.get(self.barrier) {
             match *event {
-                Event::Return(id) if !self.happened[id] => return,
+                Event::Return(id) if !self.happened[id] => break,
                 Event::Return(_) => {}
+                Event::Invoke(id) if self.returned_at[id].is_none() => {
+                    self.crashed[self.call[id]].begun += 1;
+                }
                 Event::Invoke(id) => {
-                    let crashed = self.trace.operations[id].returned_at.is_none();
-                    self.pending[usize::from(crashed)].push(id);
+                    let place = self.place(id);
+                    self.pending.insert(place, id);
                 }
             }
             self.barrier += 1;
         }
+        self.furthest = self.furthest.max(self.barrier);
+    }
+
+    /// Moves the barrier back.
+    fn retreat(&mut self, barrier: usize) {
+        while self.barrier > barrier {
+            self.barrier -= 1;
+            match self.events[self.barrier] {
+                Event::Return(_) => {}
+                Event::Invoke(id) if self.returned_at[id].is_none() => {
+                    self.crashed[self.call[id]].begun -= 1;
+                }
+                Event::Invoke(id) => {
+                    let place = self.place(id);
+                    self.pending.remove(place);
+                }
+            }
+        }
+    }
+
+    /// Where an operation is, or belongs, among the pending ones.
+    fn place(&self, id: usize) -> usize {
+        self.pending.partition_point(|&other| self.returned_at[other] < self.returned_at[id])
     }
 
     /// Lets the next candidate happen that can and leads to a new situation.
-    fn go_on(&mut self) -> bool {
-        while self.candidate < self.pending[0].len() + self.pending[1].len() {
-            let candidate = self.candidate;
-            let operation = *self.place(candidate).0;
-            let call = &self.trace.operations[operation].call;
-            if let Some(state) = self.model.step(&self.state, call) {
-                self.happen(candidate, operation, state);
-                if self.is_new() {
-                    return true;
+    fn go_on(&mut self, meter: &mut Meter) -> Result<bool, String> {
+        if self.candidate == 0 {
+            let at_once = self.pending.iter().position(|&id| self.object.is_seen(id));
+            if let Some(candidate) = at_once {
+                meter.spend(1, self.memo.bytes())?;
+                return Ok(self.try_pending(candidate, true));
+            }
+        }
+        let count = self.pending.len() + self.crashed.len();
+        while self.candidate < ROUNDS * count {
+            let (round, place) = (self.candidate / count, self.shuffled(count));
+            let class = place.checked_sub(self.pending.len());
+            let next = match class {
+                None => Some(self.pending[place]),
+                Some(class) => self.crashed[class].next(),
+            };
+            if next.is_some_and(|id| self.round(id) == round) {
+                meter.spend(1, self.memo.bytes())?;
+                let happens = match class {
+                    None => self.try_pending(place, false),
+                    Some(class) => self.try_crashed(class),
+                };
+                if happens {
+                    return Ok(true);
                 }
-                self.take_back();
             } else {
                 self.candidate += 1;
+            }
+        }
+        Ok(false)
+    }
+
+    /// When to try an operation: first what is conditional, if that is the strategy; then the
+    /// operation at the barrier and what leads to it; then the others.
+    fn round(&self, id: usize) -> usize {
+        let goal = self.pending[0];
+        let will_return = self.returned_at[id].is_some();
+        if self.strategy.is_eager && will_return && self.object.is_conditional(id) {
+            0
+        } else if id == goal || self.object.leads_to(id, goal) {
+            1
+        } else {
+            2
+        }
+    }
+
+    /// The place of the next candidate among so many.
+    fn shuffled(&self, count: usize) -> usize {
+        let place = self.candidate % count;
+        if self.strategy.seed == 0 {
+            return place;
+        }
+        let offset = memo::random(3 + self.strategy.seed, self.path.len() as u64);
+        (place + offset as usize % count) % count
+    }
+
+    /// Lets a pending operation happen, or goes on to the next candidate.
+    fn try_pending(&mut self, place: usize, was_only: bool) -> bool {
+        let id = self.pending[place];
+        let is_like = |other: &usize| self.call[*other] == self.call[id];
+        let is_first = !self.pending[..place].iter().any(is_like);
+        if !is_first || !self.is_mattering(id) || !self.object.apply(id, &self.pending) {
+            self.candidate += 1;
+            return false;
+        }
+        self.pending.remove(place);
+        self.sum = self.sum.wrapping_add(memo::random(0, id as u64));
+        let (candidate, barrier) = (self.candidate, self.barrier);
+        self.happen(Step { operation: id, candidate, barrier, was_only });
+        if !was_only && !self.memo.add(self.sum.wrapping_add(self.object.sum()), &self.used) {
+            self.take_back();
+            return false;
+        }
+        true
+    }
+
+    /// Lets the next crashed operation of a class happen, or goes on to the next candidate.
+    fn try_crashed(&mut self, class: usize) -> bool {
+        let id = self.crashed[class].next().expect("only called where there is one");
+        let follows =
+            self.trailing().next().is_none_or(|last| last < id || self.object.matters_to(last, id));
+        if !follows
+            || !self.object.is_wanted(id, &self.pending)
+            || self.object.changes_nothing(id)
+            || !self.object.apply(id, &self.pending)
+        {
+            self.candidate += 1;
+            return false;
+        }
+        self.mark(class, true);
+        let (candidate, barrier) = (self.candidate, self.barrier);
+        self.happen(Step { operation: id, candidate, barrier, was_only: false });
+        true
+    }
+
+    fn happen(&mut self, step: Step) {
+        self.happened[step.operation] = true;
+        self.path.push(step);
+        self.advance();
+        self.candidate = 0;
+    }
+
+    /// Takes note that one more of a class has happened, or takes that back.
+    fn mark(&mut self, class: usize, happens: bool) {
+        let class = &mut self.crashed[class];
+        class.used = if happens { class.used + 1 } else { class.used - 1 };
+        let bit = class.bit + class.used - usize::from(happens);
+        self.used[bit / 64] ^= 1 << (bit % 64);
+    }
+
+    /// The crashed operations that happened since the last that will return, the latest first.
+    fn trailing(&self) -> impl Iterator<Item = usize> {
+        let operations = self.path.iter().rev().map(|step| step.operation);
+        operations.take_while(|&id| self.returned_at[id].is_none())
+    }
+
+    /// Whether it can matter to this operation, or to what happened in between, that each of the
+    /// crashed operations happened just before.
+    fn is_mattering(&self, next: usize) -> bool {
+        let mut later = vec![next];
+        self.trailing().all(|crashed| {
+            let matters = later.iter().any(|&next| self.object.matters_to(crashed, next));
+            later.push(crashed);
+            matters
+        })
+    }
+
+    /// Takes the last step back for which there is another candidate, and goes on with that;
+    /// false at the start.
+    fn take_back(&mut self) -> bool {
+        while let Some(Step { operation, candidate, barrier, was_only }) = self.path.pop() {
+            self.retreat(barrier);
+            self.object.undo(operation);
+            self.happened[operation] = false;
+            if self.returned_at[operation].is_some() {
+                let place = self.place(operation);
+                self.pending.insert(place, operation);
+                self.sum = self.sum.wrapping_sub(memo::random(0, operation as u64));
+            } else {
+                self.mark(self.call[operation], false);
+            }
+            self.candidate = candidate + 1;
+            if !was_only {
+                return true;
             }
         }
         false
     }
 
-    /// The candidate, and where it stands.
-    fn place(&self, candidate: usize) -> (&usize, usize, usize) {
-        let live = self.pending[0].len();
-        match candidate.checked_sub(live) {
-            None => (&self.pending[0][candidate], 0, candidate),
-            Some(index) => (&self.pending[1][index], 1, index),
-        }
+    /// The crashed operations that have begun and not happened: the latest, when there are many.
+    fn left(&self) -> Vec<usize> {
+        let left = self.crashed.iter().flat_map(|class| &class.operations[class.used..class.begun]);
+        let mut left: Vec<usize> = left.copied().collect();
+        left.sort_unstable_by_key(|&id| std::cmp::Reverse(id));
+        left.truncate(SHOWN);
+        left
     }
 
-    fn happen(&mut self, candidate: usize, operation: usize, state: M::State) {
-        let (_, list, index) = self.place(candidate);
-        self.pending[list].remove(index);
-        if list == 1 {
-            self.used.push(operation);
-        }
-        self.happened[operation] = true;
-        self.steps.push(Step {
-            candidate,
-            operation,
-            state: std::mem::replace(&mut self.state, state),
-            barrier: self.barrier,
-            pending: [self.pending[0].len(), self.pending[1].len()],
-        });
-        self.advance();
-        self.candidate = 0;
-    }
-
-    /// Takes the last step back and goes on with the next candidate; false at the start.
-    fn take_back(&mut self) -> bool {
-        let Some(step) = self.steps.pop() else { return false };
-        self.pending[0].truncate(step.pending[0]);
-        self.pending[1].truncate(step.pending[1]);
-        let crashed = self.trace.operations[step.operation].returned_at.is_none();
-        if crashed {
-            self.used.pop();
-            self.pending[1].insert(step.candidate - step.pending[0], step.operation);
-        } else {
-            self.pending[0].insert(step.candidate, step.operation);
-        }
-        self.happened[step.operation] = false;
-        self.state = step.state;
-        self.barrier = step.barrier;
-        self.candidate = step.candidate + 1;
-        true
-    }
-
-    fn is_new(&mut self) -> bool {
-        let sorted = |ids: &[usize]| {
-            let mut ids: Box<[usize]> = ids.into();
-            ids.sort_unstable();
-            ids
-        };
-        let situation = Situation {
-            barrier: self.barrier,
-            pending: sorted(&self.pending[0]),
-            used: sorted(&self.used),
-            state: self.state.clone(),
-        };
-        let ids = situation.pending.len() + situation.used.len();
-        let bytes = size_of_val(&situation) + ids * size_of::<usize>();
-        let is_new = self.known.insert(situation);
-        if is_new {
-            self.footprint += bytes + self.model.heap_bytes(&self.state);
-        }
-        is_new
-    }
-
-    /// Remembers this dead end if no other was further on.
-    fn note_stuck(&mut self) {
-        let Event::Return(operation) = self.trace.events[self.barrier] else {
-            unreachable!("a barrier is a return");
-        };
-        if self.stuck.as_ref().is_none_or(|(furthest, _)| *furthest < self.barrier) {
-            self.stuck = Some((
-                self.barrier,
-                Stuck { operation, violation: None, configurations: Vec::new() },
-            ));
-        }
-        let (furthest, stuck) = self.stuck.as_mut().expect("just set");
-        if *furthest == self.barrier && stuck.configurations.len() < SHOWN {
-            let mut pending = self.pending[0].clone();
-            pending.extend(self.pending[1].iter().rev().take(SHOWN));
-            stuck.configurations.push(Reached { state: self.state.clone(), pending });
-        }
+    fn given_up(&self, reason: &str, meter: &Meter) -> String {
+        let is_return = |event: &&Event| matches!(event, Event::Return(_));
+        let returns = self.events.iter().filter(is_return).count();
+        let passed = self.events[..self.furthest].iter().filter(is_return).count();
+        format!(
+            "The search was given up: {reason}. Until then {} situations had been looked at. \
+             In none of them could all {returns} completed operations be put in order; the first \
+             {passed} can.",
+            meter.steps
+        )
     }
 }

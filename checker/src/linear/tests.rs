@@ -2,36 +2,24 @@
 
 mod random;
 
-use super::model::{Model, RegisterCall, Value, step_register};
+use super::budget::Budget;
+use super::model::{RegisterCall, Value, step_register};
+use super::search::registers::{Registers, of_one};
 use super::trace::{Event, Operation, Outcome, Trace};
 use super::{register, search};
-use crate::edn::Edn;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use random::Settings;
 
-/// A register whose values are plain numbers.
-pub struct Plain(pub Value);
+/// What the search for registers says, within the budget that users get.
+fn fast(trace: &Trace<RegisterCall>) -> Outcome<Value> {
+    register::check(trace, 0, &Budget::default())
+}
 
-impl Model for Plain {
-    type Call = RegisterCall;
-    type State = Value;
-
-    fn call(&mut self, _: &str, _: &Edn, _: bool) -> Result<Option<RegisterCall>, String> {
-        unreachable!("traces of plain registers are made, not read")
-    }
-
-    fn initial(&self) -> Value {
-        self.0
-    }
-
-    fn step(&self, state: &Value, call: &RegisterCall) -> Option<Value> {
-        step_register(*state, *call)
-    }
-
-    fn show(&self, state: &Value) -> Edn {
-        Edn::Int(i64::from(*state))
-    }
+/// What the depth-first search says, with this budget.
+fn deep(trace: &Trace<RegisterCall>, budget: &Budget) -> Outcome<Vec<u32>> {
+    let trace = of_one(trace);
+    search::check(&trace, &|trace| Box::new(Registers::new(trace, vec![0], 100)), budget)
 }
 
 /// The operation at which a trace goes wrong, if it does, by trying every order.
@@ -84,18 +72,18 @@ fn stuck_at<S>(outcome: Outcome<S>) -> Result<Option<usize>, String> {
 #[test]
 fn the_searches_agree_with_each_other_and_with_brute_force() {
     let (mut good, mut bad) = (0, 0);
-    for seed in 0..20_000 {
+    for seed in 0..10_000 {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let trace = Settings::tiny(&mut rng).trace(&mut rng, usize::MAX);
-        let fast = stuck_at(register::check(&trace, 0)).unwrap();
-        let plain = stuck_at(search::check(&Plain(0), &trace, 1 << 30)).unwrap();
+        let fast = stuck_at(fast(&trace)).unwrap();
+        let plain = stuck_at(deep(&trace, &Budget::default())).unwrap();
         assert_eq!(fast, plain, "seed {seed}: {trace:#?}");
         if trace.operations.len() <= 8 {
             assert_eq!(plain, brute_force(&trace, 0), "seed {seed}: {trace:#?}");
         }
         *if fast.is_none() { &mut good } else { &mut bad } += 1;
     }
-    assert!(good > 1000 && bad > 1000, "both kinds are tested: {good} good, {bad} bad");
+    assert!(good > 400 && bad > 400, "both kinds are tested: {good} good, {bad} bad");
 }
 
 /// The fast search and the plain one agree on histories that need their crashed operations,
@@ -103,24 +91,25 @@ fn the_searches_agree_with_each_other_and_with_brute_force() {
 #[test]
 fn the_searches_agree_where_many_operations_crash() {
     let (mut good, mut bad, mut given_up) = (0, 0, 0);
-    for seed in 0..100_000 {
+    let small = Budget { steps: 20_000, ..Budget::default() };
+    for seed in 0..20_000 {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let settings = Settings::crashed(&mut rng, 16, 10);
         let mut trace = settings.trace(&mut rng, 12);
         if rng.random_bool(0.7) {
             trace = random::spoil(&trace, settings.values, &mut rng);
         }
-        match stuck_at(search::check(&Plain(0), &trace, 4 << 20)) {
+        match stuck_at(deep(&trace, &small)) {
             Err(_) => given_up += 1,
             Ok(plain) => {
-                let fast = stuck_at(register::check(&trace, 0)).unwrap();
+                let fast = stuck_at(fast(&trace)).unwrap();
                 assert_eq!(fast, plain, "seed {seed}: {trace:#?}");
                 *if fast.is_none() { &mut good } else { &mut bad } += 1;
             }
         }
     }
     println!("compared: {good} good, {bad} bad; not compared: {given_up}");
-    assert!(good > 10_000 && bad > 10_000, "{good} good, {bad} bad, {given_up} given up");
+    assert!(good > 2_000 && bad > 2_000, "{good} good, {bad} bad, {given_up} given up");
 }
 
 /// Here a crashed write of 2 and a crashed cas lead to 0, where a crashed write of 0 alone would;
@@ -145,7 +134,7 @@ fn a_crashed_write_that_is_read_is_no_detour() {
         invoked_at,
         returned_at,
     });
-    assert_eq!(stuck_at(register::check(&Trace::new(operations.into()), 0)), Ok(None));
+    assert_eq!(stuck_at(fast(&Trace::new(operations.into()))), Ok(None));
 }
 
 /// With as many crashed operations as a key of lin-kv can have, all different, there is always
@@ -153,16 +142,16 @@ fn a_crashed_write_that_is_read_is_no_detour() {
 #[test]
 fn lin_kv_s_histories_are_always_decided() {
     let (mut good, mut bad) = (0, 0);
-    for seed in 0..1500 {
+    for seed in 0..500 {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let settings = Settings::crashed(&mut rng, 400, 20);
         let trace = settings.trace(&mut rng, 20);
         let spoiled = random::spoil(&trace, settings.values, &mut rng);
-        assert_eq!(stuck_at(register::check(&trace, 0)), Ok(None), "seed {seed}");
-        let stuck_at = stuck_at(register::check(&spoiled, 0));
+        assert_eq!(stuck_at(fast(&trace)), Ok(None), "seed {seed}");
+        let stuck_at = stuck_at(fast(&spoiled));
         *if stuck_at.expect("an answer").is_none() { &mut good } else { &mut bad } += 1;
     }
-    assert!(good > 100 && bad > 100, "both kinds are tested: {good} good, {bad} bad");
+    assert!(good > 50 && bad > 50, "both kinds are tested: {good} good, {bad} bad");
 }
 
 /// Writes that nobody reads may be under way all the time: nothing changes but the number of
@@ -173,7 +162,7 @@ fn more_operations_at_a_time_than_bits_in_a_word_are_no_difference() {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let settings = Settings::tiny(&mut rng);
         let trace = settings.trace(&mut rng, usize::MAX);
-        let expected = stuck_at(search::check(&Plain(0), &trace, 1 << 30)).unwrap();
+        let expected = stuck_at(deep(&trace, &Budget::default())).unwrap();
         for more in [70, 300] {
             let write = |index| Operation {
                 call: RegisterCall::Write(settings.values),
@@ -186,7 +175,7 @@ fn more_operations_at_a_time_than_bits_in_a_word_are_no_difference() {
                 returned_at: operation.returned_at.map(|at| at + more),
             });
             let wide = Trace::new((0..more).map(write).chain(others).collect());
-            let found = stuck_at(register::check(&wide, 0)).unwrap();
+            let found = stuck_at(fast(&wide)).unwrap();
             assert_eq!(found, expected.map(|id| id + more), "seed {seed}: {trace:#?}");
         }
     }

@@ -127,6 +127,28 @@ pub enum Outcome<S> {
     GivenUp(String),
 }
 
+impl<S> Outcome<S> {
+    /// The outcome, or another if there is none.
+    pub fn or_else(self, other: impl FnOnce() -> Outcome<S>) -> Outcome<S> {
+        if let Outcome::GivenUp(_) = self { other() } else { self }
+    }
+
+    /// The same, with what the object holds in another form.
+    pub fn map<T>(self, form: impl Fn(S) -> T) -> Outcome<T> {
+        match self {
+            Outcome::Linearizable => Outcome::Linearizable,
+            Outcome::GivenUp(reason) => Outcome::GivenUp(reason),
+            Outcome::Stuck(Stuck { operation, violation, configurations }) => {
+                let reached = configurations.into_iter();
+                let configurations = reached
+                    .map(|Reached { state, pending }| Reached { state: form(state), pending })
+                    .collect();
+                Outcome::Stuck(Stuck { operation, violation, configurations })
+            }
+        }
+    }
+}
+
 /// Where every order of the operations comes to an end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stuck<S> {

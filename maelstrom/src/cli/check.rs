@@ -22,6 +22,7 @@ use std::thread;
 
 use clap::Args;
 
+use super::budget::BudgetFlags;
 use crate::checker::{CheckOptions, Judge, Judgement, Model, Validity};
 use crate::cli::flags::VersionOrderFlags;
 use crate::edn::{Edn, read_one};
@@ -56,6 +57,9 @@ pub struct CheckFlags {
     #[arg(long, value_name = "VALUE", value_parser = parse_edn, requires = "model")]
     init: Option<Edn>,
 
+    #[command(flatten)]
+    budget: BudgetFlags,
+
     /// History files: EDN or JSON, one operation a line or all in a vector.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -77,14 +81,16 @@ impl CheckFlags {
 
     /// What judges one file.
     fn judge(&self) -> Result<Judge, String> {
+        let budget = self.budget.budget();
         let options = CheckOptions {
             consistency_models: self.consistency_models.clone(),
             version_orders: self.version_orders.version_orders(),
+            budget: budget.clone(),
         };
         // They are looked at even where no transaction is judged: one that is none is a mistake.
         options.elle()?;
         match &self.model {
-            Some(model) => Ok(Model::new(model, self.init.clone())?.into()),
+            Some(model) => Ok(Model::new(model, self.init.clone())?.within(budget).into()),
             None => workload::by_name(&self.workload)?.judge(&options),
         }
     }

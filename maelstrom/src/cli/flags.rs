@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use clap::{ArgAction, Args, ValueHint};
 
+use super::budget::BudgetFlags;
 use crate::checker::availability::Availability;
 use crate::checker::elle::VersionOrders;
 use crate::nemesis::Fault;
@@ -251,6 +252,9 @@ pub struct TestFlags {
     #[command(flatten)]
     version_orders: VersionOrderFlags,
 
+    #[command(flatten)]
+    budget: BudgetFlags,
+
     /// Run in virtual time, with all randomness from this seed: the same seed gives the same
     /// history. The node must speak lockstep, as every node on the gyre runtime does. The files
     /// take the place of those of the last run of this workload with this seed.
@@ -317,6 +321,7 @@ impl TestFlags {
             topology: self.topology.clone(),
             consistency_models: trimmed(&self.consistency_models),
             version_orders: self.version_orders.version_orders(),
+            budget: self.budget.budget(),
             key_count: self.key_count,
             max_txn_length: self.max_txn_length,
             max_writes_per_key: self.max_writes_per_key,

@@ -154,14 +154,30 @@ pub struct Configurations<const WORDS: usize> {
     pub limit: usize,
     /// Whether there were more, and some have been dropped.
     pub has_dropped: bool,
-    /// How much work the set has been so far.
-    pub comparisons: u64,
+    /// How many comparisons there have been that have not been counted as steps.
+    comparisons: u64,
 }
+
+/// So many comparisons count as a step.
+const COMPARISONS_A_STEP: u64 = 64;
 
 impl<const WORDS: usize> Configurations<WORDS> {
     /// An empty set.
     pub fn new(limit: usize) -> Configurations<WORDS> {
         Configurations { members: Vec::new(), limit, has_dropped: false, comparisons: 0 }
+    }
+
+    /// The steps since the last time.
+    pub fn take_steps(&mut self) -> u64 {
+        let steps = self.comparisons / COMPARISONS_A_STEP;
+        self.comparisons %= COMPARISONS_A_STEP;
+        steps
+    }
+
+    /// How many bytes the set holds, where so many numbers say which crashed operations were
+    /// used.
+    pub fn bytes(&self, columns: usize) -> usize {
+        self.members.capacity() * (size_of::<Configuration<WORDS>>() + columns * size_of::<u32>())
     }
 
     /// Adds a configuration, unless there is one that stands for it, or there are too many.

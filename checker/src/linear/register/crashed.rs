@@ -105,9 +105,9 @@ impl Crashed {
         self.demand.get(value as usize).copied().unwrap_or(0)
     }
 
-    /// How many there are in the whole trace that can change anything.
-    pub fn len(&self) -> usize {
-        self.classes.iter().map(|class| class.operations.len()).sum()
+    /// How many columns there are by now.
+    pub fn columns(&self) -> usize {
+        self.columns.len()
     }
 
     /// Whether there are none.

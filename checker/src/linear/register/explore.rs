@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::super::budget::Meter;
 use super::super::model::{RegisterCall, Value};
 use super::super::slots::Slots;
 use super::configuration::{Configuration, Configurations, Origin};
@@ -48,8 +49,12 @@ impl<const WORDS: usize> Exploration<'_, WORDS> {
     }
 
     /// Looks at everything that can be reached.
-    pub fn run(&mut self) {
+    ///
+    /// # Errors
+    /// A clause, when the budget is used up.
+    pub fn run(&mut self, meter: &mut Meter) -> Result<(), String> {
         while let Some(configuration) = self.open.pop_front() {
+            self.spend(meter)?;
             self.cas(&configuration);
             self.crashed_cas(&configuration);
             // A write overwrites what came before, which must have been of use until then.
@@ -57,6 +62,19 @@ impl<const WORDS: usize> Exploration<'_, WORDS> {
                 self.write(&configuration);
             }
         }
+        Ok(())
+    }
+
+    /// Takes note of what has been done since the last time.
+    ///
+    /// # Errors
+    /// A clause, when the budget is used up.
+    pub fn spend(&mut self, meter: &mut Meter) -> Result<(), String> {
+        let columns = self.crashed.columns();
+        let sets = self.found.bytes(columns) + self.known.bytes(columns);
+        let steps = self.found.take_steps() + self.known.take_steps();
+        // Those that are open are among those that are known.
+        meter.spend(1 + steps, 2 * sets)
     }
 
     fn visit(&mut self, mut configuration: Configuration<WORDS>) {

@@ -61,11 +61,6 @@ impl<const WORDS: usize> Pending<WORDS> {
         self.vacant.push(slot);
     }
 
-    /// How many were under way at once, at most.
-    pub fn most(&self) -> usize {
-        self.slots.len()
-    }
-
     /// What the slot holds.
     pub fn get(&self, slot: usize) -> &Slot {
         &self.slots[slot]
