@@ -31,7 +31,8 @@ fn disagreements(model: &str, rows: &[Row]) -> Vec<String> {
             known => found.verdict.to_string() == known,
         };
         if !agrees {
-            wrong.push(format!("{}: {} instead of {}", row.file, found.to_edn(), row.verdict));
+            let (ours, theirs) = (found.to_edn(), &row.result);
+            wrong.push(format!("{}: {ours} instead of {theirs}", row.file));
         }
     }
     wrong
