@@ -170,7 +170,7 @@ impl Shared {
     async fn exchange(&self, peer: &NodeId) -> Result<PeerResponse, Error> {
         let delta = self.replica.borrow().delta(&self.known(peer));
         let reply = self.ctx.rpc(peer, &PeerRequest::Replicate { delta }, PEER_TIMEOUT).await?;
-        reply.to_own().map_err(|error| Error::malformed_request(error.to_string()))
+        reply.to().map_err(|error| Error::malformed_request(error.to_string()))
     }
 }
 

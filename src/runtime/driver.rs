@@ -141,7 +141,7 @@ impl<K: Core + 'static> Driver<K> {
 
     /// Takes in a message from another node's core.
     fn hear(&self, from: NodeId, body: &Body) -> Result<(), Error> {
-        let opened: Opened<K::Message> = body.to_own().map_err(|error| {
+        let opened: Opened<K::Message> = body.to().map_err(|error| {
             Error::malformed_request(format!("{from} said what this node does not read: {error}"))
         })?;
         self.step(Input::Message { from, message: opened.message });

@@ -37,6 +37,7 @@ use serde::{Deserialize, Serialize};
 use crate::runtime::ctx::Outside;
 use crate::runtime::executor::Executor;
 use crate::storage::{Disk, Storage};
+use crate::types::json::REQUEST_DEPTH_MAX;
 use crate::types::{Body, Error, Message, NodeId, Time};
 
 pub use ctx::Ctx;
@@ -219,9 +220,15 @@ impl<N: Node> Runtime<N> {
     }
 
     fn start_handler(&mut self, arrived: Time, message: Message) {
-        let body = &message.body;
-        let request = if message.src.is_client() { body.to() } else { body.to_own() };
-        let request: N::Request = match request {
+        if message.src.is_client() && message.body.is_deeper_than(REQUEST_DEPTH_MAX) {
+            let kind = message.body.kind();
+            let text = format!(
+                "malformed {kind}: it nests more than {REQUEST_DEPTH_MAX} levels, and no node \
+                 keeps what is deeper"
+            );
+            return self.refuse(&message, Error::malformed_request(text));
+        }
+        let request: N::Request = match message.body.to() {
             Ok(request) => request,
             Err(error) => {
                 return self.refuse(&message, misfit::<N::Request>(&message.body, &error));
@@ -299,13 +306,9 @@ fn send_reply(outside: &Outside, arrived: Time, reply: Message) {
 /// Why a body is no request of the node's: its `type` is unknown, or the rest does not fit.
 fn misfit<R: serde::de::DeserializeOwned>(body: &Body, error: &serde_json::Error) -> Error {
     // A body of nothing but this type tells the two apart: serde looks at the type first.
-    #[derive(Serialize)]
-    struct TypeOnly<'a> {
-        r#type: &'a str,
-    }
-    let type_only = serde_json::to_string(&TypeOnly { r#type: body.kind() });
-    let type_only = type_only.expect("a string is JSON");
-    match serde_json::from_str::<R>(&type_only) {
+    let type_only = serde_json::json!({ "type": body.kind() });
+    let type_only = Body::new(&type_only).expect("it has a type");
+    match type_only.to::<R>() {
         Err(unknown) if unknown.to_string().starts_with("unknown variant") => {
             Error::not_supported(format!("unknown type: {}", without_place(&unknown)))
         }

@@ -86,7 +86,7 @@ impl Kv {
             value: V,
         }
         let reply = self.call::<_, ()>(Request::Read { key }, "read_ok").await?;
-        let ReadOk { value } = reply.to_own().map_err(|error| {
+        let ReadOk { value } = reply.to().map_err(|error| {
             Error::crash(format!("{} read a value of an unexpected type: {error}", self.service))
         })?;
         Ok(value)

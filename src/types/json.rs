@@ -23,6 +23,7 @@ use std::sync::{Arc, LazyLock};
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
+use serde_json::de::Read;
 use serde_json::value::RawValue;
 
 /// How many levels a client's request may nest, the request itself included.
@@ -406,12 +407,24 @@ fn depth(text: &[u8]) -> usize {
 /// # Errors
 /// When it does not fit the type, or nests deeper than that.
 pub fn read_own<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T, serde_json::Error> {
-    match serde_json::from_slice(text) {
+    read_own_as(text, || serde_json::Deserializer::from_slice(text), |inner| T::deserialize(inner))
+}
+
+/// The same, with another way to read. `deserializer` makes one for the text.
+pub(crate) fn read_own_as<'a, R: Read<'a>, T>(
+    text: &[u8],
+    deserializer: impl Fn() -> serde_json::Deserializer<R>,
+    read: impl Fn(&mut serde_json::Deserializer<R>) -> Result<T, serde_json::Error>,
+) -> Result<T, serde_json::Error> {
+    let attempt = |mut deserializer: serde_json::Deserializer<R>| {
+        let value = read(&mut deserializer)?;
+        deserializer.end().map(|()| value)
+    };
+    match attempt(deserializer()) {
         Err(error) if is_too_deep(&error) && depth(text) <= OWN_DEPTH_MAX => {
-            let mut deserializer = serde_json::Deserializer::from_slice(text);
-            deserializer.disable_recursion_limit();
-            let value = T::deserialize(&mut deserializer)?;
-            deserializer.end().map(|()| value)
+            let mut unlimited = deserializer();
+            unlimited.disable_recursion_limit();
+            attempt(unlimited)
         }
         result => result,
     }

@@ -20,8 +20,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::types::{NodeId, json};
+use variant::{FromBody, ToBody};
 
 mod scan;
+mod variant;
 
 /// One message between two participants.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -177,13 +179,19 @@ impl Body {
         Ok(head.with_text(text))
     }
 
-    /// A body from anything that serializes to a JSON object with a `type`, such as a variant
-    /// of an enum with `#[serde(tag = "type", rename_all = "snake_case")]`.
+    /// A body from a variant of an enum, whose name is the `type` and whose fields are the other
+    /// keys; or from anything else that serializes to a JSON object with a `type`.
+    ///
+    /// The enum needs no attribute but `#[serde(rename_all = "snake_case")]`. Enums with serde's
+    /// `tag = "type"` are bodies, too.
     ///
     /// # Errors
     /// When it does not serialize to such an object.
     pub fn new(payload: &impl Serialize) -> Result<Body, serde_json::Error> {
-        let text = serde_json::to_string(payload)?;
+        let mut text = Vec::with_capacity(128);
+        let inner = &mut serde_json::Serializer::new(&mut text);
+        payload.serialize(ToBody { inner, kind: None })?;
+        let text = String::from_utf8(text).expect("serde_json writes UTF-8");
         match scan::kind_of_payload(&text) {
             Some(kind) => {
                 Ok(Body { text, kind: Kind::Within(kind), msg_id: None, in_reply_to: None })
@@ -241,20 +249,26 @@ impl Body {
         Body { kind: self.kind.moved(inserted.len()), ..self }
     }
 
-    /// The body as a type of the node's own.
+    /// The body as a type of the node's own: an enum, of which the `type` picks the variant, or a
+    /// struct of some of the keys.
+    ///
+    /// The enum needs no attribute but `#[serde(rename_all = "snake_case")]`. It is read without
+    /// a buffer, so its fields may be [`Json`](crate::Json). Enums with serde's `tag = "type"`
+    /// can be read, too.
     ///
     /// # Errors
-    /// When the JSON does not fit the type.
+    /// When the JSON does not fit the type, or nests deeper than nodes wrap what clients send.
     pub fn to<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
-        serde_json::from_str(&self.text)
+        json::read_own_as(
+            self.text.as_bytes(),
+            || serde_json::Deserializer::from_str(&self.text),
+            |inner| T::deserialize(FromBody { kind: self.kind(), inner }),
+        )
     }
 
-    /// The same, for the body of another node: see [`json`](crate::json).
-    ///
-    /// # Errors
-    /// When the JSON does not fit the type.
-    pub fn to_own<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
-        json::read_own(self.text.as_bytes())
+    /// Whether it nests more than so many levels.
+    pub(crate) fn is_deeper_than(&self, levels: usize) -> bool {
+        json::is_deeper_than(&self.text, levels)
     }
 }
 

@@ -104,7 +104,7 @@ pub use crate::state_machines::StateMachine;
 use crate::protocols::raft::{Config, Durable, Message, Persist, Raft};
 use crate::runtime::Ctx;
 use crate::storage::Storage;
-use crate::types::{Error, NodeId, Time, json};
+use crate::types::{Body, Error, NodeId, Time, json};
 use replica::{Outcome, Replica};
 
 /// A message of Raft about a state machine.
@@ -132,7 +132,8 @@ impl<'de, R: DeserializeOwned, S: StateMachine> Deserialize<'de> for Incoming<R,
             let message = json::read_own(text.as_bytes());
             return message.map(Incoming::Raft).map_err(D::Error::custom);
         }
-        serde_json::from_str(text).map(Incoming::Client).map_err(D::Error::custom)
+        let body = Body::parse(text).map_err(D::Error::custom)?;
+        body.to().map(Incoming::Client).map_err(D::Error::custom)
     }
 }
 
