@@ -18,26 +18,25 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use gyre::{Ctx, Error, Node, NodeId, async_trait};
+use gyre::{Ctx, Error, Json, Node, NodeId, async_trait};
 use maelstrom::options::{TestOptions, numbered_nodes};
 use maelstrom::recorder::LogOptions;
 use maelstrom::run::{Clock, Terminal, Test};
 use maelstrom::workload;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 struct Echo;
 
 #[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 enum Request {
-    Echo { echo: Value },
+    Echo { echo: Json },
 }
 
 #[derive(Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 enum Response {
-    EchoOk { echo: Value },
+    EchoOk { echo: Json },
 }
 
 impl Echo {

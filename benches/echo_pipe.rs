@@ -21,9 +21,8 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use gyre::{Body, Message};
+use gyre::{Body, Json, Message};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 const ROUNDS: usize = 5;
 const ROUND: Duration = Duration::from_millis(700);
@@ -256,17 +255,17 @@ impl Replies {
 }
 
 #[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 enum Request {
     Init {},
-    Echo { echo: Value },
+    Echo { echo: Json },
 }
 
 #[derive(Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 enum Response {
     InitOk {},
-    EchoOk { echo: Value },
+    EchoOk { echo: Json },
 }
 
 /// What any node must do, and nothing else: it cannot be done with less.

@@ -5,18 +5,18 @@
 //! This is a whole one. It answers every `echo` with what it was told:
 //!
 //! ```no_run
-//! use gyre::{Ctx, Error, Node, NodeId, async_trait};
+//! use gyre::{Ctx, Error, Json, Node, NodeId, async_trait};
 //! use serde::{Deserialize, Serialize};
 //!
 //! struct Echo;
 //!
 //! #[derive(Deserialize)]
-//! #[serde(tag = "type", rename_all = "snake_case")]
-//! enum Request { Echo { echo: serde_json::Value } }
+//! #[serde(rename_all = "snake_case")]
+//! enum Request { Echo { echo: Json } }
 //!
 //! #[derive(Serialize)]
-//! #[serde(tag = "type", rename_all = "snake_case")]
-//! enum Response { EchoOk { echo: serde_json::Value } }
+//! #[serde(rename_all = "snake_case")]
+//! enum Response { EchoOk { echo: Json } }
 //!
 //! #[async_trait(?Send)]
 //! impl Node for Echo {
@@ -32,6 +32,8 @@
 //! fn main() -> std::process::ExitCode { gyre::run(|_| Echo) }
 //! ```
 //!
+//! A message's `type` is the name of a variant, and its other keys are the variant's fields. A
+//! [`Json`] is any value, and stays what it is to the last digit.
 //! `init`, `msg_id`, `in_reply_to`, unknown types and malformed bodies are the runtime's to
 //! deal with. What a node can do beyond answering is on [`Ctx`]: [send](Ctx::send), [call
 //! others](Ctx::rpc) and await their reply, [sleep](Ctx::sleep), [spawn](Ctx::spawn), draw
@@ -51,10 +53,10 @@
 //! use gyre::{MemoryDisk, Message, Process, Runtime, Time};
 //! # struct Sleeper;
 //! # #[derive(serde::Deserialize)]
-//! # #[serde(tag = "type", rename_all = "snake_case")]
+//! # #[serde(rename_all = "snake_case")]
 //! # enum Request { Sleep { secs: u64 } }
 //! # #[derive(serde::Serialize)]
-//! # #[serde(tag = "type", rename_all = "snake_case")]
+//! # #[serde(rename_all = "snake_case")]
 //! # enum Response { SleepOk {} }
 //! # #[async_trait(?Send)]
 //! # impl Node for Sleeper {

@@ -15,10 +15,9 @@ use std::process::ExitCode;
 
 use gyre::driver::Driver;
 use gyre::gossip::{Gossip, Setting};
-use gyre::{Ctx, Error, Node, NodeId, async_trait};
+use gyre::{Ctx, Error, Json, Node, NodeId, async_trait};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 pub(crate) struct Broadcast {
     gossip: Driver<Gossip>,
@@ -26,20 +25,20 @@ pub(crate) struct Broadcast {
 
 /// What clients and other nodes say.
 #[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Request {
     Topology {},
-    Broadcast { message: Value },
+    Broadcast { message: Json },
     Read {},
 }
 
 /// What this node answers.
 #[derive(Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Response {
     TopologyOk {},
     BroadcastOk {},
-    ReadOk { messages: Vec<Value> },
+    ReadOk { messages: Vec<Json> },
 }
 
 impl Broadcast {

@@ -2,22 +2,21 @@
 
 use std::process::ExitCode;
 
-use gyre::{Ctx, Error, Node, NodeId, async_trait};
+use gyre::{Ctx, Error, Json, Node, NodeId, async_trait};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 struct Echo;
 
 #[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 enum Request {
-    Echo { echo: Value },
+    Echo { echo: Json },
 }
 
 #[derive(Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 enum Response {
-    EchoOk { echo: Value },
+    EchoOk { echo: Json },
 }
 
 #[async_trait(?Send)]

@@ -6,28 +6,27 @@
 
 use std::process::ExitCode;
 
-use gyre::crdt::{Element, GSet, Replica};
+use gyre::crdt::{GSet, Replica};
 use gyre::driver::Driver;
-use gyre::{Ctx, Error, Node, NodeId, async_trait};
+use gyre::{Ctx, Error, Json, Node, NodeId, async_trait};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 struct SetNode {
-    replica: Driver<Replica<GSet<Element>>>,
+    replica: Driver<Replica<GSet<Json>>>,
 }
 
 #[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 enum Request {
-    Add { element: Value },
+    Add { element: Json },
     Read {},
 }
 
 #[derive(Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 enum Response {
     AddOk {},
-    ReadOk { value: GSet<Element> },
+    ReadOk { value: GSet<Json> },
 }
 
 impl SetNode {
@@ -47,7 +46,7 @@ impl Node for SetNode {
     async fn handle(&self, _: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
         Ok(match request {
             Request::Add { element } => {
-                self.replica.request(GSet::add(Element::from(&element))).await;
+                self.replica.request(GSet::add(element)).await;
                 Response::AddOk {}
             }
             Request::Read {} => Response::ReadOk {

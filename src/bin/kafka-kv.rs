@@ -24,10 +24,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use gyre::kafka_log::{Batch, Logs, Offset, Request, Response};
-use gyre::{Ctx, Error, ErrorCode, Kv, Node, NodeId, Time, async_trait, join_all};
+use gyre::{Ctx, Error, ErrorCode, Json, Kv, Node, NodeId, Time, async_trait, join_all};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 /// How long a request is worked on: a little less than a client waits.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -52,7 +51,7 @@ const KEYS_READ_MAX: usize = 256;
 struct Cell {
     /// Names this attempt to send, so that it can be told from an equal message.
     id: String,
-    msg: Value,
+    msg: Json,
 }
 
 /// The name in the store of the message at an offset.
@@ -75,7 +74,7 @@ fn gave_up(what: &str) -> Error {
 }
 
 impl KafkaKv {
-    async fn send(&self, ctx: &Ctx, key: &str, msg: Value) -> Result<Offset, Error> {
+    async fn send(&self, ctx: &Ctx, key: &str, msg: Json) -> Result<Offset, Error> {
         let cell =
             Some(Cell { id: format!("{}-{:016x}", ctx.id(), ctx.rng().random::<u64>()), msg });
         let deadline = ctx.now() + PATIENCE;

@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use gyre::transactions::optimistic::{self, Commit};
 use gyre::transactions::tree::{Cache, Page, PageId};
-use gyre::transactions::{Lists, Request, Response, Txn, is_read_only};
+use gyre::transactions::{Kind, Lists, Request, Response, Txn, is_read_only};
 use gyre::{Ctx, Error, Incarnation, Node, NodeId, Time, async_trait};
 use rand::RngExt;
 use tokio::sync::{Notify, oneshot};
@@ -44,10 +44,13 @@ const PAGE_ATTEMPTS: usize = 50;
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const FAILURES_COUNTED_MAX: u32 = 6;
 
+/// What a key holds.
+type Held = <Lists as Kind>::Held;
+
 struct Datomic {
     waiting: RefCell<Vec<Waiting>>,
     arrived: Notify,
-    cache: RefCell<Cache>,
+    cache: RefCell<Cache<Held>>,
     /// New pages are named by who made them and a number.
     me: Incarnation,
     pages_made: Cell<u64>,
@@ -160,7 +163,7 @@ impl Datomic {
         &self,
         root: Option<&PageId>,
         batch: &[Waiting],
-    ) -> (Vec<Txn<Lists>>, Option<Commit>) {
+    ) -> (Vec<Txn<Lists>>, Option<Commit<Held>>) {
         let new_id = || {
             self.pages_made.update(|made| made + 1);
             format!("{}/{}", self.me, self.pages_made.get())
@@ -191,7 +194,7 @@ impl Datomic {
     }
 
     /// Stores new pages. Until a root refers to them they change nothing.
-    async fn store(&self, ctx: &Ctx, pages: BTreeMap<PageId, Page>) -> Result<(), Error> {
+    async fn store(&self, ctx: &Ctx, pages: BTreeMap<PageId, Page<Held>>) -> Result<(), Error> {
         let writes = pages.clone().into_iter().map(|(id, page)| {
             let pages = ctx.lww_kv();
             async move { pages.write(&id, &page).await }
@@ -233,7 +236,7 @@ fn not_available(error: Error) -> Error {
 }
 
 /// A page that was written before, but perhaps not everywhere yet.
-async fn read_page(ctx: Ctx, id: PageId) -> Result<(PageId, Page), Error> {
+async fn read_page(ctx: Ctx, id: PageId) -> Result<(PageId, Page<Held>), Error> {
     for _ in 0..PAGE_ATTEMPTS {
         if let Some(page) = ctx.lww_kv().read_if_exists(&id).await.map_err(not_available)? {
             return Ok((id, page));

@@ -28,14 +28,14 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const PEER_TIMEOUT: Duration = Duration::from_secs(2);
 
 #[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 enum Request {
     Txn { txn: Txn<Registers> },
     Replicate { delta: Delta },
 }
 
 #[derive(Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 enum Response {
     TxnOk { txn: Txn<Registers> },
     ReplicateOk { have: VersionVector },
@@ -43,7 +43,7 @@ enum Response {
 
 /// What one node asks another.
 #[derive(Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 enum PeerRequest {
     Replicate { delta: Delta },
 }

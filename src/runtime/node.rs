@@ -24,11 +24,12 @@ use crate::types::{Error, NodeId};
 #[async_trait(?Send)]
 pub trait Node: Sized + 'static {
     /// What it can be asked, by clients and by its peers: an enum with
-    /// `#[serde(tag = "type", rename_all = "snake_case")]`. What does not fit is answered by
-    /// the runtime, with error 10 or 12.
+    /// `#[serde(rename_all = "snake_case")]`. A message's `type` picks the variant, and its other
+    /// keys are the variant's fields. Any JSON is a [`Json`](crate::Json). What does not fit is
+    /// answered by the runtime, with error 10 or 12.
     type Request: DeserializeOwned;
 
-    /// What it answers: an enum with the same attributes. The reply's body is exactly this
+    /// What it answers: an enum with the same attribute. The reply's body is exactly this
     /// and `in_reply_to`, for Maelstrom's bench takes one key more for a fault.
     type Response: Serialize;
 

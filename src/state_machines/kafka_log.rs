@@ -18,26 +18,26 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::state_machines::StateMachine;
+use crate::types::Json;
 
 /// A place in a log. Clients may ask for any integer, and so it has a sign.
 pub type Offset = i64;
 
 /// Messages of some keys, each with its offset.
-pub type Batch = BTreeMap<String, Vec<(Offset, Value)>>;
+pub type Batch = BTreeMap<String, Vec<(Offset, Json)>>;
 
 /// What clients ask.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Request {
     /// Append a message to the log of a key.
     Send {
         /// The log.
         key: String,
         /// The message.
-        msg: Value,
+        msg: Json,
     },
     /// Give messages of these logs, from these offsets on.
     Poll {
@@ -58,7 +58,7 @@ pub enum Request {
 
 /// What they are answered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Response {
     /// The message is in the log.
     SendOk {
@@ -91,13 +91,13 @@ pub struct Logs(BTreeMap<String, Log>);
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Log {
-    messages: Vec<Value>,
+    messages: Vec<Json>,
     committed: Option<Offset>,
 }
 
 impl Logs {
     /// Appends a message to the log of a key, and gives its offset.
-    pub fn append(&mut self, key: &str, message: Value) -> Offset {
+    pub fn append(&mut self, key: &str, message: Json) -> Offset {
         // Looked up first, so that only a new key is copied.
         if !self.0.contains_key(key) {
             self.0.insert(key.to_owned(), Log::default());
@@ -118,7 +118,7 @@ impl Logs {
         for (key, &from) in offsets {
             let Some(log) = self.0.get(key) else { continue };
             let messages = log.from(from).take(room.min(BATCH_OF_KEY_MAX));
-            let messages: Vec<(Offset, Value)> = messages.collect();
+            let messages: Vec<(Offset, Json)> = messages.collect();
             room -= messages.len();
             if !messages.is_empty() {
                 batch.insert(key.clone(), messages);
@@ -159,7 +159,7 @@ pub enum Change {
         /// The key.
         key: String,
         /// The message: any JSON.
-        msg: Value,
+        msg: Json,
     },
     /// Everything up to these offsets was processed.
     Commit {
@@ -195,7 +195,7 @@ impl Log {
         self.messages.len() as Offset
     }
 
-    fn from(&self, offset: Offset) -> impl Iterator<Item = (Offset, Value)> + '_ {
+    fn from(&self, offset: Offset) -> impl Iterator<Item = (Offset, Json)> + '_ {
         // Clamped, for a client may ask for the largest integer there is.
         let start = offset.clamp(0, self.end());
         (start..).zip(self.messages[start as usize..].iter().cloned())

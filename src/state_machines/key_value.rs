@@ -7,35 +7,34 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::state_machines::StateMachine;
-use crate::types::Error;
+use crate::types::{Error, Json};
 
 /// What clients ask.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Request {
     /// The value of a key?
     Read {
         /// The key.
-        key: Value,
+        key: Json,
     },
     /// Set a key, new or not.
     Write {
         /// The key.
-        key: Value,
+        key: Json,
         /// Its new value.
-        value: Value,
+        value: Json,
     },
     /// Set a key if it has a certain value: compare and set.
     Cas {
         /// The key.
-        key: Value,
+        key: Json,
         /// The value that it must have.
-        from: Value,
+        from: Json,
         /// Its new value.
-        to: Value,
+        to: Json,
         /// Whether a key that does not exist is to be created.
         #[serde(default)]
         create_if_not_exists: bool,
@@ -44,12 +43,12 @@ pub enum Request {
 
 /// What they are answered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Response {
     /// The key has this value.
     ReadOk {
         /// The value.
-        value: Value,
+        value: Json,
     },
     /// The key was set.
     WriteOk {},
@@ -62,24 +61,24 @@ pub enum Response {
 #[serde(rename_all = "snake_case")]
 pub enum Change {
     /// Key, new value.
-    Write(Value, Value),
+    Write(Json, Json),
     /// Key, the value it must have, new value.
-    Cas(Value, Value, Value),
+    Cas(Json, Json, Json),
     /// The same, and a key that does not exist may be created.
-    CasOrCreate(Value, Value, Value),
+    CasOrCreate(Json, Json, Json),
 }
 
-/// Registers by their keys, as JSON text: one order, whatever the types.
+/// Registers by their keys, which are written as JSON text, for in JSON a key is a string.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Registers(BTreeMap<String, Value>);
+pub struct Registers(BTreeMap<String, Json>);
 
 impl Registers {
     /// The value of a key.
     ///
     /// # Errors
     /// `key-does-not-exist`.
-    pub fn read(&self, key: &Value) -> Result<Value, Error> {
-        self.0.get(&key.to_string()).cloned().ok_or_else(|| missing(key))
+    pub fn read(&self, key: &Json) -> Result<Json, Error> {
+        self.0.get(key.as_str()).cloned().ok_or_else(|| missing(key))
     }
 }
 
@@ -90,8 +89,7 @@ impl StateMachine for Registers {
     /// Sets a register. Errors are `key-does-not-exist` and `precondition-failed`.
     fn apply(&mut self, change: &Change) -> Result<(), Error> {
         let (Change::Write(key, _) | Change::Cas(key, ..) | Change::CasOrCreate(key, ..)) = change;
-        let text = key.to_string();
-        let to = match (change, self.0.get(&text)) {
+        let to = match (change, self.0.get(key.as_str())) {
             (Change::Write(_, value), _) | (Change::CasOrCreate(_, _, value), None) => value,
             (Change::Cas(..), None) => return Err(missing(key)),
             (Change::Cas(_, from, to) | Change::CasOrCreate(_, from, to), Some(value)) => {
@@ -102,39 +100,58 @@ impl StateMachine for Registers {
                 to
             }
         };
-        self.0.insert(text, to.clone());
+        self.0.insert(key.to_string(), to.clone());
         Ok(())
     }
 }
 
-fn missing(key: &Value) -> Error {
+fn missing(key: &Json) -> Error {
     Error::key_does_not_exist(format!("there is no key {key}"))
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
     use crate::types::ErrorCode;
 
     #[test]
     fn each_change_does_what_it_says() {
         let mut registers = Registers::default();
+        let json = |text| Json::parse(text).unwrap();
         let mut apply = |change| registers.apply(&change).map_err(|error| error.code);
         let missing = Err(ErrorCode::KeyDoesNotExist);
         let failed = Err(ErrorCode::PreconditionFailed);
-        assert_eq!(apply(Change::Cas(json!(1), json!(0), json!(5))), missing);
-        assert_eq!(apply(Change::CasOrCreate(json!(1), json!(0), json!(5))), Ok(()));
-        assert_eq!(apply(Change::CasOrCreate(json!(1), json!(0), json!(6))), failed);
-        assert_eq!(apply(Change::Cas(json!(1), json!(0), json!(6))), failed);
-        assert_eq!(apply(Change::Cas(json!(1), json!(5), json!(null))), Ok(()));
-        assert_eq!(apply(Change::Write(json!("1"), json!([2]))), Ok(()));
-        assert_eq!(registers.read(&json!(1)), Ok(json!(null)));
-        assert_eq!(registers.read(&json!("1")), Ok(json!([2])), "1 and \"1\" are two keys");
+        assert_eq!(apply(Change::Cas(json("1"), json("0"), json("5"))), missing);
+        assert_eq!(apply(Change::CasOrCreate(json("1"), json("0"), json("5"))), Ok(()));
+        assert_eq!(apply(Change::CasOrCreate(json("1"), json("0"), json("6"))), failed);
+        assert_eq!(apply(Change::Cas(json("1"), json("0"), json("6"))), failed);
+        assert_eq!(apply(Change::Cas(json("1"), json("5"), json("null"))), Ok(()));
+        assert_eq!(apply(Change::Write(json(r#""1""#), json("[2]"))), Ok(()));
+        assert_eq!(registers.read(&json("1")), Ok(json("null")));
+        assert_eq!(registers.read(&json(r#""1""#)), Ok(json("[2]")), "1 and \"1\" are two keys");
         assert_eq!(
-            registers.read(&json!(2)).map_err(|error| error.code),
+            registers.read(&json("2")).map_err(|error| error.code),
             Err(ErrorCode::KeyDoesNotExist)
         );
+    }
+    /// Each of these keys is a register of its own, and each of these values another.
+    #[test]
+    fn numbers_are_told_apart_by_their_digits() {
+        let mut registers = Registers::default();
+        let numbers =
+            ["1208925819614629174706177", "1208925819614629174706178", "1", "1.0", "1.00"];
+        let numbers = numbers.map(|text| Json::parse(text).unwrap());
+        for number in &numbers {
+            registers.apply(&Change::Write(number.clone(), number.clone())).unwrap();
+        }
+        for number in &numbers {
+            assert_eq!(registers.read(number).as_ref(), Ok(number));
+            let other = numbers.iter().find(|other| *other != number).unwrap();
+            let cas = Change::Cas(number.clone(), other.clone(), Json::null());
+            assert_eq!(
+                registers.apply(&cas).map_err(|error| error.code),
+                Err(ErrorCode::PreconditionFailed)
+            );
+        }
     }
 }

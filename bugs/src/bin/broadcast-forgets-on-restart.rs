@@ -15,7 +15,7 @@ struct Broadcast {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 enum Request {
     Topology {},
     Broadcast { message: i64 },
@@ -24,7 +24,7 @@ enum Request {
 }
 
 #[derive(Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 enum Response {
     TopologyOk {},
     BroadcastOk {},

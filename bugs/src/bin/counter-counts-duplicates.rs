@@ -13,7 +13,7 @@ struct Counter {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 enum Request {
     Add { delta: i64 },
     Read {},
@@ -21,7 +21,7 @@ enum Request {
 }
 
 #[derive(Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 enum Response {
     AddOk {},
     ReadOk { value: i64 },

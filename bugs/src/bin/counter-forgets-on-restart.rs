@@ -15,7 +15,7 @@ struct Counter {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 enum Request {
     Add { delta: u64 },
     Read {},
@@ -23,7 +23,7 @@ enum Request {
 }
 
 #[derive(Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 enum Response {
     AddOk {},
     ReadOk { value: u64 },

@@ -11,14 +11,14 @@ use serde::{Deserialize, Serialize};
 struct Counter;
 
 #[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 enum Request {
     Add { delta: u64 },
     Read {},
 }
 
 #[derive(Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 enum Response {
     AddOk {},
     ReadOk { value: u64 },

@@ -5,30 +5,29 @@
 use std::cell::RefCell;
 use std::process::ExitCode;
 
-use gyre::{Ctx, Error, Node, NodeId, async_trait};
+use gyre::{Ctx, Error, Json, Node, NodeId, async_trait};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 struct Echo {
-    last: RefCell<Value>,
+    last: RefCell<Json>,
 }
 
 #[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 enum Request {
-    Echo { echo: Value },
+    Echo { echo: Json },
 }
 
 #[derive(Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 enum Response {
-    EchoOk { echo: Value },
+    EchoOk { echo: Json },
 }
 
 impl Echo {
     fn new(_: &Ctx) -> Echo {
-        Echo { last: RefCell::new(Value::Null) }
+        Echo { last: RefCell::new(Json::null()) }
     }
 }
 

@@ -14,7 +14,7 @@ struct GSet {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 enum Request {
     Add { element: i64 },
     Read {},
@@ -22,7 +22,7 @@ enum Request {
 }
 
 #[derive(Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 enum Response {
     AddOk {},
     ReadOk { value: BTreeSet<i64> },

@@ -6,8 +6,7 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use gyre::kafka_log::{Offset, Request, Response};
-use gyre::{Ctx, Error, Node, NodeId, async_trait};
-use serde_json::Value;
+use gyre::{Ctx, Error, Json, Node, NodeId, async_trait};
 
 const BLOCK: Offset = 4;
 
@@ -17,14 +16,14 @@ struct Kafka {
 
 #[derive(Default)]
 struct Log {
-    messages: BTreeMap<Offset, Value>,
+    messages: BTreeMap<Offset, Json>,
     reserved: Vec<Offset>,
     next_block: Offset,
     committed: Option<Offset>,
 }
 
 impl Log {
-    fn append(&mut self, message: Value) -> Offset {
+    fn append(&mut self, message: Json) -> Offset {
         if self.reserved.is_empty() {
             self.reserved = (self.next_block..self.next_block + BLOCK).collect();
             self.next_block += BLOCK;

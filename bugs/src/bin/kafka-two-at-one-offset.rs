@@ -6,12 +6,11 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use gyre::kafka_log::{Batch, Offset, Request, Response};
-use gyre::{Ctx, Error, Node, NodeId, async_trait};
-use serde_json::Value;
+use gyre::{Ctx, Error, Json, Node, NodeId, async_trait};
 
 struct Kafka;
 
-async fn log(ctx: &Ctx, key: &str) -> Result<Vec<Value>, Error> {
+async fn log(ctx: &Ctx, key: &str) -> Result<Vec<Json>, Error> {
     Ok(ctx.lin_kv().read_if_exists(&key).await?.unwrap_or_default())
 }
 

@@ -15,14 +15,14 @@ struct Reorders {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 enum Request {
     Txn { txn: Txn<Lists> },
     Replicate { txn: Txn<Lists> },
 }
 
 #[derive(Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 enum Response {
     TxnOk { txn: Txn<Lists> },
 }

@@ -20,7 +20,7 @@ struct StaleRead {
 }
 
 #[derive(Clone, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 enum Message {
     Txn { txn: Txn<Lists> },
     TxnOk { txn: Txn<Lists> },

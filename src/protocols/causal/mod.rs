@@ -50,11 +50,10 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::state_machines::transactions::{MicroOp, Registers, Txn, is_read_only, place};
 use crate::types::VersionVector;
-use crate::types::{Error, Incarnation};
+use crate::types::{Error, Incarnation, Json};
 
 /// Counters stay below this, so that every language's JSON reads them exactly.
 const COUNTER_END: u64 = 1 << 53;
@@ -67,9 +66,9 @@ pub struct Timestamp(pub u64, pub Incarnation);
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Written {
     /// The register.
-    pub key: Value,
+    pub key: Json,
     /// What it holds.
-    pub value: Value,
+    pub value: Json,
     /// The timestamp of the transaction that wrote it.
     pub at: Timestamp,
 }
@@ -89,7 +88,6 @@ pub struct Delta {
     /// What the receiver must have, at least.
     pub since: VersionVector,
     /// What it lacks.
-    #[serde(flatten)]
     pub change: Change,
 }
 
@@ -171,8 +169,8 @@ impl Replica {
     }
 
     /// What a register holds: null when it was never written.
-    pub fn read(&self, key: &Value) -> Value {
-        self.registers.get(&place(key)).map(|written| written.value.clone()).unwrap_or_default()
+    pub fn read(&self, key: &Json) -> Json {
+        self.registers.get(key.as_str()).map(|written| written.value.clone()).unwrap_or_default()
     }
 
     /// Takes a write, unless the register holds a later one. True when it did.

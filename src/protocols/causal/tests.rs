@@ -5,15 +5,14 @@ use std::collections::BTreeMap;
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use serde_json::{Value, json};
 
 use super::*;
-use crate::types::NodeId;
+use crate::types::{Json, NodeId};
 
 /// A transaction that was done, and what its node had before it.
 struct Done {
     at: Timestamp,
-    writes: BTreeMap<String, Value>,
+    writes: BTreeMap<String, Json>,
     causes: VersionVector,
 }
 
@@ -74,10 +73,14 @@ impl World {
         let rng = &mut self.rng;
         let mut txn = Vec::new();
         for number in 0..rng.random_range(1..5) {
-            let key = json!(rng.random_range(0..4));
+            let key = Json::from(rng.random_range(0..4));
             txn.push(match rng.random() {
-                true => MicroOp(Registers::Read, key, Value::Null),
-                false => MicroOp(Registers::Write, key, json!([value, number])),
+                true => MicroOp(Registers::Read, key, Json::null()),
+                false => MicroOp(
+                    Registers::Write,
+                    key,
+                    Json::array(&[Json::from(value), Json::from(number)]),
+                ),
             });
         }
         let expected = self.expected_reads(node, &txn);
@@ -95,7 +98,7 @@ impl World {
     }
 
     /// The registers that the transactions that a node has give.
-    fn expected(&self, node: usize) -> BTreeMap<String, Value> {
+    fn expected(&self, node: usize) -> BTreeMap<String, Json> {
         let have = self.nodes[node].replica.have();
         let covers = |Timestamp(counter, writer): &Timestamp| *counter <= have.get(writer);
         let mut has: Vec<&Done> = self.done.iter().filter(|done| covers(&done.at)).collect();
@@ -164,7 +167,7 @@ impl World {
     fn check(&self, node: usize) {
         let replica = &self.nodes[node].replica;
         let registers = replica.registers.iter();
-        let registers: BTreeMap<String, Value> =
+        let registers: BTreeMap<String, Json> =
             registers.map(|(place, written)| (place.clone(), written.value.clone())).collect();
         assert_eq!(registers, self.expected(node));
         assert_eq!(replica.by_writer.len(), replica.registers.len());
@@ -233,7 +236,7 @@ fn a_delta_for_somebody_else_is_not_taken() {
     transaction(&mut a, r#"[["w","y",2]]"#);
     let mut b = empty_node(2, 0).replica;
     assert_eq!(b.merge(a.delta(&since)), Ok(None));
-    assert_eq!(b.read(&json!("y")), Value::Null);
+    assert_eq!(b.read(&Json::from("y")), Json::null());
 }
 
 #[test]
@@ -243,7 +246,7 @@ fn a_delta_that_nobody_can_have_made_is_refused() {
         let mut change = Change::default();
         change.have.raise(&writer, have);
         let at = Timestamp(counter, writer.clone());
-        change.writes.push(Written { key: json!(1), value: json!(2), at });
+        change.writes.push(Written { key: Json::from(1), value: Json::from(2), at });
         Delta { since: VersionVector::default(), change }
     };
     for delta in [delta(1, 2), delta(u64::MAX, 1), delta(u64::MAX, u64::MAX)] {
@@ -255,6 +258,8 @@ fn a_delta_that_nobody_can_have_made_is_refused() {
     // At the very end of time a node still reads.
     let mut replica = empty_node(1, 0).replica;
     replica.merge(delta(COUNTER_END - 1, 1)).unwrap();
-    assert!(replica.execute(&vec![MicroOp(Registers::Write, json!(1), json!(1))]).is_err());
+    assert!(
+        replica.execute(&vec![MicroOp(Registers::Write, Json::from(1), Json::from(1))]).is_err()
+    );
     assert_eq!(transaction(&mut replica, r#"[["r",1,null]]"#), r#"[["r",1,2]]"#);
 }

@@ -5,8 +5,8 @@ use std::fmt::Debug;
 
 use proptest::prelude::*;
 
-use super::{Crdt, Element, GCounter, GSet, PnCounter};
-use crate::types::{Incarnation, NodeId};
+use super::{Crdt, GCounter, GSet, PnCounter};
+use crate::types::{Incarnation, Json, NodeId};
 
 /// A change by one of three replicas, as any of the types understands it.
 type Change = (usize, i8);
@@ -25,20 +25,20 @@ fn replica(number: usize) -> Incarnation {
     Incarnation::new(&NodeId::from("n1"), number as u64)
 }
 
-impl Subject for GSet<Element> {
-    type Value = Vec<Element>;
+impl Subject for GSet<Json> {
+    type Value = Vec<Json>;
 
     fn change(&self, (_, amount): Change) -> Self {
-        GSet::add(Element::from(&amount.into()))
+        GSet::add(Json::from(i64::from(amount)))
     }
 
-    fn value(&self) -> Vec<Element> {
+    fn value(&self) -> Vec<Json> {
         self.iter().cloned().collect()
     }
 
-    fn expected(changes: &[Change]) -> Vec<Element> {
+    fn expected(changes: &[Change]) -> Vec<Json> {
         let mut elements: Vec<_> =
-            changes.iter().map(|change| Element::from(&change.1.into())).collect();
+            changes.iter().map(|change| Json::from(i64::from(change.1))).collect();
         elements.sort();
         elements.dedup();
         elements
@@ -147,7 +147,7 @@ proptest! {
     fn every_type_obeys_the_laws(
         steps in prop::collection::vec((0..3_usize, prop::option::of(0..3_usize), -5..5_i8), 0..30),
     ) {
-        obeys_the_laws::<GSet<Element>>(&steps)?;
+        obeys_the_laws::<GSet<Json>>(&steps)?;
         obeys_the_laws::<GCounter>(&steps)?;
         obeys_the_laws::<PnCounter>(&steps)?;
     }
@@ -157,7 +157,7 @@ proptest! {
         changes in prop::collection::vec((0..3_usize, -5..5_i8), 0..20),
         order in prop::collection::vec(any::<prop::sample::Index>(), 0..20),
     ) {
-        deltas_make_the_state::<GSet<Element>>(&changes, &order)?;
+        deltas_make_the_state::<GSet<Json>>(&changes, &order)?;
         deltas_make_the_state::<GCounter>(&changes, &order)?;
         deltas_make_the_state::<PnCounter>(&changes, &order)?;
     }

@@ -34,7 +34,7 @@ mod tests;
 
 pub use counter::{GCounter, PnCounter};
 pub use replica::{Mark, Message, Record, Replica, Update};
-pub use set::{Element, GSet};
+pub use set::GSet;
 
 /// A type whose states form a join-semilattice with a least element, the default.
 pub trait Crdt: Clone + Default {

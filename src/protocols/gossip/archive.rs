@@ -6,9 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use crate::types::{Incarnation, VersionVector};
+use crate::types::{Incarnation, Json, VersionVector};
 
 /// How many values a batch of [`Archive::all`] has at most.
 const BATCH_MAX: usize = 100;
@@ -21,7 +20,7 @@ pub struct Batch {
     /// The number of the first; a source's values are numbered from 0.
     pub first: u64,
     /// The values themselves.
-    pub values: Vec<Value>,
+    pub values: Vec<Json>,
 }
 
 impl Batch {
@@ -46,9 +45,9 @@ impl Batch {
 #[derive(Debug, Default)]
 struct Log {
     /// The values from number 0, without a gap.
-    values: Vec<Value>,
+    values: Vec<Json>,
     /// Values beyond a gap, by number: they are shown to readers at once, but not counted.
-    early: BTreeMap<u64, Value>,
+    early: BTreeMap<u64, Json>,
     /// Which of the early values this node has broadcast as its own (see `orphans`).
     adopted: BTreeSet<u64>,
 }
@@ -59,10 +58,10 @@ pub(super) struct Archive {
     logs: BTreeMap<Incarnation, Log>,
     have: VersionVector,
     /// Every different value, in the order of arrival.
-    messages: Vec<Value>,
-    /// The JSON text of each of `messages`. A client that did not hear an answer may broadcast
+    messages: Vec<Json>,
+    /// The same values. A client that did not hear an answer may broadcast
     /// the same message again elsewhere; readers still see it once.
-    seen: BTreeSet<String>,
+    seen: BTreeSet<Json>,
 }
 
 impl Archive {
@@ -72,7 +71,7 @@ impl Archive {
     }
 
     /// Every different value, in the order of arrival.
-    pub(super) fn messages(&self) -> &[Value] {
+    pub(super) fn messages(&self) -> &[Json] {
         &self.messages
     }
 
@@ -96,8 +95,8 @@ impl Archive {
     }
 
     /// Whether some source's value equals this one.
-    pub(super) fn contains(&self, value: &Value) -> bool {
-        self.seen.contains(&value.to_string())
+    pub(super) fn contains(&self, value: &Json) -> bool {
+        self.seen.contains(value)
     }
 
     /// Takes in a batch. Returns what of it was new: nothing, or the batch without the values
@@ -119,7 +118,7 @@ impl Archive {
             }
             new = true;
             log.early.insert(number, value.clone());
-            if self.seen.insert(value.to_string()) {
+            if self.seen.insert(value.clone()) {
                 self.messages.push(value.clone());
             }
         }
@@ -138,7 +137,7 @@ impl Archive {
 
     /// The values of `source` beyond a gap that were not given out before: when the source is no
     /// more, nothing fills the gap, and nobody could ask for what is beyond.
-    pub(super) fn orphans(&mut self, source: &Incarnation) -> Vec<Value> {
+    pub(super) fn orphans(&mut self, source: &Incarnation) -> Vec<Json> {
         let Some(log) = self.logs.get_mut(source) else { return Vec::new() };
         let new = log.early.iter().filter(|(number, _)| log.adopted.insert(**number));
         new.map(|(_, value)| value.clone()).collect()
@@ -194,7 +193,8 @@ mod tests {
 
     /// Value `i` of source `s` is the text "s/i", so that every value tells where it belongs.
     fn batch(number: u64, first: u64, count: u64) -> Batch {
-        let values = (first..first + count).map(|i| Value::from(format!("{number}/{i}"))).collect();
+        let values =
+            (first..first + count).map(|i| Json::from(format!("{number}/{i}").as_str())).collect();
         Batch { source: source(number), first, values }
     }
 
@@ -202,7 +202,7 @@ mod tests {
     fn a_value_beyond_a_gap_is_shown_but_not_counted() {
         let mut archive = Archive::default();
         archive.insert(batch(0, 1, 1));
-        assert_eq!(archive.messages(), [Value::from("0/1")]);
+        assert_eq!(archive.messages(), [Json::from("0/1")]);
         assert_eq!(archive.have().get(&source(0)), 0);
         archive.insert(batch(0, 0, 1));
         assert_eq!(archive.have().get(&source(0)), 2);
@@ -212,11 +212,11 @@ mod tests {
     fn impossible_numbers_are_ignored() {
         let mut archive = Archive::default();
         for (first, count) in [(u64::MAX, 2), (u64::MAX, 1), (u64::MAX, 0), (u64::MAX - 1, 0)] {
-            let values = vec![Value::from(1); count];
+            let values = vec![Json::from(1); count];
             assert!(archive.insert(Batch { source: source(0), first, values }).is_none());
         }
         assert!(archive.messages().is_empty());
-        let values = vec![Value::from(1)];
+        let values = vec![Json::from(1)];
         let batch = Batch { source: source(0), first: u64::MAX - 1, values };
         assert_eq!(archive.insert(batch.clone()), Some(batch));
     }

@@ -79,7 +79,7 @@ use archive::Archive;
 use peer::Peer;
 
 use crate::protocols::core::{Core, Input, Outputs, RequestId};
-use crate::types::{Incarnation, NodeId, Time, VersionVector};
+use crate::types::{Incarnation, Json, NodeId, Time, VersionVector};
 
 /// How long a spoke keeps news to itself, hoping for a message to put its vector on.
 pub const REPORT_AFTER: Duration = Duration::from_secs(2);
@@ -168,13 +168,13 @@ pub struct Gossip {
 }
 
 impl Core for Gossip {
-    type Local = Value;
+    type Local = Json;
     /// The message is durable, and will be everywhere.
     type Reply = ();
     type Message = Rumor;
     type Record = Record;
 
-    fn step(&mut self, now: Time, input: Input<Value, Rumor>, _: &mut ChaCha8Rng) {
+    fn step(&mut self, now: Time, input: Input<Json, Rumor>, _: &mut ChaCha8Rng) {
         match input {
             Input::Local { id, request } => self.broadcast(now, id, request),
             Input::Message { from, message } => self.hear(now, &from, message),
@@ -283,11 +283,11 @@ impl Gossip {
     }
 
     /// Every message this node knows, each once, in the order of arrival.
-    pub fn messages(&self) -> &[Value] {
+    pub fn messages(&self) -> &[Json] {
         self.archive.messages()
     }
 
-    fn broadcast(&mut self, now: Time, id: RequestId, message: Value) {
+    fn broadcast(&mut self, now: Time, id: RequestId, message: Json) {
         self.outputs.reply.push((id, ()));
         if self.archive.contains(&message) {
             return;

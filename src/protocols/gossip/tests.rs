@@ -20,12 +20,12 @@ fn network(setting: Setting, size: usize, seed: u64) -> Network {
 }
 
 fn broadcast(network: &mut Network, rank: usize, message: u64) {
-    network.request(rank, Value::from(message));
+    network.request(rank, Json::from(message));
 }
 
 fn known(network: &Network, rank: usize) -> BTreeSet<u64> {
     let messages = network.core(rank).expect("the node is up").messages();
-    let known: BTreeSet<u64> = messages.iter().filter_map(Value::as_u64).collect();
+    let known: BTreeSet<u64> = messages.iter().filter_map(|json| json.to().ok()).collect();
     assert_eq!(known.len(), messages.len(), "a message is shown twice");
     known
 }
@@ -45,7 +45,7 @@ fn survives(setting: Setting, seed: u64, size: usize, memory_only: bool) {
         network.run_until(Time::from_millis(message * 50));
         let rank = network.rng.random_range(0..size);
         if network.is_up(rank) {
-            asked.insert(network.request(rank, Value::from(message)), message);
+            asked.insert(network.request(rank, Json::from(message)), message);
         }
         if network.rng.random_bool(0.2) {
             network.trouble();
@@ -118,7 +118,7 @@ fn cost(setting: Setting, seed: u64) -> (f64, u64) {
             network.run_until(at);
             pending.retain(|(message, since)| {
                 let missing = (0..25).any(|rank| {
-                    !network.core(rank).unwrap().archive.contains(&Value::from(*message))
+                    !network.core(rank).unwrap().archive.contains(&Json::from(*message))
                 });
                 if !missing {
                     worst_ms = worst_ms.max(at.since(*since).as_millis() as u64);
@@ -156,7 +156,7 @@ fn nonsense_is_survived() {
     let rumor = Rumor {
         from: source.clone(),
         hub: NodeId::from("nobody"),
-        batches: vec![Batch { source, first: u64::MAX, values: vec![Value::Null; 2] }],
+        batches: vec![Batch { source, first: u64::MAX, values: vec![Json::null(); 2] }],
         have: Some(have.clone()),
         stable: Some(have),
         ask: true,

@@ -9,8 +9,7 @@
 //! | [`replicated`] | the store on Raft: strict-serializable |
 //! | [`tree`], [`optimistic`] | the store as pages that never change, and one pointer that moves |
 //!
-//! Keys and values may be any JSON. Two keys are the same when their JSON is, with the keys of
-//! objects sorted.
+//! Keys and values may be any JSON. Two keys are the same when they are equal as [`Json`].
 //!
 //! Deliberately absent: transactions that wait for their client between two micro-operations.
 //! One request is a whole transaction, so a store never has to hold locks for anybody.
@@ -21,27 +20,33 @@ pub mod tree;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::marker::PhantomData;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+
+use crate::types::Json;
 
 /// A micro-operation, on the wire `[f, key, value]`. A read comes with the value null, and goes
 /// back with what was read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct MicroOp<K>(pub K, pub Value, pub Value);
+pub struct MicroOp<K>(pub K, pub Json, pub Json);
 
 /// A transaction: micro-operations in their order.
 pub type Txn<K> = Vec<MicroOp<K>>;
 
 /// The kinds of micro-operations that a store has: reads, and one way to write.
 pub trait Kind: Copy + Debug + PartialEq + Serialize + DeserializeOwned + 'static {
+    /// What a key holds. The default is what one holds that does not exist.
+    type Held: Clone + Debug + Default + PartialEq + Serialize + DeserializeOwned + 'static;
+
     /// Whether this is the kind that writes.
     fn writes(self) -> bool;
 
-    /// Writes `argument` to a key. A key that does not exist holds null.
-    fn write(held: &mut Value, argument: &Value);
+    /// Writes `argument` to a key.
+    fn write(held: &mut Self::Held, argument: &Json);
+
+    /// What a read of the key gives: null when it does not exist.
+    fn read(held: &Self::Held) -> Json;
 }
 
 /// Lists: a write appends an element.
@@ -56,16 +61,19 @@ pub enum Lists {
 }
 
 impl Kind for Lists {
+    type Held = Vec<Json>;
+
     fn writes(self) -> bool {
         self == Lists::Append
     }
 
-    fn write(held: &mut Value, argument: &Value) {
-        match held {
-            Value::Array(list) => list.push(argument.clone()),
-            // Appends are all that ever writes here, so this is a list that does not exist yet.
-            missing => *missing = Value::Array(vec![argument.clone()]),
-        }
+    fn write(list: &mut Vec<Json>, argument: &Json) {
+        list.push(argument.clone());
+    }
+
+    fn read(list: &Vec<Json>) -> Json {
+        // Nothing takes elements away, so what is empty does not exist.
+        if list.is_empty() { Json::null() } else { Json::array(list) }
     }
 }
 
@@ -81,18 +89,24 @@ pub enum Registers {
 }
 
 impl Kind for Registers {
+    type Held = Json;
+
     fn writes(self) -> bool {
         self == Registers::Write
     }
 
-    fn write(held: &mut Value, argument: &Value) {
+    fn write(held: &mut Json, argument: &Json) {
         *held = argument.clone();
+    }
+
+    fn read(held: &Json) -> Json {
+        held.clone()
     }
 }
 
 /// What clients ask of a transactional store.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case", bound(deserialize = "K: Kind"))]
+#[serde(rename_all = "snake_case", bound(deserialize = "K: Kind"))]
 pub enum Request<K> {
     /// Do this transaction.
     Txn {
@@ -103,7 +117,7 @@ pub enum Request<K> {
 
 /// What they are answered.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Response<K> {
     /// It is done.
     TxnOk {
@@ -118,22 +132,20 @@ pub fn is_read_only<K: Kind>(txn: &Txn<K>) -> bool {
 }
 
 /// The place of a key in a store.
-pub fn place(key: &Value) -> String {
+pub fn place(key: &Json) -> String {
     key.to_string()
 }
 
 /// All keys and what they hold. Transactions are done one after another, each as a whole.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Store<K> {
-    held: BTreeMap<String, Value>,
-    #[serde(skip)]
-    kind: PhantomData<K>,
+#[serde(transparent, bound = "K: Kind")]
+pub struct Store<K: Kind> {
+    held: BTreeMap<String, K::Held>,
 }
 
-impl<K> Default for Store<K> {
+impl<K: Kind> Default for Store<K> {
     fn default() -> Store<K> {
-        Store { held: BTreeMap::new(), kind: PhantomData }
+        Store { held: BTreeMap::new() }
     }
 }
 
@@ -164,14 +176,15 @@ impl<K: Kind> Store<K> {
     }
 
     /// What a key holds: null when it does not exist.
-    pub fn read(&self, key: &Value) -> Value {
-        self.held.get(&place(key)).cloned().unwrap_or_default()
+    pub fn read(&self, key: &Json) -> Json {
+        self.held.get(key.as_str()).map_or_else(Json::null, K::read)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::Body;
 
     fn execute<K: Kind>(store: &mut Store<K>, txn: &str) -> String {
         let txn: Txn<K> = serde_json::from_str(txn).unwrap();
@@ -212,14 +225,16 @@ mod tests {
         let copy: Store<Lists> =
             serde_json::from_str(&serde_json::to_string(&store).unwrap()).unwrap();
         assert_eq!(copy, store);
-        assert_eq!(copy.read(&serde_json::json!({"a": 2, "b": 1})), serde_json::json!([6]));
+        let json = |text| Json::parse(text).unwrap();
+        assert_eq!(copy.read(&json(r#"{"a":2,"b":1}"#)), json("[6]"));
     }
 
     #[test]
     fn a_request_of_the_wrong_kind_or_shape_is_refused() {
         for txn in [r#"[["w",1,2]]"#, r#"[["r",1]]"#, r#"[["r",1,null,2]]"#, r#"7"#, r#"[7]"#] {
             let body = format!(r#"{{"type":"txn","txn":{txn}}}"#);
-            assert!(serde_json::from_str::<Request<Lists>>(&body).is_err(), "{txn}");
+            let body = Body::parse(&body).unwrap();
+            assert!(body.to::<Request<Lists>>().is_err(), "{txn}");
         }
     }
 }

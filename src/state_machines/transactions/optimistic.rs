@@ -10,14 +10,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::tree::{Cache, Draft, Page, PageId, missing};
 use super::{Kind, MicroOp, Txn, place};
+use crate::types::Json;
 
 /// A new state.
 #[derive(Debug, PartialEq)]
-pub struct Commit {
+pub struct Commit<H> {
     /// Its root.
     pub root: PageId,
     /// Its pages that are new. They are to be stored before the root is.
-    pub pages: BTreeMap<PageId, Page>,
+    pub pages: BTreeMap<PageId, Page<H>>,
 }
 
 /// The next pages that these transactions need and the cache lacks; none when it has them all.
@@ -25,11 +26,11 @@ pub struct Commit {
 pub fn needed<'t, K: Kind>(
     root: Option<&PageId>,
     txns: impl IntoIterator<Item = &'t Txn<K>>,
-    cache: &Cache,
+    cache: &Cache<K::Held>,
 ) -> BTreeSet<PageId> {
-    let keys = txns.into_iter().flatten().map(|MicroOp(_, key, _)| place(key));
-    let places: BTreeSet<String> = keys.collect();
-    missing(root, places.iter().map(String::as_str), cache)
+    let keys = txns.into_iter().flatten().map(|MicroOp(_, key, _)| key.as_str());
+    let places: BTreeSet<&str> = keys.collect();
+    missing(root, places, cache)
 }
 
 /// Does transactions one after another, on the state that `root` names; without a root there
@@ -41,23 +42,23 @@ pub fn needed<'t, K: Kind>(
 pub fn execute<'t, K: Kind>(
     root: Option<&PageId>,
     txns: impl IntoIterator<Item = &'t Txn<K>>,
-    cache: &Cache,
+    cache: &Cache<K::Held>,
     new_id: impl FnMut() -> PageId,
-) -> (Vec<Txn<K>>, Option<Commit>) {
+) -> (Vec<Txn<K>>, Option<Commit<K::Held>>) {
     let mut draft = Draft::new(root, cache);
     let done = txns.into_iter().map(|txn| execute_one(&mut draft, txn)).collect();
     let commit = draft.finish(new_id).map(|(root, pages)| Commit { root, pages });
     (done, commit)
 }
 
-fn execute_one<K: Kind>(draft: &mut Draft, txn: &Txn<K>) -> Txn<K> {
+fn execute_one<K: Kind>(draft: &mut Draft<K::Held>, txn: &Txn<K>) -> Txn<K> {
     let mut done = Vec::with_capacity(txn.len());
     for MicroOp(kind, key, argument) in txn {
         let value = if kind.writes() {
             draft.write(place(key), |held| K::write(held, argument));
             argument.clone()
         } else {
-            draft.read(&place(key))
+            draft.read(key.as_str()).map_or_else(Json::null, K::read)
         };
         done.push(MicroOp(*kind, key.clone(), value));
     }
@@ -68,17 +69,16 @@ fn execute_one<K: Kind>(draft: &mut Draft, txn: &Txn<K>) -> Txn<K> {
 mod tests {
     use rand::{RngExt, SeedableRng};
     use rand_chacha::ChaCha8Rng;
-    use serde_json::{Value, json};
 
     use super::*;
     use crate::state_machines::transactions::{Lists, Store};
 
     fn random_txn(rng: &mut ChaCha8Rng) -> Txn<Lists> {
         let micro_op = |rng: &mut ChaCha8Rng| {
-            let key = json!(rng.random_range(0..40));
+            let key = Json::from(rng.random_range(0..40));
             match rng.random() {
-                true => MicroOp(Lists::Read, key, Value::Null),
-                false => MicroOp(Lists::Append, key, json!(rng.random::<u16>())),
+                true => MicroOp(Lists::Read, key, Json::null()),
+                false => MicroOp(Lists::Append, key, Json::from(rng.random_range(0..1 << 16))),
             }
         };
         (0..rng.random_range(0..5)).map(|_| micro_op(rng)).collect()
@@ -89,7 +89,7 @@ mod tests {
     fn batches_do_what_a_plain_store_does() {
         let mut rng = ChaCha8Rng::seed_from_u64(11);
         let mut store = Store::<Lists>::default();
-        let mut stored = BTreeMap::<PageId, Page>::new();
+        let mut stored = BTreeMap::<PageId, Page<Vec<Json>>>::new();
         let mut root = None;
         for round in 0..400 {
             let batch: Vec<Txn<Lists>> =

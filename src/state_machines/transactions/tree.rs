@@ -17,7 +17,6 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 /// The most keys on a page, before it is split.
 const LEAF_KEYS_MAX: usize = 8;
@@ -35,9 +34,9 @@ pub type PageId = String;
 /// A page, as it is stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Page {
+pub enum Page<V> {
     /// Some keys, and what they hold.
-    Leaf(BTreeMap<String, Value>),
+    Leaf(BTreeMap<String, V>),
     /// The pages below, by the next bits of a key's hash. Where there is none, no key is.
     Branch(BTreeMap<usize, PageId>),
 }
@@ -49,16 +48,22 @@ fn child_of(key: &str, depth: u32) -> usize {
 }
 
 /// Pages that are at hand.
-#[derive(Debug, Default)]
-pub struct Cache {
-    pages: BTreeMap<PageId, Page>,
+#[derive(Debug)]
+pub struct Cache<V> {
+    pages: BTreeMap<PageId, Page<V>>,
     /// The same pages, the oldest first.
     ages: VecDeque<PageId>,
 }
 
-impl Cache {
+impl<V> Default for Cache<V> {
+    fn default() -> Cache<V> {
+        Cache { pages: BTreeMap::new(), ages: VecDeque::new() }
+    }
+}
+
+impl<V> Cache<V> {
     /// Adds a page.
-    pub fn insert(&mut self, id: PageId, page: Page) {
+    pub fn insert(&mut self, id: PageId, page: Page<V>) {
         if self.pages.insert(id.clone(), page).is_none() {
             self.ages.push_back(id);
         }
@@ -73,7 +78,7 @@ impl Cache {
         }
     }
 
-    fn page(&self, id: &PageId) -> &Page {
+    fn page(&self, id: &PageId) -> &Page<V> {
         self.pages.get(id).expect("every page that is needed was fetched before")
     }
 }
@@ -81,15 +86,19 @@ impl Cache {
 /// The next pages to fetch on the ways from the root to these keys: none when all are there.
 ///
 /// What is below a page that is missing is only known when it is there, so ask again then.
-pub fn missing<'a>(
+pub fn missing<'a, V>(
     root: Option<&PageId>,
     keys: impl IntoIterator<Item = &'a str>,
-    cache: &Cache,
+    cache: &Cache<V>,
 ) -> BTreeSet<PageId> {
     keys.into_iter().filter_map(|key| first_missing(root, key, cache)).cloned().collect()
 }
 
-fn first_missing<'a>(root: Option<&'a PageId>, key: &str, cache: &'a Cache) -> Option<&'a PageId> {
+fn first_missing<'a, V>(
+    root: Option<&'a PageId>,
+    key: &str,
+    cache: &'a Cache<V>,
+) -> Option<&'a PageId> {
     let mut next = root;
     for depth in 0.. {
         let id = next?;
@@ -103,24 +112,24 @@ fn first_missing<'a>(root: Option<&'a PageId>, key: &str, cache: &'a Cache) -> O
 }
 
 /// A tree with changes that are not stored yet.
-pub struct Draft<'a> {
-    cache: &'a Cache,
-    root: Option<Node>,
+pub struct Draft<'a, V> {
+    cache: &'a Cache<V>,
+    root: Option<Node<V>>,
 }
 
 /// A part of a draft.
-enum Node {
+enum Node<V> {
     /// As it is stored.
     Stored(PageId),
     /// Changed.
-    Leaf(BTreeMap<String, Value>),
+    Leaf(BTreeMap<String, V>),
     /// Changed, somewhere below.
-    Branch(BTreeMap<usize, Node>),
+    Branch(BTreeMap<usize, Node<V>>),
 }
 
-impl Node {
+impl<V: Clone + Default> Node<V> {
     /// What is stored, made ready for a change.
-    fn open(page: &Page) -> Node {
+    fn open(page: &Page<V>) -> Node<V> {
         match page {
             Page::Leaf(held) => Node::Leaf(held.clone()),
             Page::Branch(children) => {
@@ -130,7 +139,7 @@ impl Node {
         }
     }
 
-    fn write(&mut self, depth: u32, key: String, change: impl FnOnce(&mut Value), cache: &Cache) {
+    fn write(&mut self, depth: u32, key: String, change: impl FnOnce(&mut V), cache: &Cache<V>) {
         if let Node::Stored(id) = self {
             *self = Node::open(cache.page(id));
         }
@@ -150,8 +159,8 @@ impl Node {
         }
     }
 
-    fn split(held: BTreeMap<String, Value>, depth: u32) -> Node {
-        let mut parts = BTreeMap::<usize, BTreeMap<String, Value>>::new();
+    fn split(held: BTreeMap<String, V>, depth: u32) -> Node<V> {
+        let mut parts = BTreeMap::<usize, BTreeMap<String, V>>::new();
         for (key, value) in held {
             parts.entry(child_of(&key, depth)).or_default().insert(key, value);
         }
@@ -162,13 +171,13 @@ impl Node {
     fn store(
         self,
         new_id: &mut impl FnMut() -> PageId,
-        pages: &mut BTreeMap<PageId, Page>,
+        pages: &mut BTreeMap<PageId, Page<V>>,
     ) -> PageId {
         let page = match self {
             Node::Stored(id) => return id,
             Node::Leaf(held) => Page::Leaf(held),
             Node::Branch(children) => {
-                let child = |(bits, node): (usize, Node)| (bits, node.store(new_id, pages));
+                let child = |(bits, node): (usize, Node<V>)| (bits, node.store(new_id, pages));
                 Page::Branch(children.into_iter().map(child).collect())
             }
         };
@@ -178,47 +187,44 @@ impl Node {
     }
 }
 
-impl<'a> Draft<'a> {
+impl<'a, V: Clone + Default> Draft<'a, V> {
     /// The tree with this root; without one, it is empty.
-    pub fn new(root: Option<&PageId>, cache: &'a Cache) -> Draft<'a> {
+    pub fn new(root: Option<&PageId>, cache: &'a Cache<V>) -> Draft<'a, V> {
         Draft { cache, root: root.cloned().map(Node::Stored) }
     }
 
-    /// What a key holds: null when it does not exist.
+    /// What a key holds, if it exists.
     ///
     /// # Panics
     /// When a page on the way to the key is not in the cache.
-    pub fn read(&self, key: &str) -> Value {
+    pub fn read(&self, key: &str) -> Option<&V> {
         let mut node = self.root.as_ref();
         for depth in 0.. {
             node = match node {
-                None => return Value::Null,
+                None => return None,
                 Some(Node::Stored(id)) => return self.read_stored(id, depth, key),
-                Some(Node::Leaf(held)) => return held.get(key).cloned().unwrap_or_default(),
+                Some(Node::Leaf(held)) => return held.get(key),
                 Some(Node::Branch(children)) => children.get(&child_of(key, depth)),
             };
         }
         unreachable!("a tree ends");
     }
 
-    fn read_stored<'s>(&'s self, mut id: &'s PageId, first_depth: u32, key: &str) -> Value {
+    fn read_stored<'s>(&'s self, mut id: &'s PageId, first_depth: u32, key: &str) -> Option<&'s V> {
         for depth in first_depth.. {
             match self.cache.page(id) {
-                Page::Leaf(held) => return held.get(key).cloned().unwrap_or_default(),
-                Page::Branch(children) => match children.get(&child_of(key, depth)) {
-                    Some(child) => id = child,
-                    None => return Value::Null,
-                },
+                Page::Leaf(held) => return held.get(key),
+                Page::Branch(children) => id = children.get(&child_of(key, depth))?,
             }
         }
         unreachable!("a tree ends");
     }
 
-    /// Changes what a key holds. A key that does not exist holds null before.
+    /// Changes what a key holds. A key that does not exist holds the default before.
     ///
     /// # Panics
     /// When a page on the way to the key is not in the cache.
-    pub fn write(&mut self, key: String, change: impl FnOnce(&mut Value)) {
+    pub fn write(&mut self, key: String, change: impl FnOnce(&mut V)) {
         let root = self.root.get_or_insert_with(|| Node::Leaf(BTreeMap::new()));
         root.write(0, key, change, self.cache);
     }
@@ -228,7 +234,7 @@ impl<'a> Draft<'a> {
     pub fn finish(
         self,
         mut new_id: impl FnMut() -> PageId,
-    ) -> Option<(PageId, BTreeMap<PageId, Page>)> {
+    ) -> Option<(PageId, BTreeMap<PageId, Page<V>>)> {
         let mut pages = BTreeMap::new();
         match self.root? {
             Node::Stored(_) => None,
@@ -241,16 +247,15 @@ impl<'a> Draft<'a> {
 mod tests {
     use rand::{RngExt, SeedableRng};
     use rand_chacha::ChaCha8Rng;
-    use serde_json::json;
 
     use super::*;
 
     /// Fetches pages until none is missing, and says how often that was.
     fn fetch(
-        stored: &BTreeMap<PageId, Page>,
+        stored: &BTreeMap<PageId, Page<u32>>,
         root: Option<&PageId>,
         keys: &[String],
-        cache: &mut Cache,
+        cache: &mut Cache<u32>,
     ) -> usize {
         for round in 0.. {
             let ids = missing(root, keys.iter().map(String::as_str), cache);
@@ -267,7 +272,7 @@ mod tests {
         for seed in 0..20 {
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
             let mut stored = BTreeMap::new();
-            let mut states = vec![(None::<PageId>, BTreeMap::<String, Value>::new())];
+            let mut states = vec![(None::<PageId>, BTreeMap::<String, u32>::new())];
             let mut ids = 0;
             for _ in 0..60 {
                 // Mostly goes on from the newest state.
@@ -279,11 +284,11 @@ mod tests {
                 fetch(&stored, root.as_ref(), &keys, &mut cache);
                 let mut draft = Draft::new(root.as_ref(), &cache);
                 for key in keys {
-                    assert_eq!(draft.read(&key), map.get(&key).cloned().unwrap_or_default());
+                    assert_eq!(draft.read(&key), map.get(&key));
                     if rng.random() {
-                        let value = json!(rng.random::<u32>());
-                        draft.write(key.clone(), |held| *held = value.clone());
-                        assert_eq!(draft.read(&key), value);
+                        let value = rng.random();
+                        draft.write(key.clone(), |held| *held = value);
+                        assert_eq!(draft.read(&key), Some(&value));
                         map.insert(key, value);
                     }
                 }
@@ -302,7 +307,7 @@ mod tests {
                 assert!(fetch(&stored, root.as_ref(), &all, &mut cache) < 5);
                 let draft = Draft::new(root.as_ref(), &cache);
                 for key in &all {
-                    assert_eq!(draft.read(key), map.get(key).cloned().unwrap_or_default());
+                    assert_eq!(draft.read(key), map.get(key));
                 }
             }
         }
@@ -317,28 +322,28 @@ mod tests {
         };
         let mut cache = Cache::default();
         let mut draft = Draft::new(None, &cache);
-        (0..1000).for_each(|key| draft.write(key.to_string(), |held| *held = json!(key)));
+        (0..1000).for_each(|key| draft.write(key.to_string(), |held| *held = key));
         let (root, pages) = draft.finish(&mut new_id).unwrap();
         let count = pages.len();
         assert!(count > 200);
         pages.into_iter().for_each(|(id, page)| cache.insert(id, page));
         let mut draft = Draft::new(Some(&root), &cache);
-        draft.write("7".into(), |held| *held = json!("new"));
+        draft.write("7".into(), |held| *held = 1_000);
         let (_, pages) = draft.finish(&mut new_id).unwrap();
         assert!(pages.len() <= 4, "{} of {count} pages were made anew", pages.len());
     }
 
     #[test]
     fn reading_stores_nothing() {
-        let cache = Cache::default();
+        let cache = Cache::<u32>::default();
         let draft = Draft::new(None, &cache);
-        assert_eq!(draft.read("7"), Value::Null);
+        assert_eq!(draft.read("7"), None);
         assert!(draft.finish(|| unreachable!()).is_none());
     }
 
     #[test]
     fn a_cache_forgets_the_oldest() {
-        let mut cache = Cache::default();
+        let mut cache = Cache::<u32>::default();
         for number in 0..CACHED_PAGES_MAX + 5 {
             cache.insert(format!("{number}"), Page::Leaf(BTreeMap::new()));
         }

@@ -10,8 +10,6 @@
 //! Only the outermost value is treated like this. Whatever is not an enum there, and an enum
 //! with the attribute `tag`, is read and written as by serde_json alone.
 
-use std::fmt;
-
 use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeSeed, EnumAccess, VariantAccess, Visitor};
 use serde::ser::{Impossible, SerializeMap, SerializeStruct, SerializeStructVariant};
@@ -139,14 +137,14 @@ impl<S: Serializer> ToBody<S> {
 }
 
 /// What is no object is no body.
-fn no_body<E: serde::ser::Error>(what: impl fmt::Display) -> E {
-    E::custom(format_args!("a body must be a JSON object, and this is {what}"))
+fn no_body<T, E: serde::ser::Error>() -> Result<T, E> {
+    Err(E::custom("a body must be a JSON object"))
 }
 
 macro_rules! refused {
     ($($method:ident($plain:ty))*) => {$(
         fn $method(self, _: $plain) -> Result<S::Ok, S::Error> {
-            Err(no_body(stringify!($plain)))
+            no_body()
         }
     )*};
 }
@@ -220,24 +218,24 @@ impl<S: Serializer> Serializer for ToBody<S> {
         value.serialize(self)
     }
 
-    fn serialize_unit_struct(self, name: &'static str) -> Result<S::Ok, S::Error> {
-        Err(no_body(name))
+    fn serialize_unit_struct(self, _: &'static str) -> Result<S::Ok, S::Error> {
+        no_body()
     }
 
     fn serialize_none(self) -> Result<S::Ok, S::Error> {
-        Err(no_body("nothing"))
+        no_body()
     }
 
     fn serialize_unit(self) -> Result<S::Ok, S::Error> {
-        Err(no_body("nothing"))
+        no_body()
     }
 
     fn serialize_seq(self, _: Option<usize>) -> Result<Self::SerializeSeq, S::Error> {
-        Err(no_body("an array"))
+        no_body()
     }
 
     fn serialize_tuple(self, _: usize) -> Result<Self::SerializeTuple, S::Error> {
-        Err(no_body("an array"))
+        no_body()
     }
 
     fn serialize_tuple_struct(
@@ -245,17 +243,17 @@ impl<S: Serializer> Serializer for ToBody<S> {
         _: &'static str,
         _: usize,
     ) -> Result<Self::SerializeTupleStruct, S::Error> {
-        Err(no_body("an array"))
+        no_body()
     }
 
     fn serialize_tuple_variant(
         self,
         _: &'static str,
         _: u32,
-        variant: &'static str,
+        _: &'static str,
         _: usize,
     ) -> Result<Self::SerializeTupleVariant, S::Error> {
-        Err(no_body(format_args!("{variant} with fields that have no names")))
+        no_body()
     }
 
     refused! {

@@ -48,7 +48,10 @@ enum Tagged {
 /// Read and written again; an error has a word of what it says.
 const BODIES: [(&str, Result<&str, &str>); 12] = [
     (r#"{"type":"echo","echo":"hi"}"#, Ok(r#"{"type":"echo","echo":"hi"}"#)),
-    (r#"{"msg_id":1,"echo":[1,{"type":2}],"type":"echo"}"#, Ok(r#"{"type":"echo","echo":[1,{"type":2}]}"#)),
+    (
+        r#"{"msg_id":1,"echo":[1,{"type":2}],"type":"echo"}"#,
+        Ok(r#"{"type":"echo","echo":[1,{"type":2}]}"#),
+    ),
     (r#"{"type":"read_all","in_reply_to":4,"x":{}}"#, Ok(r#"{"type":"read_all"}"#)),
     (r#"{"type":"generate","x":[]}"#, Ok(r#"{"type":"generate"}"#)),
     (r#"{"key":7,"type":"read"}"#, Ok(r#"{"type":"read","key":7}"#)),
