@@ -11,7 +11,7 @@ use checker::Judgement;
 use checker::edn::Edn;
 use checker::elle::{self, Options};
 use checker::history::History;
-use checker::{Drawing, Validity};
+use checker::{Drawing, Validity, micro_op};
 use notation::Claim;
 use version_orders::version_orders;
 
@@ -167,6 +167,28 @@ fn odd_histories_are_judged_as_far_as_they_go() {
     ] {
         let result = judge_text(judge, history);
         assert!(result.starts_with(expected), "{history}: {result}");
+    }
+}
+
+/// A transaction of any size takes time in proportion to it.
+#[test]
+fn a_transaction_of_200_000_steps_is_judged_at_once() {
+    let count = 100_000;
+    for (judge, write, reads_list) in
+        [(elle::list_append as Judge, "append", true), (elle::rw_register as Judge, "w", false)]
+    {
+        let mut history = History::new();
+        let steps = (0..count).flat_map(|i: i64| {
+            let found = if reads_list { Edn::from(vec![i]) } else { Edn::from(i) };
+            [micro_op(write, i, i), micro_op("r", i, found)]
+        });
+        let steps: Vec<Edn> = steps.collect();
+        history.invoke(0, "txn", steps.clone());
+        history.ok(0, steps);
+        let found = if reads_list { Edn::from(vec![0i64]) } else { Edn::from(0i64) };
+        history.invoke(1, "txn", vec![micro_op("r", 0, found.clone())]);
+        history.ok(1, vec![micro_op("r", 0, found)]);
+        assert_eq!(judge(&history, &Options::default()).verdict, Validity::True);
     }
 }
 

@@ -16,6 +16,10 @@ fn history(ids: &[&str]) -> String {
 /// Writes files with these names and contents, runs the command on them, and gives its exit
 /// status, its output and its complaints.
 fn check(workload: &str, files: &[(&str, &str)]) -> (i32, String, String) {
+    check_with(&["-w", workload], files)
+}
+
+fn check_with(flags: &[&str], files: &[(&str, &str)]) -> (i32, String, String) {
     let folder = tempfile::tempdir().unwrap();
     for (name, contents) in files {
         std::fs::write(folder.path().join(name), contents).unwrap();
@@ -23,7 +27,8 @@ fn check(workload: &str, files: &[(&str, &str)]) -> (i32, String, String) {
     let names = files.iter().map(|(name, _)| Path::new(name));
     let output = Command::new(env!("CARGO_BIN_EXE_maelstrom"))
         .current_dir(folder.path())
-        .args(["check", "-w", workload])
+        .arg("check")
+        .args(flags)
         .args(names)
         .output()
         .unwrap();
@@ -87,4 +92,84 @@ fn values_are_compared_as_edn() {
     let (_, output, _) = check("lin-kv", &[("same", &same), ("other", &other_key)]);
     let verdicts: Vec<&str> = output.lines().map(|line| line.split('\t').nth(1).unwrap()).collect();
     assert_eq!(verdicts, ["true", "false"], "{output}");
+}
+
+/// Nothing is left out in silence: what is no operation of a client, and not the nemesis, is an
+/// error that names its line.
+#[test]
+fn what_cannot_be_placed_is_unknown_and_its_line_is_named() {
+    let good = "{:process 7, :type :invoke, :f :read, :value [0 nil]}\n\
+                {:process 7, :type :ok, :f :read, :value [0 nil]}\n";
+    let invoke = "{:process 0, :type :invoke, :f :write, :value [0 1]}\n";
+    for (lines, line, reason) in [
+        ("{:process \"a\", :type :invoke, :f :write, :value [0 1]}", 3, ":process is \\\"a\\\""),
+        ("{:process :a, :type :invoke, :f :write, :value [0 1]}", 3, ":process is :a"),
+        ("{:process nil, :type :invoke, :f :write, :value [0 1]}", 3, ":process is nil"),
+        ("{:process 0, :type :ok, :f :write, :value [0 1]}", 3, "without having begun"),
+        (&format!("{invoke}{{:process 0, :type :ok, :f :read, :value [0 1]}}"), 4, "as :read"),
+        (&format!("{invoke}{{:process 0, :type :ok, :f :write, :value [1 1]}}"), 4, "as [1 1]"),
+        (&format!("{invoke}{invoke}"), 4, "before its operation 2 has ended"),
+        ("{:process 0, :type :invoke, :f :write, :value [0 1], :f :read}", 3, ":f twice"),
+    ] {
+        let (status, output, _) = check("lin-kv", &[("a", &format!("{good}{lines}"))]);
+        assert_eq!(status, 2, "{output}");
+        assert!(output.contains(&format!("line {line}: ")), "{output}");
+        assert!(output.contains(reason), "{reason}: {output}");
+    }
+    let nemesis = format!("{good}{{:process :nemesis, :type :info, :f :kill, :value nil}}");
+    assert_eq!(check("lin-kv", &[("a", &nemesis)]).0, 0);
+}
+
+#[test]
+fn histories_in_json_are_judged_too_and_numbers_keep_their_digits() {
+    let json = |ids: &[&str]| {
+        let pair = |id: &&str| {
+            format!(
+                "{{\"process\":0,\"type\":\"invoke\",\"f\":\"generate\",\"value\":null}},\n\
+                 {{\"process\":0,\"type\":\"ok\",\"f\":\"generate\",\"value\":{id}}}"
+            )
+        };
+        format!("[{}]\n", ids.iter().map(pair).collect::<Vec<_>>().join(",\n"))
+    };
+    let large =
+        ["340282366920938463463374607431768211455", "340282366920938463463374607431768211454"];
+    let twice = [large[0], large[0]];
+    for (text, status) in [
+        (json(&["1", "\"1\"", "{\"a\":1.5}"]), 0),
+        (json(&large), 0),
+        (json(&twice), 1),
+        (history(&large), 0),
+        (history(&twice), 1),
+    ] {
+        let (found, output, _) = check("unique-ids", &[("a", &text)]);
+        assert_eq!(found, status, "{text}: {output}");
+    }
+}
+
+/// Whether a read of an old value is an anomaly depends on what the versions are ordered by.
+#[test]
+fn what_versions_are_ordered_by_is_a_flag() {
+    let mut text = String::new();
+    for (process, step) in [(0, "[:w 1 1]"), (1, "[:w 1 2]"), (2, "[:r 1 1]")] {
+        for kind in ["invoke", "ok"] {
+            text += &format!("{{:process {process}, :type :{kind}, :f :txn, :value [{step}]}}\n");
+        }
+    }
+    let run = |flags: &str| {
+        let flags: Vec<&str> =
+            ["-w", "txn-rw-register"].into_iter().chain(flags.split_whitespace()).collect();
+        check_with(&flags, &[("a", &text)])
+    };
+    for (flags, status) in [
+        ("", 0),
+        ("--wfr-keys", 0),
+        ("--wfr-keys=false --initial-state=false", 0),
+        ("--sequential-keys", 0),
+        ("--linearizable-keys", 1),
+    ] {
+        let (found, output, complaints) = run(flags);
+        assert_eq!(found, status, "{flags}: {output}{complaints}");
+    }
+    assert!(run("--linearizable-keys").1.contains(":cyclic-versions"));
+    assert_eq!(run("--wfr-keys=maybe").0, 254);
 }

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use rustc_hash::FxHashSet;
+
 use super::explain::Explain;
 use super::findings::{Case, Findings};
 use super::list_append::Analysis;
@@ -273,17 +275,25 @@ impl<'a> Finder<'a> {
     /// the first.
     fn future_reads(&mut self) {
         let (txns, lists, analysis) = (self.txns, self.lists, self.analysis);
-        // The earliest place, in its key's order, of what the transaction appends later.
+        // The earliest place, in its key's order, of what the transaction appends later; and all
+        // that it appends later.
         let mut later = Scratch::new(txns.tables.keys.len(), NONE);
+        let mut appended = FxHashSet::default();
         for txn in txns.committed() {
             later.clear();
+            appended.clear();
             let mut first = None;
-            for (i, op) in txns.micro_ops(txn).iter().enumerate().rev() {
+            for op in txns.micro_ops(txn).iter().rev() {
                 let earliest = later.at(op.key);
                 if op.action == Action::Write {
                     *earliest = analysis.place(op.value).min(*earliest);
+                    appended.insert(op.value);
+                } else if op.value == NONE {
+                    continue;
                 } else if !lists.is_plain(op.key, op.value) {
-                    first = analysis.own_later_append(txn, i).or(first);
+                    let mut elements = lists.backwards(op.value);
+                    let own = elements.find(|version| appended.contains(version));
+                    first = own.map(|version| (op, version)).or(first);
                 } else if *earliest < lists.length(op.value) {
                     first = Some((op, analysis.order(op.key)[*earliest as usize]));
                 }

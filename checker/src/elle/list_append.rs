@@ -78,18 +78,6 @@ impl<'a> Analysis<'a> {
         self.places[version as usize]
     }
 
-    /// An element that a transaction's read, one of its micro-operations, already shows, and
-    /// that the transaction itself appends only after it.
-    pub fn own_later_append(&self, txn: u32, read: usize) -> Option<(&'a MicroOp, u32)> {
-        let ops = self.txns.micro_ops(txn);
-        let is_own = |version: &u32| {
-            let is_append = |op: &MicroOp| op.action == Action::Write && op.value == *version;
-            self.txns.tables.writer(*version) == txn && ops[read + 1..].iter().any(is_append)
-        };
-        let version = self.lists.backwards(ops[read].value).find(is_own)?;
-        Some((&ops[read], version))
-    }
-
     /// The version that came just before this one, or, if this one was never read, the last one
     /// that was; [`NONE`] for the initial state.
     fn previous(&self, version: u32) -> u32 {

@@ -1,5 +1,7 @@
 //! What is wrong with a history of registers short of any cycle.
 
+use rustc_hash::FxHashSet;
+
 use super::explain::Explain;
 use super::findings::{Case, Findings};
 use super::model::Name;
@@ -13,10 +15,14 @@ use crate::history::OpType;
 pub fn find(analysis: &Analysis, findings: &mut Findings) {
     internal(analysis, findings);
     let txns = analysis.txns;
+    let mut written = FxHashSet::default();
     for txn in txns.committed() {
-        for (i, op) in txns.micro_ops(txn).iter().enumerate() {
-            if op.action == Action::Read && op.value != INITIAL {
-                odd_read(analysis, findings, txn, i);
+        written.clear();
+        for op in txns.micro_ops(txn) {
+            if op.action == Action::Write {
+                written.insert(op.value);
+            } else if op.value != INITIAL {
+                odd_read(analysis, findings, txn, op, &written);
             }
         }
     }
@@ -49,13 +55,17 @@ fn internal(analysis: &Analysis, findings: &mut Findings) {
     }
 }
 
-/// A read, one of a transaction's micro-operations, of what nobody else should see: a failed
+/// A read of a transaction, which has `written` so far, of what nobody else should see: a failed
 /// write (G1a: Adya, section 3.2.1), a write amid a transaction (G1b: section 3.2.2), a write
 /// that the transaction itself makes only later; or of what nobody wrote.
-fn odd_read(analysis: &Analysis, findings: &mut Findings, txn: u32, place: usize) {
+fn odd_read(
+    analysis: &Analysis,
+    findings: &mut Findings,
+    txn: u32,
+    op: &MicroOp,
+    written: &FxHashSet<u32>,
+) {
     let txns = analysis.txns;
-    let ops = txns.micro_ops(txn);
-    let op = &ops[place];
     let version = txns.tables.versions[op.value as usize];
     if version.writer == NONE {
         findings.add("unwritten-read", || {
@@ -70,8 +80,7 @@ fn odd_read(analysis: &Analysis, findings: &mut Findings, txn: u32, place: usize
         return;
     }
     if version.writer == txn {
-        let is_write = |later: &MicroOp| later.action == Action::Write && later.value == op.value;
-        if ops[place + 1..].iter().any(is_write) {
+        if !written.contains(&op.value) {
             findings.add("future-read", || {
                 let text = format!(
                     "{}\nread key {} as {} before it wrote that.",
