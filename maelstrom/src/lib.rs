@@ -29,6 +29,7 @@ pub mod journal;
 pub mod nemesis;
 pub mod net;
 pub mod options;
+mod parallel;
 #[cfg(feature = "host")]
 pub mod recorder;
 pub mod report;

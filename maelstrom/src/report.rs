@@ -41,6 +41,7 @@ use crate::checker::Judgement;
 use crate::history::History;
 use crate::journal::Journal;
 use crate::options::TestOptions;
+use crate::parallel;
 use crate::workload::{self, Workload};
 
 use activity::Activity;
@@ -68,8 +69,14 @@ pub struct Recorded<'a> {
     pub failure: Option<&'a str>,
 }
 
-/// Makes the report's files one after another: each is given to `write` with its path in the
-/// run's folder as soon as it is made. `progress` hears what is being made.
+/// How a drawing in a folder of its own links to operations on the page of the run.
+pub const LINK_FROM_FILE: &str = "../../index.html#op-";
+
+/// A file of the report, and how to make it.
+type Page<'a> = (&'static str, Box<dyn Fn() -> anyhow::Result<Vec<u8>> + Sync + 'a>);
+
+/// Makes the report's files, side by side: each is given to `write` with its path in the run's
+/// folder as soon as it is made, always in the same order. `progress` hears what is being made.
 ///
 /// # Errors
 /// What `write` answers, or a sentence about a plot that could not be drawn.
@@ -78,36 +85,44 @@ pub fn write(
     progress: &mut dyn FnMut(&'static str),
     write: &mut dyn FnMut(&str, &[u8]) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let (workload, activity) = (recorded.workload, Activity::new(recorded.history));
-    #[cfg(feature = "program")]
-    {
-        progress("drawing plots");
-        write("latency-raw.png", &plots::latency_raw(workload, &activity)?)?;
-        write("latency-quantiles.png", &plots::latency_quantiles(workload, &activity)?)?;
-        write("rate.png", &plots::rate(workload, &activity)?)?;
-    }
-    progress("writing timeline.html");
-    write("timeline.html", timeline::page(workload, &activity).as_bytes())?;
-    progress("writing messages.svg");
-    write("messages.svg", messages::diagram(recorded.journal).as_bytes())?;
+    let (name, activity) = (recorded.workload, &Activity::new(recorded.history));
     progress("drawing what is wrong");
-    let pointers = findings::pointers(recorded.results);
-    let folder = workload::by_name(workload).map_or(OTHER_FOLDER, Workload::explanations);
-    let explanations = explanations::of(recorded.results, folder);
+    let folder = workload::by_name(name).map_or(OTHER_FOLDER, Workload::explanations);
+    let explanations = &explanations::of(recorded.results, folder);
     explanations.write(write)?;
-    if workload == "kafka" {
+    if name == "kafka" {
         #[cfg(feature = "program")]
         {
-            let lag = logs::realtime_lag(&activity);
-            write("realtime-lag.png", &plots::realtime_lag(workload, &activity, &lag)?)?;
+            let lag = logs::realtime_lag(activity);
+            write("realtime-lag.png", &plots::realtime_lag(name, activity, &lag)?)?;
         }
-        for (path, svg) in logs::orders(&activity) {
+        for (path, svg) in logs::orders(activity) {
             write(&path, svg.as_bytes())?;
         }
     }
-    progress("writing index.html");
-    let page = page::page(recorded, &activity, &pointers, &explanations.shown);
-    write("index.html", page.as_bytes())
+    progress("drawing plots and pages");
+    let pointers = &findings::pointers(recorded.results);
+    let pages: &[Page] = &[
+        (
+            "index.html",
+            Box::new(move || {
+                Ok(page::page(recorded, activity, pointers, &explanations.shown).into())
+            }),
+        ),
+        #[cfg(feature = "program")]
+        ("latency-raw.png", Box::new(move || plots::latency_raw(name, activity))),
+        #[cfg(feature = "program")]
+        ("latency-quantiles.png", Box::new(move || plots::latency_quantiles(name, activity))),
+        #[cfg(feature = "program")]
+        ("rate.png", Box::new(move || plots::rate(name, activity))),
+        ("timeline.html", Box::new(move || Ok(timeline::page(name, activity).into()))),
+        ("messages.svg", Box::new(move || Ok(messages::diagram(recorded.journal).into()))),
+    ];
+    let make = |(path, make): &Page| make().map(|bytes| (*path, bytes));
+    parallel::in_order(pages, make, |made| {
+        let (path, bytes) = made?;
+        write(path, &bytes)
+    })
 }
 
 #[cfg(test)]

@@ -11,6 +11,9 @@
 //! end no cluster owes anybody an answer, but when they are over it must serve again. A run
 //! in which some kind of operation never succeeds has failed.
 //!
+//! Seeds run side by side, on all cores; the first that fails is the lowest one, as if they had
+//! run one after another.
+//!
 //! A seed decides everything that is not fixed: latencies, faults, operations, what disks lose.
 //! The environment can replace the seeds: `SEED=8412` runs that one and leaves its files in
 //! `store/`, `SEEDS=1000` runs the first thousand. A failure prints its seed, its options and
@@ -27,6 +30,7 @@ use std::sync::Arc;
 use gyre::{Ctx, Node};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
 
 use crate::checker::{Judgement, Validity};
 use crate::engine::{Engine, Nobody, Observer, Outcome};
@@ -220,12 +224,12 @@ impl<N: Node> Check<N> {
     /// This is how a planted bug is shown to be caught: a run in which too little succeeded has
     /// failed too, but that shows no bug.
     pub fn first_anomaly(&self, seeds: Range<u64>) -> Option<Failure> {
-        seeds.into_iter().find_map(|seed| self.fails(seed).filter(Failure::is_anomaly))
+        seeds.into_par_iter().find_map_first(|seed| self.fails(seed).filter(Failure::is_anomaly))
     }
 
     /// The first of these seeds on which the node fails in any way, if it fails on any.
     pub fn first_failure(&self, seeds: Range<u64>) -> Option<Failure> {
-        seeds.into_iter().find_map(|seed| self.fails(seed))
+        seeds.into_par_iter().find_map_first(|seed| self.fails(seed))
     }
 
     /// Whether the node fails on this seed, and how.

@@ -34,7 +34,7 @@ pub use txn_rw_register::TxnRwRegister;
 pub use unique_ids::UniqueIds;
 
 /// One kind of system to test.
-pub trait Workload {
+pub trait Workload: Sync {
     /// The name on the command line and in `store/`.
     fn name(&self) -> &'static str;
 

@@ -173,3 +173,36 @@ fn what_versions_are_ordered_by_is_a_flag() {
     assert!(run("--linearizable-keys").1.contains(":cyclic-versions"));
     assert_eq!(run("--wfr-keys=maybe").0, 254);
 }
+
+#[test]
+fn what_is_wrong_is_explained_where_it_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let txn = |process: u8, micro_ops: &str| {
+        format!(
+            "{{:process {process}, :type :invoke, :f :txn, :value {micro_ops}}}\n\
+             {{:process {process}, :type :ok, :f :txn, :value {micro_ops}}}\n"
+        )
+    };
+    let skew = txn(0, "[[:append 1 1] [:append 2 1]]")
+        + &txn(1, "[[:r 1 [1]] [:r 2 nil]]")
+        + &txn(2, "[[:r 1 [1]] [:r 2 [1]]]");
+    std::fs::write(folder.path().join("history.edn"), skew).unwrap();
+    let check = |out: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_maelstrom"))
+            .current_dir(folder.path())
+            .args(["check", "-w", "txn-list-append", "--out", out, "history.edn"])
+            .output()
+            .unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    assert_eq!(check("out"), (1, String::new()));
+    let read = |path: &str| std::fs::read_to_string(folder.path().join("out").join(path)).unwrap();
+    assert!(read("results.edn").starts_with("{:valid? false"));
+    assert!(read("elle/G-single-item.txt").contains("The transactions:\n  T1 = "));
+    let drawing = read("elle/G-single-item/0.svg");
+    assert!(drawing.starts_with("<svg ") && !drawing.contains("index.html"), "{drawing}");
+
+    let (status, complaint) = check("history.edn/out");
+    assert_eq!(status, 255);
+    assert!(complaint.contains("history.edn/out"), "{complaint}");
+}

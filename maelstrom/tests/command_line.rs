@@ -356,3 +356,24 @@ fn a_server_that_cannot_serve_says_why() {
     assert_eq!(run.status, Some(255));
     assert!(run.output.contains("try another --port"), "{}", run.output);
 }
+
+#[test]
+fn a_seeded_run_leaves_the_same_files_at_any_number_of_threads() {
+    if !has_python() {
+        return;
+    }
+    let run = |threads: &str| {
+        let store = tempfile::tempdir().unwrap();
+        let status = Command::new(env!("CARGO_BIN_EXE_maelstrom"))
+            .args(["test", "-w", "echo", "--bin", &node("lockstep.py"), "--seed", "3"])
+            .args(["--time-limit", "3", "--rate", "20"])
+            .env("RAYON_NUM_THREADS", threads)
+            .current_dir(store.path())
+            .status()
+            .unwrap();
+        assert_eq!(status.code(), Some(0));
+        ["index.html", "timeline.html", "messages.svg", "rate.png", "results.edn"]
+            .map(|file| std::fs::read(store.path().join("store/current").join(file)).unwrap())
+    };
+    assert!(run("1") == run("4"), "one thread and four make different files");
+}

@@ -5,6 +5,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
+
 use super::budget::Budget;
 use super::failure::{self, Failure};
 use super::object::Object;
@@ -51,10 +53,15 @@ pub fn check<'a>(
     let mut results = Vec::new();
     let mut failures = Vec::new();
     let mut valid = Validity::True;
-    for (key, pairs) in split(pairs)? {
-        let key = key.into_owned();
-        let verdict = object.judge(&pairs, value, budget).map_err(|e| format!("Key {key}: {e}"))?;
-        let (result, failure) = failure::describe(&verdict, &pairs, value);
+    let keys: Vec<_> = split(pairs)?.into_iter().collect();
+    let judge = |(key, pairs): &(Cow<Edn>, Vec<Pair<'a>>)| {
+        let verdict = object.judge(pairs, value, budget).map_err(|e| format!("Key {key}: {e}"))?;
+        Ok(failure::describe(&verdict, pairs, value))
+    };
+    // Side by side, but the results are in the order of the keys.
+    let judged: Vec<Result<_, String>> = keys.par_iter().map(judge).collect();
+    for ((key, _), judged) in keys.iter().zip(judged) {
+        let (key, (result, failure)) = (Edn::clone(key), judged?);
         valid = valid.and(result.verdict);
         results.push((key.clone(), Judgement::of_parts([("linearizable", result)]).to_edn()));
         failures.extend(failure.map(|failure| (key.clone(), failure)));

@@ -20,14 +20,16 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
-use clap::Args;
+use clap::{Args, ValueHint};
 
 use super::budget::BudgetFlags;
 use crate::checker::{CheckOptions, Judge, Judgement, Model, Validity};
 use crate::cli::flags::VersionOrderFlags;
-use crate::edn::{Edn, read_one};
+use crate::edn::{Edn, pretty, read_one};
 use crate::history::{Op, Parser};
-use crate::workload;
+use crate::parallel;
+use crate::report::{self, OTHER_FOLDER};
+use crate::workload::{self, Workload};
 
 /// A file is read in pieces of this size.
 const PIECE_BYTES: usize = 1 << 18;
@@ -59,6 +61,10 @@ pub struct CheckFlags {
 
     #[command(flatten)]
     budget: BudgetFlags,
+
+    /// Writes each result into this folder, with explanations and drawings of what is wrong.
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    out: Option<PathBuf>,
 
     /// History files: EDN or JSON, one operation a line or all in a vector.
     #[arg(required = true, value_name = "FILE")]
@@ -95,21 +101,61 @@ impl CheckFlags {
         }
     }
 
-    /// Judges every file, writes a line each, and gives the worst verdict.
+    /// Judges every file, writes a line each, in their order, and gives the worst verdict.
     ///
     /// # Errors
-    /// Those of writing to `out`.
+    /// Those of writing to `out`, or to the folder of `--out`.
     pub fn run(&self, out: &mut impl Write) -> io::Result<Validity> {
         let mut worst = Validity::True;
-        for file in &self.files {
+        let judge = |file: &PathBuf| {
             let judgement = self.judge_file(file).unwrap_or_else(Judgement::unknown);
+            (file.clone(), judgement)
+        };
+        let mut number = 0;
+        parallel::in_order(&self.files, judge, |(file, judgement)| {
             let (verdict, edn) = (judgement.verdict, judgement.to_edn());
             writeln!(out, "{}\t{verdict}\t{edn}", file.display())?;
             // The next file may take minutes.
             out.flush()?;
             worst = worst.and(verdict);
-        }
+            number += 1;
+            match &self.out {
+                Some(folder) => self.explain(&judgement, &self.folder_of(folder, number, &file)),
+                None => Ok(()),
+            }
+        })?;
         Ok(worst)
+    }
+
+    /// Where the explanations of a file go: of several, each has a folder of its own.
+    fn folder_of(&self, folder: &Path, number: usize, file: &Path) -> PathBuf {
+        if self.files.len() == 1 {
+            return folder.to_owned();
+        }
+        let name = file.file_stem().unwrap_or_default().to_string_lossy();
+        folder.join(format!("{number}-{name}"))
+    }
+
+    /// Writes everything that there is to say of a judgement.
+    fn explain(&self, judgement: &Judgement, folder: &Path) -> io::Result<()> {
+        let of_workload = workload::by_name(&self.workload).map(Workload::explanations);
+        let is_workload = self.model.is_none();
+        let subfolder = of_workload.ok().filter(|_| is_workload).unwrap_or(OTHER_FOLDER);
+        let write = |path: &str, bytes: &[u8]| {
+            let path = folder.join(path);
+            std::fs::create_dir_all(path.parent().expect("a file stands in a folder"))
+                .and_then(|()| std::fs::write(&path, bytes))
+                .map_err(|error| {
+                    io::Error::other(format!("{} cannot be written: {error}", path.display()))
+                })
+        };
+        write("results.edn", format!("{}\n", pretty(&judgement.to_edn())).as_bytes())?;
+        let explanations = report::explain(judgement, subfolder);
+        for (path, svg) in explanations.drawings() {
+            // There is no page of a run here to go to.
+            write(path, svg.replace(report::LINK_FROM_FILE, "#").as_bytes())?;
+        }
+        explanations.texts.iter().try_for_each(|(path, text)| write(path, text.as_bytes()))
     }
 
     fn judge_file(&self, path: &Path) -> Result<Judgement, String> {

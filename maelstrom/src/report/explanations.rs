@@ -71,6 +71,11 @@ pub fn of(judgement: &Judgement, folder: &str) -> Explanations {
 }
 
 impl Explanations {
+    /// The drawings, each with its path.
+    pub fn drawings(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.shown.iter().filter_map(|shown| Some((&*shown.path, shown.svg.as_deref()?)))
+    }
+
     /// Gives each file to `write`, with its path.
     ///
     /// # Errors
@@ -79,11 +84,7 @@ impl Explanations {
         &self,
         write: &mut dyn FnMut(&str, &[u8]) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        for explanation in &self.shown {
-            if let Some(svg) = &explanation.svg {
-                write(&explanation.path, svg.as_bytes())?;
-            }
-        }
+        self.drawings().try_for_each(|(path, svg)| write(path, svg.as_bytes()))?;
         self.texts.iter().try_for_each(|(path, text)| write(path, text.as_bytes()))
     }
 }

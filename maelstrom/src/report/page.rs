@@ -10,11 +10,11 @@ mod lanes;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::Recorded;
 use super::activity::Activity;
 use super::explanations::Explanation;
 use super::findings::{self, Pointer};
 use super::format::{count, html_escape, shorten};
+use super::{LINK_FROM_FILE, Recorded};
 use crate::checker::Validity;
 use crate::edn::{Edn, pretty};
 
@@ -33,9 +33,6 @@ const EXPLANATIONS: usize = 12;
 
 /// How many operations are named for each reason to look at them.
 const POINTED_TO: usize = 12;
-
-/// How a drawing in a folder of its own links to operations on this page.
-const LINK_FROM_FILE: &str = "../../index.html#op-";
 
 /// How many bytes of drawings are on the page; the others are linked.
 const DRAWINGS_BYTES: usize = 250_000;

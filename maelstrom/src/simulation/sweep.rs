@@ -19,6 +19,9 @@ use crate::recorder::{LogOptions, Recorder};
 use crate::report::{self, Recorded};
 use crate::store::{RunFolder, RunName};
 
+/// After so many seeds the progress is shown.
+const SEEDS_TOGETHER: u64 = 1000;
+
 impl<N: Node> Check<N> {
     /// Runs these seeds, or those that the environment names instead.
     ///
@@ -27,13 +30,15 @@ impl<N: Node> Check<N> {
     pub fn seeds(&self, seeds: Range<u64>) {
         let seeds = seeds_from_environment(seeds);
         let mut progress = Seeds::start(self.workload.name(), seeds.clone());
-        for seed in seeds.clone() {
-            if let Some(failure) = self.fails(seed) {
+        for start in seeds.clone().step_by(SEEDS_TOGETHER as usize) {
+            let end = seeds.end.min(start + SEEDS_TOGETHER);
+            if let Some(failure) = self.first_failure(start..end) {
+                let (name, seed) = (self.workload.name(), failure.seed);
                 write_run(self, &failure);
-                print_failure(self.workload.name(), &failure, &self.replay_command(seed));
+                print_failure(name, &failure, &self.replay_command(seed));
                 panic!("seed {seed} failed: {}", failure.sentence);
             }
-            progress.done(seed);
+            progress.done(end - start);
         }
         if seeds.end - seeds.start == 1 {
             write_passing_run(self, seeds.start);
@@ -74,10 +79,10 @@ impl Seeds {
         Seeds { workload, count: seeds.end - seeds.start, done: 0, started_at: Instant::now() }
     }
 
-    /// One more seed passed.
-    fn done(&mut self, _seed: u64) {
-        self.done += 1;
-        if self.done.is_multiple_of(1000) && self.done < self.count {
+    /// So many more seeds passed.
+    fn done(&mut self, seeds: u64) {
+        self.done += seeds;
+        if self.done < self.count {
             self.print();
         }
     }
