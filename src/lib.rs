@@ -122,10 +122,12 @@ pub use protocols::{causal, crdt, gossip, raft, replicated};
 #[cfg(feature = "stdio")]
 pub use runtime::run;
 pub use runtime::{
-    Ctx, Kv, Node, Process, RetryPolicy, Rpc, Runtime, Sleep, Tso, driver, join_all,
+    Ctx, Failure, Kv, Node, Process, RetryPolicy, Rpc, Runtime, Sleep, Tso, driver, join_all,
 };
 pub use state_machines::{kafka_log, key_value, transactions};
-pub use storage::{Disk, FileDisk, MemoryDisk, Recovered, SimDisk, Storage};
+#[cfg(feature = "stdio")]
+pub use storage::FileDisk;
+pub use storage::{Disk, MemoryDisk, Recovered, SimDisk, Storage};
 pub use types::{
     Body, Error, ErrorCode, Incarnation, Json, Message, NodeId, Time, VersionVector, json,
 };

@@ -256,6 +256,9 @@ impl<N: Node> Check<N> {
 
 /// What an assertion said that did not hold.
 fn panic_sentence(panic: &(dyn std::any::Any + Send)) -> String {
+    if let Some(failure) = panic.downcast_ref::<gyre::Failure>() {
+        return format!("a node failed: {failure}");
+    }
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
     format!("an assertion failed: {}", text.unwrap_or("it said nothing"))

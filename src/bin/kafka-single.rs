@@ -36,7 +36,7 @@ impl KafkaSingle {
 impl KafkaSingle {
     fn new(ctx: &Ctx) -> KafkaSingle {
         let recovered = ctx.storage().load().expect("the disk can be read");
-        let snapshot = recovered.snapshot.map(|snapshot| json::read_own(&snapshot));
+        let snapshot = recovered.snapshot.first().map(|snapshot| json::read_own(snapshot));
         let mut logs: Logs =
             snapshot.transpose().expect("the snapshot is one of ours").unwrap_or_default();
         for record in &recovered.records {

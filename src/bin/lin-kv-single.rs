@@ -40,7 +40,7 @@ impl LinKvSingle {
     fn new(ctx: &Ctx) -> LinKvSingle {
         let storage = ctx.storage();
         let recovered = storage.load().unwrap_or_else(|error| panic!("{error}"));
-        let snapshot = recovered.snapshot.map(|snapshot| json::read_own(&snapshot));
+        let snapshot = recovered.snapshot.first().map(|snapshot| json::read_own(snapshot));
         let mut registers: Registers =
             snapshot.transpose().expect("the snapshot is one of ours").unwrap_or_default();
         for record in recovered.records {

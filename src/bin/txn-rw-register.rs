@@ -185,7 +185,7 @@ impl Durable {
     fn open(ctx: &Ctx) -> anyhow::Result<(Replica, Durable)> {
         let storage = ctx.storage();
         let recovered = storage.load()?;
-        let Snapshot { name, state } = match &recovered.snapshot {
+        let Snapshot { name, state } = match recovered.snapshot.first() {
             Some(snapshot) => json::read_own(snapshot)?,
             None => Snapshot {
                 name: Incarnation::new(ctx.id(), ctx.rng().random()),

@@ -49,7 +49,8 @@ pub enum Input<L, M> {
     Wake,
     /// The latest [checkpoint](Core::checkpoint) is durable.
     Checkpointed,
-    /// This node is about to be stopped. A core that leads others hands over.
+    /// This node is about to be stopped. A core that leads others hands over, and then
+    /// [may be stopped](Core::may_stop).
     Stop,
 }
 
@@ -111,8 +112,15 @@ pub trait Core {
     /// core goes on, so the iterator must hold the state as it is now: a copy, or better a
     /// clone of a structure that shares its parts. No record should be long.
     ///
-    /// After a restart the core is made from these records, and then those persisted since.
+    /// After a restart the core is made from these records, and then those persisted since. A
+    /// crash before [`Input::Checkpointed`] leaves the records from before it instead, and then
+    /// also those persisted since.
     fn checkpoint(&self) -> Box<dyn Iterator<Item = Self::Record>>;
+
+    /// Whether nobody would miss this node if it were stopped now. Asked after [`Input::Stop`].
+    fn may_stop(&self) -> bool {
+        true
+    }
 
     /// What the core is at this moment, as a small JSON object: its role and term, what it
     /// holds, what it waits for. Reports show it. It is called only when somebody looks.

@@ -7,7 +7,7 @@ use std::cell::{Cell, RefCell, RefMut};
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::task::{Poll, Waker};
 
 use rand::RngExt;
@@ -39,17 +39,24 @@ struct Shared {
     idle_moments: Cell<u64>,
     spawned: RefCell<VecDeque<Task>>,
     storage: Storage,
-    core: RefCell<Option<AttachedCore>>,
+    /// The core that the node's driver runs. The node owns it.
+    core: RefCell<Option<Weak<dyn AttachedCore>>>,
 }
 
 /// What the runtime knows of the core that a node's driver runs.
-struct AttachedCore {
-    hear: Rc<Hear>,
-    inspect: Box<dyn Fn() -> Value>,
-}
+pub(crate) trait AttachedCore {
+    /// Takes in what another node's core says.
+    fn hear(self: Rc<Self>, from: NodeId, body: &Body) -> Result<(), Error>;
 
-/// Takes in what another node's core says.
-type Hear = dyn Fn(NodeId, &Body) -> Result<(), Error>;
+    /// Learns that the node is about to be stopped.
+    fn stop(self: Rc<Self>);
+
+    /// Whether the node may be stopped now.
+    fn may_stop(&self) -> bool;
+
+    /// What the core says that it is.
+    fn inspect(&self) -> Value;
+}
 
 /// What there is before `init` too: the time, and what is on its way out.
 #[derive(Default)]
@@ -221,14 +228,14 @@ impl Ctx {
     ///
     /// # Panics
     /// When the node has a core already.
-    pub(crate) fn attach_core(
-        &self,
-        hear: impl Fn(NodeId, &Body) -> Result<(), Error> + 'static,
-        inspect: impl Fn() -> Value + 'static,
-    ) {
-        let core = AttachedCore { hear: Rc::new(hear), inspect: Box::new(inspect) };
+    pub(crate) fn attach_core(&self, core: Weak<dyn AttachedCore>) {
         let former = self.0.core.replace(Some(core));
         assert!(former.is_none(), "a node has one driver");
+    }
+
+    /// The node's core, if it has one.
+    pub(crate) fn core(&self) -> Option<Rc<dyn AttachedCore>> {
+        self.0.core.borrow().as_ref().and_then(Weak::upgrade)
     }
 
     /// Passes what another node's core says to this node's.
@@ -240,14 +247,10 @@ impl Ctx {
             let text = format!("{} is for nodes of this cluster, and {from} is none", body.kind());
             return Err(Error::not_supported(text));
         }
-        let hear = self.0.core.borrow().as_ref().map(|core| Rc::clone(&core.hear));
-        let hear = hear.ok_or_else(|| Error::not_supported("this node has nothing to agree on"))?;
-        hear(from, body)
-    }
-
-    /// What the node's core says that it is, if it has one.
-    pub(crate) fn inspect_core(&self) -> Option<Value> {
-        self.0.core.borrow().as_ref().map(|core| (core.inspect)())
+        let core = self
+            .core()
+            .ok_or_else(|| Error::not_supported("this node has nothing to agree on with others"))?;
+        core.hear(from, body)
     }
 
     pub(crate) fn next_spawned(&self) -> Option<Task> {

@@ -7,30 +7,48 @@
 //!   arrived already are taken in. One sync then serves all of them.
 //! - **The order that makes promises true.** What is persisted is durable before anything is
 //!   sent and before a client gets its reply.
-//! - **Checkpoints**, when the log has grown longer than the last one.
+//! - **Checkpoints**, when the log has grown longer than the last one. They are written in slices
+//!   with pauses between them, so that no step of the node is long, however large its state is.
 //! - **Wake-ups** when the core wants them.
 //! - **One envelope** for whatever nodes say to each other, [`PEER_TYPE`], so that no word of a
 //!   protocol can collide with a request of a client.
 //!
 //! Absent on purpose: any way to go on after the storage failed. The core has gone ahead of
-//! what is stored then, so the node must fall silent at once: the driver panics, and a restart
-//! reads what there is.
+//! what is stored then, so the node must fall silent at once: the driver raises a [`Failure`],
+//! and a restart reads what there is.
 
 use std::cell::{Cell, Ref, RefCell};
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
+use std::time::Duration;
 
+use rand::{Rng, RngExt};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use crate::protocols::core::{Core, Input, OutputsOf, RequestId};
-use crate::runtime::ctx::Ctx;
+use crate::runtime::Failure;
+use crate::runtime::ctx::{AttachedCore, Ctx};
 use crate::types::{Body, Error, NodeId, Time, json};
 
 /// The `type` of every message between the cores of two nodes.
 pub const PEER_TYPE: &str = "peer";
+
+/// How many bytes of a checkpoint are written at once.
+const SLICE_BYTES: usize = 64 * 1024;
+
+/// How long the pause between two slices is.
+const SLICE_PAUSE: Duration = Duration::from_millis(1);
+
+/// How long the first pause is at most. Replicas draw it, and so write their checkpoints at
+/// different moments though they have all been asked by the same message.
+const FIRST_PAUSE_MAX_MS: u64 = 50;
+
+/// How much longer than the last checkpoint the log may be, in bytes, before the next one pays:
+/// so much at most.
+const LOG_SLACK: u64 = 64 * 1024;
 
 /// A core at work in a node. A handle: clones are the same core.
 pub struct Driver<K: Core>(Rc<Inner<K>>);
@@ -46,6 +64,10 @@ struct Inner<K: Core> {
     /// When the next wake-up is due that has been arranged.
     wake_at: Cell<Option<Time>>,
     flush_is_due: Cell<bool>,
+    /// The length of the log, in bytes, at which the next checkpoint begins.
+    checkpoint_at: Cell<u64>,
+    /// The number of the latest checkpoint that was begun.
+    last_checkpoint: Cell<u64>,
 }
 
 impl<K: Core> Clone for Driver<K> {
@@ -71,8 +93,8 @@ impl<K: Core + 'static> Driver<K> {
     /// Starts a core with what the storage holds: `make` gets the records, oldest first, and
     /// gives the core. For use where the node is made. A node has one driver.
     ///
-    /// # Panics
-    /// When the storage cannot be read, or holds records of something else.
+    /// When the storage cannot be read, or holds records of something else, the node ends with a
+    /// [`Failure`].
     pub fn start(
         ctx: &Ctx,
         make: impl FnOnce(Vec<K::Record>, Time, &mut ChaCha8Rng) -> K,
@@ -82,6 +104,7 @@ impl<K: Core + 'static> Driver<K> {
         // Each text is a list of records: those of one step, or of one slice of a checkpoint.
         let records = texts.flat_map(|text| fatal(json::read_own::<Vec<K::Record>>(text)));
         let core = make(records.collect(), ctx.now(), &mut ctx.rng());
+        let checkpoint_at = next_checkpoint_at(ctx.storage().snapshot_bytes(), &mut *ctx.rng());
         let driver = Driver(Rc::new(Inner {
             ctx: ctx.clone(),
             core: RefCell::new(core),
@@ -90,12 +113,10 @@ impl<K: Core + 'static> Driver<K> {
             looking: RefCell::default(),
             wake_at: Cell::new(None),
             flush_is_due: Cell::new(false),
+            checkpoint_at: Cell::new(checkpoint_at),
+            last_checkpoint: Cell::new(0),
         }));
-        let (hearing, looked_at) = (driver.clone(), driver.clone());
-        ctx.attach_core(
-            move |from, body| hearing.hear(from, body),
-            move || looked_at.core().inspect(),
-        );
+        ctx.attach_core(Rc::downgrade(&driver.0) as Weak<dyn AttachedCore>);
         driver.go_on();
         driver
     }
@@ -106,8 +127,7 @@ impl<K: Core + 'static> Driver<K> {
     /// Whoever drops the future cancels the request: the core need not remember it. What it has
     /// done by then stays done.
     ///
-    /// # Panics
-    /// When the storage fails.
+    /// When the storage fails, the node ends with a [`Failure`].
     pub fn request(&self, request: K::Local) -> impl Future<Output = K::Reply> {
         let id = self.0.last_request.get() + 1;
         self.0.last_request.set(id);
@@ -137,15 +157,6 @@ impl<K: Core + 'static> Driver<K> {
     /// [`read`](Driver::read).
     pub fn core(&self) -> Ref<'_, K> {
         self.0.core.borrow()
-    }
-
-    /// Takes in a message from another node's core.
-    fn hear(&self, from: NodeId, body: &Body) -> Result<(), Error> {
-        let opened: Opened<K::Message> = body.to().map_err(|error| {
-            Error::malformed_request(format!("{from} said what this node does not read: {error}"))
-        })?;
-        self.step(Input::Message { from, message: opened.message });
-        Ok(())
     }
 
     fn step(&self, input: Input<K::Local, K::Message>) {
@@ -198,15 +209,41 @@ impl<K: Core + 'static> Driver<K> {
         for looking in self.0.looking.take() {
             let _ = looking.send(());
         }
-        if outputs.checkpoint || storage.is_log_long() {
-            self.take_checkpoint();
+        let is_log_long = storage.log_bytes() >= self.0.checkpoint_at.get();
+        if outputs.checkpoint || (is_log_long && !storage.is_writing_snapshot()) {
+            self.begin_checkpoint();
         }
     }
 
-    fn take_checkpoint(&self) {
-        let records: Vec<K::Record> = self.core().checkpoint().collect();
-        fatal(self.0.ctx.storage().save_snapshot(&to_json(&records)));
-        self.step(Input::Checkpointed);
+    /// Begins a checkpoint of the core as it is now, instead of one that is being written.
+    fn begin_checkpoint(&self) {
+        fatal(self.0.ctx.storage().begin_snapshot());
+        let records = self.core().checkpoint();
+        let number = self.0.last_checkpoint.get() + 1;
+        self.0.last_checkpoint.set(number);
+        let driver = self.clone();
+        self.0.ctx.spawn(async move { driver.write_checkpoint(number, records).await });
+    }
+
+    /// Writes a checkpoint slice by slice, unless another one is begun meanwhile.
+    async fn write_checkpoint(
+        &self,
+        number: u64,
+        mut records: Box<dyn Iterator<Item = K::Record>>,
+    ) {
+        let (ctx, storage) = (&self.0.ctx, self.0.ctx.storage());
+        let first_pause = ctx.rng().random_range(0..=FIRST_PAUSE_MAX_MS);
+        ctx.sleep(Duration::from_millis(first_pause)).await;
+        while self.0.last_checkpoint.get() == number {
+            let Some(slice) = next_slice(&mut records) else {
+                fatal(storage.finish_snapshot());
+                let next = next_checkpoint_at(storage.snapshot_bytes(), &mut *ctx.rng());
+                self.0.checkpoint_at.set(next);
+                return self.step(Input::Checkpointed);
+            };
+            fatal(storage.append_to_snapshot(&slice));
+            ctx.sleep(SLICE_PAUSE).await;
+        }
     }
 
     /// Sees to it that the core is woken in time. A wake-up that is arranged already and comes
@@ -225,6 +262,28 @@ impl<K: Core + 'static> Driver<K> {
                 driver.step(Input::Wake);
             }
         });
+    }
+}
+
+impl<K: Core + 'static> AttachedCore for Inner<K> {
+    fn hear(self: Rc<Self>, from: NodeId, body: &Body) -> Result<(), Error> {
+        let opened: Opened<K::Message> = body.to().map_err(|error| {
+            Error::malformed_request(format!("{from} said what this node does not read: {error}"))
+        })?;
+        Driver(self).step(Input::Message { from, message: opened.message });
+        Ok(())
+    }
+
+    fn stop(self: Rc<Self>) {
+        Driver(self).step(Input::Stop);
+    }
+
+    fn may_stop(&self) -> bool {
+        self.core.borrow().may_stop() && !self.flush_is_due.get()
+    }
+
+    fn inspect(&self) -> serde_json::Value {
+        self.core.borrow().inspect()
     }
 }
 
@@ -251,6 +310,34 @@ fn to_json<R: Serialize>(records: &[R]) -> Vec<u8> {
     serde_json::to_vec(records).expect("a record is JSON")
 }
 
+/// The next records of a checkpoint as one text, `None` after the last one.
+fn next_slice<R: Serialize>(records: &mut dyn Iterator<Item = R>) -> Option<Vec<u8>> {
+    let mut text = Vec::new();
+    while text.len() < SLICE_BYTES
+        && let Some(record) = records.next()
+    {
+        text.push(if text.is_empty() { b'[' } else { b',' });
+        serde_json::to_writer(&mut text, &record).expect("a record is JSON");
+    }
+    if text.is_empty() {
+        return None;
+    }
+    text.push(b']');
+    Some(text)
+}
+
+/// How long the log may become before the next checkpoint begins, in bytes, when the last one is
+/// so long.
+///
+/// It is at least as long as the last checkpoint. So at most as many bytes are written for
+/// checkpoints as twice those of the log, and the log is at most about one and a half times as
+/// long as the state. Chance keeps replicas from doing it all at the same time.
+fn next_checkpoint_at(last_bytes: u64, rng: &mut impl Rng) -> u64 {
+    let slack = rng.random_range(LOG_SLACK / 8..=LOG_SLACK);
+    last_bytes + rng.random_range(0..=last_bytes / 2) + slack
+}
+
+/// The value, or the end of the node.
 fn fatal<T, E: std::fmt::Display>(result: Result<T, E>) -> T {
-    result.unwrap_or_else(|error| panic!("this node cannot go on: {error}"))
+    result.unwrap_or_else(|error| Failure::raise(format_args!("this node cannot go on: {error}")))
 }

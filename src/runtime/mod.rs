@@ -12,6 +12,7 @@
 mod ctx;
 pub mod driver;
 mod executor;
+mod failure;
 mod join;
 #[cfg(feature = "stdio")]
 mod lockstep;
@@ -41,6 +42,7 @@ use crate::types::json::REQUEST_DEPTH_MAX;
 use crate::types::{Body, Error, Message, NodeId, Time};
 
 pub use ctx::Ctx;
+pub use failure::Failure;
 pub use join::join_all;
 pub use node::Node;
 pub use process::Process;
@@ -346,6 +348,23 @@ impl<N: Node> Process for Runtime<N> {
         self.pass_time(now);
     }
 
+    fn handle_stop(&mut self, now: Time) {
+        self.pass_time(now);
+        if let Stage::Running { ctx, .. } = &self.stage
+            && let Some(core) = ctx.core()
+        {
+            core.stop();
+        }
+        self.run();
+    }
+
+    fn may_stop(&self) -> bool {
+        match &self.stage {
+            Stage::Running { ctx, .. } => ctx.core().is_none_or(|core| core.may_stop()),
+            Stage::Waiting { .. } => true,
+        }
+    }
+
     fn poll_timeout(&self) -> Option<Time> {
         match &self.stage {
             Stage::Running { ctx, .. } => ctx.next_due(),
@@ -363,7 +382,7 @@ impl<N: Node> Process for Runtime<N> {
 
     fn inspect(&self) -> Option<serde_json::Value> {
         match &self.stage {
-            Stage::Running { node, ctx } => node.inspect().or_else(|| ctx.inspect_core()),
+            Stage::Running { node, ctx } => node.inspect().or_else(|| Some(ctx.core()?.inspect())),
             Stage::Waiting { .. } => None,
         }
     }

@@ -25,6 +25,10 @@ use crate::types::{Body, Error, Message, NodeId, Time};
 /// set-up is over.
 const SETUP_HOLD: Duration = Duration::from_millis(100);
 
+/// How many clients are remembered. Whoever is forgotten is heard again before anything is sent
+/// there: a reply needs no memory.
+const CLIENTS_MAX: usize = 1_000;
+
 /// The services that the bench provides, reachable from every node.
 const SERVICES: [&str; 4] = ["seq-kv", "lin-kv", "lww-kv", "lin-tso"];
 
@@ -32,6 +36,8 @@ const SERVICES: [&str; 4] = ["seq-kv", "lin-kv", "lww-kv", "lin-tso"];
 pub(crate) struct Network {
     id: NodeId,
     known: BTreeSet<NodeId>,
+    /// Those among them that neither `init` nor the bench has named, the oldest first.
+    clients: VecDeque<NodeId>,
     setup: Option<Setup>,
     calls: BTreeMap<i64, Call>,
     next_msg_id: i64,
@@ -59,6 +65,7 @@ impl Network {
         Network {
             id,
             known: nodes.iter().cloned().chain(services).collect(),
+            clients: VecDeque::new(),
             setup: Some(Setup {
                 ends: now + SETUP_HOLD,
                 heard_from: BTreeSet::new(),
@@ -102,6 +109,10 @@ impl Network {
     ) {
         if !self.known.contains(src) {
             self.known.insert(src.clone());
+            self.clients.push_back(src.clone());
+        }
+        if self.clients.len() > CLIENTS_MAX {
+            self.clients.pop_front().map(|oldest| self.known.remove(&oldest));
         }
         let Some(setup) = &mut self.setup else { return };
         if setup_is_over {
@@ -176,5 +187,24 @@ impl Network {
     #[cfg(test)]
     pub(crate) fn calls(&self) -> usize {
         self.calls.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_clients_do_not_pile_up() {
+        let (me, mut outbox) = (NodeId::from("n1"), VecDeque::new());
+        let mut network = Network::new(me.clone(), &[me.clone()], Time::ZERO, 1);
+        for number in 0..10 * CLIENTS_MAX {
+            network.heard_from(&NodeId::from(format!("c{number}").as_str()), true, &mut outbox);
+        }
+        assert_eq!(network.known.len(), 1 + SERVICES.len() + CLIENTS_MAX);
+        let body = || Body::new(&serde_json::json!({"type": "news"})).unwrap();
+        assert!(network.send(&me, body(), &mut outbox).is_ok());
+        assert!(network.send(&"c9999".into(), body(), &mut outbox).is_ok());
+        assert!(network.send(&"c1".into(), body(), &mut outbox).is_err(), "it was long ago");
     }
 }

@@ -5,7 +5,10 @@
 //! bench in virtual time, or as a child process driven one step at a time.
 //!
 //! Dropping a process is a crash. Not polling it is a pause. Passing it a different `now` is
-//! clock skew. There is deliberately no `stop`: a node that needs one cannot survive a crash.
+//! clock skew.
+//!
+//! A process may be told that it is about to be stopped, so that it can hand over what it does
+//! for others. It must not depend on that: a crash comes without notice.
 
 use crate::types::{Message, Time};
 
@@ -25,6 +28,15 @@ pub trait Process {
 
     /// Does what was due at `poll_timeout`. Calling it early is harmless.
     fn handle_timeout(&mut self, now: Time);
+
+    /// Learns that it is about to be stopped. It goes on until [`may_stop`](Process::may_stop),
+    /// or until whoever stops it has waited long enough.
+    fn handle_stop(&mut self, _now: Time) {}
+
+    /// Whether it may be stopped now: nobody else would miss it.
+    fn may_stop(&self) -> bool {
+        true
+    }
 
     /// When it next wants [`handle_timeout`](Process::handle_timeout); `None` is never.
     fn poll_timeout(&self) -> Option<Time>;

@@ -10,8 +10,12 @@
 //! our own. Set on the inherited pipe or terminal it would be set for every program that
 //! shares it, and stay when we are gone. Whatever is no pipe gets a reader thread.
 //!
-//! A panic in a node is not caught: it ends the process, with its message on stderr. A node
-//! that went on without one of its tasks would be worse than none.
+//! At SIGTERM the node learns that it is about to be stopped, and has a moment to hand over what
+//! it does for others. A second SIGTERM ends it at once.
+//!
+//! A [`Failure`] ends the process with one sentence on stderr and status 1. A panic in a node is
+//! not caught: it ends the process, with its message on stderr. A node that went on without one
+//! of its tasks would be worse than none.
 
 #![expect(
     clippy::disallowed_methods,
@@ -39,7 +43,7 @@ use tokio::sync::mpsc;
 use tokio::time::Interval;
 
 use crate::runtime::ctx::Ctx;
-use crate::runtime::{Node, Process, Runtime, lockstep};
+use crate::runtime::{Failure, Node, Process, Runtime, lockstep};
 use crate::storage::RecordedDisk;
 use crate::storage::{Disk, FileDisk, MemoryDisk};
 use crate::types::{Message, Time};
@@ -55,6 +59,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// A loop that has not looked for so long was stopped, or kept from running.
 const ABSENCE: Duration = Duration::from_millis(400);
+
+/// How long a node that is about to be stopped has to hand over what it does for others.
+const STOP_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How much of a line that is no message is shown.
 const SHOWN_MAX: usize = 200;
@@ -79,7 +86,7 @@ const SHOWN_MAX: usize = 200;
 /// }
 /// ```
 pub fn run<N: Node>(make: impl FnOnce(&Ctx) -> N + 'static) -> ExitCode {
-    match try_run(make) {
+    match Failure::catch(|| try_run(make)).unwrap_or_else(|failure| Err(failure.into())) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log(format_args!("{error:#}"));
@@ -169,6 +176,8 @@ struct Shell<P> {
     input: Input,
     output: Output,
     terminate: Signal,
+    /// When to end, once SIGTERM has come.
+    stop_by: Option<Time>,
     /// What was read and not yet taken in: at most one incomplete line, between chunks.
     unread: Vec<u8>,
     /// How much of `unread` is known to hold no line feed.
@@ -206,6 +215,7 @@ impl<P: Process> Shell<P> {
             input: Input::open()?,
             output: Output::open()?,
             terminate: signal(SignalKind::terminate())?,
+            stop_by: None,
             unread: Vec::with_capacity(2 * CHUNK),
             searched: 0,
             unwritten: String::with_capacity(2 * CHUNK),
@@ -246,8 +256,18 @@ impl<P: Process> Shell<P> {
                     self.process.handle_timeout(now);
                     self.collect();
                 }
-                Event::Terminate => return Ok(()),
+                Event::Terminate if self.stop_by.is_some() => return Ok(()),
+                Event::Terminate => {
+                    let now = self.now();
+                    self.stop_by = Some(now + STOP_PATIENCE);
+                    self.process.handle_stop(now);
+                    self.collect();
+                }
                 Event::Nothing => {}
+            }
+            if self.stop_by.is_some_and(|by| by <= self.now() || self.process.may_stop()) {
+                self.flush().await?;
+                return Ok(());
             }
             if self.unwritten.len() >= CHUNK && !self.flush().await? {
                 return Ok(());
@@ -261,7 +281,8 @@ impl<P: Process> Shell<P> {
 
     /// The next thing that happens. Unless it may `wait`, only what has happened already.
     async fn next_event(&mut self, wait: bool) -> Event {
-        let due = self.process.poll_timeout().filter(|_| wait).map(|at| at - self.now());
+        let due = self.process.poll_timeout().into_iter().chain(self.stop_by).min();
+        let due = due.filter(|_| wait).map(|at| at - self.now());
         let mut sleep = pin!(due.map(tokio::time::sleep));
         poll_fn(|context| {
             self.notice_absence();
@@ -350,19 +371,29 @@ impl<P: Process> Shell<P> {
         }
     }
 
-    /// Writes everything that was gathered. False when SIGTERM came before the pipe took it.
+    /// Writes everything that was gathered. False when the node had to end, by SIGTERM, before
+    /// the pipe took it.
     async fn flush(&mut self) -> anyhow::Result<bool> {
         if self.unwritten.is_empty() {
             return Ok(true);
         }
+        let stop_in = self.stop_by.map(|by| by - self.now());
+        let mut stop = pin!(stop_in.map(tokio::time::sleep));
         let bytes = self.unwritten.as_bytes();
         let goes_on = match &mut self.output {
             Output::Blocking(file) => file.write_all(bytes).map(|()| true),
             Output::Pipe(pipe) => {
                 let mut write = pin!(pipe.write_all(bytes));
-                poll_fn(|context| match write.as_mut().poll(context) {
-                    Poll::Pending => self.terminate.poll_recv(context).map(|_| Ok(false)),
-                    Poll::Ready(result) => Poll::Ready(result.map(|()| true)),
+                poll_fn(|context| {
+                    if let Poll::Ready(result) = write.as_mut().poll(context) {
+                        return Poll::Ready(result.map(|()| true));
+                    }
+                    let stop = stop.as_mut().as_pin_mut();
+                    let is_time = stop.is_some_and(|stop| stop.poll(context).is_ready());
+                    if is_time || self.terminate.poll_recv(context).is_ready() {
+                        return Poll::Ready(Ok(false));
+                    }
+                    Poll::Pending
                 })
                 .await
             }

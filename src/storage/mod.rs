@@ -2,14 +2,30 @@
 //! the log said before it.
 //!
 //! A node appends records, and calls [`Storage::sync`] before it tells anybody what depends on
-//! them. Now and then it saves a snapshot, and the log starts again, empty. After a crash,
+//! them. Now and then it saves a snapshot, so that the log stays short. After a crash,
 //! [`Storage::load`] gives the last snapshot and the records since. The records are a prefix
 //! of those appended, and everything that was synced is among them.
 //!
-//! Below lies a [`Disk`], which promises little: see its docs. The format of the log copes with
-//! that (`storage/log.rs`). Snapshot and log are two files, and no crash comes between them,
-//! for each snapshot begins a new *generation* that every record of its log names: a log of an
-//! older generation than the snapshot is one that the snapshot stands for, and is dropped.
+//! # A snapshot is written while the log goes on
+//!
+//! A snapshot may be large, so it is written piece by piece, and records are appended
+//! meanwhile. Every snapshot begins a new *generation*, and each generation has files of its
+//! own:
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | `log-4` | the records of generation 4, which come after snapshot 4 |
+//! | `snapshot-4` | what stands for everything before generation 4 |
+//! | `synced-4` | how far `log-4` was synced: see `storage/frames.rs` |
+//!
+//! [`Storage::begin_snapshot`] syncs the log and begins the next one. The snapshot counts when
+//! [`Storage::finish_snapshot`] has written and synced its end. Only then the older files go. So
+//! what a start finds is the newest complete snapshot, and after it one log or several.
+//! `log-4` is complete and synced before there is a `log-5`, and `log-5` is synced before there
+//! is a `snapshot-5` or a record in it. So any file that is missing shows.
+//!
+//! Below lies a [`Disk`], which promises little: see its docs. The format of the files copes
+//! with that.
 //!
 //! After a disk has failed once, the storage refuses everything. What reached the disk is then
 //! not known, and to go on as if nothing had happened has cost databases data (Rebello et al.,
@@ -20,28 +36,28 @@
 //! it may do), and any idea of what a record means.
 
 mod disk;
-mod log;
+#[cfg(feature = "stdio")]
+mod file;
+mod files;
+mod frames;
 #[cfg(feature = "stdio")]
 mod recorded;
 mod sim;
 
 use std::cell::{Cell, RefCell};
-use std::io;
 use std::rc::Rc;
 
-pub use disk::{Disk, FileDisk, MemoryDisk};
+pub use disk::{Disk, MemoryDisk};
+#[cfg(feature = "stdio")]
+pub use file::FileDisk;
 #[cfg(feature = "stdio")]
 pub(crate) use recorded::RecordedDisk;
 pub use sim::SimDisk;
 
 use crate::types::Error;
+use files::Files;
 
-/// The file that holds the log.
-const LOG: &str = "log";
-/// The file that holds the snapshot.
-const SNAPSHOT: &str = "snapshot";
-
-/// How much longer than the last snapshot a log may be, in bytes, before the next one pays.
+/// How much longer than the last snapshot the log may be, in bytes, before the next one pays.
 const LOG_SLACK: u64 = 64 * 1024;
 
 /// A node's durable storage. A handle: clones are the same storage.
@@ -53,51 +69,33 @@ struct Inner {
     was_used: Cell<bool>,
 }
 
-struct Files {
-    disk: Box<dyn Disk>,
-    /// Where the log stands; `None` before it was read for the first time.
-    position: Option<Position>,
-    /// Why nothing goes any more.
-    failure: Option<Error>,
-}
-
-struct Position {
-    generation: u64,
-    /// The length of the last snapshot, in bytes.
-    snapshot: u64,
-    /// The length of the log's file, in bytes.
-    length: u64,
-    /// How much of it is known to be synced.
-    synced: u64,
-}
-
 /// What [`Storage::load`] found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recovered {
-    /// The last snapshot that was saved, if there was one.
-    pub snapshot: Option<Vec<u8>>,
+    /// The pieces of the last complete snapshot, if there was one.
+    pub snapshot: Vec<Vec<u8>>,
     /// The records since, in the order in which they were appended.
     pub records: Vec<Vec<u8>>,
 }
 
 impl Storage {
     pub(crate) fn new(disk: Box<dyn Disk>) -> Storage {
-        let files = Files { disk, position: None, failure: None };
-        Storage(Rc::new(Inner { files: RefCell::new(files), was_used: Cell::new(false) }))
+        let files = RefCell::new(Files::new(disk));
+        Storage(Rc::new(Inner { files, was_used: Cell::new(false) }))
     }
 
     /// True once: at the first use of a storage that does not outlive the process.
     pub(crate) fn is_first_use_in_memory(&self) -> bool {
-        !self.0.was_used.replace(true) && !self.0.files.borrow().disk.is_durable()
+        !self.0.was_used.replace(true) && !self.0.files.borrow().is_durable()
     }
 
-    /// Reads the last snapshot and the records since. A node does this once, in
-    /// [`Node::new`](crate::Node::new).
+    /// Reads the last snapshot and the records since. A node does this once, when it is made.
     ///
-    /// What a crash left half-written at the end of the log is cut off: it was never synced.
+    /// What a crash left half-written is cut off: it was never synced. A snapshot that was
+    /// being written is forgotten.
     ///
     /// # Errors
-    /// When what was synced is damaged, or the disk fails. The text says where.
+    /// When what was synced is damaged or missing, or the disk fails. The text says where.
     pub fn load(&self) -> Result<Recovered, Error> {
         self.0.files.borrow_mut().attempt(Files::load)
     }
@@ -119,115 +117,71 @@ impl Storage {
         self.0.files.borrow_mut().attempt(Files::sync)
     }
 
-    /// Whether the log has become so long that a snapshot pays: longer than the last one, and
-    /// some. Then what is written is at most twice what is appended, and what a restart reads
-    /// at most twice what there is.
-    pub fn is_log_long(&self) -> bool {
-        let files = self.0.files.borrow();
-        files.position.as_ref().is_some_and(|log| log.length > log.snapshot + LOG_SLACK)
-    }
-
-    /// Saves a snapshot that stands for everything appended so far, and starts the log again,
-    /// empty. When this returns the snapshot survives a crash. A crash before leaves either
-    /// the old snapshot with its log, or the new one.
+    /// Begins a snapshot that stands for everything appended so far, and syncs that. What is
+    /// appended from now on comes after the snapshot. One that is being written is forgotten.
     ///
     /// # Errors
     /// When the disk fails, now or earlier.
+    pub fn begin_snapshot(&self) -> Result<(), Error> {
+        self.0.files.borrow_mut().attempt(Files::begin_snapshot)
+    }
+
+    /// Writes the next piece of the snapshot that was begun.
+    ///
+    /// # Errors
+    /// When the disk fails, now or earlier, or the piece is longer than 4 GiB.
+    ///
+    /// # Panics
+    /// When no snapshot was begun.
+    pub fn append_to_snapshot(&self, piece: &[u8]) -> Result<(), Error> {
+        self.0.files.borrow_mut().attempt(|files| files.append_to_snapshot(piece))
+    }
+
+    /// Ends the snapshot that was begun. When this returns it survives a crash, and what it
+    /// stands for is gone. A crash before leaves what there was without it.
+    ///
+    /// # Errors
+    /// When the disk fails, now or earlier.
+    ///
+    /// # Panics
+    /// When no snapshot was begun.
+    pub fn finish_snapshot(&self) -> Result<(), Error> {
+        self.0.files.borrow_mut().attempt(Files::finish_snapshot)
+    }
+
+    /// Saves a small snapshot at once.
+    ///
+    /// # Errors
+    /// When the disk fails, now or earlier, or the snapshot is longer than 4 GiB.
     pub fn save_snapshot(&self, snapshot: &[u8]) -> Result<(), Error> {
-        self.0.files.borrow_mut().attempt(|files| files.save_snapshot(snapshot))
+        self.begin_snapshot()?;
+        self.append_to_snapshot(snapshot)?;
+        self.finish_snapshot()
+    }
+
+    /// Whether a snapshot was begun and not finished.
+    pub fn is_writing_snapshot(&self) -> bool {
+        self.0.files.borrow().is_writing_snapshot()
+    }
+
+    /// The length of the log in bytes: of all records that no complete snapshot stands for.
+    pub fn log_bytes(&self) -> u64 {
+        self.0.files.borrow().log_bytes()
+    }
+
+    /// The length of the last complete snapshot in bytes; 0 if there is none.
+    pub fn snapshot_bytes(&self) -> u64 {
+        self.0.files.borrow().snapshot_bytes()
+    }
+
+    /// Whether the log has become so long that a snapshot pays: longer than the last one, and
+    /// some. Then what is written is at most three times what is appended: the log itself,
+    /// and for as much log as the last snapshot is long a new one, which is at most as long as
+    /// both together. And what a restart reads is at most twice the state, and some.
+    pub fn is_log_long(&self) -> bool {
+        !self.is_writing_snapshot() && self.log_bytes() > self.snapshot_bytes() + LOG_SLACK
     }
 }
 
-impl Files {
-    /// Does `action`, and remembers if it failed.
-    fn attempt<T>(
-        &mut self,
-        action: impl FnOnce(&mut Files) -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        if let Some(failure) = &self.failure {
-            return Err(failure.clone());
-        }
-        let result = action(self);
-        if let Err(error) = &result {
-            let text = format!("the storage failed, restart the node: {}", error.text);
-            self.failure = Some(Error::crash(text));
-        }
-        result
-    }
-
-    /// What is read may be in the system's cache only: if just the process died, a file is
-    /// there though it was never synced. The node is about to act on it, so each file is
-    /// synced before anything depends on it.
-    fn load(&mut self) -> Result<Recovered, Error> {
-        let (generation, snapshot) = self.load_snapshot()?;
-        let bytes = self.disk.read(LOG).map_err(failed("read", LOG))?.unwrap_or_default();
-        let log::Scan { records, length } = log::scan(&bytes, generation)?;
-        if length < bytes.len() {
-            // A torn end would come back to life behind records that are appended later.
-            self.disk.truncate(LOG, length as u64).map_err(failed("truncate", LOG))?;
-        }
-        if !bytes.is_empty() {
-            self.disk.sync(LOG).map_err(failed("sync", LOG))?;
-        }
-        let length = length as u64;
-        let snapshot_length = snapshot.as_ref().map_or(0, |snapshot| snapshot.len() as u64);
-        self.position =
-            Some(Position { generation, snapshot: snapshot_length, length, synced: length });
-        Ok(Recovered { snapshot, records })
-    }
-
-    /// The snapshot, if there is one, and the generation of the log that comes after it.
-    fn load_snapshot(&mut self) -> Result<(u64, Option<Vec<u8>>), Error> {
-        let Some(bytes) = self.disk.read(SNAPSHOT).map_err(failed("read", SNAPSHOT))? else {
-            return Ok((log::FIRST_GENERATION, None));
-        };
-        let (generation, snapshot) = log::decode_snapshot(&bytes)?;
-        self.disk.sync(SNAPSHOT).map_err(failed("sync", SNAPSHOT))?;
-        Ok((generation, Some(snapshot)))
-    }
-
-    /// Where the log stands, read from the disk if that was not done yet.
-    fn position(&mut self) -> Result<&mut Position, Error> {
-        if self.position.is_none() {
-            self.load()?;
-        }
-        Ok(self.position.as_mut().expect("loading sets the position"))
-    }
-
-    fn append(&mut self, record: &[u8]) -> Result<(), Error> {
-        let position = self.position()?;
-        let frame = log::encode(record, position.generation, position.length, position.synced)?;
-        position.length += frame.len() as u64;
-        self.disk.append(LOG, &frame).map_err(failed("append to", LOG))
-    }
-
-    fn sync(&mut self) -> Result<(), Error> {
-        let position = self.position()?;
-        if position.synced == position.length {
-            return Ok(());
-        }
-        position.synced = position.length;
-        self.disk.sync(LOG).map_err(failed("sync", LOG))
-    }
-
-    fn save_snapshot(&mut self, snapshot: &[u8]) -> Result<(), Error> {
-        let generation = self.position()?.generation + 1;
-        let bytes = log::encode_snapshot(snapshot, generation);
-        self.disk.replace(SNAPSHOT, &bytes).map_err(failed("replace", SNAPSHOT))?;
-        // Before the old log goes, the snapshot that stands for it must be there to stay.
-        self.disk.sync(SNAPSHOT).map_err(failed("sync", SNAPSHOT))?;
-        self.disk.replace(LOG, b"").map_err(failed("replace", LOG))?;
-        let snapshot = snapshot.len() as u64;
-        self.position = Some(Position { generation, snapshot, length: 0, synced: 0 });
-        Ok(())
-    }
-}
-
-/// Says what went wrong with which file. What then is on the disk nobody knows, so the error
-/// is an indefinite one.
-fn failed(verb: &'static str, file: &'static str) -> impl Fn(io::Error) -> Error {
-    move |error| Error::crash(format!("could not {verb} the node's {file} file: {error}"))
-}
-
-#[cfg(test)]
+#[cfg(all(test, feature = "stdio"))]
 mod tests;

@@ -6,8 +6,8 @@
 //! that ended the last one, which is recorded too. So a kill does to a child exactly what it
 //! does inside the bench.
 //!
-//! The record is a row of operations: a line such as `append log 5`, `replace snapshot 17`,
-//! `truncate log 0`, `sync log 0` or `crash all 42`, and after the first two so many bytes.
+//! The record is a row of operations: a line such as `append log-1 5`, `truncate log-1 40`,
+//! `sync log-1 0`, `remove log-1 0` or `crash all 42`, and after the first so many bytes.
 //! It is never shortened: a run in virtual time has few lives, and they are short.
 
 #![expect(clippy::disallowed_methods, reason = "this is storage that meets a file, too")]
@@ -16,12 +16,15 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
+use super::file::Lock;
 use super::{Disk, SimDisk};
 
 /// A [`SimDisk`], and the record of what was done to it.
 pub(crate) struct RecordedDisk {
     disk: SimDisk,
     record: File,
+    /// Keeps other processes out.
+    _lock: Lock,
 }
 
 impl RecordedDisk {
@@ -29,16 +32,18 @@ impl RecordedDisk {
     /// of the life that begins.
     ///
     /// # Errors
-    /// When the record cannot be read or written, or is no record.
+    /// When the record cannot be read or written, or is no record, or another process uses the
+    /// directory.
     pub(crate) fn open(directory: &Path, seed: u64) -> io::Result<RecordedDisk> {
         fs::create_dir_all(directory)?;
+        let lock = Lock::take(directory)?;
         let path = directory.join("simulated-disk");
         let mut disk = SimDisk::new();
         if path.exists() {
             replay(&fs::read(&path)?, &mut disk)?;
         }
         let record = OpenOptions::new().append(true).create(true).open(path)?;
-        let mut recorded = RecordedDisk { disk, record };
+        let mut recorded = RecordedDisk { disk, record, _lock: lock };
         recorded.record("crash", "all", seed, b"")?;
         recorded.disk.crash_with_seed(seed);
         Ok(recorded)
@@ -67,14 +72,14 @@ fn replay_one<'a>(record: &'a [u8], disk: &mut SimDisk) -> Option<&'a [u8]> {
     let mut words = line.split(' ');
     let (verb, file, number) = (words.next()?, words.next()?, words.next()?.parse().ok()?);
     let (bytes, rest) = match verb {
-        "append" | "replace" => rest.split_at_checked(usize::try_from(number).ok()?)?,
+        "append" => rest.split_at_checked(usize::try_from(number).ok()?)?,
         _ => (&rest[..0], rest),
     };
     match verb {
         "append" => disk.append(file, bytes).ok()?,
-        "replace" => disk.replace(file, bytes).ok()?,
         "truncate" => disk.truncate(file, number).ok()?,
         "sync" => disk.sync(file).ok()?,
+        "remove" => disk.remove(file).ok()?,
         "crash" => disk.crash_with_seed(number),
         _ => return None,
     }
@@ -96,13 +101,17 @@ impl Disk for RecordedDisk {
         self.disk.sync(file)
     }
 
-    fn replace(&mut self, file: &str, bytes: &[u8]) -> io::Result<()> {
-        self.record("replace", file, bytes.len() as u64, bytes)?;
-        self.disk.replace(file, bytes)
-    }
-
     fn truncate(&mut self, file: &str, length: u64) -> io::Result<()> {
         self.record("truncate", file, length, b"")?;
         self.disk.truncate(file, length)
+    }
+
+    fn remove(&mut self, file: &str) -> io::Result<()> {
+        self.record("remove", file, 0, b"")?;
+        self.disk.remove(file)
+    }
+
+    fn list(&mut self) -> io::Result<Vec<String>> {
+        self.disk.list()
     }
 }

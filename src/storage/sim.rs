@@ -32,8 +32,8 @@ struct SimFile {
 enum Change {
     /// These bytes at this offset, which was the file's end.
     Write(usize, Vec<u8>),
-    Replace(Vec<u8>),
     Truncate(usize),
+    Remove,
 }
 
 impl Change {
@@ -47,8 +47,8 @@ impl Change {
                 }
                 content[*offset..end].copy_from_slice(bytes);
             }
-            Change::Replace(bytes) => *content = Some(bytes.clone()),
             Change::Truncate(length) => content.get_or_insert_default().truncate(*length),
+            Change::Remove => *content = None,
         }
     }
 }
@@ -63,8 +63,8 @@ impl SimDisk {
     ///
     /// Synced content is safe. Of what is not, `rng` decides, file by file: all is lost, all
     /// is still there and still not synced, or each write survives, is lost (zeros or stale
-    /// bytes where a later one survives) or is torn. A replacement is there whole or not at
-    /// all; what was appended after one that is lost, is lost with it.
+    /// bytes where a later one survives) or is torn. A file that was removed may be back; what
+    /// was then written to a new one of that name is lost.
     pub fn crash(&self, rng: &mut impl Rng) {
         for file in self.0.borrow_mut().values_mut() {
             file.crash(rng);
@@ -110,17 +110,16 @@ impl SimFile {
     }
 
     fn crash_mixed(&mut self, changes: Vec<Change>, rng: &mut impl Rng) {
-        // Replacements are made durable in order. After the last that is, the appends to its
-        // content follow; those to the content of a lost one went nowhere.
-        let replacements: Vec<usize> = (0..changes.len())
-            .filter(|&index| matches!(changes[index], Change::Replace(_)))
-            .collect();
-        let survivors = rng.random_range(0..=replacements.len());
-        let start = survivors.checked_sub(1).map_or(0, |last| replacements[last]);
-        let end = replacements.get(survivors).copied().unwrap_or(changes.len());
+        // Removals are made durable in order. After the last that is, the writes to the new file
+        // follow. Those to the file after a lost one went nowhere.
+        let removals: Vec<usize> =
+            (0..changes.len()).filter(|&index| matches!(changes[index], Change::Remove)).collect();
+        let survivors = rng.random_range(0..=removals.len());
+        let start = survivors.checked_sub(1).map_or(0, |last| removals[last]);
+        let end = removals.get(survivors).copied().unwrap_or(changes.len());
         for change in &changes[start..end] {
             match change {
-                Change::Replace(_) => change.apply(&mut self.durable),
+                Change::Remove => change.apply(&mut self.durable),
                 Change::Truncate(_) => {
                     if rng.random() {
                         change.apply(&mut self.durable);
@@ -170,16 +169,23 @@ impl Disk for SimDisk {
         Ok(())
     }
 
-    fn replace(&mut self, file: &str, bytes: &[u8]) -> io::Result<()> {
-        let mut files = self.0.borrow_mut();
-        files.entry(file.to_owned()).or_default().change(Change::Replace(bytes.to_vec()));
-        Ok(())
-    }
-
     fn truncate(&mut self, file: &str, length: u64) -> io::Result<()> {
         let mut files = self.0.borrow_mut();
         let file = files.get_mut(file).ok_or(io::ErrorKind::NotFound)?;
         file.change(Change::Truncate(usize::try_from(length).unwrap_or(usize::MAX)));
         Ok(())
+    }
+
+    fn remove(&mut self, file: &str) -> io::Result<()> {
+        if let Some(file) = self.0.borrow_mut().get_mut(file) {
+            file.change(Change::Remove);
+        }
+        Ok(())
+    }
+
+    fn list(&mut self) -> io::Result<Vec<String>> {
+        let files = self.0.borrow();
+        let there = files.iter().filter(|(_, file)| file.current.is_some());
+        Ok(there.map(|(name, _)| name.clone()).collect())
     }
 }

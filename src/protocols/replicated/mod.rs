@@ -167,9 +167,10 @@ impl<S: StateMachine> Replicated<S> {
         let rng = ChaCha8Rng::from_rng(&mut *ctx.rng());
         let storage = ctx.storage();
         let recovered = storage.load().unwrap_or_else(|error| panic!("{error}"));
-        let replica = Durable::read(recovered.snapshot.as_deref(), &recovered.records)
-            .and_then(|durable| Replica::new(options, config, durable, session, rng, ctx.now()))
-            .unwrap_or_else(|error| panic!("this node cannot start: {error}"));
+        let replica =
+            Durable::read(recovered.snapshot.first().map(Vec::as_slice), &recovered.records)
+                .and_then(|durable| Replica::new(options, config, durable, session, rng, ctx.now()))
+                .unwrap_or_else(|error| panic!("this node cannot start: {error}"));
         let shell = Rc::new(Shell {
             ctx: ctx.clone(),
             storage,
