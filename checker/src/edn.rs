@@ -123,7 +123,7 @@ impl Edn {
     }
 
     /// The digits of an integer beyond 64 bits, with its sign.
-    fn large_digits(&self) -> Option<&str> {
+    pub fn large_digits(&self) -> Option<&str> {
         let Edn::Symbol(text) = self else { return None };
         let digits = text.strip_suffix('N')?;
         let unsigned = digits.strip_prefix('-').unwrap_or(digits);
@@ -208,6 +208,41 @@ impl Edn {
                 Value::Object(entries.iter().map(|(k, v)| (k.to_json_key(), v.to_json())).collect())
             }
             Edn::Tagged(_, value) => value.to_json(),
+        }
+    }
+
+    /// The same as text, in which an integer has all of its digits, however large it is.
+    pub fn to_json_text(&self) -> String {
+        let mut text = String::new();
+        self.write_json(&mut text);
+        text
+    }
+
+    fn write_json(&self, text: &mut String) {
+        match self {
+            Edn::List(items) | Edn::Vector(items) | Edn::Set(items) => {
+                text.push('[');
+                for (number, item) in items.iter().enumerate() {
+                    text.push_str(if number > 0 { "," } else { "" });
+                    item.write_json(text);
+                }
+                text.push(']');
+            }
+            Edn::Map(entries) => {
+                text.push('{');
+                for (number, (key, value)) in entries.iter().enumerate() {
+                    text.push_str(if number > 0 { "," } else { "" });
+                    text.push_str(&serde_json::Value::from(key.to_json_key()).to_string());
+                    text.push(':');
+                    value.write_json(text);
+                }
+                text.push('}');
+            }
+            Edn::Tagged(_, value) => value.write_json(text),
+            other => match other.large_digits() {
+                Some(digits) => text.push_str(digits),
+                None => text.push_str(&other.to_json().to_string()),
+            },
         }
     }
 

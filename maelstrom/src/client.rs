@@ -5,13 +5,13 @@
 
 use std::collections::BTreeMap;
 
-use gyre::Body;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use gyre::{Body, Json};
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use crate::checker::exceptions::WRONG_REPLY;
-use crate::edn::Edn;
+use crate::edn::{Edn, Notation, Reader};
 use crate::history::OpType;
 
 /// An operation before it has an outcome.
@@ -45,6 +45,13 @@ impl Step {
     /// The request with this payload, which must serialize to an object with a `type`.
     pub fn request(payload: &impl Serialize) -> Step {
         Step::Request(Body::new(payload).expect("a request is an object with a type"))
+    }
+
+    /// The request of this type with these fields.
+    pub fn ask<const N: usize>(kind: &str, fields: [(&'static str, &Edn); N]) -> Step {
+        let fields = fields.into_iter().map(|(name, value)| (name, to_json(value)));
+        let kind = std::iter::once(("type", Json::from(kind)));
+        Step::request(&kind.chain(fields).collect::<BTreeMap<_, _>>())
     }
 
     /// The operation happened, with this result.
@@ -200,6 +207,43 @@ fn has_only_extra_keys<T: DeserializeOwned + Reply>(reply: &Body) -> bool {
         body.retain(|key, _| T::KEYS.contains(&&**key));
         Body::new(&body).is_ok_and(|body| body.to::<T>().is_ok())
     })
+}
+
+/// Any JSON value in a reply, as EDN. An integer is kept to the digit, however large it is: an
+/// id of 128 bits that became a float would be the same as many others.
+#[derive(Clone, Debug)]
+pub struct Exact(pub Edn);
+
+impl<'de> Deserialize<'de> for Exact {
+    fn deserialize<D: Deserializer<'de>>(value: D) -> Result<Exact, D::Error> {
+        let json = Json::deserialize(value)?;
+        let mut reader = Reader::new(json.as_str()).in_notation(Notation::Json);
+        match reader.next_value().map_err(D::Error::custom)? {
+            Some(value) => Ok(Exact(value)),
+            None => Err(D::Error::custom("there is no value")),
+        }
+    }
+}
+
+/// A value in a request, to the digit.
+pub fn to_json(value: &Edn) -> Json {
+    Json::parse(&value.to_json_text()).expect("EDN as JSON is JSON")
+}
+
+/// The elements of a list, if this is one.
+///
+/// # Errors
+/// When it is something else.
+pub fn list_of(value: Exact) -> Result<Edn, ReplyFault> {
+    match value.0 {
+        list @ Edn::Vector(_) => Ok(list),
+        other => Err(ReplyFault::WrongReply(format!("expected a list, and not {other}"))),
+    }
+}
+
+/// Whether this is an integer, of any size.
+pub fn is_integer(value: &Edn) -> bool {
+    matches!(value, Edn::Int(_)) || value.large_digits().is_some()
 }
 
 /// A reply of a workload's protocol.

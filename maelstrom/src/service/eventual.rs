@@ -7,9 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use gyre::{Body, NodeId};
+use gyre::{Body, Json, NodeId};
 use rand::{Rng, RngExt};
-use serde_json::Value;
 
 use super::kv::Request;
 use super::{Service, error_body};
@@ -17,14 +16,14 @@ use super::{Service, error_body};
 #[derive(Clone, Default)]
 struct Replica {
     clock: u64,
-    values: BTreeMap<String, (u64, Value)>,
+    values: BTreeMap<Json, (u64, Json)>,
     /// The keys that have changed here since the other replica last took them over. To merge
     /// the rest again would change nothing, and cost time with every request.
-    changed: BTreeSet<String>,
+    changed: BTreeSet<Json>,
 }
 
 impl Replica {
-    fn set(&mut self, key: String, timestamp: u64, value: Value) {
+    fn set(&mut self, key: Json, timestamp: u64, value: Json) {
         self.changed.insert(key.clone());
         self.values.insert(key, (timestamp, value));
     }
@@ -72,15 +71,15 @@ impl Service for Eventual {
         let chosen = rng.random_range(0..self.replicas.len());
         let replica = &mut self.replicas[chosen];
         // This store does not know the option, as in the original.
-        if let Request::Cas { create_if_not_exists, .. } = &mut request {
-            *create_if_not_exists = false;
+        if let Request::Cas(cas) = &mut request {
+            cas.create_if_not_exists = false;
         }
         let key = request.key();
         let effect = request.effect_on(replica.values.get(&key).map(|(_, value)| value));
         // Unlike elsewhere, writing the same value again is a change: it has a new timestamp.
         let written = match request {
-            Request::Write { value, .. } => Some(value),
-            Request::Cas { to, .. } if effect.reply.kind() == "cas_ok" => Some(to),
+            Request::Write(write) => Some(write.value),
+            Request::Cas(cas) if effect.reply.kind() == "cas_ok" => Some(cas.to),
             _ => None,
         };
         if let Some(value) = written {
@@ -95,7 +94,7 @@ impl Service for Eventual {
 mod tests {
     use rand::SeedableRng;
     use rand_chacha::ChaCha8Rng;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -124,19 +123,19 @@ mod tests {
     fn the_later_timestamp_wins_and_a_tie_keeps_the_first() {
         let replica = |clock, value: i64| {
             let mut replica = Replica::default();
-            replica.set("k".into(), clock, json!(value));
+            replica.set("k".into(), clock, json!(value).into());
             replica
         };
         let mut newer = replica(2, 20);
         newer.take_over(&mut replica(1, 10));
-        assert_eq!(newer.values["k"].1, json!(20));
+        assert_eq!(newer.values[&Json::from("k")].1, json!(20).into());
         let mut tie = replica(2, 21);
         tie.take_over(&mut replica(2, 20));
-        assert_eq!(tie.values["k"].1, json!(20));
+        assert_eq!(tie.values[&Json::from("k")].1, json!(20).into());
     }
 
     /// A clock and values, as in a replica.
-    type Slow = (u64, BTreeMap<String, (u64, Value)>);
+    type Slow = (u64, BTreeMap<Json, (u64, Json)>);
 
     /// Against replicas that merge all they have, every time.
     #[test]
@@ -147,11 +146,11 @@ mod tests {
         for step in 0..5000 {
             let (one, other) = if rng.random() { (0, 1) } else { (1, 0) };
             if rng.random() {
-                let key = rng.random_range(0..5).to_string();
+                let key = Json::from(json!(rng.random_range(0..5)));
                 let clock = replicas[one].clock;
-                replicas[one].set(key.clone(), clock, json!(step));
+                replicas[one].set(key.clone(), clock, json!(step).into());
                 replicas[one].clock += 1;
-                slow[one].1.insert(key, (slow[one].0, json!(step)));
+                slow[one].1.insert(key, (slow[one].0, json!(step).into()));
                 slow[one].0 += 1;
             } else {
                 let [source, dest] = replicas.get_disjoint_mut([one, other]).unwrap();

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use gyre::{Body, NodeId};
+use gyre::{Body, Json, NodeId};
 use rand::Rng;
-use serde_json::Value;
 
 use super::kv::Request;
 use super::{Service, error_body};
@@ -12,7 +11,7 @@ use super::{Service, error_body};
 /// A linearizable key-value store.
 #[derive(Default)]
 pub struct Linearizable {
-    values: BTreeMap<String, Value>,
+    values: BTreeMap<Json, Json>,
 }
 
 impl Service for Linearizable {

@@ -11,9 +11,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use gyre::{Body, NodeId};
+use gyre::{Body, Json, NodeId};
 use rand::{Rng, RngExt};
-use serde_json::Value;
 
 use super::kv::Request;
 use super::{Service, error_body};
@@ -24,18 +23,18 @@ const STATES: usize = 32;
 /// A sequentially consistent key-value store.
 #[derive(Default)]
 pub struct Sequential {
-    newest: BTreeMap<String, Value>,
+    newest: BTreeMap<Json, Json>,
     /// How many changes there have been: the index of the newest state.
     newest_index: u64,
     /// The last changes, the newest at the back: the key and its value before the change.
-    changes: VecDeque<(String, Option<Value>)>,
+    changes: VecDeque<(Json, Option<Json>)>,
     /// The index of the state that each client has seen.
     seen: BTreeMap<NodeId, u64>,
 }
 
 impl Sequential {
     /// The value of a key in the state with this index.
-    fn value_at(&self, index: u64, key: &str) -> Option<&Value> {
+    fn value_at(&self, index: u64, key: &Json) -> Option<&Json> {
         // The oldest change to the key after that state knows what the key was until then.
         let later = (self.newest_index - index) as usize;
         let first_later = self.changes.len() - later;
@@ -46,7 +45,7 @@ impl Sequential {
         }
     }
 
-    fn change(&mut self, key: String, value: Value) {
+    fn change(&mut self, key: Json, value: Json) {
         let before = self.newest.insert(key.clone(), value);
         self.changes.push_back((key, before));
         if self.changes.len() == STATES {
@@ -84,7 +83,7 @@ impl Service for Sequential {
 mod tests {
     use rand::SeedableRng;
     use rand_chacha::ChaCha8Rng;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -124,17 +123,17 @@ mod tests {
     #[test]
     fn every_kept_state_is_what_it_was() {
         let mut store = store(2);
-        let mut states = vec![BTreeMap::<String, Value>::new()];
+        let mut states = vec![BTreeMap::<Json, Json>::new()];
         for n in 0..100 {
-            let key = format!("{}", n % 5);
+            let key = Json::from(json!(n % 5));
             store.ask("n1", &json!({"type": "write", "key": n % 5, "value": n}));
             let mut next = states.last().unwrap().clone();
-            next.insert(key, json!(n));
+            next.insert(key, json!(n).into());
             states.push(next);
             let kept = states.len().saturating_sub(STATES);
             for (index, state) in states.iter().enumerate().skip(kept) {
                 for key in 0..5 {
-                    let key = key.to_string();
+                    let key = Json::from(json!(key));
                     assert_eq!(store.0.value_at(index as u64, &key), state.get(&key));
                 }
             }

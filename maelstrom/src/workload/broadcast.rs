@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Workload, topology};
 use crate::checker::{self, CheckOptions, Judge};
-use crate::client::{Client, Operation, ReplyFault, Step, read_reply};
+use crate::client::{Client, Exact, Operation, ReplyFault, Step, list_of, read_reply};
 use crate::edn::Edn;
 use crate::generator::{Generator, adds_and_reads};
 use crate::options::TestOptions;
@@ -81,16 +81,14 @@ reply! {
 
 reply! {
     /// Every message that the node knows. As in the original, `null` is an empty list.
-    ReadOk = "read_ok" { messages: Option<Vec<Value>> }
+    ReadOk = "read_ok" { messages: Option<Exact> }
 }
 
 impl Client for BroadcastClient {
     fn invoke(&mut self, operation: &Operation) -> Step {
         match operation.f {
-            "broadcast" => {
-                Step::request(&json!({"type": "broadcast", "message": operation.value.to_json()}))
-            }
-            _ => Step::request(&json!({"type": "read"})),
+            "broadcast" => Step::ask("broadcast", [("message", &operation.value)]),
+            _ => Step::ask("read", []),
         }
     }
 
@@ -102,7 +100,7 @@ impl Client for BroadcastClient {
             }
             _ => {
                 let ReadOk { messages, .. } = read_reply(reply)?;
-                Step::ok(Edn::Vector(messages.iter().flatten().map(Edn::from_json).collect()))
+                Step::ok(messages.map_or(Ok(Edn::Vector(Vec::new())), list_of)?)
             }
         })
     }

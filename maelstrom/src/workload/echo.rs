@@ -3,11 +3,10 @@
 use gyre::Body;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
-use serde_json::json;
 
 use super::Workload;
 use crate::checker::{self, CheckOptions, Judge};
-use crate::client::{Client, Operation, ReplyFault, Step, read_reply};
+use crate::client::{Client, Exact, Operation, ReplyFault, Step, read_reply};
 use crate::edn::Edn;
 use crate::generator::{Anyone, Generator};
 use crate::options::TestOptions;
@@ -45,19 +44,19 @@ struct EchoClient;
 
 reply! {
     /// The payload again.
-    EchoOk = "echo_ok" { echo: serde_json::Value }
+    EchoOk = "echo_ok" { echo: Exact }
 }
 
 impl Client for EchoClient {
     fn invoke(&mut self, operation: &Operation) -> Step {
-        Step::request(&json!({"type": "echo", "echo": operation.value.to_json()}))
+        Step::ask("echo", [("echo", &operation.value)])
     }
 
     /// The history shows the whole body of the reply, as the original's does.
     fn on_reply(&mut self, _operation: &Operation, reply: &Body) -> Result<Step, ReplyFault> {
         let EchoOk { echo, msg_id, in_reply_to, .. } = read_reply(reply)?;
         let mut body = vec![
-            (Edn::keyword("echo"), Edn::from_json(&echo)),
+            (Edn::keyword("echo"), echo.0),
             (Edn::keyword("in_reply_to"), Edn::Int(in_reply_to)),
             (Edn::keyword("type"), Edn::from("echo_ok")),
         ];

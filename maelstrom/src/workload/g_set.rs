@@ -1,12 +1,12 @@
 //! G-set: a set that only grows.
 
 use gyre::Body;
-use serde_json::{Value, json};
 
 use super::Workload;
 use crate::checker::{self, CheckOptions, Judge};
 use crate::client::{
-    Client, Completion, Operation, ReplyFault, RequestError, Step, crash, read_reply,
+    Client, Completion, Exact, Operation, ReplyFault, RequestError, Step, crash, list_of,
+    read_reply,
 };
 use crate::edn::Edn;
 use crate::generator::{Generator, adds_and_reads};
@@ -57,14 +57,14 @@ reply! {
 
 reply! {
     /// Every element that the node knows. As in the original, `null` is an empty list.
-    ReadOk = "read_ok" { value: Option<Vec<Value>> }
+    ReadOk = "read_ok" { value: Option<Exact> }
 }
 
 impl Client for GSetClient {
     fn invoke(&mut self, operation: &Operation) -> Step {
         match operation.f {
-            "add" => Step::request(&json!({"type": "add", "element": operation.value.to_json()})),
-            _ => Step::request(&json!({"type": "read"})),
+            "add" => Step::ask("add", [("element", &operation.value)]),
+            _ => Step::ask("read", []),
         }
     }
 
@@ -76,7 +76,7 @@ impl Client for GSetClient {
             }
             _ => {
                 let ReadOk { value, .. } = read_reply(reply)?;
-                Step::ok(Edn::Vector(value.iter().flatten().map(Edn::from_json).collect()))
+                Step::ok(value.map_or(Ok(Edn::Vector(Vec::new())), list_of)?)
             }
         })
     }

@@ -19,14 +19,14 @@ mod generator;
 
 use std::collections::BTreeMap;
 
-use gyre::Body;
+use gyre::{Body, Json};
 use serde::Serialize;
-use serde_json::Value;
 
 use super::Workload;
 use crate::checker::{self, CheckOptions, Judge};
 use crate::client::{
-    Client, Completion, Operation, ReplyFault, RequestError, Step, classify, read_reply,
+    Client, Completion, Exact, Operation, ReplyFault, RequestError, Step, classify, read_reply,
+    to_json,
 };
 use crate::edn::Edn;
 use crate::generator::Generator;
@@ -80,7 +80,7 @@ type Offsets = BTreeMap<String, Offset>;
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Request<'a> {
-    Send { key: &'a str, msg: Value },
+    Send { key: &'a str, msg: Json },
     Poll { offsets: &'a Offsets },
     CommitOffsets { offsets: &'a Offsets },
     ListCommittedOffsets { keys: Vec<&'a str> },
@@ -93,7 +93,7 @@ reply! {
 
 reply! {
     /// Messages of each key. As in the original, `null` is an empty list.
-    PollOk = "poll_ok" { msgs: BTreeMap<String, Option<Vec<(Offset, Value)>>> }
+    PollOk = "poll_ok" { msgs: BTreeMap<String, Option<Vec<(Offset, Exact)>>> }
 }
 
 reply! {
@@ -133,7 +133,7 @@ impl Client for KafkaClient {
             "poll" => Step::request(&Request::Poll { offsets: &self.next }),
             "send" => {
                 let (key, message) = message_of(operation);
-                Step::request(&Request::Send { key, msg: message.to_json() })
+                Step::request(&Request::Send { key, msg: to_json(message) })
             }
             _ => Step::Done(Completion { kind: OpType::Info, value: None, extra: Vec::new() }),
         }
@@ -247,8 +247,8 @@ fn micro_op<const N: usize>(f: &str, rest: [Edn; N]) -> Edn {
 }
 
 fn polled_edn(polled: &PollOk) -> Edn {
-    let record = |(offset, message): &(Offset, Value)| {
-        Edn::Vector(vec![offset_edn(*offset), Edn::from_json(message)])
+    let record = |(offset, message): &(Offset, Exact)| {
+        Edn::Vector(vec![offset_edn(*offset), message.0.clone()])
     };
     let keys = polled.msgs.iter().map(|(key, messages)| {
         (Edn::from(key.as_str()), Edn::Vector(messages.iter().flatten().map(record).collect()))

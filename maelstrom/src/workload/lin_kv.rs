@@ -12,11 +12,10 @@ use std::collections::BTreeSet;
 use gyre::Body;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
-use serde_json::json;
 
 use super::Workload;
 use crate::checker::{self, CheckOptions, Judge};
-use crate::client::{Client, Operation, ReplyFault, Step, read_reply};
+use crate::client::{Client, Exact, Operation, ReplyFault, Step, read_reply};
 use crate::edn::Edn;
 use crate::generator::{Generator, GeneratorContext, Next};
 use crate::options::TestOptions;
@@ -136,7 +135,7 @@ struct LinKvClient;
 
 reply! {
     /// The value of a key.
-    ReadOk = "read_ok" { value: serde_json::Value }
+    ReadOk = "read_ok" { value: Exact }
 }
 
 reply! {
@@ -160,12 +159,13 @@ fn key_and_argument(operation: &Operation) -> (&Edn, &Edn) {
 impl Client for LinKvClient {
     fn invoke(&mut self, operation: &Operation) -> Step {
         let (key, argument) = key_and_argument(operation);
-        let (key, argument) = (key.to_json(), argument.to_json());
-        Step::request(&match operation.f {
-            "read" => json!({"type": "read", "key": key}),
-            "write" => json!({"type": "write", "key": key, "value": argument}),
-            _ => json!({"type": "cas", "key": key, "from": argument[0], "to": argument[1]}),
-        })
+        match (operation.f, argument.as_slice()) {
+            ("read", _) => Step::ask("read", [("key", key)]),
+            ("cas", Some([from, to])) => {
+                Step::ask("cas", [("key", key), ("from", from), ("to", to)])
+            }
+            _ => Step::ask("write", [("key", key), ("value", argument)]),
+        }
     }
 
     fn on_reply(&mut self, operation: &Operation, reply: &Body) -> Result<Step, ReplyFault> {
@@ -173,7 +173,7 @@ impl Client for LinKvClient {
             "read" => {
                 let ReadOk { value, .. } = read_reply(reply)?;
                 let (key, _) = key_and_argument(operation);
-                return Ok(Step::ok(Edn::Vector(vec![key.clone(), Edn::from_json(&value)])));
+                return Ok(Step::ok(Edn::Vector(vec![key.clone(), value.0])));
             }
             "write" => drop(read_reply::<WriteOk>(reply)?),
             _ => drop(read_reply::<CasOk>(reply)?),

@@ -3,12 +3,12 @@
 use gyre::Body;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
-use serde_json::json;
 
 use super::Workload;
 use crate::checker::{self, CheckOptions, Judge};
 use crate::client::{
-    Client, Completion, Operation, ReplyFault, RequestError, Step, crash, read_reply,
+    Client, Completion, Exact, Operation, ReplyFault, RequestError, Step, crash, is_integer,
+    read_reply,
 };
 use crate::edn::Edn;
 use crate::generator::{Anyone, Generator};
@@ -77,14 +77,14 @@ reply! {
 
 reply! {
     /// The counter, as far as the node knows.
-    ReadOk = "read_ok" { value: i64 }
+    ReadOk = "read_ok" { value: Exact }
 }
 
 impl Client for CounterClient {
     fn invoke(&mut self, operation: &Operation) -> Step {
         match operation.f {
-            "add" => Step::request(&json!({"type": "add", "delta": operation.value.to_json()})),
-            _ => Step::request(&json!({"type": "read"})),
+            "add" => Step::ask("add", [("delta", &operation.value)]),
+            _ => Step::ask("read", []),
         }
     }
 
@@ -96,7 +96,11 @@ impl Client for CounterClient {
             }
             _ => {
                 let ReadOk { value, .. } = read_reply(reply)?;
-                Step::ok(Edn::Int(value))
+                if !is_integer(&value.0) {
+                    let sentence = format!("expected an integer, and not {}", value.0);
+                    return Err(ReplyFault::WrongReply(sentence));
+                }
+                Step::ok(value.0)
             }
         })
     }

@@ -15,9 +15,8 @@
 use gyre::Body;
 use rand::{Rng, RngExt};
 use rand_chacha::ChaCha8Rng;
-use serde_json::{Value, json};
 
-use crate::client::{Client, Operation, ReplyFault, Step, read_reply};
+use crate::client::{Client, Exact, Operation, ReplyFault, Step, read_reply};
 use crate::edn::Edn;
 use crate::generator::{Anyone, Generator};
 use crate::options::TestOptions;
@@ -119,27 +118,25 @@ pub(super) struct TxnClient {
 
 reply! {
     /// The transaction with its reads filled in.
-    TxnOk = "txn_ok" { txn: Vec<(String, Value, Value)> }
+    TxnOk = "txn_ok" { txn: Vec<(String, Exact, Exact)> }
 }
 
 impl TxnClient {
     /// A micro-operation as it was done, if that is what was asked for: the same function and
     /// key, and the same value unless it was read.
-    fn answer(&self, asked: &Edn, done: &(String, Value, Value)) -> Option<Edn> {
-        let [Edn::Keyword(f), key, written] = asked.as_slice()? else { return None };
-        let value = Edn::from_json(&done.2);
-        let is_answer = if **f == *"r" { (self.is_readable)(&value) } else { value == *written };
-        if **f != *done.0 || *key != Edn::from_json(&done.1) || !is_answer {
-            return None;
-        }
-        Some(Edn::Vector(vec![Edn::Keyword(f.clone()), key.clone(), value]))
+    fn answer(&self, asked: &Edn, (f, key, value): (String, Exact, Exact)) -> Option<Edn> {
+        let [Edn::Keyword(asked_f), asked_key, written] = asked.as_slice()? else { return None };
+        let (Exact(key), Exact(value)) = (key, value);
+        let is_answer = if f == "r" { (self.is_readable)(&value) } else { value == *written };
+        let is_same = **asked_f == *f && *asked_key == key;
+        (is_same && is_answer).then(|| Edn::Vector(vec![Edn::Keyword(asked_f.clone()), key, value]))
     }
 }
 
 impl Client for TxnClient {
     fn invoke(&mut self, operation: &Operation) -> Step {
         // Keywords become the strings that the protocol wants.
-        Step::request(&json!({"type": "txn", "txn": operation.value.to_json()}))
+        Step::ask("txn", [("txn", &operation.value)])
     }
 
     /// Source: jepsen-io/maelstrom issue 57, a store that answered with fewer operations.
@@ -154,10 +151,10 @@ impl Client for TxnClient {
             )));
         }
         let mut micro_operations = Vec::with_capacity(txn.len());
-        for (asked, done) in asked.iter().zip(&txn) {
+        for (asked, done) in asked.iter().zip(txn) {
             let Some(answer) = self.answer(asked, done) else {
-                let done = json!(done);
-                return Err(ReplyFault::WrongReply(format!("{done} does not answer {asked}")));
+                let reply = reply.as_json();
+                return Err(ReplyFault::WrongReply(format!("{reply} does not answer {asked}")));
             };
             micro_operations.push(answer);
         }

@@ -7,7 +7,7 @@
 use super::Workload;
 use super::txn::{self, TxnClient};
 use crate::checker::{self, CheckOptions, Judge};
-use crate::client::{Client, Operation};
+use crate::client::{Client, Operation, is_integer};
 use crate::edn::Edn;
 use crate::generator::Generator;
 use crate::options::TestOptions;
@@ -52,6 +52,5 @@ impl Workload for TxnListAppend {
 /// Whether a key can hold this: a list of numbers, because only numbers are appended, or null,
 /// if the key does not exist.
 pub(super) fn is_list(value: &Edn) -> bool {
-    let is_number = |element: &Edn| matches!(element, Edn::Int(_));
-    value.is_nil() || matches!(value, Edn::Vector(list) if list.iter().all(is_number))
+    value.is_nil() || matches!(value, Edn::Vector(list) if list.iter().all(is_integer))
 }

@@ -7,7 +7,7 @@
 use super::Workload;
 use super::txn::{self, TxnClient};
 use crate::checker::{self, CheckOptions, Judge};
-use crate::client::{Client, Operation};
+use crate::client::{Client, Operation, is_integer};
 use crate::edn::Edn;
 use crate::generator::Generator;
 use crate::options::TestOptions;
@@ -52,5 +52,5 @@ impl Workload for TxnRwRegister {
 /// Whether a key can hold this: a number, because only numbers are written, or null, if the key
 /// does not exist.
 pub(super) fn is_number(value: &Edn) -> bool {
-    matches!(value, Edn::Int(_) | Edn::Nil)
+    value.is_nil() || is_integer(value)
 }

@@ -2,11 +2,10 @@
 
 use gyre::Body;
 use rand_chacha::ChaCha8Rng;
-use serde_json::json;
 
 use super::Workload;
 use crate::checker::{self, CheckOptions, Judge};
-use crate::client::{Client, Operation, ReplyFault, Step, read_reply};
+use crate::client::{Client, Exact, Operation, ReplyFault, Step, read_reply};
 use crate::edn::Edn;
 use crate::generator::{Anyone, Generator};
 use crate::options::TestOptions;
@@ -45,16 +44,16 @@ struct UniqueIdsClient;
 
 reply! {
     /// A new id, of any type.
-    GenerateOk = "generate_ok" { id: serde_json::Value }
+    GenerateOk = "generate_ok" { id: Exact }
 }
 
 impl Client for UniqueIdsClient {
     fn invoke(&mut self, _operation: &Operation) -> Step {
-        Step::request(&json!({"type": "generate"}))
+        Step::ask("generate", [])
     }
 
     fn on_reply(&mut self, _operation: &Operation, reply: &Body) -> Result<Step, ReplyFault> {
         let GenerateOk { id, .. } = read_reply(reply)?;
-        Ok(Step::ok(Edn::from_json(&id)))
+        Ok(Step::ok(id.0))
     }
 }
