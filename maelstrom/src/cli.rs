@@ -105,7 +105,7 @@ fn test(flags: &TestFlags) -> ExitCode {
         let options = flags.options()?;
         workload.validate(&options)?;
         elle::Options::new(&options.consistency_models)?;
-        let tape = flags.read_tape(&*workload)?;
+        let tape = flags.read_tape(workload)?;
         Ok((workload, options, tape))
     });
     let (workload, options, tape) = match prepared {

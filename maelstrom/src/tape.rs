@@ -25,7 +25,6 @@ use std::time::Duration;
 
 use gyre::NodeId;
 use rand_chacha::ChaCha8Rng;
-use rustc_hash::FxHashMap;
 
 pub use draws::Draws;
 pub use file::TapeFile;
@@ -83,7 +82,7 @@ pub struct Tracks {
     /// The moves of each fault, by time.
     pub strikes: BTreeMap<Fault, VecDeque<TapedStrike>>,
     /// What becomes of the messages on each link, one after the other.
-    pub fates: FxHashMap<Link, VecDeque<Verdict>>,
+    pub fates: BTreeMap<Link, VecDeque<Verdict>>,
     /// What is drawn for other purposes, by their name.
     pub draws: BTreeMap<String, VecDeque<u64>>,
     /// The seed of each life of a node.

@@ -73,8 +73,8 @@ fn run(name: &str, tape: impl Into<Tape>, answer: Answer) -> (Outcome, Judgement
     };
     let mut cluster = VirtualCluster::new(1, Nodes(answer), || false);
     let mut nobody = Nobody;
-    let outcome = Engine::new(&options, &*workload, &mut cluster, &mut nobody, tape, 0).run();
-    let results = results::check(&outcome, &*workload, &options);
+    let outcome = Engine::new(&options, workload, &mut cluster, &mut nobody, tape, 0).run();
+    let results = results::check(&outcome, workload, &options);
     (outcome, results)
 }
 

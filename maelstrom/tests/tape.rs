@@ -139,7 +139,7 @@ fn run(tape: Tape) -> Outcome {
     let workload = workload::by_name("g-set").unwrap();
     let mut cluster = VirtualCluster::new(3, Gossips, || false);
     let mut nobody = Nobody;
-    Engine::new(&options, &*workload, &mut cluster, &mut nobody, tape, 0).run()
+    Engine::new(&options, workload, &mut cluster, &mut nobody, tape, 0).run()
 }
 
 /// Runs a seed; gives the run and the text of its tape.

@@ -188,8 +188,8 @@ fn run(name: &'static str, change: Change) -> (Outcome, Validity, String) {
     let mut cluster = VirtualCluster::new(1, Factory { workload: name, change }, || false);
     let mut nobody = Nobody;
     let outcome =
-        Engine::new(&options, &*workload, &mut cluster, &mut nobody, Seeds::new(1), 0).run();
-    let results = results::check(&outcome, &*workload, &options);
+        Engine::new(&options, workload, &mut cluster, &mut nobody, Seeds::new(1), 0).run();
+    let results = results::check(&outcome, workload, &options);
     let text = results.to_edn().to_string();
     (outcome, results.verdict, text)
 }

@@ -77,12 +77,9 @@ impl TapeFile {
         }
     }
 
-    /// The text of the file. A link's messages, whatever the order in which they came to be,
-    /// stand in the order of the links.
+    /// The text of the file.
     pub fn to_text(&self) -> String {
         let Tracks { operations, strikes, fates, draws, node_seeds } = &self.tracks;
-        let mut links: Vec<_> = fates.iter().collect();
-        links.sort_unstable_by_key(|(link, _)| *link);
         let header = Edn::map([
             ("tape", Edn::Int(VERSION)),
             ("workload", Edn::from(self.workload.as_str())),
@@ -90,7 +87,7 @@ impl TapeFile {
         ]);
         let operations = operations.iter().map(operation_entry);
         let strikes = strikes.values().flatten().map(strike_entry);
-        let fates = links.into_iter().map(|(link, fates)| {
+        let fates = fates.iter().map(|(link, fates)| {
             Edn::map([
                 ("from", Edn::from(link.src.as_str())),
                 ("to", Edn::from(link.dest.as_str())),
