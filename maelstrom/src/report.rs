@@ -72,6 +72,12 @@ pub struct Recorded<'a> {
 /// How a drawing in a folder of its own links to operations on the page of the run.
 pub const LINK_FROM_FILE: &str = "../../index.html#op-";
 
+impl Recorded<'_> {
+    fn has_logs(&self) -> bool {
+        workload::by_name(self.workload).is_ok_and(Workload::has_logs)
+    }
+}
+
 /// A file of the report, and how to make it.
 type Page<'a> = (&'static str, Box<dyn Fn() -> anyhow::Result<Vec<u8>> + Sync + 'a>);
 
@@ -90,7 +96,7 @@ pub fn write(
     let folder = workload::by_name(name).map_or(OTHER_FOLDER, Workload::explanations);
     let explanations = &explanations::of(recorded.results, folder);
     explanations.write(write)?;
-    if name == "kafka" {
+    if recorded.has_logs() {
         #[cfg(feature = "program")]
         {
             let lag = logs::realtime_lag(activity);

@@ -168,10 +168,11 @@ impl Test<'_> {
         recorder.say("bench", &format!("running {} in {}", self.bin.display(), self.clock));
         let children = self.child_options(&folder)?;
         let tape = self.clock.tape()?;
+        let mut pinned = None;
         let mut cluster: Box<dyn Cluster> = match self.clock {
             Clock::Wall => Box::new(WallCluster::new(&self.options.nodes, children, interrupt)?),
             Clock::Seed { .. } | Clock::Tape(_) => {
-                pin_to_one_core()?;
+                pinned = Some(pin_to_one_core()?);
                 let factory = Lockstep::new(&self.options.nodes, children)?;
                 Box::new(VirtualCluster::new(self.options.nodes.len(), factory, interrupted))
             }
@@ -186,6 +187,8 @@ impl Test<'_> {
         )
         .run();
         drop(cluster);
+        // What follows may use all processors.
+        drop(pinned);
         analysing(self.interrupted_analysis(&folder));
         self.judge(outcome, &folder, &mut recorder)
     }

@@ -44,6 +44,12 @@ pub trait Workload: Sync {
     /// A sentence, when the options ask for what there is not.
     fn judge(&self, options: &CheckOptions) -> Result<Judge, String>;
 
+    /// Whether its operations are on logs, which its reports then draw, with how far their
+    /// readers lag behind.
+    fn has_logs(&self) -> bool {
+        false
+    }
+
     /// The folder of a run for explanations of what is wrong.
     fn explanations(&self) -> &'static str {
         report::OTHER_FOLDER
@@ -103,7 +109,7 @@ pub trait Workload: Sync {
 }
 
 /// All workloads, a row each: for `test`, for `check`, for simulated tests and for reports.
-pub const ALL: [&dyn Workload; 10] = [
+pub const ALL: &[&dyn Workload] = &[
     &Broadcast,
     &Echo,
     &GCounter,
@@ -121,8 +127,8 @@ pub const ALL: [&dyn Workload; 10] = [
 /// # Errors
 /// A sentence, when there is none.
 pub fn by_name(name: &str) -> Result<&'static dyn Workload, String> {
-    ALL.into_iter().find(|workload| workload.name() == name).ok_or_else(|| {
-        let names = ALL.map(Workload::name).join(", ");
+    ALL.iter().find(|workload| workload.name() == name).copied().ok_or_else(|| {
+        let names = ALL.iter().map(|workload| workload.name()).collect::<Vec<_>>().join(", ");
         format!("there is no workload {name}; there are: {names}")
     })
 }

@@ -12,7 +12,7 @@ use maelstrom::engine::{Engine, Nobody, Outcome};
 use maelstrom::options::{TestOptions, numbered_nodes};
 use maelstrom::results;
 use maelstrom::seeds::Seeds;
-use maelstrom::workload::{self, Workload};
+use maelstrom::workload;
 use serde_json::{Value, json};
 
 /// Changes a reply before it is sent, given its request. In `nth` the request says how many the
@@ -196,7 +196,7 @@ fn run(name: &'static str, change: Change) -> (Outcome, Validity, String) {
 
 #[test]
 fn a_node_that_answers_what_it_is_asked_is_valid() {
-    for name in workload::ALL.map(Workload::name) {
+    for name in workload::ALL.iter().map(|workload| workload.name()) {
         let (outcome, valid, results) = run(name, |_, _| ());
         assert_eq!(outcome.failure, None, "{name}");
         assert_eq!(valid, Validity::True, "{name}: {results}");
@@ -285,7 +285,7 @@ fn for_each(reply: &mut Value, change: fn(&mut Value)) {
 /// As under the original: nobody knows what became of the operation, and the rest counts.
 #[test]
 fn a_key_more_than_the_protocol_names_is_not_the_same_as_no_answer() {
-    for name in workload::ALL.map(Workload::name) {
+    for name in workload::ALL.iter().map(|workload| workload.name()) {
         let (_, valid, results) = run(name, |request, reply| {
             let is_now = request["nth"].as_u64().is_some_and(|nth| (5..25).contains(&nth));
             if is_now && request["type"] != "read" && reply["type"] != "error" {

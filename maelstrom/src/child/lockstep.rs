@@ -309,21 +309,44 @@ impl Answer {
     }
 }
 
-/// Binds this thread, and every child that it starts from now on, to the processor that it
+/// Keeps a thread on one processor until it is dropped.
+pub struct Pinned {
+    #[cfg(target_os = "linux")]
+    before: rustix::thread::CpuSet,
+}
+
+/// Binds this thread, and every child that it starts meanwhile, to the processor that it
 /// runs on. One step in lockstep wakes the node and then us; on one core that is over ten
 /// times faster than across two. Does nothing where the system has no such call.
 ///
 /// # Errors
 /// When the system refuses.
-pub fn pin_to_one_core() -> anyhow::Result<()> {
-    #[cfg(target_os = "linux")]
-    {
-        use rustix::thread::{CpuSet, sched_getcpu, sched_setaffinity};
-        let mut set = CpuSet::new();
-        set.set(sched_getcpu());
-        sched_setaffinity(None, &set).context("could not bind the bench to one processor")?;
+#[cfg(target_os = "linux")]
+pub fn pin_to_one_core() -> anyhow::Result<Pinned> {
+    use rustix::thread::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
+    let problem = "could not bind the bench to one processor";
+    let before = sched_getaffinity(None).context(problem)?;
+    let mut one = CpuSet::new();
+    one.set(sched_getcpu());
+    sched_setaffinity(None, &one).context(problem)?;
+    Ok(Pinned { before })
+}
+
+/// There is no such call on this system.
+///
+/// # Errors
+/// Never.
+#[cfg(not(target_os = "linux"))]
+pub fn pin_to_one_core() -> anyhow::Result<Pinned> {
+    Ok(Pinned {})
+}
+
+impl Drop for Pinned {
+    fn drop(&mut self) {
+        // It is only slower if the system refuses.
+        #[cfg(target_os = "linux")]
+        rustix::thread::sched_setaffinity(None, &self.before).ok();
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -451,12 +474,17 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn pinning_leaves_one_processor() {
-        let pinned = std::thread::spawn(|| {
-            pin_to_one_core().unwrap();
-            rustix::thread::sched_getaffinity(None).unwrap().count()
+    fn pinning_leaves_one_processor_for_as_long_as_it_lasts() {
+        let count = || rustix::thread::sched_getaffinity(None).unwrap().count();
+        let counts = std::thread::spawn(move || {
+            let before = count();
+            let pinned = pin_to_one_core().unwrap();
+            let meanwhile = count();
+            drop(pinned);
+            (before, meanwhile, count())
         });
-        assert_eq!(pinned.join().unwrap(), 1);
+        let (before, meanwhile, after) = counts.join().unwrap();
+        assert_eq!((meanwhile, after), (1, before));
     }
 
     #[test]

@@ -115,7 +115,7 @@ impl Mark {
 
 fn files(recorded: &Recorded, activity: &Activity) -> Markup {
     html! {
-        @if recorded.workload == "kafka" {
+        @if recorded.has_logs() {
             a href="realtime-lag.png" { "lag" } " " a href="orders/" { "logs" } " "
         }
         @for (file, name, is_there) in [

@@ -48,6 +48,10 @@ impl Workload for Kafka {
         checker::Workload::Kafka.judge(options)
     }
 
+    fn has_logs(&self) -> bool {
+        true
+    }
+
     fn client(&self, _options: &TestOptions) -> Box<dyn Client> {
         Box::new(KafkaClient::default())
     }
