@@ -105,7 +105,7 @@ fn run(options: &TestOptions, seed: Option<u64>) -> (Duration, usize) {
     let workload = workload::by_name("echo").expect("echo is a workload");
     let start = Instant::now();
     let test = Test {
-        workload: &*workload,
+        workload,
         options,
         bin: PathBuf::from(ECHO),
         args: Vec::new(),

@@ -66,7 +66,7 @@ fn in_real_time() {
     let workload = workload::by_name("kafka").expect("kafka is a workload");
     let options = options(4, 1_000.0);
     let test = Test {
-        workload: &*workload,
+        workload,
         options: &options,
         bin: PathBuf::from(env!("CARGO_BIN_EXE_kafka")),
         args: Vec::new(),

@@ -104,7 +104,7 @@ fn in_real_time(nodes: usize) {
     let workload = workload::by_name("lin-kv").expect("lin-kv is a workload");
     let options = options(nodes, 10, 1e6, 5.0);
     let test = Test {
-        workload: &*workload,
+        workload,
         options: &options,
         bin: PathBuf::from(env!("CARGO_BIN_EXE_lin-kv")),
         args: Vec::new(),

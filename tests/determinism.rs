@@ -117,7 +117,7 @@ fn lockstep(faults: &[Fault], seed: u64) -> Files {
     let options = options(faults);
     let workload = workload::by_name("unique-ids").unwrap();
     let test = Test {
-        workload: &*workload,
+        workload,
         options: &options,
         bin: std::env::current_exe().unwrap(),
         args: Vec::new(),

@@ -226,9 +226,9 @@ fn run(script: Script, options: &TestOptions, seed: u64) -> Run {
     let workload = workload::by_name("echo").unwrap();
     let mut sentences = Sentences::default();
     let seeds = Seeds::new(seed);
-    let engine = Engine::new(options, &*workload, &mut cluster, &mut sentences, seeds, 0);
+    let engine = Engine::new(options, workload, &mut cluster, &mut sentences, seeds, 0);
     let outcome = engine.run();
-    let valid = results::check(&outcome, &*workload, options).verdict;
+    let valid = results::check(&outcome, workload, options).verdict;
     let received = received.iter().map(|received| received.borrow().clone()).collect();
     Run { outcome, valid, received, sentences: sentences.said, reports: sentences.reports }
 }
@@ -435,7 +435,7 @@ fn the_same_seed_gives_the_same_run_whoever_watches() {
     let mut cluster = VirtualCluster::new(options.nodes.len(), probes, || false);
     let workload = workload::by_name("echo").unwrap();
     let seeds = Seeds::new(9);
-    let unwatched = Engine::new(&options, &*workload, &mut cluster, &mut Nobody, seeds, 1000).run();
+    let unwatched = Engine::new(&options, workload, &mut cluster, &mut Nobody, seeds, 1000).run();
     let watched = run(Script::Chatter, &options, 9);
     assert_eq!(unwatched.history, watched.outcome.history);
 }
