@@ -316,11 +316,12 @@ fn show_persist(persist: &Persist<String>) -> String {
 
 /// A message as its type and fields, in the order and under the names that it has on the wire.
 fn show_message(message: &Message<String>) -> String {
-    let Ok(Value::Object(fields)) = serde_json::to_value(message) else {
+    let Ok(Value::Object(message)) = serde_json::to_value(message) else {
         panic!("a message is an object")
     };
-    let mut text = fields["type"].as_str().expect("a type is a string").to_owned();
-    for (name, value) in fields.iter().filter(|(name, _)| *name != "type") {
+    let (kind, fields) = message.into_iter().next().expect("it has one field, its type");
+    let mut text = kind;
+    for (name, value) in fields.as_object().expect("a message has fields") {
         write!(text, " {name}={}", show_value(value)).unwrap();
     }
     text

@@ -12,7 +12,7 @@ use super::{Entry, Index, Position, Term};
 /// [`PreVote`](Message::PreVote) and the grant of one, which carry the term that the candidate
 /// would campaign in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Message<C> {
     /// "Would you vote for me?" Asked before a term is begun (dissertation §9.6).
     PreVote {
@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn every_kind_is_known() {
         // serde lists the variants when it meets an unknown one.
-        let error = serde_json::from_str::<Message<()>>(r#"{"type":"?"}"#).unwrap_err();
+        let error = serde_json::from_str::<Message<()>>(r#"{"?":{}}"#).unwrap_err();
         let text = error.to_string();
         let kinds: Vec<&str> = text.split('`').skip(3).step_by(2).collect();
         assert_eq!(kinds.len(), 13, "{text}");

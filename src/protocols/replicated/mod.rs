@@ -104,7 +104,7 @@ pub use crate::state_machines::StateMachine;
 use crate::protocols::raft::{Config, Durable, Message, Persist, Raft};
 use crate::runtime::Ctx;
 use crate::storage::Storage;
-use crate::types::{Body, Error, NodeId, Time, json};
+use crate::types::{Body, Error, NodeId, Time};
 use replica::{Outcome, Replica};
 
 /// A message of Raft about a state machine.
@@ -121,18 +121,11 @@ pub enum Incoming<R, S: StateMachine> {
 
 impl<'de, R: DeserializeOwned, S: StateMachine> Deserialize<'de> for Incoming<R, S> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        struct Head<'a> {
-            #[serde(rename = "type", borrow)]
-            kind: std::borrow::Cow<'a, str>,
-        }
         let text = <&RawValue>::deserialize(deserializer)?.get();
-        let head: Head = serde_json::from_str(text).map_err(D::Error::custom)?;
-        if RaftMessage::<S>::is_kind(&head.kind) {
-            let message = json::read_own(text.as_bytes());
-            return message.map(Incoming::Raft).map_err(D::Error::custom);
-        }
         let body = Body::parse(text).map_err(D::Error::custom)?;
+        if RaftMessage::<S>::is_kind(body.kind()) {
+            return body.to().map(Incoming::Raft).map_err(D::Error::custom);
+        }
         body.to().map(Incoming::Client).map_err(D::Error::custom)
     }
 }
