@@ -2,9 +2,16 @@
 //!
 //! The histories are those of a strict-serializable database whose clients never wait: valid,
 //! and with rare anomalies, namely that one read in ten thousand shows an older version. They
-//! are judged at strict-serializable. Beside our checker is the crate `adya`; it is given up
-//! after a minute. Only the judgement is timed, not the reading of the file. The time for a
-//! transaction should not grow with the length of the history.
+//! are judged at strict-serializable. The time for a transaction should not grow with the length
+//! of the history. Told apart are:
+//!
+//! - `command`: the time and the peak of memory of `maelstrom check`, as a user runs it, if it has
+//!   been built beside this program (`make bench` does that);
+//! - `parse`: reading the file alone, into operations that are dropped at once;
+//! - `judge`: the judgement alone, of operations that are taken in as they are read.
+//!
+//! Beside the last stands the crate `adya`, which is given up after a minute: its judgement
+//! alone, too.
 //!
 //! Each case runs in a process of its own, so that its peak of memory can be told.
 
@@ -15,7 +22,7 @@
 )]
 
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -24,7 +31,7 @@ use anyhow::{Context, ensure};
 use checker::Checker;
 use checker::edn::Edn;
 use checker::elle::{ListAppend, Options, RwRegister};
-use checker::history::{History, Op, OpType, ProcessId};
+use checker::history::{History, Op, OpType, Parser, ProcessId};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -38,28 +45,47 @@ const READS_PER_ANOMALY: u32 = 10_000;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The argument with which this program judges one history.
-const CASE: &str = "__case";
+/// The arguments with which this program judges one history, or only reads it.
+const JUDGE: &str = "__judge";
+const PARSE: &str = "__parse";
+
+/// A file is read in pieces of this size.
+const PIECE_BYTES: usize = 1 << 18;
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let [case, workload, path] = &arguments[..]
-        && case == CASE
+        && [JUDGE, PARSE].contains(&case.as_str())
     {
-        return judge(workload, Path::new(path));
+        return run_case(case == JUDGE, workload, Path::new(path));
     }
     let rival = build_rival();
     if let Err(error) = &rival {
         println!("adya is left out: {error:#}");
     }
+    let command = command();
+    if command.is_none() {
+        println!("the command is left out: it is not built in this profile");
+    }
     println!(
-        "{:12} {:>9} {:9}  {:>8} {:>8} {:>8}  {:>9} {:>8} {:>6}  verdicts",
-        "", "txns", "", "seconds", "µs/txn", "peak MiB", "adya s", "adya MiB", "ratio"
+        "{:12} {:>9} {:9}  {:>9} {:>8} {:>8}  {:>8} {:>8}  {:>9} {:>8} {:>6}  verdicts",
+        "",
+        "txns",
+        "",
+        "command s",
+        "peak MiB",
+        "parse s",
+        "judge s",
+        "µs/txn",
+        "adya s",
+        "adya MiB",
+        "ratio"
     );
     for workload in ["list-append", "rw-register"] {
         for count in [10_000, 100_000, 1_000_000] {
             for anomalies in [false, true] {
-                measure(workload, count, anomalies, rival.as_deref().ok())?;
+                let case = (workload, count, anomalies);
+                measure(case, command.as_deref(), rival.as_deref().ok())?;
             }
         }
     }
@@ -67,37 +93,58 @@ fn main() -> anyhow::Result<()> {
 }
 
 fn measure(
-    workload: &str,
-    count: usize,
-    anomalies: bool,
+    (workload, count, anomalies): (&str, usize, bool),
+    command: Option<&Path>,
     rival: Option<&Path>,
 ) -> anyhow::Result<()> {
     let file = tempfile::NamedTempFile::new()?;
     std::fs::write(file.path(), generate(workload, count, anomalies).to_edn_text())?;
-    let ours = Run::of(&std::env::current_exe()?, &[CASE, workload], file.path())?
-        .context("ours took more than a minute")?;
+    let this = std::env::current_exe()?;
+    let own = |case: &str| {
+        let run = Run::of(&this, &[case, workload], file.path())?;
+        run.context("ours took more than a minute")
+    };
+    let (parse, judge) = (own(PARSE)?, own(JUDGE)?);
     let kind = if anomalies { "anomalies" } else { "valid" };
-    let micros = ours.seconds * 1e6 / count as f64;
-    print!("{workload:12} {count:>9} {kind:9}  {:>8.3} {micros:>8.2}", ours.seconds);
-    print!(" {:>8}", ours.peak_mib);
+    print!("{workload:12} {count:>9} {kind:9} ");
+    let whole = command.map(|command| {
+        let arguments = ["check", "-w", &format!("txn-{workload}")];
+        Run::of(command, &arguments, file.path())
+    });
+    match whole.transpose()?.flatten() {
+        None => print!(" {:>9} {:>8}", "", ""),
+        Some(whole) => print!(" {:>9.3} {:>8}", whole.wall_seconds, whole.peak_mib),
+    }
+    let micros = judge.seconds * 1e6 / count as f64;
+    print!(" {:>8.3}  {:>8.3} {micros:>8.2} ", parse.seconds, judge.seconds);
     match rival.map(|rival| Run::of(rival, &[workload], file.path())).transpose()? {
-        None => println!("  {:>9} {:>8} {:>6}  {}", "", "", "", ours.verdict),
-        Some(None) => println!("  {:>9} {:>8} {:>6}  {}", "> 60", "", "", ours.verdict),
+        None => println!(" {:>9} {:>8} {:>6}  {}", "", "", "", judge.verdict),
+        Some(None) => println!(" {:>9} {:>8} {:>6}  {}", "> 60", "", "", judge.verdict),
         Some(Some(adya)) => println!(
-            "  {:>9.3} {:>8} {:>6.1}  {} / {}",
+            " {:>9.3} {:>8} {:>6.1}  {} / {}",
             adya.seconds,
             adya.peak_mib,
-            adya.seconds / ours.seconds,
-            ours.verdict,
+            adya.seconds / judge.seconds,
+            judge.verdict,
             adya.verdict
         ),
     }
     Ok(())
 }
 
+/// The bench's program, which lies two folders above this one.
+fn command() -> Option<PathBuf> {
+    let this = std::env::current_exe().ok()?;
+    let command = this.parent()?.parent()?.join("maelstrom");
+    command.is_file().then_some(command)
+}
+
 /// What one process has found.
 struct Run {
+    /// As it says itself, if it does.
     seconds: f64,
+    /// From its start to its end.
+    wall_seconds: f64,
     verdict: String,
     peak_mib: u64,
 }
@@ -125,12 +172,15 @@ impl Run {
             }
             std::thread::sleep(Duration::from_millis(2));
         };
-        ensure!(status.success(), "{} failed: {status}", program.display());
+        let wall_seconds = start.elapsed().as_secs_f64();
+        // 1 is the verdict of a history with anomalies.
+        let is_done = matches!(status.code(), Some(0 | 1));
+        ensure!(is_done, "{} failed: {status}", program.display());
         let out = std::io::read_to_string(child.stdout.take().expect("it is piped"))?;
         let mut words = out.split_whitespace();
-        let seconds = words.next().context("it printed nothing")?.parse()?;
+        let seconds = words.next().context("it printed nothing")?.parse().unwrap_or(wall_seconds);
         let verdict = words.next().unwrap_or_default().to_lowercase();
-        Ok(Some(Run { seconds, verdict, peak_mib }))
+        Ok(Some(Run { seconds, wall_seconds, verdict, peak_mib }))
     }
 }
 
@@ -141,24 +191,42 @@ fn peak_memory_mib(process: u32) -> u64 {
     peak.and_then(|kib| kib.trim().parse::<u64>().ok()).unwrap_or(0) / 1024
 }
 
-/// This program, as a child: judges the history in a file, which it takes in piece by piece, as
-/// a test under way could. Only the judging is timed.
-fn judge(workload: &str, path: &Path) -> anyhow::Result<()> {
-    let mut lines = BufReader::new(File::open(path)?).lines();
+/// This program, as a child: reads a history piece by piece and, if it is to, judges it. What is
+/// not asked for is not timed.
+fn run_case(is_judged: bool, workload: &str, path: &Path) -> anyhow::Result<()> {
     let mut checker: Box<dyn Checker> = match workload {
         "list-append" => Box::new(ListAppend::new(Options::default())),
         _ => Box::new(RwRegister::new(Options::default())),
     };
-    let mut judging = Duration::ZERO;
+    let mut file = File::open(path)?;
+    let mut parser = Parser::default();
+    let mut piece = vec![0; PIECE_BYTES];
+    let (mut parsing, mut judging) = (Duration::ZERO, Duration::ZERO);
     loop {
-        let piece: Vec<String> = lines.by_ref().take(1000).collect::<Result<_, _>>()?;
-        if piece.is_empty() {
+        let length = file.read(&mut piece)?;
+        if length == 0 {
             break;
         }
-        let piece = History::parse(&piece.join("\n")).map_err(anyhow::Error::msg)?;
         let start = Instant::now();
-        piece.ops.iter().for_each(|op| checker.push(op));
-        judging += start.elapsed();
+        let mut ops = Vec::new();
+        let fed = parser.feed(&piece[..length], &mut |_, op| {
+            ops.push(op);
+            Ok(())
+        });
+        fed.map_err(anyhow::Error::msg)?;
+        parsing += start.elapsed();
+        if is_judged {
+            let start = Instant::now();
+            ops.iter().for_each(|op| checker.push(op));
+            judging += start.elapsed();
+        }
+        let start = Instant::now();
+        drop(ops);
+        parsing += start.elapsed();
+    }
+    if !is_judged {
+        println!("{}", parsing.as_secs_f64());
+        return Ok(());
     }
     let start = Instant::now();
     let judgement = checker.finish();
