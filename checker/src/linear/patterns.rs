@@ -43,7 +43,8 @@ impl First {
         }
     }
 
-    fn found(self) -> Found {
+    /// What was found.
+    pub fn found(self) -> Found {
         self.0.map(|(_, operation, violation)| (operation, violation))
     }
 }

@@ -1,6 +1,8 @@
 //! Queues to which an element may be added more than once.
 //!
-//! The search looks ahead: an element in front that nobody takes any more blocks all others.
+//! The search looks ahead. An element in front that nobody takes any more blocks all others. And
+//! the element that joins a fifo queue as its tenth, say, is the tenth to leave it: so there must
+//! be a dequeue of such an element that can be the tenth.
 
 use std::collections::VecDeque;
 
@@ -8,7 +10,8 @@ use super::memo::random;
 use super::object::Searched;
 use crate::linear::collections::QueueCall;
 use crate::linear::model::Value;
-use crate::linear::trace::Trace;
+use crate::linear::patterns::{First, bag};
+use crate::linear::trace::{Operation, Trace};
 
 /// What every value of the sum is multiplied by when another element joins.
 const BASE: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
@@ -25,6 +28,37 @@ pub struct Queue<'a> {
     takers: Vec<u32>,
     /// How many operations that have not happened, and must, need an element to leave first.
     left: usize,
+    /// How many elements have joined, those that were there at first included.
+    joined: usize,
+    /// What may be the first element to leave a fifo queue, the second, and so on.
+    leavers: Vec<Vec<Value>>,
+    at_first: Vec<Value>,
+}
+
+/// For each place in the order of all dequeues, which values those have that can take it. The
+/// list ends with the last dequeue that must happen. One that crashed can take every place from
+/// the first that it can have.
+fn leavers(trace: &Trace<QueueCall>) -> Vec<Vec<Value>> {
+    let dequeue = |operation: &Operation<QueueCall>| match operation.call {
+        QueueCall::Dequeue(value) => Some((value, operation.invoked_at, operation.returned_at)),
+        _ => None,
+    };
+    let dequeues: Vec<_> = trace.operations.iter().filter_map(dequeue).collect();
+    let mut begins: Vec<usize> = dequeues.iter().map(|(_, begin, _)| *begin).collect();
+    let mut ends: Vec<usize> = dequeues.iter().filter_map(|(.., end)| *end).collect();
+    begins.sort_unstable();
+    ends.sort_unstable();
+    let mut leavers = vec![Vec::new(); ends.len()];
+    for (value, begin, end) in dequeues {
+        let first = ends.partition_point(|end| *end < begin);
+        let last = end.map_or(ends.len(), |end| begins.partition_point(|begin| *begin < end));
+        for place in leavers.iter_mut().take(last).skip(first) {
+            if !place.contains(&value) {
+                place.push(value);
+            }
+        }
+    }
+    leavers
 }
 
 impl<'a> Queue<'a> {
@@ -45,9 +79,19 @@ impl<'a> Queue<'a> {
             }
             left += usize::from(operation.returned_at.is_some());
         }
-        let (held_at_first, held) = (held, VecDeque::new());
-        let mut queue = Queue { trace, is_fifo, held, sum: 0, powers: vec![1], takers, left };
-        held_at_first.iter().for_each(|&value| queue.join(value));
+        let mut queue = Queue {
+            trace,
+            is_fifo,
+            held: VecDeque::new(),
+            sum: 0,
+            powers: vec![1],
+            takers,
+            left,
+            joined: held.len(),
+            leavers: if is_fifo { leavers(trace) } else { Vec::new() },
+            at_first: held.to_vec(),
+        };
+        held.iter().for_each(|&value| queue.join(value));
         queue
     }
 
@@ -132,7 +176,13 @@ impl Searched for Queue<'_> {
 
     fn apply(&mut self, id: usize, _: &[usize]) -> bool {
         match self.trace.operations[id].call {
-            QueueCall::Enqueue(value) => self.join(value),
+            QueueCall::Enqueue(value) => {
+                if self.leavers.get(self.joined).is_some_and(|fits| !fits.contains(&value)) {
+                    return false;
+                }
+                self.join(value);
+                self.joined += 1;
+            }
             QueueCall::Dequeue(value) => {
                 if !self.leave(value) {
                     return false;
@@ -156,7 +206,10 @@ impl Searched for Queue<'_> {
 
     fn undo(&mut self, id: usize) {
         match self.trace.operations[id].call {
-            QueueCall::Enqueue(value) => self.unjoin(value),
+            QueueCall::Enqueue(value) => {
+                self.unjoin(value);
+                self.joined -= 1;
+            }
             QueueCall::Dequeue(value) => {
                 self.unleave(value);
                 self.takers[value as usize] += 1;
@@ -218,6 +271,8 @@ impl Searched for Queue<'_> {
     }
 
     fn impossible(&self) -> Option<usize> {
-        None
+        let mut first = First::default();
+        bag::find_unexplained(self.trace, &self.at_first, self.takers.len(), &mut first);
+        first.found().map(|(operation, _)| operation)
     }
 }
