@@ -25,6 +25,9 @@ fn edn(text: &str) -> Edn {
     checker::edn::read_one(text).unwrap()
 }
 
+/// What is asked for, and the answer, once there is one: `None` for an operation that fails.
+type Running = (&'static str, Edn, Option<Option<Edn>>);
+
 /// The history of a correct object that `answer` plays, with so many processes at a time. Each
 /// operation takes effect, and returns, at a random moment; `None` stands for one that fails.
 fn correct(
@@ -35,7 +38,7 @@ fn correct(
     mut answer: impl FnMut(&str, &Edn) -> Option<Edn>,
 ) -> History {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut running: Vec<Option<(&str, Edn, Option<Option<Edn>>)>> = vec![None; processes];
+    let mut running: Vec<Option<Running>> = vec![None; processes];
     let (mut history, mut started) = (History::new(), 0);
     while started < operations || running.iter().any(Option::is_some) {
         let process = rng.random_range(0..processes);

@@ -157,7 +157,7 @@ impl MultiRegister {
 
     /// How many versions there are of all registers together.
     pub fn versions(&self) -> usize {
-        self.versions.len()
+        self.versions.count()
     }
 
     fn version(&mut self, name: &Edn, value: &Edn) -> (u32, u32) {
@@ -208,7 +208,7 @@ impl Model for MultiRegister {
     }
 
     fn initial(&self) -> Vec<u32> {
-        let mut held = vec![Registers::ABSENT; self.names.len()];
+        let mut held = vec![Registers::ABSENT; self.names.count()];
         self.initial.iter().for_each(|&(register, version)| held[register as usize] = version);
         held
     }

@@ -120,7 +120,7 @@ fn read<M: Model>(model: &mut M, pairs: &[Pair], inner: Inner) -> Result<Trace<M
 
 fn set(mut model: Set, pairs: &[Pair], inner: Inner) -> Result<Verdict, String> {
     let trace = Trace::read(pairs, inner, |f, value, completed| model.call(f, value, completed))?;
-    let found = patterns::set::check(&trace, &model.initial, model.values.len());
+    let found = patterns::set::check(&trace, &model.initial, model.values.count());
     Ok(found_verdict(&trace, found))
 }
 
@@ -140,10 +140,10 @@ fn queue(
         }
     }
     let decide = if model.is_fifo { patterns::fifo::check } else { patterns::bag::check };
-    if let Some(found) = decide(&trace, &model.initial, model.values.len()) {
+    if let Some(found) = decide(&trace, &model.initial, model.values.count()) {
         return Ok(found_verdict(&trace, found));
     }
-    let (initial, values, is_fifo) = (&model.initial, model.values.len(), model.is_fifo);
+    let (initial, values, is_fifo) = (&model.initial, model.values.count(), model.is_fifo);
     let outcome = search::check(
         &trace,
         &|trace| Box::new(search::queue::Queue::new(trace, initial, values, is_fifo)),
