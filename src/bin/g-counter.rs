@@ -7,13 +7,13 @@
 
 use std::process::ExitCode;
 
-use gyre::crdt::{GCounter, Replica};
+use gyre::crdt::{AntiEntropy, GCounter};
 use gyre::driver::Driver;
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
 use serde::{Deserialize, Serialize};
 
 struct CounterNode {
-    replica: Driver<Replica<GCounter>>,
+    replica: Driver<AntiEntropy<GCounter>>,
 }
 
 #[derive(Deserialize)]
@@ -33,7 +33,7 @@ enum Response {
 impl CounterNode {
     fn new(ctx: &Ctx) -> CounterNode {
         let replica = Driver::start(ctx, |records, now, rng| {
-            Replica::new(ctx.id(), ctx.nodes(), records, now, rng)
+            AntiEntropy::new(ctx.id(), ctx.nodes(), records, now, rng)
         });
         CounterNode { replica }
     }

@@ -2,17 +2,17 @@
 //!
 //! The set is a CRDT ([`gyre::crdt::GSet`]): its join is the union, so nodes may exchange what
 //! they have in any order and as often as they like. An addition is stored before its client
-//! hears `add_ok`; [`gyre::crdt::Replica`] brings it to everybody.
+//! hears `add_ok`; [`gyre::crdt::AntiEntropy`] brings it to everybody.
 
 use std::process::ExitCode;
 
-use gyre::crdt::{GSet, Replica};
+use gyre::crdt::{AntiEntropy, GSet};
 use gyre::driver::Driver;
 use gyre::{Ctx, Error, Json, Node, NodeId, async_trait};
 use serde::{Deserialize, Serialize};
 
 struct SetNode {
-    replica: Driver<Replica<GSet<Json>>>,
+    replica: Driver<AntiEntropy<GSet<Json>>>,
 }
 
 #[derive(Deserialize)]
@@ -32,7 +32,7 @@ enum Response {
 impl SetNode {
     fn new(ctx: &Ctx) -> SetNode {
         let replica = Driver::start(ctx, |records, now, rng| {
-            Replica::new(ctx.id(), ctx.nodes(), records, now, rng)
+            AntiEntropy::new(ctx.id(), ctx.nodes(), records, now, rng)
         });
         SetNode { replica }
     }

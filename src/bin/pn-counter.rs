@@ -8,13 +8,13 @@
 
 use std::process::ExitCode;
 
-use gyre::crdt::{PnCounter, Replica};
+use gyre::crdt::{AntiEntropy, PnCounter};
 use gyre::driver::Driver;
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
 use serde::{Deserialize, Serialize};
 
 struct CounterNode {
-    replica: Driver<Replica<PnCounter>>,
+    replica: Driver<AntiEntropy<PnCounter>>,
 }
 
 #[derive(Deserialize)]
@@ -34,7 +34,7 @@ enum Response {
 impl CounterNode {
     fn new(ctx: &Ctx) -> CounterNode {
         let replica = Driver::start(ctx, |records, now, rng| {
-            Replica::new(ctx.id(), ctx.nodes(), records, now, rng)
+            AntiEntropy::new(ctx.id(), ctx.nodes(), records, now, rng)
         });
         CounterNode { replica }
     }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Crdt;
+use serde_json::Value;
+
+use super::{Crdt, number};
 use crate::types::Incarnation;
 
 /// A counter that only grows.
@@ -54,6 +56,26 @@ impl Crdt for GCounter {
     fn is_bottom(&self) -> bool {
         self.0.is_empty()
     }
+
+    type Key = Incarnation;
+
+    fn keys(&self) -> Vec<Incarnation> {
+        self.0.keys().cloned().collect()
+    }
+
+    fn part(&self, key: &Incarnation) -> GCounter {
+        GCounter(
+            self.0
+                .get_key_value(key)
+                .map(|(key, added)| (key.clone(), *added))
+                .into_iter()
+                .collect(),
+        )
+    }
+
+    fn inspect(&self) -> Value {
+        number(self.value())
+    }
 }
 
 /// A counter that goes up and down: two counters that only grow, one for each direction. The
@@ -64,6 +86,15 @@ pub struct PnCounter {
     up: GCounter,
     /// What was taken away.
     down: GCounter,
+}
+
+/// Which of the two counters of a [`PnCounter`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Direction {
+    /// What was added.
+    Up,
+    /// What was taken away.
+    Down,
 }
 
 impl PnCounter {
@@ -97,6 +128,25 @@ impl Crdt for PnCounter {
 
     fn is_bottom(&self) -> bool {
         self.up.is_bottom() && self.down.is_bottom()
+    }
+
+    type Key = (Incarnation, Direction);
+
+    fn keys(&self) -> Vec<(Incarnation, Direction)> {
+        let up = self.up.keys().into_iter().map(|replica| (replica, Direction::Up));
+        let down = self.down.keys().into_iter().map(|replica| (replica, Direction::Down));
+        up.chain(down).collect()
+    }
+
+    fn part(&self, (replica, direction): &(Incarnation, Direction)) -> PnCounter {
+        match direction {
+            Direction::Up => PnCounter { up: self.up.part(replica), ..PnCounter::default() },
+            Direction::Down => PnCounter { down: self.down.part(replica), ..PnCounter::default() },
+        }
+    }
+
+    fn inspect(&self) -> Value {
+        number(self.value())
     }
 }
 

@@ -116,6 +116,14 @@ fn obeys_the_laws<C: Subject>(steps: &[(usize, Option<usize>, i8)]) -> Result<()
     prop_assert_eq!(missing.is_bottom(), joined(&b, &a) == b.clone());
     prop_assert!(a.minus(&a).is_bottom());
 
+    // A state is the join of its parts.
+    let parts = a.keys().into_iter().map(|key| a.part(&key));
+    let from_parts = parts.fold(C::default(), |state, part| {
+        assert!(!part.is_bottom() && part.keys().len() == 1);
+        joined(&state, &part)
+    });
+    prop_assert_eq!(&from_parts, &a);
+
     // No change is lost and none is counted twice.
     prop_assert_eq!(joined(&joined(&a, &b), &c).value(), C::expected(&changes));
     Ok(())

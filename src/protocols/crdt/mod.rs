@@ -20,20 +20,30 @@
 //! for deltas; Enes, Almeida, Baquero and Leitão, "Efficient synchronization of state-based
 //! CRDTs" (2019), for [`Crdt::minus`].
 //!
-//! Three types are here: [`GSet`], [`GCounter`] and [`PnCounter`]; [`Replica`] sends any such
-//! type around. Deliberately absent: types that need causal history (sets with removal,
-//! registers, maps), for none of Maelstrom's workloads asks for one.
+//! Three types are here: [`GSet`], [`GCounter`] and [`PnCounter`]; [`AntiEntropy`] sends any such
+//! type around. A fourth, with its own reading of what may be seen when, is in
+//! [`causal`](crate::causal). Deliberately absent: sets with removal and maps, for none of
+//! Maelstrom's workloads asks for one.
+//!
+//! Reading order: this file, `set.rs` and `counter.rs`, `changes.rs` (what somebody lacks),
+//! `anti_entropy.rs` (who is sent what), `peer.rs` (what is known about one other node).
 
+mod anti_entropy;
+mod changes;
 mod counter;
 #[cfg(test)]
 mod laws;
-mod replica;
+mod peer;
 mod set;
 #[cfg(test)]
 mod tests;
 
+use std::fmt::{self, Debug};
+
+use serde_json::Value;
+
+pub use anti_entropy::{AntiEntropy, Mark, Message, Record, Update};
 pub use counter::{GCounter, PnCounter};
-pub use replica::{Mark, Message, Record, Replica, Update};
 pub use set::GSet;
 
 /// A type whose states form a join-semilattice with a least element, the default.
@@ -49,4 +59,38 @@ pub trait Crdt: Clone + Default {
 
     /// Whether this is the least state, which no join with can change another.
     fn is_bottom(&self) -> bool;
+
+    /// The name of a part.
+    type Key: Clone + Ord + Debug;
+
+    /// Whether a part can change once it is there. An entry of a counter can, an element of a set
+    /// cannot. (Those that cannot are spared an index.)
+    const PARTS_CHANGE: bool = true;
+
+    /// Whether readers must see all of what another node had at some moment, or nothing. If not,
+    /// any part may be seen as soon as it is here.
+    const IS_ATOMIC: bool = false;
+
+    /// The names of the parts whose join this state is. No part is the join of others.
+    fn keys(&self) -> Vec<Self::Key>;
+
+    /// One part as a state.
+    fn part(&self, key: &Self::Key) -> Self;
+
+    /// Whether a node with this `state` can have been sent this one, which is to be joined as a
+    /// whole. What cannot be comes from a node that is broken.
+    fn is_sound_for(&self, _state: &Self) -> bool {
+        true
+    }
+
+    /// The value as a report shows it: small, however large the state is.
+    fn inspect(&self) -> Value;
+}
+
+/// A number as JSON: as its text, if it is beyond what all readers of JSON can read.
+fn number<N: Copy + fmt::Display>(number: N) -> Value
+where
+    i64: TryFrom<N>,
+{
+    i64::try_from(number).map_or_else(|_| Value::from(number.to_string()), Value::from)
 }

@@ -1,6 +1,7 @@
 //! A set that only grows.
 
 use std::collections::BTreeSet;
+use std::fmt::Debug;
 
 use serde::{Deserialize, Serialize};
 
@@ -33,7 +34,7 @@ impl<T> Default for GSet<T> {
     }
 }
 
-impl<T: Ord + Clone> Crdt for GSet<T> {
+impl<T: Ord + Clone + Debug> Crdt for GSet<T> {
     fn join(&mut self, other: &GSet<T>) {
         self.0.extend(other.0.iter().cloned());
     }
@@ -45,6 +46,23 @@ impl<T: Ord + Clone> Crdt for GSet<T> {
 
     fn is_bottom(&self) -> bool {
         self.0.is_empty()
+    }
+
+    type Key = T;
+
+    const PARTS_CHANGE: bool = false;
+
+    fn keys(&self) -> Vec<T> {
+        self.0.iter().cloned().collect()
+    }
+
+    fn part(&self, key: &T) -> GSet<T> {
+        GSet(self.0.get(key).cloned().into_iter().collect())
+    }
+
+    /// How many elements there are.
+    fn inspect(&self) -> Value {
+        self.0.len().into()
     }
 }
 

@@ -1,15 +1,19 @@
 //! Replicas in a simulated network: whatever goes wrong, no change is lost or counted twice.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::ops::RangeInclusive;
+use std::rc::Rc;
 use std::time::Duration;
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::json;
 
+use super::changes::PIECE_BYTES;
 use super::*;
 use crate::protocols::core::{Core, Input};
 use crate::protocols::simulator::{Faults, Simulator};
@@ -17,14 +21,14 @@ use crate::types::{Incarnation, NodeId, Time};
 
 const LATENCY: Duration = Duration::from_millis(50);
 
-type Network<C> = Simulator<Replica<C>>;
+type Network<C> = Simulator<AntiEntropy<C>>;
 
 fn network<C>(size: usize, seed: u64) -> Network<C>
 where
     C: Crdt + Debug + Serialize + DeserializeOwned + 'static,
 {
     Simulator::new(size, seed, Faults::none(LATENCY), |start| {
-        Replica::new(start.node, start.nodes, start.records, start.now, start.rng)
+        AntiEntropy::new(start.node, start.nodes, start.records, start.now, start.rng)
     })
 }
 
@@ -46,7 +50,7 @@ fn run<C: Crdt + Debug + PartialEq + Serialize + DeserializeOwned + 'static>(
         if network.is_up(rank) {
             let amount = network.rng.random_range(-5..5);
             let replica = network.core(rank).unwrap();
-            let delta = change(replica.state(), replica.incarnation(), amount);
+            let delta = change(&replica.state(), replica.incarnation(), amount);
             changes.insert(network.request(rank, delta), amount);
         }
         if network.rng.random_bool(0.2) {
@@ -121,20 +125,86 @@ fn replicas_without_storage_agree_after_every_fault() {
     }
 }
 
+/// What a node has sent to others so far, in bytes of JSON, and in messages.
+fn traffic<C>(network: &mut Network<C>) -> Rc<Cell<(usize, usize)>>
+where
+    C: Crdt + Debug + Serialize + DeserializeOwned + 'static,
+{
+    let traffic = Rc::new(Cell::new((0, 0)));
+    let counting = Rc::clone(&traffic);
+    network.watch(move |_, outputs| {
+        for (_, message) in &outputs.send {
+            let (bytes, messages) = counting.get();
+            let length = serde_json::to_vec(message).unwrap().len();
+            assert!(length < 2 * PIECE_BYTES + 300, "a message has {length} bytes");
+            counting.set((bytes + length, messages + 1));
+        }
+    });
+    traffic
+}
+
+#[test]
+fn a_peer_out_of_reach_costs_a_few_pieces_and_then_an_ask_now_and_then() {
+    let mut network: Network<GSet<u64>> = network(2, 0);
+    network.run_until(Time::from_millis(1_000));
+    network.crash(1);
+    for element in 0..10_000 {
+        network.request(0, GSet::add(element));
+    }
+    let traffic = traffic(&mut network);
+    network.run_until(Time::from_millis(11_000));
+    let (bytes, messages) = traffic.take();
+    assert!(bytes < 1_000 && messages <= 6, "{bytes} bytes, {messages} messages");
+    let inspected = network.core(0).unwrap().inspect();
+    assert_eq!(inspected["value"], 10_000);
+    assert_eq!(inspected["owes"], json!(["n1"]));
+    assert_eq!(inspected["silent"], json!(["n1"]));
+
+    // When it is back it gets all of it, once, and in pieces.
+    network.start(1);
+    network.run_until(network.now + Duration::from_secs(600));
+    assert_eq!(network.core(1).unwrap().state().iter().len(), 10_000);
+    let (bytes, _) = traffic.take();
+    let once: usize = (0..10_000).map(|element: usize| element.to_string().len() + 1).sum();
+    assert!(bytes < 8 * once, "{bytes} bytes for a set of {once}");
+    assert_eq!(network.core(0).unwrap().inspect()["owes"], json!([]));
+}
+
+#[test]
+fn a_restart_costs_an_ask_and_not_the_state() {
+    let mut network: Network<GSet<u64>> = network(3, 0);
+    for element in 0..500 {
+        network.request(element as usize % 3, GSet::add(element));
+    }
+    network.run_until(Time::from_millis(60_000));
+    let traffic = traffic(&mut network);
+    for rank in 0..3 {
+        network.crash(rank);
+    }
+    (0..3).for_each(|rank| network.start(rank));
+    network.run_until(network.now + Duration::from_secs(10));
+    assert_eq!(network.core(2).unwrap().next_wake(), None);
+    let (bytes, messages) = traffic.take();
+    assert!(bytes < 6 * 2 * 600 && messages <= 24, "{bytes} bytes, {messages} messages");
+}
+
 #[test]
 fn nonsense_is_survived() {
     let nodes = ["n1", "n2"].map(NodeId::from);
     let mut rng = ChaCha8Rng::seed_from_u64(0);
-    let mut replica = Replica::<GCounter>::new(&nodes[0], &nodes, vec![], Time::ZERO, &mut rng);
+    let mut replica = AntiEntropy::<GCounter>::new(&nodes[0], &nodes, vec![], Time::ZERO, &mut rng);
     replica.step(Time::from_millis(200), Input::Wake, &mut rng);
     let outputs = replica.outputs();
     let [(_, message)] = &outputs.send[..] else { panic!("{outputs:?}") };
-    let session = message.update.as_ref().unwrap().upto.session;
-    let far = Mark { session, number: u64::MAX };
+    assert!(message.ask.is_some() && message.update.is_none());
+    let update =
+        Update { since: 0, upto: u64::MAX, delta: Some(GCounter::default()), is_last: true };
     let message = Message {
         from: Incarnation::new(&nodes[1], 1),
-        update: Some(Update { upto: far, delta: GCounter::default() }),
-        acknowledged: Some(far),
+        acknowledged: Some(Mark { of: message.from.clone(), number: u64::MAX }),
+        update: Some(update),
+        ask: Some(u64::MAX),
+        answer: message.ask,
     };
     for from in ["n1", "n2", "n2", "c1", "nobody"] {
         let input = Input::Message { from: NodeId::from(from), message: message.clone() };
