@@ -2,7 +2,7 @@
 //! allows: read-atomic and causal.
 //!
 //! A node does a transaction on its own replica, at once, and answers; nobody waits for
-//! anybody. Replicas exchange what they lack, and end up equal. In the terms of Bailis et al.,
+//! anybody. Nodes exchange what they lack, and end up equal. In the terms of Bailis et al.,
 //! "Highly Available Transactions: Virtues and Limitations" (2013): monotonic atomic view and
 //! sticky causal consistency. Two transactions that do not know of each other may both be
 //! done, so updates can be lost and writes be skewed; no store that answers in a partition can
@@ -17,8 +17,8 @@
 //! contains every "read what that one wrote" and "overwrote what that one wrote": so neither
 //! G0 nor G1c can be.
 //!
-//! What a replica has is always a *set of whole transactions*, and [`Replica::have`] says which:
-//! of each writer all up to a counter. The registers are what those give, no more and no less:
+//! What a node has is always a *set of whole transactions*, and [`State::have`] says which: of
+//! each writer all up to a counter. The registers are what those give, no more and no less:
 //!
 //! > each register holds the write of the transaction with the greatest timestamp among those
 //! > that `have` covers and that write it.
@@ -27,33 +27,44 @@
 //! sees all of its writes, or later ones. That is atomic visibility: no read is fractured
 //! (Bailis et al., "Scalable Atomic Visibility with RAMP Transactions", 2014). RAMP needs a
 //! second round or metadata in each write, because there each register lives elsewhere; here
-//! each node has them all.
+//! each node has them all. And what comes with a transaction is also all that its node had seen
+//! before: a node never shows an effect without its cause.
 //!
-//! Two replicas exchange states, and not logs, for a log grows for ever. A [`Delta`] is the part
-//! of the sender's state that a receiver with a certain vector lacks. To merge it keeps the rule
-//! above only if the receiver has at least that vector, which the delta names and the receiver
-//! checks (Almeida et al., "Delta state replicated data types", 2018: the causal delta-merging
-//! condition). Why this is enough: take a transaction that the delta brings, and one of its
-//! writes that is missing from it. The sender has overwritten that one with a later
-//! transaction's. If the delta does not bring that either, the receiver's vector covers it, and
-//! the receiver's register is at least as new.
+//! # Why the exchange keeps the rule
 //!
-//! So what comes with a transaction is also all that its node had seen before: a replica never
-//! shows an effect without its cause.
+//! Nodes exchange states, and not logs, for a log grows for ever. The state is a CRDT: its parts
+//! are the entries of `have`, which join to the greater counter, and the registers, which join to
+//! the later write. So [`AntiEntropy`] sends it around, in pieces. But one piece alone breaks the
+//! rule: it may bring a write of a transaction and not the other, or a counter without its writes.
+//! Therefore the state is [joined as a whole](Crdt::IS_ATOMIC): pieces are kept aside until the
+//! sender has nothing more to send, and are then joined in one step.
 //!
-//! Deliberately absent: deleting registers, and deltas in pieces. A node that was away for long
-//! is sent all that changed in one message.
+//! At that moment the receiver has had all of the sender's state as it was at some change `s`, and
+//! the pieces are every part that has changed there since, as it is at some later change `e`.
+//! (Almeida et al., "Delta state replicated data types", 2018, call this the causal delta-merging
+//! condition.) Take any transaction that the sender's `have` covers at `e`, and one of its writes.
+//! If the sender's register has changed since `s`, the pieces bring this write or a later one. If
+//! not, the register already held it, or a later one, at `s`, and the receiver has had that. So
+//! after the step every register is at least as late as every transaction that the new `have`
+//! covers says; and it is no later, for the pieces bring the sender's `have` as it is at `e`, which
+//! covers every write that the sender held by then. Before the step the receiver's readers see
+//! none of it.
+//!
+//! Deliberately absent: deleting registers.
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
-use crate::state_machines::transactions::{MicroOp, Registers, Txn, is_read_only, place};
-use crate::types::VersionVector;
-use crate::types::{Error, Incarnation, Json};
+use crate::protocols::core::{Core, Input, Outputs, OutputsOf};
+use crate::protocols::crdt::{AntiEntropy, Crdt, Message, Record};
+use crate::state_machines::transactions::{MicroOp, Registers, Txn, is_read_only};
+use crate::types::{Error, Incarnation, Json, NodeId, Time, VersionVector};
 
 /// Counters stay below this, so that every language's JSON reads them exactly.
 const COUNTER_END: u64 = 1 << 53;
@@ -62,209 +73,247 @@ const COUNTER_END: u64 = 1 << 53;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Timestamp(pub u64, pub Incarnation);
 
-/// A register's value, and since when it holds it.
+/// A register and its value, on the wire `[key, value, timestamp]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Written {
-    /// The register.
-    pub key: Json,
-    /// What it holds.
-    pub value: Json,
-    /// The timestamp of the transaction that wrote it.
-    pub at: Timestamp,
-}
+pub struct Written(pub Json, pub Json, pub Timestamp);
 
-/// A change of a replica's state: what its storage keeps, record by record.
+/// The registers, and the transactions that made them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Change {
-    /// The transactions that the replica has after it: of each writer all up to this counter.
-    pub have: VersionVector,
-    /// The registers that changed.
-    pub writes: Vec<Written>,
-}
-
-/// What the sender has and a receiver lacks that has what `since` covers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Delta {
-    /// What the receiver must have, at least.
-    pub since: VersionVector,
-    /// What it lacks.
-    pub change: Change,
-}
-
-/// One node's registers.
-#[derive(Clone, Debug)]
-pub struct Replica {
-    me: Incarnation,
-    /// The counter of the greatest timestamp there is among the transactions it has.
-    clock: u64,
+#[serde(from = "Wire", into = "Wire")]
+pub struct State {
+    /// The transactions: of each writer all up to this counter.
     have: VersionVector,
-    registers: BTreeMap<String, Written>,
-    /// The registers by writer and counter of what they hold, to find a delta quickly.
-    by_writer: BTreeSet<(Incarnation, u64, String)>,
+    /// What each register holds, and since when.
+    registers: BTreeMap<Json, (Json, Timestamp)>,
 }
 
-impl Replica {
-    /// Empty registers, on a node that goes by the name `me` in its timestamps.
-    pub fn new(me: Incarnation) -> Replica {
-        Replica {
-            me,
-            clock: 0,
-            have: VersionVector::default(),
-            registers: BTreeMap::new(),
-            by_writer: BTreeSet::new(),
-        }
-    }
+/// A state as it is written: keys of objects are texts, and those of registers are any JSON.
+#[derive(Serialize, Deserialize)]
+struct Wire {
+    have: VersionVector,
+    writes: Vec<Written>,
+}
 
-    /// The transactions that it has.
+impl From<Wire> for State {
+    fn from(Wire { have, writes }: Wire) -> State {
+        let register = |Written(key, value, at)| (key, (value, at));
+        State { have, registers: writes.into_iter().map(register).collect() }
+    }
+}
+
+impl From<State> for Wire {
+    fn from(State { have, registers }: State) -> Wire {
+        let written = |(key, (value, at))| Written(key, value, at);
+        Wire { have, writes: registers.into_iter().map(written).collect() }
+    }
+}
+
+/// The name of a part of the state.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// The transactions of one writer.
+    Writer(Incarnation),
+    /// A register.
+    Register(Json),
+}
+
+impl State {
+    /// The transactions that it is made of.
     pub fn have(&self) -> &VersionVector {
         &self.have
     }
 
-    /// Whether `other` lacks some of this node's own transactions.
-    pub fn has_own_news_for(&self, other: &VersionVector) -> bool {
-        other.get(&self.me) < self.have.get(&self.me)
+    /// What a register holds: null when it was never written.
+    pub fn read(&self, key: &Json) -> Json {
+        self.registers.get(key).map(|(value, _)| value.clone()).unwrap_or_default()
     }
 
-    /// Does a transaction, and gives it with its reads filled in. If it writes, there is a
-    /// change, which must be durable before anybody is told anything.
-    ///
-    /// # Errors
-    /// When there are no timestamps left.
-    pub fn execute(
+    fn written_at(&self, key: &Json) -> Option<&Timestamp> {
+        self.registers.get(key).map(|(_, at)| at)
+    }
+}
+
+impl Crdt for State {
+    fn join(&mut self, other: &State) {
+        self.have.join(&other.have);
+        for (key, (value, at)) in &other.registers {
+            if self.written_at(key) < Some(at) {
+                self.registers.insert(key.clone(), (value.clone(), at.clone()));
+            }
+        }
+    }
+
+    fn minus(&self, known: &State) -> State {
+        let mut new = State::default();
+        for (writer, counter) in self.have.iter().filter(|(w, count)| known.have.get(w) < *count) {
+            new.have.raise(writer, counter);
+        }
+        let is_later =
+            |(key, (_, at)): &(&Json, &(Json, Timestamp))| known.written_at(key) < Some(at);
+        let later = self.registers.iter().filter(is_later);
+        new.registers = later.map(|(key, written)| (key.clone(), written.clone())).collect();
+        new
+    }
+
+    fn is_bottom(&self) -> bool {
+        self.have.iter().next().is_none() && self.registers.is_empty()
+    }
+
+    type Key = Part;
+
+    const IS_ATOMIC: bool = true;
+
+    fn keys(&self) -> Vec<Part> {
+        let writers = self.have.iter().map(|(writer, _)| Part::Writer(writer.clone()));
+        writers.chain(self.registers.keys().cloned().map(Part::Register)).collect()
+    }
+
+    fn part(&self, key: &Part) -> State {
+        let mut part = State::default();
+        match key {
+            Part::Writer(writer) => drop(part.have.raise(writer, self.have.get(writer))),
+            Part::Register(key) => {
+                let written = self.registers.get(key);
+                part.registers.extend(written.map(|written| (key.clone(), written.clone())));
+            }
+        }
+        part
+    }
+
+    /// Every write must be of a transaction that one of the two has.
+    fn is_sound_for(&self, state: &State) -> bool {
+        let is_covered = |Timestamp(counter, writer): &Timestamp| {
+            *counter <= self.have.get(writer).max(state.have.get(writer))
+        };
+        self.registers.values().all(|(_, at)| is_covered(at))
+            && self.have.iter().all(|(_, counter)| counter < COUNTER_END)
+    }
+
+    /// The version vector, and how many registers there are.
+    fn inspect(&self) -> Value {
+        json!({ "have": self.have, "registers": self.registers.len() })
+    }
+}
+
+/// One node's registers: a state machine without I/O or clock.
+#[derive(Debug)]
+pub struct CausalStore {
+    exchange: AntiEntropy<State>,
+    /// The counter of the greatest timestamp there is among the transactions it has.
+    clock: u64,
+    outputs: OutputsOf<CausalStore>,
+}
+
+impl Core for CausalStore {
+    type Local = Txn<Registers>;
+    /// The transaction with its reads filled in.
+    type Reply = Result<Txn<Registers>, Error>;
+    type Message = Message<State>;
+    type Record = Record<State>;
+
+    fn step(
         &mut self,
-        txn: &Txn<Registers>,
-    ) -> Result<(Txn<Registers>, Option<Change>), Error> {
-        if is_read_only(txn) {
-            return Ok((self.perform(txn, None), None));
-        }
-        let counter = self.clock + 1;
-        if counter >= COUNTER_END {
-            return Err(Error::abort("all timestamps are used up: start with empty storage"));
-        }
-        self.clock = counter;
-        self.have.raise(&self.me, counter);
-        let at = Timestamp(counter, self.me.clone());
-        let done = self.perform(txn, Some(&at));
-        let mut change = Change { writes: self.written_at(&at), ..Change::default() };
-        change.have.raise(&self.me, counter);
-        Ok((done, Some(change)))
+        now: Time,
+        input: Input<Txn<Registers>, Message<State>>,
+        rng: &mut ChaCha8Rng,
+    ) {
+        let input = match input {
+            Input::Local { id, request } => {
+                let (reply, delta) = self.execute(request);
+                self.outputs.reply.push((id, reply));
+                let Some(request) = delta else { return };
+                Input::Local { id, request }
+            }
+            Input::Cancel { id } => {
+                self.outputs.reply.retain(|(other, _)| *other != id);
+                Input::Cancel { id }
+            }
+            Input::Message { from, message } => Input::Message { from, message },
+            Input::Wake => Input::Wake,
+            Input::Checkpointed => Input::Checkpointed,
+            Input::Stop => Input::Stop,
+        };
+        self.exchange.step(now, input, rng);
+        self.advance_clock();
     }
 
-    /// Does the micro-operations one by one. Nothing else happens in between.
-    fn perform(&mut self, txn: &Txn<Registers>, at: Option<&Timestamp>) -> Txn<Registers> {
+    fn outputs(&mut self) -> OutputsOf<CausalStore> {
+        // The reply that the exchange gives is only that the change is taken in.
+        let Outputs { persist, checkpoint, send, .. } = self.exchange.outputs();
+        Outputs { persist, checkpoint, send, ..std::mem::take(&mut self.outputs) }
+    }
+
+    fn must_persist(&self) -> bool {
+        self.exchange.must_persist()
+    }
+
+    fn next_wake(&self) -> Option<Time> {
+        self.exchange.next_wake()
+    }
+
+    fn checkpoint(&self) -> Box<dyn Iterator<Item = Record<State>>> {
+        self.exchange.checkpoint()
+    }
+
+    fn inspect(&self) -> Value {
+        let mut inspected = self.exchange.inspect();
+        inspected["clock"] = self.clock.into();
+        inspected
+    }
+}
+
+impl CausalStore {
+    /// The registers of `node` after a start, from what its storage holds.
+    pub fn new(
+        node: &NodeId,
+        nodes: &[NodeId],
+        records: Vec<Record<State>>,
+        now: Time,
+        rng: &mut ChaCha8Rng,
+    ) -> CausalStore {
+        let exchange = AntiEntropy::new(node, nodes, records, now, rng);
+        let mut store = CausalStore { exchange, clock: 0, outputs: Outputs::default() };
+        store.advance_clock();
+        store
+    }
+
+    /// The registers, and the transactions that made them.
+    pub fn state(&self) -> std::cell::Ref<'_, State> {
+        self.exchange.state()
+    }
+
+    fn advance_clock(&mut self) {
+        let greatest = self.state().have.iter().map(|(_, counter)| counter).max();
+        self.clock = self.clock.max(greatest.unwrap_or(0));
+    }
+
+    /// Does a transaction: its micro-operations one by one, and nothing else in between. If it
+    /// writes, there is a change.
+    fn execute(&self, txn: Txn<Registers>) -> (Result<Txn<Registers>, Error>, Option<State>) {
+        let mut delta = State::default();
+        let counter = self.clock + 1;
+        if !is_read_only(&txn) {
+            if counter >= COUNTER_END {
+                let text = "all timestamps are used up: start with empty storage";
+                return (Err(Error::abort(text)), None);
+            }
+            delta.have.raise(self.exchange.incarnation(), counter);
+        }
+        let at = Timestamp(counter, self.exchange.incarnation().clone());
         let mut done = Vec::with_capacity(txn.len());
         for MicroOp(kind, key, argument) in txn {
             let value = match kind {
-                Registers::Read => self.read(key),
+                Registers::Read => {
+                    let own = delta.registers.get(&key).map(|(value, _)| value.clone());
+                    own.unwrap_or_else(|| self.state().read(&key))
+                }
                 Registers::Write => {
-                    let at = at.expect("a transaction that writes has a timestamp").clone();
-                    let (key, value) = (key.clone(), argument.clone());
-                    self.put(Written { key, value, at });
-                    argument.clone()
+                    delta.registers.insert(key.clone(), (argument.clone(), at.clone()));
+                    argument
                 }
             };
-            done.push(MicroOp(*kind, key.clone(), value));
+            done.push(MicroOp(kind, key, value));
         }
-        done
-    }
-
-    /// What a register holds: null when it was never written.
-    pub fn read(&self, key: &Json) -> Json {
-        self.registers.get(key.as_str()).map(|written| written.value.clone()).unwrap_or_default()
-    }
-
-    /// Takes a write, unless the register holds a later one. True when it did.
-    fn put(&mut self, new: Written) -> bool {
-        let place = place(&new.key);
-        if let Some(old) = self.registers.get(&place) {
-            // Equal when a transaction writes a register twice: its last write counts.
-            if old.at > new.at {
-                return false;
-            }
-            let Timestamp(counter, writer) = old.at.clone();
-            self.by_writer.remove(&(writer, counter, place.clone()));
-        }
-        let Timestamp(counter, writer) = new.at.clone();
-        self.by_writer.insert((writer, counter, place.clone()));
-        self.registers.insert(place, new);
-        true
-    }
-
-    /// What the transaction with this timestamp has written and nobody has overwritten.
-    fn written_at(&self, Timestamp(counter, writer): &Timestamp) -> Vec<Written> {
-        self.written_by(writer, *counter..=*counter).collect()
-    }
-
-    fn written_by(
-        &self,
-        writer: &Incarnation,
-        counters: std::ops::RangeInclusive<u64>,
-    ) -> impl Iterator<Item = Written> {
-        let start = (writer.clone(), *counters.start(), String::new());
-        let end = (writer.clone(), counters.end() + 1, String::new());
-        self.by_writer.range(start..end).map(|(.., place)| self.registers[place].clone())
-    }
-
-    /// What somebody who has `since` lacks.
-    pub fn delta(&self, since: &VersionVector) -> Delta {
-        let mut change = Change::default();
-        for (writer, count) in self.have.iter() {
-            let known = since.get(writer);
-            if known < count {
-                change.have.raise(writer, count);
-                change.writes.extend(self.written_by(writer, known + 1..=count));
-            }
-        }
-        Delta { since: since.clone(), change }
-    }
-
-    /// The whole state: the change that makes it out of nothing.
-    pub fn snapshot(&self) -> Change {
-        self.delta(&VersionVector::default()).change
-    }
-
-    /// Takes in what another replica has. Gives the change that this makes here, if any, which
-    /// must be durable before anybody is told of it. A delta for somebody who has more than
-    /// this replica has no effect: the sender has to look at [`Replica::have`] again.
-    ///
-    /// # Errors
-    /// When no replica can have made this delta.
-    pub fn merge(&mut self, delta: Delta) -> Result<Option<Change>, Error> {
-        let Delta { since, change } = delta;
-        if !self.have.covers(&since) {
-            return Ok(None);
-        }
-        let is_sound = |written: &Written| {
-            let Timestamp(counter, writer) = &written.at;
-            *counter <= change.have.get(writer)
-        };
-        if !change.writes.iter().all(is_sound) {
-            return Err(Error::malformed_request("a write is of a transaction not named in have"));
-        }
-        if change.have.iter().any(|(_, counter)| counter >= COUNTER_END) {
-            return Err(Error::malformed_request("a counter is beyond the last timestamp"));
-        }
-        if self.have.covers(&change.have) {
-            return Ok(None);
-        }
-        Ok(Some(self.apply(change)))
-    }
-
-    /// Joins a change to the state, and gives what of it was new.
-    ///
-    /// For a change that this replica's storage kept, or one that [`merge`](Replica::merge) has
-    /// looked at.
-    pub fn apply(&mut self, change: Change) -> Change {
-        let mut news = Change { have: change.have, writes: Vec::new() };
-        for written in change.writes {
-            if self.put(written.clone()) {
-                news.writes.push(written);
-            }
-        }
-        for (_, counter) in news.have.iter() {
-            self.clock = self.clock.max(counter);
-        }
-        self.have.join(&news.have);
-        news
+        (Ok(done), (!delta.is_bottom()).then_some(delta))
     }
 }

@@ -1,265 +1,222 @@
-//! Random replicas on a random network, against the obvious slow store: the list of all
-//! transactions.
+//! Random transactions in a simulated network with every fault, against the obvious slow store:
+//! the list of all transactions.
 
-use std::collections::BTreeMap;
+use std::time::Duration;
 
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 use super::*;
-use crate::types::{Json, NodeId};
+use crate::protocols::core::RequestId;
+use crate::protocols::simulator::{Faults, Simulator};
+
+const LATENCY: Duration = Duration::from_millis(20);
 
 /// A transaction that was done, and what its node had before it.
 struct Done {
+    id: RequestId,
     at: Timestamp,
-    writes: BTreeMap<String, Json>,
+    writes: BTreeMap<Json, Json>,
     causes: VersionVector,
 }
 
-/// A replica and its storage.
-struct Node {
-    replica: Replica,
-    stored: Vec<Change>,
-}
-
 struct World {
-    rng: ChaCha8Rng,
-    nodes: Vec<Node>,
-    /// What each node takes each other to have.
-    known: BTreeMap<(usize, usize), VersionVector>,
-    on_their_way: Vec<(usize, Delta)>,
+    network: Simulator<CausalStore>,
     done: Vec<Done>,
-    incarnations: u64,
+    /// What each request should be replied.
+    expected: BTreeMap<RequestId, Txn<Registers>>,
+    replies: usize,
 }
 
-fn empty_node(number: usize, incarnation: u64) -> Node {
-    let name = NodeId::from(format!("n{number}"));
-    Node { replica: Replica::new(Incarnation::new(&name, incarnation)), stored: Vec::new() }
+fn network(size: usize, seed: u64) -> Simulator<CausalStore> {
+    Simulator::new(size, seed, Faults::none(LATENCY), |start| {
+        CausalStore::new(start.node, start.nodes, start.records, start.now, start.rng)
+    })
 }
 
 impl World {
     fn new(seed: u64) -> World {
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let count = rng.random_range(2..5);
-        World {
-            rng,
-            nodes: (0..count).map(|number| empty_node(number, 0)).collect(),
-            known: BTreeMap::new(),
-            on_their_way: Vec::new(),
-            done: Vec::new(),
-            incarnations: 0,
-        }
+        let mut network = network([1, 2, 3, 5][seed as usize % 4], seed);
+        network.memory_only = seed % 3 == 0;
+        network.as_json = seed % 5 == 0;
+        World { network, done: Vec::new(), expected: BTreeMap::new(), replies: 0 }
     }
 
-    fn random_node(&mut self) -> usize {
-        self.rng.random_range(0..self.nodes.len())
-    }
-
-    fn step(&mut self) {
-        let node = self.random_node();
-        match self.rng.random_range(0..20) {
-            0..8 => self.transaction(node),
-            8..13 => self.send(node),
-            13..18 if !self.on_their_way.is_empty() => self.deliver(),
-            18 => self.restart(node),
-            19 if self.rng.random_range(0..10) == 0 => self.lose_memory(node),
-            _ => {}
-        }
-        self.check(node);
-    }
-
-    fn transaction(&mut self, node: usize) {
-        let value = self.done.len();
-        let rng = &mut self.rng;
+    fn transaction(&mut self, rank: usize, number: u64) {
+        let rng = &mut self.network.rng;
         let mut txn = Vec::new();
-        for number in 0..rng.random_range(1..5) {
-            let key = Json::from(rng.random_range(0..4));
+        for place in 0..rng.random_range(1..5_u64) {
+            let key = Json::from(rng.random_range(0..8_u64));
             txn.push(match rng.random() {
                 true => MicroOp(Registers::Read, key, Json::null()),
-                false => MicroOp(
-                    Registers::Write,
-                    key,
-                    Json::array(&[Json::from(value), Json::from(number)]),
-                ),
+                false => MicroOp(Registers::Write, key, Json::from(10 * number + place)),
             });
         }
-        let expected = self.expected_reads(node, &txn);
-        let Node { replica, stored } = &mut self.nodes[node];
-        let causes = replica.have().clone();
-        let (result, change) = replica.execute(&txn).unwrap();
-        assert_eq!(result, expected);
-        let Some(change) = change else { return };
-        let at = change.writes[0].at.clone();
-        let writes = result.iter().filter(|op| op.0 == Registers::Write);
-        let writes = writes.map(|op| (op.1.to_string(), op.2.clone())).collect();
-        assert!(self.done.iter().all(|done| done.at != at), "{at:?} is used twice");
-        self.done.push(Done { at, writes, causes });
-        stored.push(change);
+        let mut registers = self.registers(rank);
+        let mut writes = BTreeMap::new();
+        let mut expected = txn.clone();
+        for MicroOp(kind, key, value) in &mut expected {
+            if *kind == Registers::Write {
+                registers.insert(key.clone(), value.clone());
+                writes.insert(key.clone(), value.clone());
+            } else {
+                *value = registers.get(key).cloned().unwrap_or_default();
+            }
+        }
+        let store = self.network.core(rank).unwrap();
+        let (me, causes) = (store.exchange.incarnation().clone(), store.state().have.clone());
+        let id = self.network.request(rank, txn);
+        self.expected.insert(id, expected);
+        // A write to the disk may have ended the life in which it was done.
+        let Some(store) = self.network.core(rank).filter(|_| !writes.is_empty()) else { return };
+        let at = Timestamp(store.state().have.get(&me), me);
+        self.done.push(Done { id, at, writes, causes });
     }
 
     /// The registers that the transactions that a node has give.
-    fn expected(&self, node: usize) -> BTreeMap<String, Json> {
-        let have = self.nodes[node].replica.have();
-        let covers = |Timestamp(counter, writer): &Timestamp| *counter <= have.get(writer);
+    fn registers(&self, rank: usize) -> BTreeMap<Json, Json> {
+        let state = self.network.core(rank).unwrap().state();
+        let covers = |Timestamp(counter, writer): &Timestamp| *counter <= state.have.get(writer);
         let mut has: Vec<&Done> = self.done.iter().filter(|done| covers(&done.at)).collect();
-        has.sort_by(|a, b| a.at.cmp(&b.at));
+        has.sort_by_key(|done| &done.at);
         has.into_iter().flat_map(|done| done.writes.clone()).collect()
     }
 
-    fn expected_reads(&self, node: usize, txn: &Txn<Registers>) -> Txn<Registers> {
-        let mut registers = self.expected(node);
-        let mut done = txn.clone();
-        for MicroOp(kind, key, value) in &mut done {
-            match kind {
-                Registers::Read => {
-                    *value = registers.get(&key.to_string()).cloned().unwrap_or_default();
-                }
-                Registers::Write => drop(registers.insert(key.to_string(), value.clone())),
-            }
-        }
-        done
-    }
-
-    fn send(&mut self, from: usize) {
-        let to = self.random_node();
-        let since = self.known.entry((from, to)).or_default().clone();
-        self.on_their_way.push((to, self.nodes[from].replica.delta(&since)));
-        if self.rng.random() {
-            // An answer to an earlier message arrives.
-            self.known.insert((from, to), self.nodes[to].replica.have().clone());
-        }
-    }
-
-    /// Delivers any message, and sometimes leaves it there to be delivered again.
-    fn deliver(&mut self) {
-        let index = self.rng.random_range(0..self.on_their_way.len());
-        let (to, delta) = match self.rng.random_range(0..4) {
-            0 => self.on_their_way[index].clone(),
-            _ => self.on_their_way.swap_remove(index),
-        };
-        // What comes over the wire is JSON.
-        let delta = serde_json::from_str(&serde_json::to_string(&delta).unwrap()).unwrap();
-        let Node { replica, stored } = &mut self.nodes[to];
-        stored.extend(replica.merge(delta).unwrap());
-        self.check(to);
-    }
-
-    fn restart(&mut self, node: usize) {
-        let Node { replica, stored } = &mut self.nodes[node];
-        if self.rng.random() {
-            *stored = vec![replica.snapshot()];
-        }
-        let mut restarted = Replica::new(replica.me.clone());
-        for change in stored {
-            restarted.apply(change.clone());
-        }
-        assert_eq!(restarted.clock, replica.clock);
-        *replica = restarted;
-    }
-
-    /// A node whose storage was in memory starts again: as somebody else.
-    fn lose_memory(&mut self, node: usize) {
-        self.incarnations += 1;
-        self.nodes[node] = empty_node(node, self.incarnations);
-    }
-
     /// The rule of the module's introduction, and causality.
-    fn check(&self, node: usize) {
-        let replica = &self.nodes[node].replica;
-        let registers = replica.registers.iter();
-        let registers: BTreeMap<String, Json> =
-            registers.map(|(place, written)| (place.clone(), written.value.clone())).collect();
-        assert_eq!(registers, self.expected(node));
-        assert_eq!(replica.by_writer.len(), replica.registers.len());
+    fn check(&mut self, rank: usize) {
+        let Some(store) = self.network.core(rank) else { return };
+        // What was done here in an earlier life and never became durable has not happened.
+        let (me, have) = (store.exchange.incarnation(), store.state().have.clone());
+        self.done.retain(|done| done.at.1 != *me || done.at.0 <= have.get(me));
+        let state = store.state();
+        let held = state.registers.iter().map(|(key, (value, _))| (key.clone(), value.clone()));
+        assert_eq!(held.collect::<BTreeMap<_, _>>(), self.registers(rank));
         for Done { at: Timestamp(counter, writer), causes, .. } in &self.done {
-            if *counter <= replica.have().get(writer) {
-                assert!(replica.have().covers(causes), "an effect without its cause");
+            if *counter <= state.have.get(writer) {
+                assert!(state.have.covers(causes), "an effect without its cause");
             }
+        }
+        drop(state);
+        for replied in std::mem::take(&mut self.network.replies) {
+            assert_eq!(replied.reply.as_ref(), Ok(&self.expected[&replied.id]));
+            let writes = replied.reply.is_ok_and(|txn| !is_read_only(&txn));
+            let is_there = self.done.iter().any(|done| done.id == replied.id);
+            assert!(is_there || !writes, "what was acknowledged is lost");
+            self.replies += 1;
         }
     }
 
-    /// The network heals, and everybody tells everybody.
-    fn converge(&mut self) {
-        for from in 0..self.nodes.len() {
-            for to in (0..self.nodes.len()).chain(0..self.nodes.len()) {
-                let since = self.nodes[to].replica.have().clone();
-                let delta = self.nodes[from].replica.delta(&since);
-                self.nodes[to].replica.merge(delta).unwrap();
+    fn run_until(&mut self, end: Time) {
+        while let Some(rank) = self.network.advance(end) {
+            self.check(rank);
+        }
+    }
+
+    fn run(&mut self) {
+        let size = self.network.nodes.len();
+        for step in 0..60 {
+            self.run_until(Time::from_millis(step * 50));
+            let rank = self.network.rng.random_range(0..size);
+            if self.network.is_up(rank) {
+                self.transaction(rank, step);
+                self.check(rank);
+            }
+            if self.network.rng.random_bool(0.2) {
+                self.network.trouble();
+                (0..size).for_each(|rank| self.check(rank));
             }
         }
-        for from in 0..self.nodes.len() {
-            let delta = self.nodes[from].replica.delta(&VersionVector::default());
-            self.nodes.iter_mut().for_each(|node| drop(node.replica.merge(delta.clone())));
+        self.network.heal(LATENCY);
+        self.run_until(self.network.now + Duration::from_secs(20));
+        let first = self.network.core(0).unwrap().state().clone();
+        for (rank, store) in self.network.cores() {
+            assert_eq!(*store.state(), first, "n{rank} differs");
+            assert_eq!(store.next_wake(), None, "n{rank} does not fall silent");
         }
-        let first = self.nodes[0].replica.registers.clone();
-        assert!(self.nodes.iter().all(|node| node.replica.registers == first));
-        self.check(0);
     }
 }
 
 #[test]
-fn a_replica_is_the_transactions_it_has_and_all_converge() {
-    for seed in 0..300 {
+fn a_node_is_the_transactions_it_has_and_all_converge() {
+    let mut replies = 0;
+    for seed in 0..60 {
         let run = std::panic::catch_unwind(|| {
             let mut world = World::new(seed);
-            (0..120).for_each(|_| world.step());
-            world.converge();
+            world.run();
+            world.replies
         });
-        run.unwrap_or_else(|_| panic!("seed {seed} failed"));
+        replies += run.unwrap_or_else(|_| panic!("seed {seed} failed"));
     }
+    assert!(replies > 1_000, "only {replies} transactions were replied to");
 }
 
-fn transaction(replica: &mut Replica, txn: &str) -> String {
-    let txn: Txn<Registers> = serde_json::from_str(txn).unwrap();
-    serde_json::to_string(&replica.execute(&txn).unwrap().0).unwrap()
-}
-
-#[test]
-fn a_part_of_a_transaction_that_was_overwritten_is_not_missed() {
-    let mut a = empty_node(1, 0).replica;
-    let mut b = empty_node(2, 0).replica;
-    transaction(&mut a, r#"[["w","x",1],["w","y",1]]"#);
-    transaction(&mut a, r#"[["w","y",2]]"#);
-    // Only the x of the first transaction is left, and the y of the second comes with it.
-    b.merge(a.delta(b.have())).unwrap();
-    assert_eq!(
-        transaction(&mut b, r#"[["r","x",null],["r","y",null]]"#),
-        r#"[["r","x",1],["r","y",2]]"#
-    );
+fn execute(network: &mut Simulator<CausalStore>, rank: usize, txn: &str) -> String {
+    network.request(rank, serde_json::from_str(txn).unwrap());
+    network.flush(rank);
+    let replied = network.replies.pop().expect("a reply");
+    serde_json::to_string(&replied.reply.unwrap()).unwrap()
 }
 
 #[test]
-fn a_delta_for_somebody_else_is_not_taken() {
-    let mut a = empty_node(1, 0).replica;
-    transaction(&mut a, r#"[["w","x",1],["w","y",1]]"#);
-    let since = a.have().clone();
-    transaction(&mut a, r#"[["w","y",2]]"#);
-    let mut b = empty_node(2, 0).replica;
-    assert_eq!(b.merge(a.delta(&since)), Ok(None));
-    assert_eq!(b.read(&Json::from("y")), Json::null());
+fn a_transaction_reads_its_own_writes_and_the_last_of_them_counts() {
+    let mut network = network(1, 0);
+    let txn = r#"[["r","x",null],["w","x",1],["w","x",2],["r","x",null]]"#;
+    let done = r#"[["r","x",null],["w","x",1],["w","x",2],["r","x",2]]"#;
+    assert_eq!(execute(&mut network, 0, txn), done);
+    assert_eq!(execute(&mut network, 0, r#"[["r","x",null]]"#), r#"[["r","x",2]]"#);
+    let inspected = network.core(0).unwrap().inspect();
+    assert_eq!((&inspected["clock"], &inspected["value"]["registers"]), (&json!(1), &json!(1)));
+}
+
+#[test]
+fn half_of_what_a_node_has_is_not_seen() {
+    let mut network = network(2, 0);
+    network.run_until(Time::from_millis(1_000));
+    network.faults.cut = [(0, 1), (1, 0)].into();
+    for number in 0..20 {
+        execute(&mut network, 0, &format!(r#"[["w","x{number}",1],["w","y",{number}]]"#));
+    }
+    network.faults.cut.clear();
+    // All of it comes, in several pieces, and at no moment is a part of it seen.
+    let mut seen = Vec::new();
+    while network.advance(Time::from_millis(30_000)).is_some() {
+        seen.push(network.core(1).unwrap().state().registers.len());
+    }
+    seen.dedup();
+    assert_eq!(seen, [0, 21]);
 }
 
 #[test]
 fn a_delta_that_nobody_can_have_made_is_refused() {
-    let writer = Incarnation::new(&NodeId::from("n9"), 1);
+    let nodes = ["n1", "n2"].map(NodeId::from);
+    let writer = Incarnation::new(&nodes[1], 1);
     let delta = |have: u64, counter: u64| {
-        let mut change = Change::default();
-        change.have.raise(&writer, have);
+        let mut delta = State::default();
+        delta.have.raise(&writer, have);
         let at = Timestamp(counter, writer.clone());
-        change.writes.push(Written { key: Json::from(1), value: Json::from(2), at });
-        Delta { since: VersionVector::default(), change }
+        delta.registers.insert(Json::from(1), (Json::from(2), at));
+        delta
     };
-    for delta in [delta(1, 2), delta(u64::MAX, 1), delta(u64::MAX, u64::MAX)] {
-        let mut replica = empty_node(1, 0).replica;
-        assert!(replica.merge(delta).is_err());
-        assert_eq!(replica.registers.len(), 0);
-        assert_eq!(*replica.have(), VersionVector::default());
+    let mut rng = ChaCha8Rng::seed_from_u64(0);
+    let mut store = CausalStore::new(&nodes[0], &nodes, vec![], Time::ZERO, &mut rng);
+    let me = store.exchange.incarnation().clone();
+    for (delta, is_taken) in
+        [(delta(1, 2), false), (delta(u64::MAX, 1), false), (delta(COUNTER_END - 1, 1), true)]
+    {
+        let update = crate::crdt::Update { since: 0, upto: 1, delta: Some(delta), is_last: true };
+        let message = Message {
+            from: writer.clone(),
+            acknowledged: Some(crate::crdt::Mark { of: me.clone(), number: 0 }),
+            update: Some(update),
+            ask: None,
+            answer: None,
+        };
+        let input = Input::Message { from: nodes[1].clone(), message };
+        store.step(Time::ZERO, input, &mut rng);
+        assert_eq!(!store.state().registers.is_empty(), is_taken);
     }
     // At the very end of time a node still reads.
-    let mut replica = empty_node(1, 0).replica;
-    replica.merge(delta(COUNTER_END - 1, 1)).unwrap();
-    assert!(
-        replica.execute(&vec![MicroOp(Registers::Write, Json::from(1), Json::from(1))]).is_err()
-    );
-    assert_eq!(transaction(&mut replica, r#"[["r",1,null]]"#), r#"[["r",1,2]]"#);
+    let write = vec![MicroOp(Registers::Write, Json::from(1), Json::from(1))];
+    assert!(store.execute(write).0.is_err());
+    let read = vec![MicroOp(Registers::Read, Json::from(1), Json::null())];
+    assert_eq!(store.execute(read).0.unwrap()[0].2, Json::from(2));
 }
