@@ -8,7 +8,7 @@
 //!
 //! Source: `unhandled-exceptions` in Jepsen's `checker.clj`, where all are valid.
 
-use super::{Finding, Findings, Judgement, Validity};
+use super::{Checker, Finding, Findings, Judgement, Validity};
 use crate::edn::Edn;
 use crate::history::{History, Op, OpType};
 
@@ -18,36 +18,50 @@ pub const WRONG_REPLY: &str = "wrong-reply";
 /// Groups crashed operations by the class of their exception, the most frequent first, each
 /// with its first operation as an example.
 pub fn check(history: &History) -> Judgement {
-    // A run has a handful of classes, in order of first appearance.
-    let mut groups: Vec<(Edn, &Op, usize)> = Vec::new();
-    let mut findings = Findings::default();
-    let mut valid = Validity::True;
-    for op in history.ops.iter().filter(|op| op.kind == OpType::Info) {
-        let Some(exception) = op.extra("exception").filter(|exception| !exception.is_nil()) else {
-            continue;
-        };
+    history.judge(Exceptions::default())
+}
+
+/// The exceptions of a history.
+#[derive(Default)]
+pub struct Exceptions {
+    /// Each class with its first operation and how many there are, in order of first
+    /// appearance. A run has a handful of them.
+    groups: Vec<(Edn, Op, usize)>,
+    wrong_replies: Findings,
+    is_answered_wrong: bool,
+}
+
+impl Checker for Exceptions {
+    fn push(&mut self, op: &Op) {
+        let exception = op.extra("exception").filter(|exception| !exception.is_nil());
+        let Some(exception) = exception.filter(|_| op.kind == OpType::Info) else { return };
         let class = part(exception, "type");
         if class.as_keyword() == Some(WRONG_REPLY) {
-            valid = Validity::False;
-            findings.add(WRONG_REPLY, || {
+            self.is_answered_wrong = true;
+            self.wrong_replies.add(WRONG_REPLY, || {
                 let message = part(exception, "message");
                 Finding::new(message.as_str().unwrap_or("no reason is given"))
                     .about(op.index, "not answered")
             });
         }
-        match groups.iter_mut().find(|(known, ..)| *known == class) {
+        match self.groups.iter_mut().find(|(known, ..)| *known == class) {
             Some((_, _, count)) => *count += 1,
-            None => groups.push((class, op, 1)),
+            None => self.groups.push((class, op.clone(), 1)),
         }
     }
-    if groups.is_empty() {
-        return Judgement::new(Validity::True, []);
+
+    fn finish(self: Box<Self>) -> Judgement {
+        let Exceptions { mut groups, wrong_replies, is_answered_wrong } = *self;
+        if groups.is_empty() {
+            return Judgement::new(Validity::True, []);
+        }
+        groups.sort_by_key(|(_, _, count)| std::cmp::Reverse(*count));
+        let groups = groups.into_iter().map(|(class, example, count)| {
+            Edn::map([("count", count.into()), ("class", class), ("example", example.to_edn())])
+        });
+        let groups = [("exceptions", Edn::List(groups.collect()))];
+        Judgement::new(Validity::from(!is_answered_wrong), groups).with(wrong_replies)
     }
-    groups.sort_by_key(|(_, _, count)| std::cmp::Reverse(*count));
-    let groups = groups.into_iter().map(|(class, example, count)| {
-        Edn::map([("count", count.into()), ("class", class), ("example", example.to_edn())])
-    });
-    Judgement::new(valid, [("exceptions", Edn::List(groups.collect()))]).with(findings)
 }
 
 /// A part of the outermost exception, as Clojure's `datafy` lays one out:
@@ -60,6 +74,7 @@ fn part(exception: &Edn, name: &str) -> Edn {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{CheckOptions, Workload};
 
     #[test]
     fn crashes_are_grouped_by_class() {
@@ -86,6 +101,20 @@ mod tests {
         let judgement = check(&History::parse(text).unwrap());
         assert_eq!(judgement.verdict, Validity::False);
         assert_eq!(judgement.findings[0].operations[0].index, 0);
+        // Also where the history is judged as that of a workload, from a file.
+        let text = [
+            "{:type :invoke, :process 0, :f :read, :value nil}",
+            "{:type :ok, :process 0, :f :read, :value 0, :final? true}",
+            "{:type :invoke, :process 0, :f :read, :value nil}",
+            "{:type :info, :process 0, :f :read, :exception {:via [{:type :wrong-reply}]}}",
+        ];
+        for (entries, verdict) in [(2, Validity::True), (4, Validity::False)] {
+            let judge = Workload::GCounter.judge(&CheckOptions::default()).unwrap();
+            let mut gathering = judge.gather();
+            let history = History::parse(&text[..entries].concat()).unwrap();
+            history.ops.into_iter().for_each(|op| gathering.push(op).unwrap());
+            assert_eq!(gathering.finish().verdict, verdict);
+        }
     }
 
     #[test]

@@ -4,9 +4,12 @@ use std::borrow::Cow;
 use std::str::FromStr;
 
 use crate::edn::Edn;
+use crate::exceptions::Exceptions;
 use crate::history::{Common, History, Op, Pairing};
 use crate::linear::budget::Budget;
-use crate::{Checker, Judgement, counter, echo, elle, kafka, linear, set_full, unique_ids};
+use crate::{
+    Checker, Judgement, Validity, counter, echo, elle, kafka, linear, set_full, unique_ids,
+};
 
 /// What judges a history: see [`Workload`] and [`Model`], which are two ways to have one.
 pub struct Judge {
@@ -52,7 +55,8 @@ impl Judge {
     /// To judge a history that is read entry by entry.
     pub fn gather(self) -> Gathering {
         let pairing = self.common.map(Pairing::new);
-        Gathering { by: self.by, pairing, history: History::default() }
+        let (exceptions, history) = (Exceptions::default(), History::default());
+        Gathering { by: self.by, pairing, exceptions, history }
     }
 }
 
@@ -66,6 +70,8 @@ impl<C: Checker + 'static> From<C> for Judge {
 pub struct Gathering {
     by: By,
     pairing: Option<Pairing<'static>>,
+    /// Whatever is asked of a history, a reply that answered nothing makes it invalid.
+    exceptions: Exceptions,
     /// The entries so far, where the judge wants them all.
     history: History,
 }
@@ -80,6 +86,7 @@ impl Gathering {
         if let Some(pairing) = &self.pairing {
             pairing.check(&op)?;
         }
+        self.exceptions.push(&op);
         let kept = match &mut self.by {
             By::Steps(checker) => {
                 checker.push(&op);
@@ -102,10 +109,16 @@ impl Gathering {
 
     /// The judgement on all that was taken in.
     pub fn finish(self) -> Judgement {
-        match self.by {
+        let mut judgement = match self.by {
             By::Steps(checker) => checker.finish(),
             By::Whole(judge) => judge(&self.history),
+        };
+        let exceptions = Box::new(self.exceptions).finish();
+        if exceptions.verdict == Validity::False {
+            judgement.verdict = Validity::False;
+            judgement.parts.push(("exceptions", exceptions));
         }
+        judgement
     }
 }
 
