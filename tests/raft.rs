@@ -35,7 +35,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use gyre::raft::{
-    Config, Durable, Entry, HardState, Index, Input, Invariants, Message, Persist, Position, Raft,
+    Checkpoint, Config, Durable, Entry, Frozen, HardState, Index, Input, Invariants, LogId,
+    Message, Piece, Raft, Record,
 };
 use gyre::{NodeId, Time};
 use rand::SeedableRng;
@@ -50,6 +51,18 @@ struct Member {
     raft: Option<Raft<String>>,
     durable: Durable<String>,
     lives: u64,
+    /// The entry after which the state is as it would be sent.
+    applied: Index,
+    /// What has arrived of another state.
+    arriving: String,
+}
+
+/// The state after an entry, six characters at a time.
+fn freeze(index: Index, state: &str) -> Frozen {
+    let chars: Vec<char> = state.chars().collect();
+    let pieces = chars.chunks(6).map(|piece| piece.iter().collect::<String>());
+    let piece = |text| Piece::new(serde_json::to_string(&text).unwrap()).unwrap();
+    Frozen { index, pieces: Box::new(pieces.map(piece).collect::<Vec<_>>().into_iter()) }
 }
 
 #[derive(Default)]
@@ -115,9 +128,9 @@ impl Cluster {
             }
             ("transfer", [_, _]) => self.step(&nodes[0], Input::Transfer { to: nodes[1].clone() }),
             ("compact", [_, index]) => {
-                let data = format!("state after {index}");
                 let index = index.parse().unwrap();
-                self.step(&nodes[0], Input::Compact { index, data });
+                self.store(&nodes[0], freeze(index, &format!("state after {index}")));
+                self.step(&nodes[0], Input::Applied { index });
             }
             ("crash", [_]) => self.members.get_mut(&nodes[0]).unwrap().raft = None,
             ("restart", [_]) => self.start(&nodes[0]),
@@ -131,7 +144,9 @@ impl Cluster {
     fn begin(&mut self, nodes: &[NodeId], max_entries_per_message: usize) {
         *self = Cluster { max_entries_per_message, ..Cluster::default() };
         for id in nodes {
-            let member = Member { raft: None, durable: Durable::default(), lives: 0 };
+            let durable = Durable::default();
+            let member =
+                Member { raft: None, durable, lives: 0, applied: 0, arriving: String::new() };
             self.members.insert(id.clone(), member);
         }
         for id in nodes {
@@ -143,11 +158,12 @@ impl Cluster {
         let peers = self.members.keys().filter(|peer| *peer != id).cloned().collect();
         let mut config = Config::new(id.clone(), peers);
         config.max_entries_per_message = self.max_entries_per_message;
-        config.snapshot_chunk_bytes = 6;
+        config.log_kept_bytes = 0;
         let member = self.members.get_mut(id).expect("a known node");
         member.lives += 1;
         let number: u64 = id.as_str()[1..].parse().expect("a node is called n and a number");
         let rng = ChaCha8Rng::seed_from_u64(100 * member.lives + number);
+        member.applied = member.durable.base.index;
         member.raft = Some(Raft::new(config, member.durable.clone(), rng, self.now));
         self.invariants.on_restart(id);
     }
@@ -237,14 +253,21 @@ impl Cluster {
     fn carry_out(&mut self, id: &NodeId, commit: Index) {
         let member = self.members.get_mut(id).expect("a known node");
         let Some(raft) = &mut member.raft else { return };
-        let output = raft.output();
+        let applied = member.applied;
+        let output = raft.output(&|| freeze(applied, &format!("state after {applied}")));
         let happened = &mut self.happened;
         if let Some(persist) = output.persist {
-            writeln!(happened, "{id} saves {}", show_persist(&persist)).unwrap();
+            writeln!(happened, "{id} saves {}", show_record(&persist)).unwrap();
             member.durable.apply(persist).unwrap();
         }
-        if let Some(snapshot) = output.restore {
-            writeln!(happened, "{id} restores {:?}", snapshot.data).unwrap();
+        let mut stored = None;
+        for arrived in output.arrived {
+            if arrived.piece.number == 0 {
+                member.arriving.clear();
+            }
+            let text: String = serde_json::from_str(arrived.piece.piece.as_str()).unwrap();
+            member.arriving.push_str(&text);
+            stored = arrived.piece.done.then_some(arrived.last.index);
         }
         if raft.commit() > commit {
             writeln!(happened, "{id} commits {}", raft.commit()).unwrap();
@@ -257,6 +280,25 @@ impl Cluster {
             writeln!(happened, "{id} answers read {read}").unwrap();
         }
         self.check(id);
+        if let Some(index) = stored {
+            let state = self.members[id].arriving.clone();
+            self.store(id, freeze(index, &state));
+            writeln!(self.happened, "{id} restores {state:?}").unwrap();
+            self.step(id, Input::SnapshotStored);
+        }
+    }
+
+    /// Writes a checkpoint to a node's disk.
+    fn store(&mut self, id: &NodeId, state: Frozen) {
+        let member = self.members.get_mut(id).expect("a known node");
+        let Some(raft) = &member.raft else { return };
+        member.applied = state.index;
+        for record in raft.checkpoint(state) {
+            if !matches!(record, Record::Piece(_)) {
+                writeln!(self.happened, "{id} saves {}", show_record(&record)).unwrap();
+            }
+            member.durable.apply(record).unwrap();
+        }
     }
 
     fn check(&mut self, id: &NodeId) {
@@ -298,19 +340,19 @@ fn show_state(state: &HardState) -> String {
     format!("term={} vote={vote}", state.term)
 }
 
-fn show_persist(persist: &Persist<String>) -> String {
-    match persist {
-        Persist::Record(record) => {
+fn show_record(record: &Record<String>) -> String {
+    match record {
+        Record::Change(record) => {
             let state = record.state.iter().map(show_state);
             let entries = (!record.entries.is_empty())
                 .then(|| format!("from {}: {}", record.first, show_entries(&record.entries)));
             state.chain(entries).collect::<Vec<_>>().join(", ")
         }
-        Persist::Checkpoint(all) => {
-            let Position { term, index } = all.base();
-            let (state, entries) = (show_state(&all.state), show_entries(&all.entries));
+        Record::Checkpoint(Checkpoint { state, base: LogId { term, index }, entries }) => {
+            let (state, entries) = (show_state(state), show_entries(entries));
             format!("{state}, snapshot {index}@{term}, log [{entries}]")
         }
+        Record::Piece(piece) => format!("piece {}", piece.as_str()),
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gyre::key_value::{Change, Registers, Request, Response};
 use gyre::raft::{Config, Invariants};
-use gyre::replicated::{Incoming, Options, Replicated};
+use gyre::replicated::{Options, Replicated};
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
 
 /// The Raft of the paper, with frequent elections and entries that travel alone.
@@ -22,62 +22,42 @@ pub fn restless(config: Config) -> Config {
 /// `lin-kv` with a bug.
 pub struct LinKv {
     registers: Replicated<Registers>,
-    is_watched: bool,
 }
 
 impl LinKv {
     /// The node that `ctx` is for. The options plant the bug.
     pub fn new(ctx: &Ctx, options: Options) -> LinKv {
-        LinKv { registers: Replicated::new(ctx, options), is_watched: false }
+        LinKv { registers: Replicated::new(ctx, options) }
     }
 
     /// The same, in a cluster whose nodes share this thread: what must hold of all of them
-    /// together is checked after every message.
+    /// together is checked after every batch of steps.
     fn watched(ctx: &Ctx, options: Options) -> LinKv {
         INVARIANTS.with_borrow_mut(|invariants| invariants.on_restart(ctx.id()));
-        LinKv { registers: Replicated::new(ctx, options), is_watched: true }
-    }
-
-    fn watch(&self) {
-        if self.is_watched {
-            self.registers.inspect(|raft| {
-                let held = INVARIANTS.with_borrow_mut(|all| all.check(raft, []));
-                held.unwrap_or_else(|broken| panic!("{broken}"));
-            });
-        }
+        let registers = Replicated::watched(ctx, options, |raft| {
+            let held = INVARIANTS.with_borrow_mut(|all| all.check(raft, []));
+            held.unwrap_or_else(|broken| panic!("{broken}"));
+        });
+        LinKv { registers }
     }
 }
 
 #[async_trait(?Send)]
 impl Node for LinKv {
-    type Request = Incoming<Request, Registers>;
-    type Response = Option<Response>;
+    type Request = Request;
+    type Response = Response;
 
-    async fn handle(
-        &self,
-        _: &Ctx,
-        request: Self::Request,
-        from: NodeId,
-    ) -> Result<Self::Response, Error> {
+    async fn handle(&self, _: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
         let (change, response) = match request {
-            Incoming::Raft(message) => {
-                self.registers.receive(from, message)?;
-                self.watch();
-                return Ok(None);
-            }
-            Incoming::Client(Request::Read { key }) => {
+            Request::Read { key } => {
                 let value = self.registers.read(|registers| registers.read(&key)).await??;
-                return Ok(Some(Response::ReadOk { value }));
+                return Ok(Response::ReadOk { value });
             }
-            Incoming::Client(Request::Write { key, value }) => {
-                (Change::Write(key, value), Response::WriteOk {})
-            }
-            Incoming::Client(Request::Cas { key, from, to, .. }) => {
-                (Change::Cas(key, from, to), Response::CasOk {})
-            }
+            Request::Write { key, value } => (Change::Write(key, value), Response::WriteOk {}),
+            Request::Cas { key, from, to, .. } => (Change::Cas(key, from, to), Response::CasOk {}),
         };
         self.registers.execute(change).await??;
-        Ok(Some(response))
+        Ok(response)
     }
 }
 

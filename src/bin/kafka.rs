@@ -1,7 +1,7 @@
 //! Kafka on several nodes: logs that survive the loss of any minority of them, at about one
 //! message between servers for each operation.
 //!
-//! Every node has all logs: they are the state machine of a Raft (`src/replicated.rs`), and
+//! Every node has all logs: they are the state machine of a Raft (`src/protocols/replicated`), and
 //! every message sent is a command. With two nodes a majority is both, so both must store a
 //! message before it is acknowledged; a cluster of two stands still while either is away, and
 //! loses nothing. Offsets are dense, for they are given when a command is applied, in the one
@@ -29,7 +29,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use gyre::kafka_log::{Change, Logs, Offset, Request, Response};
-use gyre::replicated::{Incoming, Options, Replicated};
+use gyre::replicated::{Options, Replicated};
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
 use tokio::sync::oneshot;
 
@@ -69,8 +69,22 @@ impl Kafka {
             let _ = sender.send(outcome);
         }
     }
+}
 
-    async fn answer(&self, ctx: &Ctx, request: Request) -> Result<Response, Error> {
+impl Kafka {
+    pub(crate) fn new(ctx: &Ctx) -> Kafka {
+        // Clients wait for 5 s: long enough for most elections to end.
+        let options = Options { patience: Duration::from_secs(3), ..Options::default() };
+        Kafka { logs: Replicated::new(ctx, options), gathered: RefCell::default() }
+    }
+}
+
+#[async_trait(?Send)]
+impl Node for Kafka {
+    type Request = Request;
+    type Response = Response;
+
+    async fn handle(&self, ctx: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
         Ok(match request {
             Request::Send { key, msg } => {
                 let offset = self.change(ctx, Change::Send { key, msg }).await?;
@@ -91,34 +105,6 @@ impl Kafka {
                 Response::ListCommittedOffsetsOk { offsets }
             }
         })
-    }
-}
-
-impl Kafka {
-    pub(crate) fn new(ctx: &Ctx) -> Kafka {
-        // Clients wait for 5 s: long enough for most elections to end.
-        let options = Options { patience: Duration::from_secs(3), ..Options::default() };
-        Kafka { logs: Replicated::new(ctx, options), gathered: RefCell::default() }
-    }
-}
-
-#[async_trait(?Send)]
-impl Node for Kafka {
-    // Clients' requests, and the messages of Raft.
-    type Request = Incoming<Request, Logs>;
-    // Raft's messages have no answer.
-    type Response = Option<Response>;
-
-    async fn handle(
-        &self,
-        ctx: &Ctx,
-        request: Self::Request,
-        from: NodeId,
-    ) -> Result<Option<Response>, Error> {
-        match request {
-            Incoming::Raft(message) => self.logs.receive(from, message).map(|()| None),
-            Incoming::Client(request) => self.answer(ctx, request).await.map(Some),
-        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! A linearizable key-value store on Raft: it works as long as a majority of its nodes can
 //! talk to each other, and loses nothing whatever happens.
 //!
-//! Any node takes any request. The state is a map of registers, `gyre::registers`; what can be
+//! Any node takes any request. The state is a map of registers, `gyre::key_value`; what can be
 //! done to it goes through the log that the nodes agree on, `gyre::raft`; and
 //! `gyre::replicated` lets the code below read and change it as if there were only one copy.
 //!
@@ -12,7 +12,7 @@
 use std::process::ExitCode;
 
 use gyre::key_value::{Change, Registers, Request, Response};
-use gyre::replicated::{Incoming, Options, Replicated};
+use gyre::replicated::{Options, Replicated};
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
 
 pub(crate) struct LinKv {
@@ -27,36 +27,26 @@ impl LinKv {
 
 #[async_trait(?Send)]
 impl Node for LinKv {
-    /// What clients ask, and what the nodes say to each other.
-    type Request = Incoming<Request, Registers>;
-    /// None for what the nodes say to each other: that has no answer.
-    type Response = Option<Response>;
+    type Request = Request;
+    type Response = Response;
 
-    async fn handle(
-        &self,
-        _: &Ctx,
-        request: Self::Request,
-        from: NodeId,
-    ) -> Result<Self::Response, Error> {
+    async fn handle(&self, _: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
         // Of the two `?` the first is about the cluster, the second about the key.
         let (change, response) = match request {
-            Incoming::Raft(message) => return self.registers.receive(from, message).map(|()| None),
-            Incoming::Client(Request::Read { key }) => {
+            Request::Read { key } => {
                 let value = self.registers.read(|registers| registers.read(&key)).await??;
-                return Ok(Some(Response::ReadOk { value }));
+                return Ok(Response::ReadOk { value });
             }
-            Incoming::Client(Request::Write { key, value }) => {
-                (Change::Write(key, value), Response::WriteOk {})
-            }
-            Incoming::Client(Request::Cas { key, from, to, create_if_not_exists: false }) => {
+            Request::Write { key, value } => (Change::Write(key, value), Response::WriteOk {}),
+            Request::Cas { key, from, to, create_if_not_exists: false } => {
                 (Change::Cas(key, from, to), Response::CasOk {})
             }
-            Incoming::Client(Request::Cas { key, from, to, create_if_not_exists: true }) => {
+            Request::Cas { key, from, to, create_if_not_exists: true } => {
                 (Change::CasOrCreate(key, from, to), Response::CasOk {})
             }
         };
         self.registers.execute(change).await??;
-        Ok(Some(response))
+        Ok(response)
     }
 }
 

@@ -1,13 +1,50 @@
-//! Transactions over registers, strict-serializable: a store on Raft. The whole node is
-//! [`ReplicatedStore`], in `src/txn/replicated.rs`; what a transaction does is in `src/txn.rs`.
+//! Transactions over registers, strict-serializable as long as a majority of the nodes can be
+//! reached: a store on Raft. What a transaction does is in `src/state_machines/transactions`.
+//!
+//! One command of the state machine is one transaction, so the order of Raft's log is the
+//! serial order, and it agrees with real time: a transaction that has been answered is in the
+//! log before any that begins later (Herlihy and Wing, "Linearizability", 1990; a strict
+//! serializable store is a linearizable object whose operations are transactions). One that
+//! only reads needs no place in the log: it looks at the state at its read index.
 
 use std::process::ExitCode;
 
-use gyre::transactions::Registers;
-use gyre::transactions::replicated::ReplicatedStore;
+use gyre::replicated::{Options, Replicated};
+use gyre::transactions::{Registers, Request, Response, Store, is_read_only};
+use gyre::{Ctx, Error, Node, NodeId, async_trait};
+
+struct TxnRwRegister {
+    store: Replicated<Store<Registers>>,
+}
+
+impl TxnRwRegister {
+    fn new(ctx: &Ctx) -> TxnRwRegister {
+        TxnRwRegister { store: Replicated::new(ctx, Options::default()) }
+    }
+}
+
+#[async_trait(?Send)]
+impl Node for TxnRwRegister {
+    type Request = Request<Registers>;
+    type Response = Response<Registers>;
+
+    async fn handle(
+        &self,
+        _: &Ctx,
+        Request::Txn { txn }: Self::Request,
+        _: NodeId,
+    ) -> Result<Self::Response, Error> {
+        let txn = if is_read_only(&txn) {
+            self.store.read(|store| store.look(&txn)).await?
+        } else {
+            self.store.execute(txn).await?
+        };
+        Ok(Response::TxnOk { txn })
+    }
+}
 
 fn main() -> ExitCode {
-    gyre::run(ReplicatedStore::<Registers>::new)
+    gyre::run(TxnRwRegister::new)
 }
 
 #[cfg(test)]
@@ -18,7 +55,7 @@ mod tests {
 
     #[test]
     fn sim() {
-        maelstrom::check("txn-rw-register", ReplicatedStore::<Registers>::new)
+        maelstrom::check("txn-rw-register", TxnRwRegister::new)
             .named("txn-rw-register-raft")
             .faults(Fault::ALL)
             .time_limit_secs(30.0)

@@ -17,6 +17,7 @@
 
 use std::collections::BTreeMap;
 
+use imbl::{OrdMap, Vector};
 use serde::{Deserialize, Serialize};
 
 use crate::state_machines::StateMachine;
@@ -87,11 +88,11 @@ const BATCH_MAX: usize = 4_096;
 
 /// All logs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Logs(BTreeMap<String, Log>);
+pub struct Logs(OrdMap<String, Log>);
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Log {
-    messages: Vec<Json>,
+    messages: Vector<Json>,
     committed: Option<Offset>,
 }
 
@@ -103,7 +104,7 @@ impl Logs {
             self.0.insert(key.to_owned(), Log::default());
         }
         let log = self.0.get_mut(key).expect("the log is there by now");
-        log.messages.push(message);
+        log.messages.push_back(message);
         log.end() - 1
     }
 
@@ -181,12 +182,35 @@ impl Logs {
     }
 }
 
+/// The next messages of the log of a key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Part {
+    key: String,
+    messages: Vec<Json>,
+    committed: Option<Offset>,
+}
+
+/// How many messages are in a part.
+const PART_MESSAGES: Offset = 64;
+
 impl StateMachine for Logs {
     type Command = Vec<Change>;
     type Reply = Vec<Option<Offset>>;
+    type Part = Part;
 
     fn apply(&mut self, changes: &Vec<Change>) -> Vec<Option<Offset>> {
         changes.iter().map(|change| self.make(change)).collect()
+    }
+
+    fn parts(&self) -> Box<dyn Iterator<Item = Part>> {
+        Box::new(self.0.clone().into_iter().flat_map(|(key, log)| log.parts(key)))
+    }
+
+    fn add(&mut self, part: Part) {
+        let mut log = self.0.remove(&part.key).unwrap_or_default();
+        log.messages.extend(part.messages);
+        log.committed = part.committed;
+        self.0.insert(part.key, log);
     }
 }
 
@@ -198,7 +222,16 @@ impl Log {
     fn from(&self, offset: Offset) -> impl Iterator<Item = (Offset, Json)> + '_ {
         // Clamped, for a client may ask for the largest integer there is.
         let start = offset.clamp(0, self.end());
-        (start..).zip(self.messages[start as usize..].iter().cloned())
+        (start..self.end()).map(|offset| (offset, self.messages[offset as usize].clone()))
+    }
+
+    fn parts(self, key: String) -> impl Iterator<Item = Part> {
+        let starts = (0..self.end().max(1)).step_by(PART_MESSAGES as usize);
+        starts.map(move |start| {
+            let messages = self.from(start).take(PART_MESSAGES as usize);
+            let messages = messages.map(|(_, message)| message).collect();
+            Part { key: key.clone(), messages, committed: self.committed }
+        })
     }
 }
 
@@ -263,6 +296,17 @@ mod tests {
         }
         assert!(next.values().all(|next| *next == 300), "{next:?}");
         assert_eq!(polls, 3, "9000 messages");
+    }
+
+    #[test]
+    fn logs_are_made_of_their_parts() {
+        let mut logs = logs("a", 3 * PART_MESSAGES as usize + 7);
+        logs.append("b", 1.into());
+        logs.commit(&offsets(&[("a", 70)]));
+        assert_eq!(logs.parts().count(), 5);
+        let mut copy = Logs::default();
+        logs.parts().for_each(|part| copy.add(part));
+        assert_eq!(copy, logs);
     }
 
     #[test]

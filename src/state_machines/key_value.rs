@@ -4,8 +4,7 @@
 //! is the whole of it on one node; `lin-kv-proxy`, which leaves the work to a service of the
 //! bench; and `lin-kv`, on which every node has a copy.
 
-use std::collections::BTreeMap;
-
+use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
 
 use crate::state_machines::StateMachine;
@@ -70,7 +69,7 @@ pub enum Change {
 
 /// Registers by their keys, which are written as JSON text, for in JSON a key is a string.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Registers(BTreeMap<String, Json>);
+pub struct Registers(OrdMap<String, Json>);
 
 impl Registers {
     /// The value of a key.
@@ -85,6 +84,8 @@ impl Registers {
 impl StateMachine for Registers {
     type Command = Change;
     type Reply = Result<(), Error>;
+    /// A key and its value.
+    type Part = (String, Json);
 
     /// Sets a register. Errors are `key-does-not-exist` and `precondition-failed`.
     fn apply(&mut self, change: &Change) -> Result<(), Error> {
@@ -102,6 +103,14 @@ impl StateMachine for Registers {
         };
         self.0.insert(key.to_string(), to.clone());
         Ok(())
+    }
+
+    fn parts(&self) -> Box<dyn Iterator<Item = (String, Json)>> {
+        Box::new(self.0.clone().into_iter())
+    }
+
+    fn add(&mut self, (key, value): (String, Json)) {
+        self.0.insert(key, value);
     }
 }
 

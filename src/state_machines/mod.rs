@@ -13,14 +13,26 @@ use serde::de::DeserializeOwned;
 /// A state, and what can be done to it. The same commands in the same order must lead to the
 /// same state and the same replies, on every machine: no clock, no chance, no hash order.
 ///
-/// The state itself is the snapshot: it is written and read as JSON.
-pub trait StateMachine: Default + Serialize + DeserializeOwned + 'static {
+/// A clone must cost next to nothing, however large the state is: it is how a snapshot is taken
+/// while the state goes on changing. Collections whose clones share their parts do that, for
+/// example those of the crate `imbl`.
+pub trait StateMachine: Clone + Default + 'static {
     /// A change of the state. A read needs none: see [`Replicated::read`](crate::replicated::Replicated::read).
     type Command: Clone + Serialize + DeserializeOwned + 'static;
 
     /// What the client who asked for a change is told. It is not replicated.
     type Reply: 'static;
 
+    /// A small part of the state, as it is stored and sent.
+    type Part: Serialize + DeserializeOwned + 'static;
+
     /// Changes the state.
     fn apply(&mut self, command: &Self::Command) -> Self::Reply;
+
+    /// The parts of the state as it is now, in an order that depends on nothing else. They are
+    /// taken one by one while the state goes on changing.
+    fn parts(&self) -> Box<dyn Iterator<Item = Self::Part>>;
+
+    /// Adds a part. All parts in their order, added to the default, make the state.
+    fn add(&mut self, part: Self::Part);
 }

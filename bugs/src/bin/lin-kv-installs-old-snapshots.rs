@@ -10,9 +10,10 @@ use gyre::replicated::Options;
 fn options() -> Options {
     let configure = |config| Config {
         rules: Rules { replaces: |_, _, _| true, ..Rules::RAFT },
+        log_kept_bytes: 600,
         ..bugs::lin_kv::restless(config)
     };
-    Options { configure, entries_per_snapshot: 10, ..Options::default() }
+    Options { configure, ..Options::default() }
 }
 
 fn main() -> ExitCode {

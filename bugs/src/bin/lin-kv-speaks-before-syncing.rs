@@ -7,7 +7,7 @@ use bugs::lin_kv::LinKv;
 use gyre::replicated::Options;
 
 fn options() -> Options {
-    Options { sync: |_| Ok(()), configure: bugs::lin_kv::restless, ..Options::default() }
+    Options { persists_late: true, configure: bugs::lin_kv::restless, ..Options::default() }
 }
 
 fn main() -> ExitCode {

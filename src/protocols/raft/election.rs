@@ -10,14 +10,15 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use rand::RngExt;
+use serde::Serialize;
 
-use super::{Message, Position, Raft, Role, Term};
+use super::{LogId, Message, Raft, Role, Term};
 use crate::types::NodeId;
 
 /// Those who have granted their vote, the candidate itself included.
 pub(super) type Votes = BTreeSet<NodeId>;
 
-impl<C: Clone> Raft<C> {
+impl<C: Clone + Serialize> Raft<C> {
     /// Nobody has been heard yet, and a pre-vote disturbs nobody: no reason to wait for the
     /// full timeout.
     pub(super) fn set_first_election(&mut self) {
@@ -61,12 +62,20 @@ impl<C: Clone> Raft<C> {
         let id = self.config.id.clone();
         self.follow(self.state.term + 1, None);
         self.set_election_due();
-        self.state.vote = Some(id.clone());
+        self.give_vote(id.clone());
         self.role = Role::Candidate(Votes::from([id]));
         let term = self.state.term;
         let last = self.log.last();
+        assert!(last.index >= self.commit, "what is committed is in the log");
         self.broadcast(&Message::RequestVote { term, last, transfer });
         self.count_votes();
+    }
+
+    /// Votes in the current term: once (§5.2).
+    fn give_vote(&mut self, candidate: NodeId) {
+        let vote = &mut self.state.vote;
+        assert!(vote.as_ref().is_none_or(|given| *given == candidate), "one vote a term");
+        *vote = Some(candidate);
     }
 
     fn broadcast(&mut self, message: &Message<C>) {
@@ -85,10 +94,10 @@ impl<C: Clone> Raft<C> {
     }
 
     /// `term` is the one that the sender would begin; it is not before this node's.
-    pub(super) fn on_pre_vote(&mut self, from: NodeId, term: Term, last: Position) {
+    pub(super) fn on_pre_vote(&mut self, from: NodeId, term: Term, last: LogId) {
         let granted = term > self.state.term && last >= self.log.last() && !self.hears_leader();
         if granted {
-            self.make_way(&from, last);
+            self.let_try(&from, last);
         }
         let term = if granted { term } else { self.state.term };
         self.send(from, Message::PreVoteReply { term, granted });
@@ -96,10 +105,10 @@ impl<C: Clone> Raft<C> {
 
     /// Lets another node try that may win. Where two try at once they split the votes, and all
     /// have to wait for another timeout. So the one whose log, or else whose name, is the lesser
-    /// gives way; nobody would vote for it who would not vote for the other. And those who have
-    /// not tried yet wait a little. That is not in the dissertation, but a pre-vote binds nobody,
-    /// so it is as safe with it as without.
-    fn make_way(&mut self, candidate: &NodeId, last: Position) {
+    /// stops trying; nobody would vote for it who would not vote for the other. And those who
+    /// have not tried yet wait a little. That is not in the dissertation, but a pre-vote binds
+    /// nobody, so it is as safe with it as without.
+    fn let_try(&mut self, candidate: &NodeId, last: LogId) {
         let is_lesser = (self.log.last(), &self.config.id) < (last, candidate);
         if matches!(self.role, Role::PreCandidate(_)) && is_lesser {
             self.follow(self.state.term, None);
@@ -118,7 +127,7 @@ impl<C: Clone> Raft<C> {
         }
     }
 
-    pub(super) fn on_request_vote(&mut self, from: NodeId, last: Position, transfer: bool) {
+    pub(super) fn on_request_vote(&mut self, from: NodeId, last: LogId, transfer: bool) {
         if !transfer && self.hears_leader() {
             return;
         }
@@ -127,13 +136,14 @@ impl<C: Clone> Raft<C> {
         let free = self.state.vote.as_ref().is_none_or(|vote| *vote == from);
         let granted = free && last >= self.log.last();
         if granted {
-            self.state.vote = Some(from.clone());
+            self.give_vote(from.clone());
             self.set_election_due();
         }
         self.send(from, Message::RequestVoteReply { term: self.state.term, granted });
     }
 
     pub(super) fn on_vote(&mut self, from: NodeId, granted: bool) {
+        assert!(self.config.peers.contains(&from), "only nodes of the cluster vote");
         if let Role::Candidate(votes) = &mut self.role
             && granted
         {

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
-use super::{Entry, Index, Position, Raft, Role, Term};
+use serde::Serialize;
+
+use super::{Entry, Index, LogId, Raft, Role, Term};
 use crate::types::NodeId;
 
 /// Remembers what it has seen of a cluster and compares it with what it sees next.
@@ -16,7 +18,7 @@ pub struct Invariants<C> {
     /// How far each node had committed when it was last seen.
     commit: BTreeMap<NodeId, Index>,
     /// Where each node's log ended when it was last compared with the others.
-    compared: BTreeMap<NodeId, Position>,
+    compared: BTreeMap<NodeId, LogId>,
 }
 
 impl<C> Default for Invariants<C> {
@@ -30,8 +32,8 @@ impl<C> Default for Invariants<C> {
     }
 }
 
-impl<C: Clone + PartialEq + Debug> Invariants<C> {
-    /// A crash takes away what a node knew of commitment, down to its snapshot.
+impl<C: Clone + PartialEq + Debug + Serialize> Invariants<C> {
+    /// A crash takes away what a node knew of commitment, down to its checkpoint.
     pub fn on_restart(&mut self, node: &NodeId) {
         self.commit.remove(node);
     }
@@ -57,13 +59,14 @@ impl<C: Clone + PartialEq + Debug> Invariants<C> {
         if has_news {
             self.leader_completeness(node)?;
         }
-        let log_is_new = self.compared.insert(node.id().clone(), node.last()) != Some(node.last());
+        let log_is_new = self.compared.get(node.id()) != Some(&node.last());
         for other in others {
             if has_news {
                 self.leader_completeness(other)?;
             }
             if log_is_new {
                 log_matching(node, other)?;
+                self.compared.insert(node.id().clone(), node.last());
             }
         }
         Ok(())
@@ -101,7 +104,7 @@ impl<C: Clone + PartialEq + Debug> Invariants<C> {
     /// one there (§5.4.3).
     fn state_machine_safety(&mut self, node: &Raft<C>, before: Index) -> Result<(), String> {
         for index in node.base().index.max(before) + 1..=node.commit() {
-            let entry = node.entry(index).expect("committed and not compacted");
+            let entry = node.entry(index).expect("committed and not forgotten");
             let known = self.committed.len() as u64;
             if index == known + 1 {
                 self.committed.push((entry.clone(), node.term()));
@@ -117,7 +120,10 @@ impl<C: Clone + PartialEq + Debug> Invariants<C> {
         let base = node.base();
         let known = base.index <= self.committed.len() as u64;
         if base.index > 0 && (!known || self.committed(base.index).0.term != base.term) {
-            return Err(format!("state machine safety: the snapshot of {} is wrong", node.id()));
+            return Err(format!(
+                "state machine safety: what {} has forgotten was not committed",
+                node.id()
+            ));
         }
         Ok(())
     }
@@ -147,11 +153,13 @@ impl<C: Clone + PartialEq + Debug> Invariants<C> {
 
 /// If two logs contain an entry with the same index and term, they are the same up to there
 /// (§5.3).
-fn log_matching<C: Clone + PartialEq + Debug>(a: &Raft<C>, b: &Raft<C>) -> Result<(), String> {
+fn log_matching<C: Clone + PartialEq + Debug + Serialize>(
+    a: &Raft<C>,
+    b: &Raft<C>,
+) -> Result<(), String> {
     let first = a.base().index.max(b.base().index) + 1;
     let last = a.last().index.min(b.last().index);
-    let position = |node: &Raft<C>, index| -> Option<Position> { node.log.position(index) };
-    let shared = (first..=last).rev().find(|&index| position(a, index) == position(b, index));
+    let shared = (first..=last).rev().find(|&index| a.log.id(index) == b.log.id(index));
     for index in first..=shared.unwrap_or(0) {
         if a.entry(index) != b.entry(index) {
             return Err(format!(

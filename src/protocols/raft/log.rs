@@ -1,8 +1,8 @@
-//! The log in memory: the entries after the last snapshot.
+//! The log in memory: the entries that are not forgotten yet.
 //!
-//! Indexes count from 1 and never change their meaning; what a snapshot covers is gone from
-//! the front, and `base` is the last position that is. Terms never decrease along a log, so a
-//! term is found by binary search.
+//! Indexes count from 1 and never change their meaning; what the state machine has taken in may
+//! be forgotten at the front, and `base` is the last entry that is. Terms never decrease along a
+//! log, so a term is found by binary search.
 
 use std::collections::VecDeque;
 
@@ -14,13 +14,13 @@ pub type Term = u64;
 /// A place in the log. The first entry is at 1; 0 is before all entries.
 pub type Index = u64;
 
-/// The term and index of an entry: two entries with the same position are the same entry, and
-/// so are all before them (§5.3, the log matching property).
+/// The term and index of an entry: two entries with the same id are the same entry, and so are
+/// all before them (§5.3, the log matching property).
 ///
-/// Positions are ordered by term, then index: exactly the order of "at least as up-to-date"
-/// by which votes are given (§5.4.1).
+/// Ids are ordered by term, then index: exactly the order of "at least as up-to-date" by which
+/// votes are given (§5.4.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Position {
+pub struct LogId {
     /// The term of the leader that made the entry.
     pub term: Term,
     /// Its place in the log.
@@ -38,97 +38,144 @@ pub struct Entry<C> {
     pub command: Option<C>,
 }
 
-/// The entries after the last snapshot.
+/// The entries after `base`.
 #[derive(Clone, Debug)]
 pub(super) struct Log<C> {
-    base: Position,
-    entries: VecDeque<Entry<C>>,
+    base: LogId,
+    entries: VecDeque<Stored<C>>,
+    /// The bytes of all entries that were ever forgotten.
+    forgotten_bytes: u64,
     /// Everything below is on disk, as far as the outputs so far were obeyed.
     unsaved_from: Index,
 }
 
-impl<C: Clone> Log<C> {
-    /// The log that was on disk: what follows the snapshot that ends at `base`.
-    pub fn new(base: Position, entries: Vec<Entry<C>>) -> Log<C> {
-        let mut log = Log { base, entries: entries.into(), unsaved_from: 0 };
+#[derive(Clone, Debug)]
+struct Stored<C> {
+    entry: Entry<C>,
+    /// The bytes of all entries up to this one, the forgotten ones included. So what a part of
+    /// the log takes is a subtraction.
+    bytes_up_to: u64,
+}
+
+impl<C: Clone + Serialize> Log<C> {
+    /// The log that was on disk: what follows the checkpoint that ends at `base`.
+    pub fn new(base: LogId, entries: Vec<Entry<C>>) -> Log<C> {
+        let mut log = Log { base, entries: VecDeque::new(), forgotten_bytes: 0, unsaved_from: 0 };
+        for entry in entries {
+            log.append(entry);
+        }
         log.mark_saved();
         log
     }
 
-    /// The last position that a snapshot covers.
-    pub fn base(&self) -> Position {
+    /// The last entry that is forgotten.
+    pub fn base(&self) -> LogId {
         self.base
     }
 
-    pub fn last(&self) -> Position {
-        let term = self.entries.back().map_or(self.base.term, |entry| entry.term);
-        Position { term, index: self.last_index() }
+    pub fn last(&self) -> LogId {
+        let term = self.entries.back().map_or(self.base.term, |stored| stored.entry.term);
+        LogId { term, index: self.last_index() }
     }
 
     pub fn last_index(&self) -> Index {
         self.base.index + self.entries.len() as u64
     }
 
-    /// The entry at an index, unless it is compacted or not there yet.
+    /// The entry at an index, unless it is forgotten or not there yet.
     pub fn get(&self, index: Index) -> Option<&Entry<C>> {
+        self.stored(index).map(|stored| &stored.entry)
+    }
+
+    fn stored(&self, index: Index) -> Option<&Stored<C>> {
         let offset = index.checked_sub(self.base.index + 1)?;
         self.entries.get(usize::try_from(offset).ok()?)
     }
 
-    /// The position at an index that is not compacted: `base` or after.
-    pub fn position(&self, index: Index) -> Option<Position> {
+    /// The id of the entry at an index that is not forgotten: `base` or after.
+    pub fn id(&self, index: Index) -> Option<LogId> {
         if index == self.base.index {
             return Some(self.base);
         }
-        self.get(index).map(|entry| Position { term: entry.term, index })
+        self.get(index).map(|entry| LogId { term: entry.term, index })
     }
 
-    pub fn contains(&self, position: Position) -> bool {
-        self.position(position.index) == Some(position)
+    pub fn contains(&self, id: LogId) -> bool {
+        self.id(id.index) == Some(id)
     }
 
-    /// Up to `count` entries, beginning with the one at `from`.
-    pub fn entries(&self, from: Index, count: usize) -> Vec<Entry<C>> {
-        assert!(from > self.base.index, "entry {from} was compacted away");
+    /// The entries from the one at `from` on: at most `count`, and no more than `bytes`, but at
+    /// least one if there is one.
+    pub fn entries(&self, from: Index, count: usize, bytes: u64) -> Vec<Entry<C>> {
+        assert!(from > self.base.index, "entry {from} is forgotten");
         let skip = usize::try_from(from - self.base.index - 1).expect("a log fits in memory");
-        self.entries.iter().skip(skip).take(count).cloned().collect()
+        let limit = self.bytes_up_to(from - 1).saturating_add(bytes);
+        let mut taken = 0;
+        let fits = |stored: &&Stored<C>| {
+            taken += 1;
+            taken == 1 || stored.bytes_up_to <= limit
+        };
+        let entries = self.entries.iter().skip(skip).take(count).take_while(fits);
+        entries.map(|stored| stored.entry.clone()).collect()
     }
 
-    /// The last position at or before `limit` in index *and* in term; `None` if it is
-    /// compacted away.
+    /// The bytes of the entries after `from`, up to the one at `to`, as JSON. What is forgotten
+    /// counts nothing.
+    pub fn bytes_between(&self, from: Index, to: Index) -> u64 {
+        self.bytes_up_to(to).saturating_sub(self.bytes_up_to(from))
+    }
+
+    fn bytes_up_to(&self, index: Index) -> u64 {
+        if index > self.last_index() {
+            return self.entries.back().map_or(self.forgotten_bytes, |last| last.bytes_up_to);
+        }
+        self.stored(index).map_or(self.forgotten_bytes, |stored| stored.bytes_up_to)
+    }
+
+    /// The last entry at or before `limit` in index *and* in term; `None` if it is forgotten.
     ///
     /// Whatever a leader and a follower have in common lies at or before it: one step takes
     /// them past a whole term of conflicting entries instead of one entry (§5.3, last part).
-    pub fn last_at_or_before(&self, limit: Position) -> Option<Position> {
+    pub fn last_at_or_before(&self, limit: LogId) -> Option<LogId> {
         if limit.index < self.base.index || limit.term < self.base.term {
             return None;
         }
-        let within_term = self.entries.partition_point(|entry| entry.term <= limit.term) as u64;
-        self.position((self.base.index + within_term).min(limit.index))
+        let within_term = self.entries.partition_point(|stored| stored.entry.term <= limit.term);
+        self.id((self.base.index + within_term as u64).min(limit.index))
     }
 
     pub fn append(&mut self, entry: Entry<C>) {
-        debug_assert!(entry.term >= self.last().term, "terms never decrease along a log");
-        self.entries.push_back(entry);
+        let last = self.last();
+        assert!(entry.term >= last.term, "terms never decrease along a log");
+        let bytes_up_to = self.bytes_up_to(last.index) + json_bytes(&entry);
+        self.entries.push_back(Stored { entry, bytes_up_to });
+        assert!(self.last_index() == last.index + 1, "a log has no gaps");
     }
 
     /// Removes the entry at `index` and all that follow.
     pub fn truncate(&mut self, index: Index) {
-        let keep = index.checked_sub(self.base.index + 1).expect("the entry is not compacted");
+        let keep = index.checked_sub(self.base.index + 1).expect("the entry is not forgotten");
+        assert!(index <= self.last_index(), "there is no entry {index} to remove");
         self.entries.truncate(usize::try_from(keep).expect("a log fits in memory"));
         self.unsaved_from = self.unsaved_from.min(index);
+        assert!(self.last_index() == index - 1, "the log ends before what was removed");
     }
 
-    /// Forgets the entries up to `base`, which a snapshot covers now.
-    pub fn compact(&mut self, base: Position) {
-        assert!(self.contains(base), "only what the log holds can be compacted");
-        let count = usize::try_from(base.index - self.base.index).expect("a log fits in memory");
-        self.entries.drain(..count);
-        self.base = base;
+    /// Forgets entries at the front, up to the one at `limit` at most, until those that are left
+    /// up to there take no more than `kept_bytes`.
+    pub fn forget(&mut self, limit: Index, kept_bytes: u64) {
+        assert!(limit <= self.last_index(), "what is forgotten was there");
+        assert!(limit < self.unsaved_from, "what is forgotten is on disk");
+        while self.base.index < limit && self.bytes_between(self.base.index, limit) > kept_bytes {
+            let stored = self.entries.pop_front().expect("the limit is in the log");
+            self.base = LogId { term: stored.entry.term, index: self.base.index + 1 };
+            self.forgotten_bytes = stored.bytes_up_to;
+        }
     }
 
-    /// Replaces everything by a snapshot that ends at `base`.
-    pub fn reset(&mut self, base: Position) {
+    /// Replaces everything by a snapshot that ends at `base` and is on disk.
+    pub fn reset(&mut self, base: LogId) {
+        assert!(!self.contains(base), "a log that has an entry needs no snapshot of it");
         *self = Log::new(base, Vec::new());
     }
 
@@ -141,40 +188,52 @@ impl<C: Clone> Log<C> {
     /// What was changed since [`mark_saved`](Log::mark_saved): these entries, from this index
     /// on, replace whatever is on disk from there.
     pub fn unsaved(&self) -> (Index, Vec<Entry<C>>) {
-        let from = self.unsaved_from.max(self.base.index + 1);
-        (from, self.entries(from, usize::MAX))
+        assert!(self.unsaved_from > self.base.index, "what is forgotten is on disk");
+        (self.unsaved_from, self.entries(self.unsaved_from, usize::MAX, u64::MAX))
     }
 
     pub fn mark_saved(&mut self) {
         self.unsaved_from = self.last_index() + 1;
     }
+}
 
-    /// All entries after `base`.
-    pub fn iter(&self) -> impl Iterator<Item = &Entry<C>> {
-        self.entries.iter()
+/// How long a value is as JSON, in bytes.
+pub(in crate::protocols) fn json_bytes(value: &impl Serialize) -> u64 {
+    struct Counter(u64);
+    impl std::io::Write for Counter {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len() as u64;
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
     }
+    let mut counter = Counter(0);
+    serde_json::to_writer(&mut counter, value).expect("a command is made of JSON");
+    counter.0
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn log(base: Position, terms: &[Term]) -> Log<()> {
+    fn log(base: LogId, terms: &[Term]) -> Log<()> {
         let entries = terms.iter().map(|&term| Entry { term, command: None }).collect();
         Log::new(base, entries)
     }
 
     #[test]
     fn back_off_skips_whole_terms_and_agrees_with_a_scan() {
-        for base in [Position::default(), Position { term: 2, index: 3 }] {
+        for base in [LogId::default(), LogId { term: 2, index: 3 }] {
             let log = log(base, &[2, 2, 4, 4, 4, 7]);
             for term in 0..9 {
                 for index in 0..12 {
                     let slow = (base.index..=index)
                         .rev()
-                        .filter_map(|index| log.position(index))
-                        .find(|position| position.term <= term);
-                    assert_eq!(log.last_at_or_before(Position { term, index }), slow);
+                        .filter_map(|index| log.id(index))
+                        .find(|id| id.term <= term);
+                    assert_eq!(log.last_at_or_before(LogId { term, index }), slow);
                 }
             }
         }
@@ -182,7 +241,7 @@ mod tests {
 
     #[test]
     fn what_is_unsaved_begins_at_the_first_change() {
-        let mut log = log(Position { term: 1, index: 10 }, &[1, 1, 1]);
+        let mut log = log(LogId { term: 1, index: 10 }, &[1, 1, 1]);
         assert!(!log.has_unsaved());
         log.append(Entry { term: 2, command: None });
         assert_eq!(log.unsaved().0, 14);
@@ -195,12 +254,26 @@ mod tests {
     }
 
     #[test]
-    fn compaction_keeps_positions() {
-        let mut log = log(Position::default(), &[1, 1, 2, 3]);
-        log.compact(Position { term: 1, index: 2 });
-        assert_eq!(log.position(1), None);
-        assert_eq!(log.position(2), Some(Position { term: 1, index: 2 }));
-        assert_eq!(log.last(), Position { term: 3, index: 4 });
-        assert_eq!(log.entries(3, 9).len(), 2);
+    fn what_is_forgotten_is_counted_in_bytes_and_ids_stay() {
+        let mut log = log(LogId::default(), &[1, 1, 2, 3]);
+        let entry_bytes = json_bytes(&Entry::<()> { term: 1, command: None });
+        log.forget(3, 2 * entry_bytes);
+        assert_eq!(log.id(0), None);
+        assert_eq!(log.base(), LogId { term: 1, index: 1 });
+        log.forget(3, 0);
+        assert_eq!(log.base(), LogId { term: 2, index: 3 });
+        assert_eq!(log.last(), LogId { term: 3, index: 4 });
+        assert_eq!(log.bytes_between(0, 99), entry_bytes);
+        assert_eq!(log.entries(4, 9, 0).len(), 1, "one entry at least");
+    }
+
+    #[test]
+    fn entries_are_as_many_as_fit() {
+        let log = log(LogId::default(), &[1; 10]);
+        let entry_bytes = json_bytes(&Entry::<()> { term: 1, command: None });
+        for (count, bytes, expected) in [(3, u64::MAX, 3), (9, 2 * entry_bytes, 2), (9, 0, 1)] {
+            assert_eq!(log.entries(2, count, bytes).len(), expected);
+        }
+        assert!(log.entries(11, 9, u64::MAX).is_empty());
     }
 }

@@ -1,12 +1,11 @@
-//! What the nodes of a cluster say to each other, as it stands on the wire: JSON objects whose
-//! `type` is the variant's name in snake case.
+//! What the nodes of a cluster say to each other, as it stands in the driver's envelope: a JSON
+//! object with one field, whose name is the variant's in snake case.
 //!
-//! None of these is a request with a reply in the protocol's sense: a lost answer is made up
-//! for by Raft itself, so no message carries a `msg_id`.
+//! A lost answer is made up for by Raft itself, so no message names the one that it answers.
 
 use serde::{Deserialize, Serialize};
 
-use super::{Entry, Index, Position, Term};
+use super::{Entry, Index, LogId, Numbered, Term};
 
 /// A message between two nodes. Each carries its sender's term (§5.1), but for
 /// [`PreVote`](Message::PreVote) and the grant of one, which carry the term that the candidate
@@ -19,7 +18,7 @@ pub enum Message<C> {
         /// The term that the sender would begin.
         term: Term,
         /// The end of its log.
-        last: Position,
+        last: LogId,
     },
     /// The answer to a pre-vote; it binds nobody.
     PreVoteReply {
@@ -33,7 +32,7 @@ pub enum Message<C> {
         /// The candidate's term.
         term: Term,
         /// The end of its log.
-        last: Position,
+        last: LogId,
         /// Whether the leader itself asked it to campaign (dissertation §4.2.3).
         transfer: bool,
     },
@@ -49,7 +48,7 @@ pub enum Message<C> {
         /// The leader's term.
         term: Term,
         /// The entry before the first of `entries`.
-        prev: Position,
+        prev: LogId,
         /// New entries, in order.
         entries: Vec<Entry<C>>,
         /// How far the leader has committed.
@@ -74,28 +73,31 @@ pub enum Message<C> {
         /// How far it has committed.
         commit: Index,
     },
-    /// A piece of a snapshot (§7).
+    /// A piece of the state, for a follower that needs what the leader's log has forgotten (§7).
     InstallSnapshot {
         /// The leader's term.
         term: Term,
-        /// The last entry that the snapshot covers.
-        last: Position,
-        /// How many bytes come before this piece.
-        offset: u64,
+        /// The last entry that the state covers.
+        last: LogId,
         /// The piece.
-        data: String,
-        /// Whether it is the last piece.
-        done: bool,
+        piece: Numbered,
+        /// As in [`AppendEntries`](Message::AppendEntries).
+        round: u64,
     },
-    /// What the follower needs next of a snapshot. When it needs no more it says so with
+    /// Which pieces the follower has. When it has stored them all it says so with
     /// [`Outcome::Matched`] in an [`AppendEntriesReply`](Message::AppendEntriesReply).
     InstallSnapshotReply {
         /// The follower's term.
         term: Term,
-        /// The last entry that the snapshot covers.
-        last: Position,
-        /// How many bytes of it the follower has.
-        offset: u64,
+        /// The last entry that the state covers.
+        last: LogId,
+        /// When the follower began to receive it, in nanoseconds of its own clock. After a
+        /// restart it begins anew.
+        since: u64,
+        /// It has all pieces before this one.
+        stored: u64,
+        /// The round of the message that this answers.
+        round: u64,
     },
     /// "Campaign now, I step back" (dissertation §3.10).
     TimeoutNow {
@@ -138,33 +140,15 @@ pub enum Outcome {
         /// The index of that entry.
         prev: Index,
         /// Whatever the two logs have in common ends here or before.
-        hint: Position,
+        hint: LogId,
     },
+    /// It has received a snapshot, and takes no entries until that is on disk.
+    Installing,
     /// The message was from a past term; the reply's `term` says which one it is now.
     StaleTerm,
 }
 
 impl<C> Message<C> {
-    /// Whether a body with this `type` is one of these messages.
-    pub fn is_kind(kind: &str) -> bool {
-        matches!(
-            kind,
-            "pre_vote"
-                | "pre_vote_reply"
-                | "request_vote"
-                | "request_vote_reply"
-                | "append_entries"
-                | "append_entries_reply"
-                | "commit"
-                | "install_snapshot"
-                | "install_snapshot_reply"
-                | "timeout_now"
-                | "propose"
-                | "read_index"
-                | "read_index_reply"
-        )
-    }
-
     /// The term that the message carries.
     pub fn term(&self) -> Term {
         match *self {
@@ -182,23 +166,5 @@ impl<C> Message<C> {
             | Message::ReadIndex { term, .. }
             | Message::ReadIndexReply { term, .. } => term,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_kind_is_known() {
-        // serde lists the variants when it meets an unknown one.
-        let error = serde_json::from_str::<Message<()>>(r#"{"?":{}}"#).unwrap_err();
-        let text = error.to_string();
-        let kinds: Vec<&str> = text.split('`').skip(3).step_by(2).collect();
-        assert_eq!(kinds.len(), 13, "{text}");
-        for kind in kinds {
-            assert!(Message::<()>::is_kind(kind), "{kind}");
-        }
-        assert!(!Message::<()>::is_kind("read"));
     }
 }

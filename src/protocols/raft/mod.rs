@@ -18,12 +18,12 @@
 //! | `raft/durable.rs` | what a crash must not take away | figure 2 |
 //! | `raft/message.rs` | what nodes say to each other | figure 2 |
 //! | `raft/rules.rs` | the five rules on which safety hangs | |
-//! | `raft.rs`, here | terms, and who handles what | §5.1 |
+//! | `raft/mod.rs`, here | terms, and who handles what | §5.1 |
 //! | `raft/election.rs` | who leads | §5.2, dissertation §9.6, §6.2, §3.10 |
 //! | `raft/replication.rs` | what followers store, and what is committed | §5.3, §5.4 |
+//! | `raft/snapshot.rs` | how a follower gets the state where the log is forgotten | §7 |
 //! | `raft/progress.rs` | what the leader sends to a follower next | dissertation §10.2 |
-//! | `raft/snapshot.rs` | how a log stays short | §7 |
-//! | `raft/read.rs` | reading without writing | §8, dissertation §6.4 |
+//! //! | `raft/read.rs` | reading without writing | §8, dissertation §6.4 |
 //! | `raft/invariants.rs` | what must always hold, as a checker | figure 3 |
 //!
 //! Deliberately absent: changes of membership (a Maelstrom cluster is fixed when it starts);
@@ -42,17 +42,19 @@ mod replication;
 mod rules;
 mod snapshot;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
+use serde::Serialize;
 
-pub use durable::{Durable, HardState, Persist, Record, Snapshot};
+pub use durable::{Change, Checkpoint, Durable, HardState, Record};
 pub use invariants::Invariants;
-pub use log::{Entry, Index, Position, Term};
+pub(in crate::protocols) use log::json_bytes;
+pub use log::{Entry, Index, LogId, Term};
 pub use message::{Message, Outcome};
 pub use rules::Rules;
+pub use snapshot::{Arrived, Frozen, Numbered, Piece, Pieces};
 
 use crate::types::{NodeId, Time};
 use election::Votes;
@@ -76,11 +78,17 @@ pub struct Config {
     pub heartbeat_interval: Duration,
     /// The most entries in one message.
     pub max_entries_per_message: usize,
-    /// The most messages with entries that a follower has yet to answer, and the most rounds
-    /// of reads under way. What comes in beyond that waits and shares the next message.
+    /// The most bytes of entries in one message, unless a single one is longer.
+    pub max_bytes_per_message: u64,
+    /// The most messages with entries, or pieces of a snapshot, that a follower has yet to
+    /// answer, and the most rounds of reads under way. What comes in beyond that waits and
+    /// shares the next message.
     pub max_in_flight: usize,
-    /// The size of a snapshot's pieces.
-    pub snapshot_chunk_bytes: usize,
+    /// A leader takes no commands while more bytes than this wait in its log to be committed.
+    pub uncommitted_bytes_max: u64,
+    /// So many bytes of entries that are applied are kept for followers that are a little
+    /// behind. One that is further behind is sent the state.
+    pub log_kept_bytes: u64,
     /// Whether what the dissertation adds for the sake of stable leadership is in use: pre-vote
     /// (§9.6), check quorum (§6.2), and no votes while a leader is heard (§4.2.3). Without, this
     /// is the Raft of the paper. It is as safe, but it elects more often and a deposed leader
@@ -99,8 +107,10 @@ impl Config {
             election_timeout: Duration::from_millis(400),
             heartbeat_interval: Duration::from_millis(100),
             max_entries_per_message: 256,
+            max_bytes_per_message: 1 << 20,
             max_in_flight: 8,
-            snapshot_chunk_bytes: 64 * 1024,
+            uncommitted_bytes_max: 64 << 20,
+            log_kept_bytes: 4 << 20,
             stable_leadership: true,
             rules: Rules::RAFT,
         }
@@ -132,37 +142,46 @@ pub enum Input<C> {
         /// A number by which the caller knows the read.
         request: u64,
     },
+    /// Nobody waits for this read any more.
+    CancelRead {
+        /// Its number.
+        request: u64,
+    },
+    /// This node is about to stop: leadership is to pass to whoever is furthest, if this node
+    /// has it.
+    Stop,
     /// Leadership is to pass to another node, if this one has it.
     Transfer {
         /// The next leader.
         to: NodeId,
     },
-    /// The state machine's state after the entry `index` is `data`: forget the log up to there.
-    Compact {
-        /// The last entry that the state covers; it must be committed.
+    /// The state machine has applied the log up to here, and this node may forget that part
+    /// but for what it keeps for followers.
+    Applied {
+        /// The last entry that was applied; it is committed.
         index: Index,
-        /// The state.
-        data: String,
     },
+    /// The state of which all pieces [arrived](Output::arrived) is durable.
+    SnapshotStored,
 }
 
 /// What is to be done, in the order of the fields.
 #[derive(Clone, Debug)]
 pub struct Output<C> {
     /// To be made durable before anything else below.
-    pub persist: Option<Persist<C>>,
+    pub persist: Option<Record<C>>,
     /// To be sent, in order.
     pub messages: Vec<(NodeId, Message<C>)>,
-    /// A snapshot that takes the place of the state machine's state, before any entry after
-    /// it is applied. The entries to apply are those up to [`Raft::commit`].
-    pub restore: Option<Arc<Snapshot>>,
+    /// Pieces of a state that is to take the place of the state machine's. The entries to apply
+    /// are those up to [`Raft::commit`].
+    pub arrived: Vec<Arrived>,
     /// Reads that can be answered once all that is committed is applied.
     pub readable: Vec<u64>,
 }
 
 impl<C> Default for Output<C> {
     fn default() -> Output<C> {
-        Output { persist: None, messages: Vec::new(), restore: None, readable: Vec::new() }
+        Output { persist: None, messages: Vec::new(), arrived: Vec::new(), readable: Vec::new() }
     }
 }
 
@@ -175,11 +194,8 @@ pub struct Raft<C> {
     // Durable: see `Durable`.
     state: HardState,
     log: Log<C>,
-    snapshot: Option<Arc<Snapshot>>,
     /// The term and vote that the outputs so far have made durable.
     saved_state: HardState,
-    /// The next output must write a checkpoint, not a record.
-    checkpoint_due: bool,
 
     // Volatile.
     role: Role,
@@ -194,6 +210,9 @@ pub struct Raft<C> {
     /// How far this log is known to be that of the leader of this term.
     verified: Index,
     arriving: Option<Arriving>,
+    /// A state has arrived that ends here. Until it is durable the log is what it was, and takes
+    /// no entries.
+    storing: Option<LogId>,
     asking: Asking,
     output: Output<C>,
 }
@@ -207,14 +226,14 @@ enum Role {
     Leader(Leader),
 }
 
-impl<C: Clone> Raft<C> {
+impl<C: Clone + Serialize> Raft<C> {
     /// A node that starts, or starts again, with what is on its disk.
     ///
     /// `rng` spreads the election timeouts; nodes must not share a seed, nor must
     /// one node's lives.
     pub fn new(config: Config, durable: Durable<C>, mut rng: ChaCha8Rng, now: Time) -> Raft<C> {
         assert!(!config.peers.contains(&config.id), "the peers are the other nodes");
-        let base = durable.base();
+        let base = durable.base;
         let mut raft = Raft {
             config,
             asking: Asking::new(rng.random_range(0..1 << 52)),
@@ -223,8 +242,6 @@ impl<C: Clone> Raft<C> {
             saved_state: durable.state.clone(),
             state: durable.state,
             log: Log::new(base, durable.entries),
-            snapshot: durable.snapshot.map(Arc::new),
-            checkpoint_due: false,
             role: Role::Follower,
             leader: None,
             heard_leader: Time::ZERO,
@@ -233,6 +250,7 @@ impl<C: Clone> Raft<C> {
             leader_commit: base.index,
             verified: base.index,
             arriving: None,
+            storing: None,
             output: Output::default(),
         };
         raft.set_first_election();
@@ -247,16 +265,22 @@ impl<C: Clone> Raft<C> {
             Input::Message { from, message } => self.on_message(from, message),
             Input::Propose { command } => self.propose(command),
             Input::Read { request } => self.read(request),
+            Input::CancelRead { request } => self.cancel_read(request),
+            Input::Stop => self.transfer_to_furthest(),
             Input::Transfer { to } => self.transfer(to),
-            Input::Compact { index, data } => self.compact(index, data),
+            Input::Applied { index } => self.forget(index),
+            Input::SnapshotStored => self.on_snapshot_stored(),
         }
     }
 
-    /// What is to be done about the steps since the last call.
-    pub fn output(&mut self) -> Output<C> {
-        self.lead();
+    /// What is to be done about the steps since the last call. `freeze` gives the state as it
+    /// is now, for a follower that needs it.
+    pub fn output(&mut self, freeze: &dyn Fn() -> Frozen) -> Output<C> {
+        self.lead(freeze);
         self.release_reads();
         self.output.persist = self.take_changes();
+        assert!(self.commit <= self.log.last_index(), "what is committed is in the log");
+        assert!(self.log.base().index <= self.commit, "only what is committed is forgotten");
         std::mem::take(&mut self.output)
     }
 
@@ -271,14 +295,14 @@ impl<C: Clone> Raft<C> {
     /// Whether a command proposed now would get into the log of a leader, or on its way to it.
     pub fn can_propose(&self) -> bool {
         match &self.role {
-            Role::Leader(leader) => leader.takes_commands(),
+            Role::Leader(_) => self.can_append(),
             _ => self.leader.is_some(),
         }
     }
 
     /// Whether the next output has something to be made durable.
     pub fn has_changes(&self) -> bool {
-        self.checkpoint_due || self.log.has_unsaved() || self.state != self.saved_state
+        self.log.has_unsaved() || self.state != self.saved_state
     }
 
     /// This node.
@@ -291,6 +315,11 @@ impl<C: Clone> Raft<C> {
         self.state.term
     }
 
+    /// Whom this node voted for in the current term.
+    pub fn vote(&self) -> Option<&NodeId> {
+        self.state.vote.as_ref()
+    }
+
     /// The leader of the current term, if it is known here.
     pub fn leader(&self) -> Option<&NodeId> {
         self.leader.as_ref()
@@ -299,6 +328,11 @@ impl<C: Clone> Raft<C> {
     /// Whether this node leads.
     pub fn is_leader(&self) -> bool {
         matches!(self.role, Role::Leader(_))
+    }
+
+    /// Whether the cluster has no other node.
+    pub fn is_alone(&self) -> bool {
+        self.config.peers.is_empty()
     }
 
     /// The role in one word, for people to read.
@@ -316,24 +350,41 @@ impl<C: Clone> Raft<C> {
         self.commit
     }
 
-    /// The last position that the snapshot covers; entries up to it are not there any more.
-    pub fn base(&self) -> Position {
+    /// The last entry that is forgotten.
+    pub fn base(&self) -> LogId {
         self.log.base()
     }
 
     /// The end of the log.
-    pub fn last(&self) -> Position {
+    pub fn last(&self) -> LogId {
         self.log.last()
     }
 
-    /// The entry at an index, unless it is compacted or not there yet.
+    /// The entry at an index, unless it is forgotten or not there yet.
     pub fn entry(&self, index: Index) -> Option<&Entry<C>> {
         self.log.get(index)
     }
 
-    /// The snapshot that a lagging follower would be sent.
-    pub fn snapshot(&self) -> Option<&Snapshot> {
-        self.snapshot.as_deref()
+    /// The last entry of the state that has arrived and is to be stored now, if there is one.
+    pub fn storing(&self) -> Option<LogId> {
+        self.storing
+    }
+
+    /// What stands for all records so far, given the state as it is after some entry: one that
+    /// was applied here, or the last one of the state that is [being stored](Raft::storing).
+    pub fn checkpoint(&self, state: Frozen) -> impl Iterator<Item = Record<C>> + use<C> {
+        let Frozen { index, pieces } = state;
+        let (base, entries) = match self.storing.filter(|last| last.index == index) {
+            Some(last) => (last, Vec::new()),
+            None => {
+                let base = self.log.id(index).expect("the state is as recent as the log's base");
+                (base, self.log.entries(index + 1, usize::MAX, u64::MAX))
+            }
+        };
+        assert!(self.storing.is_some() || index <= self.commit, "what is applied is committed");
+        let state = (self.config.rules.remembered)(&self.state);
+        let first = Record::Checkpoint(Checkpoint { state, base, entries });
+        std::iter::once(first).chain(pieces.map(Record::Piece))
     }
 
     /// The number of nodes that make a majority.
@@ -386,11 +437,11 @@ impl<C: Clone> Raft<C> {
                 self.on_append_entries_reply(&from, outcome, round);
             }
             Message::Commit { commit, .. } => self.on_commit(from, commit),
-            Message::InstallSnapshot { last, offset, data, done, .. } => {
-                self.on_install_snapshot(from, last, offset, &data, done);
+            Message::InstallSnapshot { last, piece, round, .. } => {
+                self.on_install_snapshot(from, last, piece, round);
             }
-            Message::InstallSnapshotReply { last, offset, .. } => {
-                self.on_install_snapshot_reply(&from, last, offset);
+            Message::InstallSnapshotReply { last, since, stored, round, .. } => {
+                self.on_install_snapshot_reply(&from, last, since, stored, round);
             }
             Message::TimeoutNow { .. } => self.on_timeout_now(&from),
             Message::Propose { command, .. } => self.on_propose(from, command),
@@ -433,6 +484,7 @@ impl<C: Clone> Raft<C> {
 
     /// Becomes a follower in `term`, which is this one or a later one.
     fn follow(&mut self, term: Term, leader: Option<NodeId>) {
+        assert!(term >= self.state.term, "terms never fall");
         if term > self.state.term {
             self.state = HardState { term, vote: None };
         }
@@ -447,24 +499,29 @@ impl<C: Clone> Raft<C> {
         self.leader_commit = self.commit;
     }
 
+    /// Forgets the log up to `index`, but for what followers may need.
+    fn forget(&mut self, index: Index) {
+        assert!(index <= self.commit, "only what is committed is applied");
+        let kept_bytes = self.config.log_kept_bytes;
+        let needed_from = match &self.role {
+            Role::Leader(leader) => leader.needed_from(&self.log, kept_bytes),
+            _ => Index::MAX,
+        };
+        self.log.forget(index.min(needed_from - 1), kept_bytes);
+    }
+
     /// What this step changed of what must survive a crash.
-    fn take_changes(&mut self) -> Option<Persist<C>> {
+    fn take_changes(&mut self) -> Option<Record<C>> {
         if !self.has_changes() {
             return None;
         }
+        assert!(self.state.term >= self.saved_state.term, "terms never fall");
         let state_changed = self.state != self.saved_state;
         let (first, entries) = self.log.unsaved();
         self.saved_state = self.state.clone();
         self.log.mark_saved();
         let state = (self.config.rules.remembered)(&self.state);
-        if std::mem::take(&mut self.checkpoint_due) {
-            return Some(Persist::Checkpoint(Durable {
-                state,
-                snapshot: self.snapshot.as_deref().cloned(),
-                entries: self.log.iter().cloned().collect(),
-            }));
-        }
-        Some(Persist::Record(Record { state: state_changed.then_some(state), first, entries }))
+        Some(Record::Change(Change { state: state_changed.then_some(state), first, entries }))
     }
 }
 

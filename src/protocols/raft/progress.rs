@@ -4,20 +4,23 @@
 //! (pipelining, dissertation §10.2.2), as many as there are in one message (batching). When
 //! it turns something down, because a message was lost, overtaken, or its log differs, the
 //! leader first finds out, without entries, where the two logs meet.
+//!
+//! A follower that does not answer is sent heartbeats, and nothing more.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+
+use serde::Serialize;
 
 use super::log::Log;
 use super::snapshot::Sending;
-use super::{Config, Index, Message, Position, Snapshot, Term};
+use super::{Config, Frozen, Index, LogId, Message, Term};
 use crate::types::Time;
 
 /// One follower, as its leader sees it.
 pub(super) struct Progress {
     mode: Mode,
     /// Its log is known to be the leader's up to here (`matchIndex`).
-    pub matched: Index,
+    matched: Index,
     /// The first entry to send next (`nextIndex`).
     next: Index,
     /// The last entry of each message with entries that it has not acknowledged.
@@ -39,7 +42,7 @@ enum Mode {
     Probe { asked: bool },
     /// Entries are sent as they come.
     Pipeline,
-    /// What it needs next is compacted away.
+    /// What it needs next is forgotten.
     Snapshot(Sending),
 }
 
@@ -49,7 +52,7 @@ pub(super) struct View<'a, C> {
     pub config: &'a Config,
     pub term: Term,
     pub log: &'a Log<C>,
-    pub snapshot: Option<&'a Arc<Snapshot>>,
+    pub freeze: &'a dyn Fn() -> Frozen,
     pub commit: Index,
     pub round: u64,
 }
@@ -72,32 +75,65 @@ impl Progress {
         }
     }
 
+    /// How far its log is known to be the leader's.
+    pub fn matched(&self) -> Index {
+        self.matched
+    }
+
     /// When it must hear something again.
     pub fn heartbeat_due(&self, config: &Config) -> Time {
         self.sent + config.heartbeat_interval
     }
 
+    /// Whether it has answered lately.
+    pub fn is_live(&self, now: Time, config: &Config) -> bool {
+        now < self.heard + config.election_timeout
+    }
+
+    /// The entry after which it needs the log, if it is being sent a snapshot, and how many
+    /// bytes of that were made.
+    pub fn snapshot_sent(&self) -> Option<(Index, u64)> {
+        match &self.mode {
+            Mode::Snapshot(sending) => Some((sending.last().index, sending.bytes())),
+            Mode::Probe { .. } | Mode::Pipeline => None,
+        }
+    }
+
     /// The next message to it, until there is nothing more to say.
-    pub fn next_message<C: Clone>(&mut self, view: &View<'_, C>) -> Option<Message<C>> {
+    pub fn next_message<C: Clone + Serialize>(&mut self, view: &View<'_, C>) -> Option<Message<C>> {
+        assert!(self.matched < self.next, "what it has it is not sent");
         let due = view.now >= self.heartbeat_due(view.config);
         let news = self.round_sent < view.round;
-        if self.next <= view.log.base().index && !matches!(self.mode, Mode::Snapshot(_)) {
-            let snapshot = view.snapshot.expect("a log is compacted by a snapshot");
-            self.mode = Mode::Snapshot(Sending::new(snapshot));
-        }
+        self.give_up_what_is_forgotten(view);
+        let is_live = self.is_live(view.now, view.config);
         let message = match &mut self.mode {
-            Mode::Snapshot(sending) => sending.next_chunk(view, due)?,
+            Mode::Snapshot(sending) => {
+                let next = is_live.then(|| sending.next_piece(view.config.max_in_flight)).flatten();
+                let again = || if due && is_live { sending.first_piece() } else { None };
+                match next.or_else(again) {
+                    Some(piece) => {
+                        self.round_sent = view.round;
+                        let (term, last, round) = (view.term, sending.last(), view.round);
+                        Message::InstallSnapshot { term, last, piece, round }
+                    }
+                    None if due || news => {
+                        let prev = sending.last();
+                        self.append_entries(view, prev, 0)
+                    }
+                    None => return None,
+                }
+            }
             Mode::Probe { asked } if !*asked || due || news => {
                 *asked = true;
-                self.append_entries(view, 0)
+                self.append_after_last(view, 0)
             }
             Mode::Pipeline
                 if self.next <= view.log.last_index()
                     && self.in_flight.len() < view.config.max_in_flight =>
             {
-                self.append_entries(view, view.config.max_entries_per_message)
+                self.append_after_last(view, view.config.max_entries_per_message)
             }
-            Mode::Pipeline if due || news => self.append_entries(view, 0),
+            Mode::Pipeline if due || news => self.append_after_last(view, 0),
             Mode::Pipeline if self.commit_wanted > self.commit_sent => {
                 self.commit_sent = view.commit;
                 return Some(Message::Commit { term: view.term, commit: view.commit });
@@ -108,43 +144,78 @@ impl Progress {
         Some(message)
     }
 
-    fn append_entries<C: Clone>(&mut self, view: &View<'_, C>, count: usize) -> Message<C> {
-        let prev = view.log.position(self.next - 1).expect("what is compacted is not sent");
-        let entries = view.log.entries(self.next, count);
-        if !entries.is_empty() {
-            self.next += entries.len() as u64;
-            self.in_flight.push_back(self.next - 1);
+    /// When entries that it needs are forgotten: begins to send it the state instead. If it does
+    /// not answer, it is asked first where the logs meet.
+    fn give_up_what_is_forgotten<C: Clone + Serialize>(&mut self, view: &View<'_, C>) {
+        let needed = match &self.mode {
+            Mode::Snapshot(sending) => sending.last().index + 1,
+            Mode::Probe { .. } | Mode::Pipeline => self.next,
+        };
+        if needed > view.log.base().index {
+            return;
         }
-        self.round_sent = view.round;
-        self.commit_sent = view.commit;
-        Message::AppendEntries {
-            term: view.term,
-            prev,
-            entries,
-            commit: view.commit,
-            round: view.round,
+        self.in_flight.clear();
+        if self.is_live(view.now, view.config) {
+            let Frozen { index, pieces } = (view.freeze)();
+            let last = view.log.id(index).expect("the state is as recent as the log's base");
+            assert!(last.index <= view.commit, "what is applied is committed");
+            self.mode = Mode::Snapshot(Sending::new(last, pieces));
+        } else {
+            self.mode = Mode::Probe { asked: false };
+            self.next = view.log.last_index() + 1;
         }
     }
 
+    fn append_after_last<C: Clone + Serialize>(
+        &mut self,
+        view: &View<'_, C>,
+        count: usize,
+    ) -> Message<C> {
+        let prev = view.log.id(self.next - 1).expect("what is forgotten is not sent");
+        self.append_entries(view, prev, count)
+    }
+
+    fn append_entries<C: Clone + Serialize>(
+        &mut self,
+        view: &View<'_, C>,
+        prev: LogId,
+        count: usize,
+    ) -> Message<C> {
+        let mut entries = Vec::new();
+        if count > 0 {
+            entries = view.log.entries(self.next, count, view.config.max_bytes_per_message);
+            self.next += entries.len() as u64;
+            self.in_flight.push_back(self.next - 1);
+        }
+        assert!(self.next <= view.log.last_index() + 1, "only what there is is sent");
+        self.round_sent = view.round;
+        self.commit_sent = view.commit;
+        let (term, commit, round) = (view.term, view.commit, view.round);
+        Message::AppendEntries { term, prev, entries, commit, round }
+    }
+
     /// It has the leader's log up to `index`.
-    pub fn on_matched(&mut self, index: Index) {
+    pub fn on_matched<C: Clone + Serialize>(&mut self, index: Index, log: &Log<C>) {
+        assert!(index <= log.last_index(), "it has no more than the leader");
         self.matched = self.matched.max(index);
+        self.next = self.next.max(self.matched + 1);
         while self.in_flight.front().is_some_and(|&last| last <= self.matched) {
             self.in_flight.pop_front();
         }
         match &self.mode {
-            Mode::Pipeline => self.next = self.next.max(self.matched + 1),
+            Mode::Pipeline => {}
             // An answer to something sent before the snapshot.
-            Mode::Snapshot(sending) if self.matched < sending.last().index => {}
+            Mode::Snapshot(_) if self.matched < log.base().index => {}
             Mode::Probe { .. } | Mode::Snapshot(_) => {
                 self.mode = Mode::Pipeline;
                 self.next = self.matched + 1;
             }
         }
+        assert!(self.matched < self.next, "what it has it is not sent");
     }
 
     /// It does not have the leader's entry at `prev`; what they share ends at `hint` or before.
-    pub fn on_conflict<C: Clone>(&mut self, prev: Index, hint: Position, log: &Log<C>) {
+    pub fn on_conflict<C: Clone + Serialize>(&mut self, prev: Index, hint: LogId, log: &Log<C>) {
         let outdated = match self.mode {
             Mode::Probe { .. } => prev + 1 != self.next,
             Mode::Pipeline => prev <= self.matched || prev >= self.next,
@@ -153,18 +224,24 @@ impl Progress {
         if outdated {
             return;
         }
-        // When what they share is compacted away, `next` ends up in the compacted part too,
-        // and a snapshot follows.
-        let shared = log.last_at_or_before(hint).map_or(0, |position| position.index);
+        // When what they share is forgotten, `next` ends up in the forgotten part too, and a
+        // snapshot follows.
+        let shared = log.last_at_or_before(hint).map_or(0, |id| id.index);
         self.next = shared.max(self.matched) + 1;
         self.mode = Mode::Probe { asked: false };
         self.in_flight.clear();
+        assert!(self.next <= prev.max(self.matched + 1), "the search for the meeting goes back");
     }
 
-    /// It has `offset` bytes of the snapshot that ends at `last`.
-    pub fn on_chunk_stored(&mut self, last: Position, offset: u64) {
-        if let Mode::Snapshot(sending) = &mut self.mode {
-            sending.on_stored(last, offset);
+    /// It has the first `stored` pieces of the snapshot that ends at `last`, and began to
+    /// receive it at `since`.
+    pub fn on_pieces_stored(&mut self, last: LogId, since: u64, stored: u64) {
+        if let Mode::Snapshot(sending) = &mut self.mode
+            && !sending.on_stored(last, since, stored)
+        {
+            // It was restarted. Where the logs meet shows again whether it needs a snapshot.
+            self.mode = Mode::Probe { asked: false };
+            self.next = self.matched + 1;
         }
     }
 }

@@ -11,20 +11,29 @@
 //! majority that shares no node with {leader, follower, others who acknowledged}, there would
 //! be two disjoint majorities. In a cluster of three that makes the question enough.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use serde::Serialize;
+
+use super::progress::Progress;
 use super::{Index, Message, Raft, Role, reached_by_majority};
 use crate::types::{NodeId, Time};
 
-/// The reads of this node's own clients.
+/// The reads of this node's own clients. Each is in one of these places, and nowhere when it
+/// was answered or cancelled.
 pub(super) struct Asking {
     /// Not asked about yet, or again to be asked about.
-    waiting: Vec<u64>,
+    waiting: BTreeSet<u64>,
     /// Asked about, by the number of the question.
     asked: BTreeMap<u64, Question>,
     last_question: u64,
     /// The read index is known: they wait for the commit index to reach it.
-    confirmed: Vec<(Index, u64)>,
+    confirmed: BTreeMap<Index, BTreeSet<u64>>,
+}
+
+struct Question {
+    asked_at: Time,
+    reads: BTreeSet<u64>,
 }
 
 impl Asking {
@@ -32,53 +41,91 @@ impl Asking {
     /// a crash is too old for one that it asks after, and must not be taken for it.
     pub fn new(first_question: u64) -> Asking {
         Asking {
-            waiting: Vec::new(),
+            waiting: BTreeSet::new(),
             asked: BTreeMap::new(),
             last_question: first_question,
-            confirmed: Vec::new(),
+            confirmed: BTreeMap::new(),
         }
     }
-}
 
-struct Question {
-    asked_at: Time,
-    reads: Vec<u64>,
+    fn cancel(&mut self, read: u64) {
+        let asked = self.asked.values_mut().map(|question| &mut question.reads);
+        let places = asked.chain(self.confirmed.values_mut()).chain([&mut self.waiting]);
+        let found =
+            places.into_iter().filter_map(|place| place.remove(&read).then_some(())).count();
+        assert!(found <= 1, "read {read} is in one place");
+        self.asked.retain(|_, question| !question.reads.is_empty());
+        self.confirmed.retain(|_, reads| !reads.is_empty());
+    }
+
+    fn count(&self) -> usize {
+        let asked = self.asked.values().map(|question| question.reads.len());
+        let confirmed = self.confirmed.values().map(BTreeSet::len);
+        asked.chain(confirmed).sum::<usize>() + self.waiting.len()
+    }
 }
 
 /// A leader's reads: its own and its followers'.
 #[derive(Default)]
 pub(super) struct LeaderReads {
-    /// Not assigned to a round yet.
-    waiting: Vec<Read>,
-    /// Waiting for their round to be acknowledged, with the read index.
-    pending: Vec<(u64, Index, Read)>,
+    /// The questions of followers that are not assigned to a round yet.
+    waiting: Vec<(NodeId, u64)>,
+    /// The rounds that are not acknowledged yet, by their numbers.
+    rounds: BTreeMap<u64, Round>,
     /// The latest round that was begun.
-    round: u64,
+    last_round: u64,
 }
 
-struct Read {
-    /// The follower that asks, or none if it is this node's own.
-    from: Option<NodeId>,
-    request: u64,
+/// Reads that wait for a majority to acknowledge the leader.
+#[derive(Default)]
+struct Round {
+    /// The read index: how far the leader had committed when the last of them joined.
+    index: Index,
+    own: BTreeSet<u64>,
+    /// The followers that ask, and the numbers of their questions.
+    asked: Vec<(NodeId, u64)>,
 }
 
 impl LeaderReads {
     /// The latest round that was begun.
     pub fn round(&self) -> u64 {
-        self.round
+        self.last_round
+    }
+
+    fn cancel(&mut self, read: u64) {
+        for round in self.rounds.values_mut() {
+            round.own.remove(&read);
+        }
     }
 }
 
-impl<C: Clone> Raft<C> {
+impl<C: Clone + Serialize> Raft<C> {
     /// A read by this node's own client: it waits until there is a leader to confirm it.
     pub(super) fn read(&mut self, request: u64) {
-        self.asking.waiting.push(request);
+        self.asking.waiting.insert(request);
+    }
+
+    /// Nobody waits for a read any more.
+    pub(super) fn cancel_read(&mut self, request: u64) {
+        self.asking.cancel(request);
+        if let Role::Leader(leader) = &mut self.role {
+            leader.reads.cancel(request);
+        }
+    }
+
+    /// How many reads of this node's clients wait.
+    pub fn reads_waiting(&self) -> usize {
+        let in_rounds = match &self.role {
+            Role::Leader(leader) => leader.reads.rounds.values().map(|round| round.own.len()).sum(),
+            _ => 0,
+        };
+        self.asking.count() + in_rounds
     }
 
     pub(super) fn on_read_index(&mut self, from: NodeId, request: u64) {
         self.note_heard(&from);
         if let Role::Leader(leader) = &mut self.role {
-            leader.reads.waiting.push(Read { from: Some(from), request });
+            leader.reads.waiting.push((from, request));
         }
     }
 
@@ -89,7 +136,7 @@ impl<C: Clone> Raft<C> {
         // The answer says, by the way, how far the leader has committed.
         self.learn_commit(index);
         if let Some(question) = self.asking.asked.remove(&request) {
-            self.asking.confirmed.extend(question.reads.into_iter().map(|read| (index, read)));
+            self.asking.confirmed.entry(index).or_default().extend(question.reads);
         }
     }
 
@@ -100,71 +147,83 @@ impl<C: Clone> Raft<C> {
         let asked = std::mem::take(&mut asking.asked);
         asking.waiting.extend(asked.into_values().flat_map(|question| question.reads));
         if let Role::Leader(leader) = &mut self.role {
-            let reads = &mut leader.reads;
-            let pending = reads.pending.drain(..).map(|(_, _, read)| read);
-            let own = pending.chain(reads.waiting.drain(..)).filter(|read| read.from.is_none());
-            asking.waiting.extend(own.map(|read| read.request));
+            let rounds = std::mem::take(&mut leader.reads.rounds);
+            asking.waiting.extend(rounds.into_values().flat_map(|round| round.own));
+            leader.reads.waiting.clear();
         }
     }
 
     /// The leader's part: answers what is confirmed and begins a round for what is not.
     pub(super) fn confirm_reads(&mut self) {
-        let Role::Leader(leader) = &mut self.role else { return };
+        let Role::Leader(leader) = &self.role else { return };
         // Until an entry of this term is committed, the commit index may lag behind what an
         // earlier leader has acknowledged (dissertation §6.4, step 1).
-        if self.commit < leader.first_index {
-            return;
+        if self.commit >= leader.first_index {
+            self.begin_round();
+            self.end_rounds();
         }
+    }
+
+    /// Puts what waits into a round that begins after it arrived. When enough rounds are under
+    /// way it waits for one of them to end, and shares the next with all that wait.
+    fn begin_round(&mut self) {
+        let Role::Leader(leader) = &mut self.role else { return };
         let reads = &mut leader.reads;
-        let own = self.asking.waiting.drain(..);
-        reads.waiting.extend(own.map(|request| Read { from: None, request }));
-        if reads.waiting.is_empty() && reads.pending.is_empty() {
+        if reads.waiting.is_empty() && self.asking.waiting.is_empty() {
             return;
         }
-        let progress = &leader.progress;
-        let acknowledged = |from: Option<&NodeId>| {
-            let rounds = progress
-                .iter()
-                .map(|(id, follower)| if from == Some(id) { u64::MAX } else { follower.round });
-            reached_by_majority(rounds.chain([u64::MAX]))
-        };
-        // A read goes into a round that begins after it arrived. When enough rounds are under
-        // way it waits for one of them to end, and shares the next with all that wait.
-        let under_way = reads.round.saturating_sub(acknowledged(None));
-        let full = under_way >= self.config.max_in_flight as u64;
-        let mut round_needed = false;
-        for read in std::mem::take(&mut reads.waiting) {
-            let enough = acknowledged(read.from.as_ref()) > reads.round;
-            if full && !enough {
-                reads.waiting.push(read);
-            } else {
-                round_needed |= !enough;
-                reads.pending.push((reads.round + 1, self.commit, read));
-            }
+        let next = reads.last_round + 1;
+        let acknowledged = acknowledged(&leader.progress, None);
+        let under_way = reads.last_round.saturating_sub(acknowledged);
+        let is_full = under_way >= self.config.max_in_flight as u64;
+        // A round that is acknowledged before it begins is not needed: the question is.
+        let is_needed = |from: Option<&NodeId>| self::acknowledged(&leader.progress, from) < next;
+        let own_wait = is_full && is_needed(None);
+        let own = if own_wait { BTreeSet::new() } else { std::mem::take(&mut self.asking.waiting) };
+        let (asked, waiting): (Vec<_>, Vec<_>) = std::mem::take(&mut reads.waiting)
+            .into_iter()
+            .partition(|(from, _)| !(is_full && is_needed(Some(from))));
+        let begins = !own.is_empty() && is_needed(None)
+            || asked.iter().any(|(from, _)| is_needed(Some(from)));
+        reads.waiting = waiting;
+        if !own.is_empty() || !asked.is_empty() {
+            let round = reads.rounds.entry(next).or_default();
+            round.index = self.commit;
+            round.own.extend(own);
+            round.asked.extend(asked);
         }
-        reads.round += u64::from(round_needed);
+        reads.last_round += u64::from(begins);
+        assert!(reads.rounds.keys().all(|&round| round <= next), "rounds begin in order");
+    }
+
+    /// Answers the reads whose round a majority has acknowledged.
+    fn end_rounds(&mut self) {
+        let Role::Leader(leader) = &mut self.role else { return };
         let may_read = self.config.rules.may_read;
         let term = self.state.term;
-        let confirmed = |(round, _, read): &mut (u64, Index, Read)| {
-            may_read(acknowledged(read.from.as_ref()) >= *round)
-        };
-        for (_, index, Read { from, request }) in reads.pending.extract_if(.., confirmed) {
-            match from {
-                Some(from) => {
-                    let reply = Message::ReadIndexReply { term, request, index };
-                    self.output.messages.push((from, reply));
-                }
-                None => self.asking.confirmed.push((index, request)),
+        let progress = &leader.progress;
+        let own_acknowledged = acknowledged(progress, None);
+        for (&number, round) in &mut leader.reads.rounds {
+            assert!(round.index <= self.commit, "a read index is committed");
+            if !round.own.is_empty() && may_read(own_acknowledged >= number) {
+                let confirmed = self.asking.confirmed.entry(round.index).or_default();
+                confirmed.append(&mut round.own);
+            }
+            let may_read = |from: &NodeId| may_read(acknowledged(progress, Some(from)) >= number);
+            for (from, request) in round.asked.extract_if(.., |(from, _)| may_read(from)) {
+                let reply = Message::ReadIndexReply { term, request, index: round.index };
+                self.output.messages.push((from, reply));
             }
         }
+        leader.reads.rounds.retain(|_, round| !round.own.is_empty() || !round.asked.is_empty());
     }
 
     /// Everyone's part: asks the leader, and hands out the reads that can be answered.
     pub(super) fn release_reads(&mut self) {
         self.ask_leader();
-        let commit = self.commit;
-        let ready = self.asking.confirmed.extract_if(.., |(index, _)| *index <= commit);
-        self.output.readable.extend(ready.map(|(_, request)| request));
+        let later = self.asking.confirmed.split_off(&(self.commit + 1));
+        let ready = std::mem::replace(&mut self.asking.confirmed, later);
+        self.output.readable.extend(ready.into_values().flatten());
     }
 
     /// The follower's part: one question for all reads that wait.
@@ -188,7 +247,16 @@ impl<C: Clone> Raft<C> {
         asking.last_question += 1;
         let request = asking.last_question;
         let reads = std::mem::take(&mut asking.waiting);
-        asking.asked.insert(request, Question { asked_at: self.now, reads });
+        let former = asking.asked.insert(request, Question { asked_at: self.now, reads });
+        assert!(former.is_none(), "question {request} was asked twice");
         self.send(leader, Message::ReadIndex { term: self.state.term, request });
     }
+}
+
+/// The latest round that a majority has acknowledged. A follower's question is one to all
+/// rounds.
+fn acknowledged(progress: &BTreeMap<NodeId, Progress>, from: Option<&NodeId>) -> u64 {
+    let rounds = progress.iter();
+    let rounds = rounds.map(|(id, peer)| if from == Some(id) { u64::MAX } else { peer.round });
+    reached_by_majority(rounds.chain([u64::MAX]))
 }

@@ -5,9 +5,14 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use serde::Serialize;
+
+use super::log::Log;
 use super::progress::{Progress, View};
 use super::read::LeaderReads;
-use super::{Config, Entry, Index, Message, Outcome, Position, Raft, Role, reached_by_majority};
+use super::{
+    Config, Entry, Frozen, Index, LogId, Message, Outcome, Raft, Role, reached_by_majority,
+};
 use crate::types::{NodeId, Time};
 
 /// What a leader knows beyond what every node knows.
@@ -38,9 +43,15 @@ impl Leader {
         heartbeats.chain(transfer).chain([self.lease_end(config)]).min().expect("not empty")
     }
 
-    /// Leadership transfer (dissertation §3.10, step 1): not while handing over.
-    pub fn takes_commands(&self) -> bool {
-        self.transfer.is_none()
+    /// The first entry that a snapshot under way to a follower does not cover, so that what
+    /// follows it is kept until then. A transfer that is slower than the log grows is given up:
+    /// then more was written since than was sent.
+    pub fn needed_from<C: Clone + Serialize>(&self, log: &Log<C>, kept_bytes: u64) -> Index {
+        let snapshots = self.progress.values().filter_map(Progress::snapshot_sent);
+        let needed = snapshots.filter(|&(index, sent_bytes)| {
+            log.bytes_between(index, log.last_index()) <= kept_bytes + sent_bytes
+        });
+        needed.map(|(index, _)| index + 1).min().unwrap_or(Index::MAX)
     }
 
     /// Check quorum (dissertation §6.2): a leader that a majority has not answered for an
@@ -59,7 +70,7 @@ impl Leader {
     }
 }
 
-impl<C: Clone> Raft<C> {
+impl<C: Clone + Serialize> Raft<C> {
     pub(super) fn become_leader(&mut self) {
         let last = self.log.last_index();
         let followers = self.config.peers.iter();
@@ -71,6 +82,8 @@ impl<C: Clone> Raft<C> {
             passed_on: VecDeque::new(),
             transfer: None,
         });
+        assert!(self.state.vote.as_ref() == Some(&self.config.id), "a leader has its own vote");
+        assert!(self.storing.is_none(), "a leader has every committed entry");
         self.leader = Some(self.config.id.clone());
         // The entry that will commit all that earlier leaders left (§5.4.2, §8).
         self.log.append(Entry { term: self.state.term, command: None });
@@ -94,24 +107,35 @@ impl<C: Clone> Raft<C> {
     }
 
     fn append_command(&mut self, command: C, from: Option<NodeId>) {
-        let Role::Leader(leader) = &mut self.role else { return };
-        if !leader.takes_commands() {
+        if !self.can_append() {
             return;
         }
+        let Role::Leader(leader) = &mut self.role else { return };
         self.log.append(Entry { term: self.state.term, command: Some(command) });
         leader.passed_on.extend(from.map(|from| (self.log.last_index(), from)));
+    }
+
+    /// Whether this node leads and has room for another command. Not while it hands over
+    /// (dissertation §3.10, step 1), and not when more waits to be committed than it may keep.
+    pub(super) fn can_append(&self) -> bool {
+        let Role::Leader(leader) = &self.role else { return false };
+        let uncommitted = self.log.bytes_between(self.commit, self.log.last_index());
+        leader.transfer.is_none() && uncommitted < self.config.uncommitted_bytes_max
     }
 
     pub(super) fn on_append_entries(
         &mut self,
         from: NodeId,
-        prev: Position,
+        prev: LogId,
         entries: Vec<Entry<C>>,
         commit: Index,
         round: u64,
     ) {
         self.hear_leader(&from);
-        let outcome = self.store(prev, entries);
+        let outcome = match self.storing {
+            Some(_) => Outcome::Installing,
+            None => self.store(prev, entries),
+        };
         if let Outcome::Matched(index) = outcome {
             self.verified = self.verified.max(index);
             self.learn_commit(commit);
@@ -132,19 +156,19 @@ impl<C: Clone> Raft<C> {
     }
 
     /// Makes the log the leader's from `prev` to the end of `entries` (§5.3).
-    fn store(&mut self, prev: Position, mut entries: Vec<Entry<C>>) -> Outcome {
+    fn store(&mut self, prev: LogId, mut entries: Vec<Entry<C>>) -> Outcome {
         let end = prev.index + entries.len() as u64;
-        // What is compacted is committed, and so the same in every leader's log.
-        let compacted = self.log.base().index.saturating_sub(prev.index);
-        if compacted == 0 && !self.log.contains(prev) {
-            let limit = Position { term: prev.term, index: prev.index.min(self.log.last_index()) };
+        // What is forgotten is committed, and so the same in every leader's log.
+        let forgotten = self.log.base().index.saturating_sub(prev.index);
+        if forgotten == 0 && !self.log.contains(prev) {
+            let limit = LogId { term: prev.term, index: prev.index.min(self.log.last_index()) };
             let hint = self.log.last_at_or_before(limit).unwrap_or(self.log.base());
             return Outcome::Conflict { prev: prev.index, hint };
         }
-        entries.drain(..entries.len().min(usize::try_from(compacted).unwrap_or(usize::MAX)));
-        let first = prev.index + compacted + 1;
+        entries.drain(..entries.len().min(usize::try_from(forgotten).unwrap_or(usize::MAX)));
+        let first = prev.index + forgotten + 1;
         for (index, entry) in (first..).zip(entries) {
-            match self.log.position(index) {
+            match self.log.id(index) {
                 Some(mine) if !(self.config.rules.conflicts)(mine.term, entry.term) => continue,
                 Some(_) => {
                     assert!(index > self.commit, "entry {index} is committed and must not change");
@@ -154,6 +178,7 @@ impl<C: Clone> Raft<C> {
             }
             self.log.append(entry);
         }
+        assert!(self.log.last_index() >= end, "what was sent is in the log");
         Outcome::Matched(end)
     }
 
@@ -162,6 +187,8 @@ impl<C: Clone> Raft<C> {
     pub(super) fn learn_commit(&mut self, commit: Index) {
         self.leader_commit = self.leader_commit.max(commit);
         self.commit = self.commit.max(self.leader_commit.min(self.verified));
+        assert!(self.commit <= self.log.last_index(), "what is committed is in the log");
+        assert!(self.verified <= self.log.last_index(), "what is verified is in the log");
     }
 
     pub(super) fn on_commit(&mut self, from: NodeId, commit: Index) {
@@ -177,9 +204,9 @@ impl<C: Clone> Raft<C> {
         // Whatever it says of the log, it has acknowledged the leader (dissertation §6.4).
         follower.round = follower.round.max(round);
         match outcome {
-            Outcome::Matched(index) => follower.on_matched(index),
+            Outcome::Matched(index) => follower.on_matched(index, &self.log),
             Outcome::Conflict { prev, hint } => follower.on_conflict(prev, hint, &self.log),
-            Outcome::StaleTerm => {}
+            Outcome::Installing | Outcome::StaleTerm => {}
         }
     }
 
@@ -193,11 +220,11 @@ impl<C: Clone> Raft<C> {
     }
 
     /// What a leader does after every batch of steps; nothing, if this is none.
-    pub(super) fn lead(&mut self) {
+    pub(super) fn lead(&mut self, freeze: &dyn Fn() -> Frozen) {
         self.advance_commit();
         self.confirm_reads();
         self.hand_over();
-        self.replicate();
+        self.replicate(freeze);
     }
 
     /// Commits what a majority stores, if a majority stores an entry of this term.
@@ -207,15 +234,16 @@ impl<C: Clone> Raft<C> {
         if self.commit == last {
             return;
         }
-        let stored = leader.progress.values().map(|follower| follower.matched);
+        let stored = leader.progress.values().map(Progress::matched);
         let stored = reached_by_majority(stored.chain([last]));
         if stored <= self.commit {
             return;
         }
-        let entry_term = self.log.position(stored).expect("it is above the commit index").term;
+        let entry_term = self.log.id(stored).expect("it is above the commit index").term;
         if !(self.config.rules.may_commit)(entry_term, self.state.term) {
             return;
         }
+        assert!(stored > self.commit && stored <= last, "the commit index rises within the log");
         self.commit = stored;
         let count = leader.passed_on.partition_point(|(index, _)| *index <= stored);
         for (_, from) in leader.passed_on.drain(..count) {
@@ -224,14 +252,14 @@ impl<C: Clone> Raft<C> {
     }
 
     /// Sends every follower what it does not have yet, or a heartbeat when one is due.
-    fn replicate(&mut self) {
+    fn replicate(&mut self, freeze: &dyn Fn() -> Frozen) {
         let Role::Leader(leader) = &mut self.role else { return };
         let view = View {
             now: self.now,
             config: &self.config,
             term: self.state.term,
             log: &self.log,
-            snapshot: self.snapshot.as_ref(),
+            freeze,
             commit: self.commit,
             round: leader.reads.round(),
         };
@@ -239,6 +267,18 @@ impl<C: Clone> Raft<C> {
             while let Some(message) = follower.next_message(&view) {
                 self.output.messages.push((id.clone(), message));
             }
+        }
+    }
+
+    /// Begins to hand leadership over to the follower that can take it soonest: one that has
+    /// answered lately, and of those the one that lacks the least.
+    pub(super) fn transfer_to_furthest(&mut self) {
+        let Role::Leader(leader) = &self.role else { return };
+        let followers = leader.progress.iter();
+        let live = followers.filter(|(_, follower)| follower.is_live(self.now, &self.config));
+        let furthest = live.max_by_key(|(_, follower)| follower.matched());
+        if let Some((to, _)) = furthest {
+            self.transfer(to.clone());
         }
     }
 
@@ -262,7 +302,7 @@ impl<C: Clone> Raft<C> {
             return;
         }
         let follower = &leader.progress[&transfer.to];
-        if !transfer.told && follower.matched == self.log.last_index() {
+        if !transfer.told && follower.matched() == self.log.last_index() {
             transfer.told = true;
             let term = self.state.term;
             self.output.messages.push((transfer.to.clone(), Message::TimeoutNow { term }));

@@ -3,7 +3,7 @@
 //! The rest of the algorithm decides *when* to send *what*; get it wrong and the cluster is
 //! slow. Get one of these wrong and it loses data. They are plain functions in a table, and
 //! the only table that any node of ours runs with is [`Rules::RAFT`]. The programs in
-//! `examples/bugs/` each swap one function, to show that the bench notices.
+//! `bugs/` each swap one function, to show that the bench notices.
 
 use super::{HardState, Index, Term};
 

@@ -1,98 +1,185 @@
-//! How a log stays short (§7): a snapshot of the state machine takes the place of the entries
-//! before it, and a follower that needs those entries is sent the snapshot, piece by piece.
+//! How a follower gets the state where the entries that it lacks are forgotten (§7): piece by
+//! piece, several under way at a time, and while both sides go on with their work.
+//!
+//! Raft does not know what a state is. The state machine gives it [`Frozen`], a copy that shares
+//! its parts with the live state, and its pieces are made one by one, when they can be sent. The
+//! receiver hands each piece on to its own state machine, in order. When the last one is there
+//! it has the new state stored. Until that is done it goes on with its old log, and takes no
+//! entries: were some on disk before the state that they follow, a crash would leave a gap.
 
-use std::sync::Arc;
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::iter::Peekable;
 
-use super::progress::View;
-use super::{Index, Message, Outcome, Position, Raft, Role, Snapshot};
-use crate::types::NodeId;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
-/// A snapshot on its way to a follower. It stays the same one to the end, even if a newer one
-/// is made meanwhile: starting over each time might never end.
+use super::{Index, LogId, Message, Outcome, Raft, Role};
+use crate::types::{NodeId, Time};
+
+/// A part of a state, as a JSON text.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Piece(Box<RawValue>);
+
+impl Piece {
+    /// A piece of this text.
+    ///
+    /// # Errors
+    /// When it is not JSON.
+    pub fn new(text: String) -> Result<Piece, serde_json::Error> {
+        Ok(Piece(RawValue::from_string(text)?))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        self.0.get()
+    }
+}
+
+impl PartialEq for Piece {
+    fn eq(&self, other: &Piece) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Piece {}
+
+impl fmt::Debug for Piece {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The pieces of a state, made as they are asked for. There is at least one.
+pub type Pieces = Box<dyn Iterator<Item = Piece>>;
+
+/// The state as it is at one moment.
+pub struct Frozen {
+    /// The last entry that it covers.
+    pub index: Index,
+    /// Its pieces.
+    pub pieces: Pieces,
+}
+
+/// One piece on its way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Numbered {
+    /// How many come before it.
+    pub number: u64,
+    /// Whether it is the last one.
+    pub done: bool,
+    /// The piece.
+    pub piece: Piece,
+}
+
+/// A state on its way to a follower. It stays the same one to the end, even if it is not the
+/// latest any more: starting over each time might never end.
 pub(super) struct Sending {
-    snapshot: Arc<Snapshot>,
-    offset: usize,
-    /// Whether the piece at `offset` was sent and not answered.
-    asked: bool,
+    last: LogId,
+    pieces: Peekable<Pieces>,
+    /// Pieces that the follower may not have, in order.
+    window: VecDeque<Numbered>,
+    /// How many of the window were sent.
+    sent: usize,
+    /// The number of the next piece that is made.
+    next: u64,
+    /// When the follower began to receive, by its own clock: it says so with every answer.
+    since: Option<u64>,
+    bytes: u64,
 }
 
 impl Sending {
-    pub fn new(snapshot: &Arc<Snapshot>) -> Sending {
-        Sending { snapshot: Arc::clone(snapshot), offset: 0, asked: false }
-    }
-
-    /// The last position that it covers.
-    pub fn last(&self) -> Position {
-        self.snapshot.last
-    }
-
-    /// The next piece; when `due`, the last one again, which is a heartbeat at the same time.
-    pub fn next_chunk<C>(&mut self, view: &View<'_, C>, due: bool) -> Option<Message<C>> {
-        if self.asked && !due {
-            return None;
+    pub fn new(last: LogId, pieces: Pieces) -> Sending {
+        Sending {
+            last,
+            pieces: pieces.peekable(),
+            window: VecDeque::new(),
+            sent: 0,
+            next: 0,
+            since: None,
+            bytes: 0,
         }
-        self.asked = true;
-        let rest = &self.snapshot.data[self.offset..];
-        let chunk = prefix(rest, view.config.snapshot_chunk_bytes);
-        Some(Message::InstallSnapshot {
-            term: view.term,
-            last: self.snapshot.last,
-            offset: self.offset as u64,
-            data: chunk.to_owned(),
-            done: chunk.len() == rest.len(),
-        })
     }
 
-    /// The follower has `offset` bytes of the snapshot up to `last`: fewer than before, if it
-    /// was restarted.
-    pub fn on_stored(&mut self, last: Position, offset: u64) {
-        let offset = usize::try_from(offset).unwrap_or(usize::MAX);
-        if last == self.snapshot.last
-            && offset != self.offset
-            && self.snapshot.data.is_char_boundary(offset)
-        {
-            self.offset = offset;
-            self.asked = false;
+    /// The last entry that it covers.
+    pub fn last(&self) -> LogId {
+        self.last
+    }
+
+    /// How many bytes of it were made.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The next piece, unless so many are under way.
+    pub fn next_piece(&mut self, max_in_flight: usize) -> Option<Numbered> {
+        if self.sent == self.window.len() {
+            if self.sent >= max_in_flight {
+                return None;
+            }
+            let piece = self.pieces.next()?;
+            self.bytes += piece.as_str().len() as u64;
+            let done = self.pieces.peek().is_none();
+            self.window.push_back(Numbered { number: self.next, done, piece });
+            self.next += 1;
         }
+        self.sent += 1;
+        assert!(self.sent <= self.window.len(), "what was sent is in the window");
+        Some(self.window[self.sent - 1].clone())
+    }
+
+    /// The first piece that the follower may not have, once more.
+    pub fn first_piece(&self) -> Option<Numbered> {
+        self.window.front().filter(|_| self.sent > 0).cloned()
+    }
+
+    /// The follower has the first `stored` pieces of the state up to `last`. Whether it can go
+    /// on: if it was restarted since the beginning, what it had is gone.
+    pub fn on_stored(&mut self, last: LogId, since: u64, stored: u64) -> bool {
+        if last != self.last {
+            return true;
+        }
+        if *self.since.get_or_insert(since) != since {
+            return false;
+        }
+        // The last piece stays until the follower has stored all: it asks "and now?".
+        while self.window.front().is_some_and(|first| first.number < stored && !first.done) {
+            self.window.pop_front();
+            self.sent = self.sent.saturating_sub(1);
+        }
+        true
     }
 }
 
-/// The longest beginning of `text` of at most `bytes` bytes, but at least one character.
-fn prefix(text: &str, bytes: usize) -> &str {
-    let first = text.chars().next().map_or(0, char::len_utf8);
-    let mut end = bytes.clamp(first, text.len().max(first));
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
-}
-
-/// A snapshot of which not all pieces have arrived.
+/// A state of which not all pieces have arrived.
 pub(super) struct Arriving {
-    last: Position,
-    data: String,
+    last: LogId,
+    since: Time,
+    /// How many pieces have arrived and were handed on.
+    stored: u64,
+    /// Pieces that have overtaken others.
+    early: BTreeMap<u64, Numbered>,
 }
 
-impl<C: Clone> Raft<C> {
-    /// Forgets the log up to `index`, after which the state machine's state was `data`.
-    pub(super) fn compact(&mut self, index: Index, data: String) {
-        assert!(index <= self.commit, "only what is committed can be compacted");
-        if index <= self.log.base().index {
-            return;
-        }
-        let last = self.log.position(index).expect("a committed entry is in the log");
-        self.log.compact(last);
-        self.snapshot = Some(Arc::new(Snapshot { last, data }));
-        self.checkpoint_due = true;
-    }
+/// A piece of a state that arrives, for the state machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arrived {
+    /// The last entry that the state covers.
+    pub last: LogId,
+    /// The piece. The first one begins a new state, whatever came before; when the last one is
+    /// there the whole is to be stored, and then [`Input::SnapshotStored`](super::Input).
+    pub piece: Numbered,
+}
 
+impl<C: Clone + Serialize> Raft<C> {
+    /// A piece from the leader of this term.
     pub(super) fn on_install_snapshot(
         &mut self,
         from: NodeId,
-        last: Position,
-        offset: u64,
-        data: &str,
-        done: bool,
+        last: LogId,
+        piece: Numbered,
+        round: u64,
     ) {
         self.hear_leader(&from);
         let term = self.state.term;
@@ -106,46 +193,70 @@ impl<C: Clone> Raft<C> {
             }
             // What is committed here is a prefix of every leader's log (§5.4.3).
             let outcome = Outcome::Matched(self.commit);
-            return self.send(from, Message::AppendEntriesReply { term, outcome, round: 0 });
+            return self.send(from, Message::AppendEntriesReply { term, outcome, round });
         }
-        let arriving = match &mut self.arriving {
-            Some(arriving) if arriving.last == last => arriving,
-            other => other.insert(Arriving { last, data: String::new() }),
-        };
-        let fits = arriving.data.len() as u64 == offset;
-        if fits {
-            arriving.data.push_str(data);
+        if self.storing.is_none() {
+            self.take_piece(last, piece);
         }
-        if fits && done {
-            let data = std::mem::take(&mut arriving.data);
-            self.arriving = None;
-            self.install(Snapshot { last, data });
-            let outcome = Outcome::Matched(last.index);
-            return self.send(from, Message::AppendEntriesReply { term, outcome, round: 0 });
-        }
-        let offset = arriving.data.len() as u64;
-        self.send(from, Message::InstallSnapshotReply { term, last, offset });
+        let (stored, since) = self
+            .arriving
+            .as_ref()
+            .map_or((0, 0), |arriving| (arriving.stored, arriving.since.as_nanos()));
+        let last = self.arriving.as_ref().map_or(last, |arriving| arriving.last);
+        self.send(from, Message::InstallSnapshotReply { term, last, since, stored, round });
     }
 
-    /// Takes over a snapshot from the leader of this term.
-    fn install(&mut self, snapshot: Snapshot) {
-        let last = snapshot.last;
+    fn take_piece(&mut self, last: LogId, piece: Numbered) {
+        let now = self.now;
+        let arriving = match &mut self.arriving {
+            Some(arriving) if arriving.last == last => arriving,
+            other => other.insert(Arriving { last, since: now, stored: 0, early: BTreeMap::new() }),
+        };
+        // A leader sends no more than this at a time.
+        let limit = arriving.stored + self.config.max_in_flight as u64;
+        if piece.number >= arriving.stored && piece.number < limit {
+            arriving.early.insert(piece.number, piece);
+        }
+        while let Some(piece) = arriving.early.remove(&arriving.stored) {
+            arriving.stored += 1;
+            if piece.done {
+                arriving.early.clear();
+                self.storing = Some(last);
+            }
+            self.output.arrived.push(Arrived { last, piece });
+        }
+    }
+
+    /// The state whose pieces have all arrived is on disk: this node goes on from there.
+    pub(super) fn on_snapshot_stored(&mut self) {
+        let last = self.storing.take().expect("a snapshot is being stored");
+        assert!(last.index > self.commit, "what is committed stays so");
+        assert!(!self.is_leader(), "a leader has every committed entry");
+        self.arriving = None;
         self.log.reset(last);
         self.verified = last.index;
         self.leader_commit = self.leader_commit.max(last.index);
         self.commit = last.index;
-        let snapshot = Arc::new(snapshot);
-        self.output.restore = Some(Arc::clone(&snapshot));
-        self.snapshot = Some(snapshot);
-        self.checkpoint_due = true;
+        if let Some(leader) = self.leader.clone() {
+            let (term, outcome) = (self.state.term, Outcome::Matched(last.index));
+            self.send(leader, Message::AppendEntriesReply { term, outcome, round: 0 });
+        }
     }
 
-    pub(super) fn on_install_snapshot_reply(&mut self, from: &NodeId, last: Position, offset: u64) {
+    pub(super) fn on_install_snapshot_reply(
+        &mut self,
+        from: &NodeId,
+        last: LogId,
+        since: u64,
+        stored: u64,
+        round: u64,
+    ) {
         self.note_heard(from);
         if let Role::Leader(leader) = &mut self.role
             && let Some(follower) = leader.progress.get_mut(from)
         {
-            follower.on_chunk_stored(last, offset);
+            follower.round = follower.round.max(round);
+            follower.on_pieces_stored(last, since, stored);
         }
     }
 }
@@ -154,12 +265,36 @@ impl<C: Clone> Raft<C> {
 mod tests {
     use super::*;
 
+    fn sending(count: u64) -> Sending {
+        let piece = |number: u64| Piece::new(number.to_string()).unwrap();
+        Sending::new(LogId { term: 1, index: 9 }, Box::new((0..count).map(piece)))
+    }
+
+    fn numbers(sending: &mut Sending, max_in_flight: usize) -> Vec<u64> {
+        std::iter::from_fn(|| sending.next_piece(max_in_flight)).map(|sent| sent.number).collect()
+    }
+
     #[test]
-    fn pieces_end_between_characters() {
-        assert_eq!(prefix("", 4), "");
-        assert_eq!(prefix("abc", 2), "ab");
-        assert_eq!(prefix("abc", 9), "abc");
-        assert_eq!(prefix("aéb", 2), "a");
-        assert_eq!(prefix("éb", 1), "é");
+    fn a_window_of_pieces_is_under_way() {
+        let mut sending = sending(5);
+        let last = sending.last();
+        assert_eq!(numbers(&mut sending, 3), [0, 1, 2]);
+        assert!(sending.on_stored(last, 7, 2));
+        assert_eq!(numbers(&mut sending, 3), [3, 4]);
+        assert_eq!(sending.first_piece().unwrap().number, 2);
+        assert!(sending.on_stored(last, 7, 1), "an answer that was overtaken");
+        assert!(sending.on_stored(last, 7, 5));
+        let asks = sending.first_piece().unwrap();
+        assert!(asks.done, "the last piece stays");
+        assert_eq!(asks.number, 4);
+    }
+
+    #[test]
+    fn a_receiver_that_was_restarted_cannot_go_on() {
+        let mut sending = sending(5);
+        let last = sending.last();
+        numbers(&mut sending, 3);
+        assert!(sending.on_stored(last, 7, 2));
+        assert!(!sending.on_stored(last, 8, 0));
     }
 }

@@ -5,17 +5,32 @@
 //! replica knows whether it may have got into a log anywhere: only if not, "it was not
 //! applied" is an answer.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
-use super::sessions::{Request, Sessions};
-use crate::protocols::raft::{self, Durable, Index, Input, Message, Persist, Raft, Term};
+use super::image::Image;
+use super::sessions::Request;
+use crate::protocols::core::{self, Core, Outputs, RequestId};
+use crate::protocols::raft::{
+    self, Arrived, Durable, Frozen, Index, Input, Message, Raft, Record, Term, json_bytes,
+};
 use crate::state_machines::StateMachine;
-use crate::storage::Storage;
-use crate::types::{Error, NodeId, Time, json};
+use crate::types::Time;
+
+/// The most entries that are applied in one go. A node that starts with a long log goes on
+/// after [`APPLY_PAUSE`], so that it hears what is said meanwhile.
+const APPLIED_AT_ONCE_MAX: u64 = 4_096;
+
+/// See [`APPLIED_AT_ONCE_MAX`].
+const APPLY_PAUSE: Duration = Duration::from_millis(1);
+
+/// What a request that waits takes besides its command, in bytes.
+const REQUEST_BYTES: u64 = 128;
 
 /// How a replica treats its clients and its log.
 #[derive(Clone, Copy)]
@@ -23,29 +38,34 @@ pub struct Options {
     /// How long a request waits for a leader to pass it on to, before its client is told that
     /// there is none. Less than the client's own patience, so that it hears it.
     pub patience: Duration,
-    /// When a request's client has surely gone, and it need not be tried again.
+    /// When a request is given up. Less than the 4.5 s after which the runtime withholds
+    /// replies to clients: an answer that nobody gets need not be found.
     pub give_up_after: Duration,
-    /// The log is compacted when it is about twice this long; later if the state is large, so
-    /// that saving the state stays cheap compared to the log it replaces.
-    pub entries_per_snapshot: u64,
+    /// Requests that wait take no more than this, in bytes. Whoever asks for more is told so
+    /// at once.
+    pub waiting_bytes_max: u64,
+    /// How long the pieces are in which the state is stored and sent.
+    pub piece_bytes: usize,
     /// Changes Raft's settings. To change its rules is to plant a bug, and so is to change the
     /// two rules that follow.
     pub configure: fn(raft::Config) -> raft::Config,
     /// Whether to ignore a command, given whether it was applied already.
     pub ignores: fn(bool) -> bool,
-    /// Makes what was written durable, before anything is said that depends on it.
-    pub sync: fn(&Storage) -> Result<(), Error>,
+    /// Whether records reach the disk only with those of the next step, after what depends on
+    /// them was said.
+    pub persists_late: bool,
 }
 
 impl Default for Options {
     fn default() -> Options {
         Options {
             patience: Duration::from_millis(800),
-            give_up_after: Duration::from_secs(5),
-            entries_per_snapshot: 1_000,
+            give_up_after: Duration::from_millis(4_400),
+            waiting_bytes_max: 16 << 20,
+            piece_bytes: 64 * 1024,
             configure: |config| config,
             ignores: |is_done| is_done,
-            sync: Storage::sync,
+            persists_late: false,
         }
     }
 }
@@ -59,224 +79,294 @@ pub enum Outcome<R> {
     Readable,
     /// There was no leader for it in time. A command has not been applied, and never will be.
     NoLeader,
+    /// Too much waits here. The request has not been begun.
+    Overloaded,
     /// The command was applied, or will be, or not: nobody here will ever know.
     Unknown,
 }
 
-/// What is to be done, in the order of the fields.
-#[derive(Clone, Debug)]
-pub struct Output<S: StateMachine> {
-    /// To be made durable before anything else.
-    pub persist: Option<Persist<Request<S::Command>>>,
-    /// To be sent, in order.
-    pub messages: Vec<(NodeId, Message<Request<S::Command>>)>,
-    /// The requests that have ended, by their numbers.
-    pub ended: Vec<(u64, Outcome<S::Reply>)>,
+/// What a client of a replica can want.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Operation<C> {
+    /// A state to look at that holds everything that was done before.
+    Read,
+    /// A change of the state.
+    Command(C),
 }
 
-/// What a snapshot holds, to be written.
-#[derive(Serialize)]
-struct ImageOf<'a, S> {
-    sessions: &'a Sessions,
-    state: &'a S,
-}
+/// A message of Raft about a state machine.
+pub type RaftMessage<S> = Message<Request<<S as StateMachine>::Command>>;
 
-/// What a snapshot holds, as read.
-#[derive(Deserialize)]
-struct Image<S> {
-    sessions: Sessions,
-    state: S,
-}
+/// What a replica's disk holds.
+pub type RaftRecord<S> = Record<Request<<S as StateMachine>::Command>>;
 
-/// One replica. See [`raft`] for how it is driven: the same way, by steps and outputs.
+/// A replica's part in the consensus.
+pub type RaftOf<S> = Raft<Request<<S as StateMachine>::Command>>;
+
+/// One replica.
 pub struct Replica<S: StateMachine> {
     options: Options,
-    raft: Raft<Request<S::Command>>,
+    raft: RaftOf<S>,
     retry_interval: Duration,
     now: Time,
 
-    // Replicated: the same on every replica that has applied as much.
-    state: S,
-    sessions: Sessions,
+    /// The replicated state, and the last entry that it covers.
+    image: Image<S>,
     applied: Index,
+    /// A state that takes the place of this one when it is there and on disk.
+    arriving: Image<S>,
+    /// The last entry of that state, once all of it is there.
+    arrived: Option<Index>,
+    /// Up to which entry the latest checkpoint goes.
+    checkpoint_index: Cell<Index>,
 
     // This node's clients.
     session: u64,
-    last_number: u64,
-    pending: BTreeMap<u64, Pending<S::Command>>,
-    /// When to look after a pending request, in order of time.
-    checks: VecDeque<(Time, u64)>,
+    pending: BTreeMap<RequestId, Pending<S::Command>>,
+    /// When to look after which pending request.
+    checks: BTreeSet<(Time, RequestId)>,
     /// The term whose leader every pending command was proposed to.
     proposed_in: Option<Term>,
-    /// A snapshot that takes the place of its entries once there are as many after it: a
-    /// follower that is a little behind should not need the snapshot.
-    taken: Option<(Index, String)>,
-    last_snapshot_bytes: usize,
+    ended: Vec<(RequestId, Outcome<S::Reply>)>,
+    /// How many bytes the pending requests take.
+    waiting_bytes: u64,
+    /// Reads whose state is known to be recent enough when it covers this entry.
+    readable: VecDeque<(Index, RequestId)>,
+    /// Records that are persisted too late, if that bug is planted.
+    late: Vec<RaftRecord<S>>,
+    watcher: Option<Box<dyn Fn(&RaftOf<S>)>>,
 }
 
 struct Pending<C> {
+    operation: Operation<C>,
+    bytes: u64,
+    /// The last term whose leader may have put the command into its log. With none, it is
+    /// certain that nobody has.
+    proposed_in: Option<Term>,
     arrived: Time,
+    /// When it is looked after next.
+    check_at: Time,
     /// How long the next wait for news of it is, before it is proposed again.
     patience: Duration,
     /// When that is over.
     retry_at: Time,
-    operation: Operation<C>,
 }
 
-enum Operation<C> {
-    Read,
-    /// A command, and the last term whose leader may have put it into its log. With none, it
-    /// is certain that nobody has.
-    Command(C, Option<Term>),
+impl<S: StateMachine> Core for Replica<S> {
+    type Local = Operation<S::Command>;
+    type Reply = Outcome<S::Reply>;
+    type Message = RaftMessage<S>;
+    type Record = RaftRecord<S>;
+
+    fn step(
+        &mut self,
+        now: Time,
+        input: core::Input<Operation<S::Command>, RaftMessage<S>>,
+        _: &mut ChaCha8Rng,
+    ) {
+        self.now = self.now.max(now);
+        match input {
+            core::Input::Local { id, request } => self.begin(id, request),
+            core::Input::Cancel { id } => self.forget(id),
+            core::Input::Message { from, message } => {
+                self.raft.step(self.now, Input::Message { from, message });
+            }
+            core::Input::Wake => self.raft.step(self.now, Input::Timeout),
+            core::Input::Stop => self.raft.step(self.now, Input::Stop),
+            core::Input::Checkpointed => self.on_checkpointed(),
+        }
+    }
+
+    fn outputs(&mut self) -> Outputs<RaftRecord<S>, RaftMessage<S>, Outcome<S::Reply>> {
+        // What the last outputs decided is durable by now, and nothing of it forgotten yet.
+        if let Some(watcher) = &self.watcher {
+            watcher(&self.raft);
+        }
+        self.raft.step(self.now, Input::Applied { index: self.applied });
+        self.propose_to_new_leader();
+        self.look_after_pending();
+        let (image, applied, piece_bytes) = (&self.image, self.applied, self.options.piece_bytes);
+        let freeze = || Frozen { index: applied, pieces: image.pieces(piece_bytes) };
+        let output = self.raft.output(&freeze);
+        let had_arrived = self.arrived;
+        output.arrived.into_iter().for_each(|arrived| self.take_piece(&arrived));
+        let commit = self.raft.commit();
+        self.readable.extend(output.readable.into_iter().map(|id| (commit, id)));
+        self.apply_committed();
+        self.end_reads();
+        let mut persist = Vec::from_iter(output.persist);
+        if self.options.persists_late {
+            std::mem::swap(&mut persist, &mut self.late);
+        }
+        let checkpoint = self.arrived != had_arrived;
+        let reply = std::mem::take(&mut self.ended);
+        Outputs { persist, checkpoint, send: output.messages, reply }
+    }
+
+    fn must_persist(&self) -> bool {
+        self.raft.has_changes()
+    }
+
+    fn next_wake(&self) -> Option<Time> {
+        let check = self.checks.first().map(|(due, _)| *due);
+        let is_behind = self.applied < self.raft.commit();
+        let go_on = is_behind.then(|| self.now + APPLY_PAUSE);
+        check.into_iter().chain(go_on).chain([self.raft.deadline()]).min()
+    }
+
+    fn checkpoint(&self) -> Box<dyn Iterator<Item = RaftRecord<S>>> {
+        let (index, image) = match self.arrived {
+            Some(index) => (index, &self.arriving),
+            None => (self.applied, &self.image),
+        };
+        self.checkpoint_index.set(index);
+        let pieces = image.pieces(self.options.piece_bytes);
+        Box::new(self.raft.checkpoint(Frozen { index, pieces }))
+    }
+
+    /// When another node leads, or nobody else can: it may hand over in vain.
+    fn may_stop(&self) -> bool {
+        !self.raft.is_leader() || self.raft.is_alone()
+    }
+
+    fn inspect(&self) -> Value {
+        json!({
+            "role": self.raft.role(),
+            "term": self.raft.term(),
+            "vote": self.raft.vote(),
+            "leader": self.raft.leader(),
+            "last": self.raft.last(),
+            "commit": self.raft.commit(),
+            "applied": self.applied,
+            "sessions": self.image.sessions.len(),
+            "pending": self.pending.len(),
+            "pending_bytes": self.waiting_bytes,
+        })
+    }
 }
 
 impl<S: StateMachine> Replica<S> {
-    /// A replica that starts, or starts again, with what is on its disk. `session` must be
-    /// one that no replica has ever had: random.
+    /// A replica that starts, or starts again, with the records on its disk.
     ///
     /// # Errors
-    /// When the snapshot on the disk cannot be read.
+    /// When the records do not fit together, or the state among them cannot be read.
     pub fn new(
         options: Options,
         config: raft::Config,
-        durable: Durable<Request<S::Command>>,
-        session: u64,
-        rng: ChaCha8Rng,
+        records: Vec<RaftRecord<S>>,
         now: Time,
+        rng: &mut ChaCha8Rng,
     ) -> Result<Replica<S>, String> {
         let config = (options.configure)(config);
-        let base = durable.base().index;
-        let mut replica = Replica {
+        let durable = Durable::read(records)?;
+        let mut image = Image::default();
+        durable.pieces.iter().try_for_each(|piece| image.add(piece))?;
+        let applied = durable.base.index;
+        // JSON of every language reads numbers below 2^53 exactly. A session is never reused.
+        let session = rng.random_range(0..1 << 53);
+        Ok(Replica {
             options,
             retry_interval: config.election_timeout,
             now,
-            state: S::default(),
-            sessions: Sessions::default(),
-            applied: base,
+            image,
+            applied,
+            arriving: Image::default(),
+            arrived: None,
+            checkpoint_index: Cell::new(applied),
             session,
-            last_number: 0,
             pending: BTreeMap::new(),
-            checks: VecDeque::new(),
+            checks: BTreeSet::new(),
             proposed_in: None,
-            taken: None,
-            last_snapshot_bytes: 0,
-            raft: Raft::new(config, durable, rng, now),
-        };
-        if let Some(snapshot) = replica.raft.snapshot() {
-            let data = snapshot.data.clone();
-            replica.restore(base, &data)?;
-        }
-        Ok(replica)
-    }
-
-    /// Takes a command from a client, and gives the number under which it will end.
-    pub fn execute(&mut self, now: Time, command: S::Command) -> u64 {
-        self.begin(now, Operation::Command(command, None))
-    }
-
-    /// Takes a wish to read from a client, and gives the number under which it will end.
-    pub fn read(&mut self, now: Time) -> u64 {
-        self.begin(now, Operation::Read)
-    }
-
-    fn begin(&mut self, now: Time, operation: Operation<S::Command>) -> u64 {
-        self.pass_time(now);
-        self.last_number += 1;
-        let number = self.last_number;
-        let is_read = matches!(operation, Operation::Read);
-        let (arrived, patience) = (self.now, self.retry_interval);
-        let retry_at = arrived + patience;
-        self.pending.insert(number, Pending { arrived, patience, retry_at, operation });
-        self.checks.push_back((self.now + self.retry_interval, number));
-        if is_read {
-            self.raft.step(self.now, Input::Read { request: number });
-        } else {
-            self.propose(number);
-        }
-        number
-    }
-
-    /// Takes a message from another replica.
-    pub fn receive(&mut self, now: Time, from: NodeId, message: Message<Request<S::Command>>) {
-        self.pass_time(now);
-        self.raft.step(self.now, Input::Message { from, message });
-    }
-
-    /// Does what was due at [`deadline`](Replica::deadline).
-    pub fn on_timeout(&mut self, now: Time) {
-        self.pass_time(now);
-        self.raft.step(self.now, Input::Timeout);
-    }
-
-    /// Hands leadership over to another node, if this one has it.
-    pub fn transfer(&mut self, now: Time, to: NodeId) {
-        self.pass_time(now);
-        self.raft.step(self.now, Input::Transfer { to });
-    }
-
-    fn pass_time(&mut self, now: Time) {
-        self.now = self.now.max(now);
-    }
-
-    /// When it next wants [`on_timeout`](Replica::on_timeout).
-    pub fn deadline(&self) -> Time {
-        let check = self.checks.front().map(|(due, _)| *due);
-        check.into_iter().chain([self.raft.deadline()]).min().expect("not empty")
-    }
-
-    /// Whether the next output has something to be made durable: worth waiting a moment for
-    /// more, which the same write can take along.
-    pub fn has_changes(&self) -> bool {
-        self.raft.has_changes()
+            ended: Vec::new(),
+            waiting_bytes: 0,
+            readable: VecDeque::new(),
+            late: Vec::new(),
+            watcher: None,
+            raft: Raft::new(config, durable, ChaCha8Rng::from_rng(rng), now),
+        })
     }
 
     /// The state, as far as it is applied. For a read it must be [`Outcome::Readable`] first.
     pub fn state(&self) -> &S {
-        &self.state
+        &self.image.state
     }
 
     /// The node's part in the consensus.
-    pub fn raft(&self) -> &Raft<Request<S::Command>> {
+    pub fn raft(&self) -> &RaftOf<S> {
         &self.raft
     }
 
-    /// What is to be done about everything that happened since the last call.
-    pub fn output(&mut self) -> Output<S> {
-        let mut ended = Vec::new();
-        self.propose_to_new_leader();
-        self.look_after_pending(&mut ended);
-        let output = self.raft.output();
-        if let Some(snapshot) = output.restore {
-            self.restore(snapshot.last.index, &snapshot.data)
-                .expect("a leader's snapshot can be read by its followers");
-            self.end_those_in_snapshot(&mut ended);
+    /// Has this look at the node's part in the consensus after every batch of steps: for tests
+    /// that check what must hold.
+    pub fn watch(&mut self, watcher: impl Fn(&RaftOf<S>) + 'static) {
+        self.watcher = Some(Box::new(watcher));
+    }
+
+    /// Takes what a client wants.
+    fn begin(&mut self, id: RequestId, operation: Operation<S::Command>) {
+        let patience = self.retry_interval;
+        let check_at = self.now + patience;
+        let (is_read, bytes) = match &operation {
+            Operation::Read => (true, REQUEST_BYTES),
+            Operation::Command(command) => (false, REQUEST_BYTES + json_bytes(command)),
+        };
+        // A command that alone is more than that is taken when nothing else waits.
+        let is_full = self.waiting_bytes + bytes > self.options.waiting_bytes_max;
+        if is_full && !self.pending.is_empty() {
+            return self.ended.push((id, Outcome::Overloaded));
         }
-        self.apply_committed(&mut ended);
-        for number in output.readable {
-            if self.pending.remove(&number).is_some() {
-                ended.push((number, Outcome::Readable));
-            }
+        let pending = Pending {
+            operation,
+            bytes,
+            proposed_in: None,
+            arrived: self.now,
+            check_at,
+            patience,
+            retry_at: check_at,
+        };
+        let former = self.pending.insert(id, pending);
+        assert!(former.is_none(), "request {id} began twice");
+        self.checks.insert((check_at, id));
+        self.waiting_bytes += bytes;
+        if is_read {
+            self.raft.step(self.now, Input::Read { request: id });
+        } else {
+            self.propose(id);
         }
-        self.forget_checks_of_ended();
-        self.compact_log();
-        Output { persist: output.persist, messages: output.messages, ended }
+    }
+
+    /// Tells a client how its request ended, if it still waits.
+    fn end(&mut self, id: RequestId, outcome: Outcome<S::Reply>) {
+        if self.pending.contains_key(&id) {
+            self.forget(id);
+            self.ended.push((id, outcome));
+        }
+    }
+
+    /// Keeps nothing of a request any more.
+    fn forget(&mut self, id: RequestId) {
+        let Some(pending) = self.pending.remove(&id) else { return };
+        let was_there = self.checks.remove(&(pending.check_at, id));
+        assert!(was_there, "whatever waits is looked after");
+        self.waiting_bytes -= pending.bytes;
+        assert!(self.pending.is_empty() == (self.waiting_bytes == 0), "waiting bytes are counted");
+        if matches!(pending.operation, Operation::Read) {
+            self.raft.step(self.now, Input::CancelRead { request: id });
+        }
     }
 
     /// Proposes a pending command to whoever leads. With no leader it just waits.
-    fn propose(&mut self, number: u64) {
+    fn propose(&mut self, id: RequestId) {
         if !self.raft.can_propose() {
             return;
         }
         // All numbers below the first that is pending have ended, and are not tried again.
-        let settled = self.pending.keys().next().copied().unwrap_or(number);
-        let Some(Pending { operation: Operation::Command(command, proposed_in), .. }) =
-            self.pending.get_mut(&number)
-        else {
-            return;
-        };
-        *proposed_in = Some(self.raft.term());
+        let settled = self.pending.keys().next().copied().unwrap_or(id);
+        let Some(pending) = self.pending.get_mut(&id) else { return };
+        let Operation::Command(command) = &pending.operation else { return };
         let command = command.clone();
-        let command = Request { session: self.session, number, settled, command };
+        pending.proposed_in = Some(self.raft.term());
+        let command = Request { session: self.session, number: id, settled, command };
         self.raft.step(self.now, Input::Propose { command });
     }
 
@@ -287,115 +377,113 @@ impl<S: StateMachine> Replica<S> {
             return;
         }
         self.proposed_in = term;
-        let not_proposed = self.pending.iter().filter(|(_, pending)| match &pending.operation {
-            Operation::Command(_, proposed_in) => *proposed_in != term,
-            Operation::Read => false,
+        let not_proposed = self.pending.iter().filter(|(_, pending)| {
+            matches!(pending.operation, Operation::Command(_)) && pending.proposed_in != term
         });
-        let numbers: Vec<u64> = not_proposed.map(|(&number, _)| number).collect();
-        for number in numbers {
-            self.propose(number);
+        let ids: Vec<RequestId> = not_proposed.map(|(&id, _)| id).collect();
+        for id in ids {
+            self.propose(id);
         }
     }
 
     /// Proposes again what may have been lost, and ends what has waited for too long.
-    fn look_after_pending(&mut self, ended: &mut Vec<(u64, Outcome<S::Reply>)>) {
-        while self.checks.front().is_some_and(|(due, _)| *due <= self.now) {
-            let (_, number) = self.checks.pop_front().expect("it has a front");
-            let Some(pending) = self.pending.get(&number) else { continue };
+    fn look_after_pending(&mut self) {
+        while let Some(&(due, id)) = self.checks.first().filter(|(due, _)| *due <= self.now) {
+            let pending = self.pending.get_mut(&id).expect("what is looked after is pending");
+            assert!(due == pending.check_at, "request {id} is looked after once at a time");
             let waited = self.now - pending.arrived;
-            let is_nowhere = match &pending.operation {
-                Operation::Command(_, proposed_in) => proposed_in.is_none(),
-                Operation::Read => self.raft.leader().is_none(),
+            let is_command = matches!(pending.operation, Operation::Command(_));
+            let is_nowhere = match is_command {
+                true => pending.proposed_in.is_none(),
+                false => self.raft.leader().is_none(),
             };
-            let outcome = match pending.operation {
-                _ if is_nowhere && waited >= self.options.patience => Outcome::NoLeader,
-                _ if waited < self.options.give_up_after => {
-                    self.checks.push_back((self.now + self.retry_interval, number));
-                    self.retry(number);
-                    continue;
-                }
-                Operation::Command(..) => Outcome::Unknown,
-                Operation::Read => Outcome::NoLeader,
-            };
-            self.pending.remove(&number);
-            ended.push((number, outcome));
-        }
-    }
-
-    /// Leaves no deadline for the sake of requests that have ended.
-    fn forget_checks_of_ended(&mut self) {
-        while self.checks.front().is_some_and(|(_, number)| !self.pending.contains_key(number)) {
-            self.checks.pop_front();
+            if is_nowhere && waited >= self.options.patience {
+                self.end(id, Outcome::NoLeader);
+            } else if waited >= self.options.give_up_after {
+                self.end(id, if is_command { Outcome::Unknown } else { Outcome::NoLeader });
+            } else {
+                let at_last = pending.arrived + self.options.give_up_after;
+                pending.check_at = (self.now + self.retry_interval).min(at_last);
+                self.checks.remove(&(due, id));
+                self.checks.insert((pending.check_at, id));
+                self.retry(id);
+            }
         }
     }
 
     /// Proposes a command again if it may have been lost on the way to the leader. Each wait is
     /// twice as long as the last: if the cluster is only slow, copies make it slower.
-    fn retry(&mut self, number: u64) {
-        let pending = self.pending.get_mut(&number).expect("it is looked after");
-        let is_in_own_log = self.raft.is_leader()
-            && matches!(&pending.operation, Operation::Command(_, proposed_in)
-                if *proposed_in == Some(self.raft.term()));
+    fn retry(&mut self, id: RequestId) {
+        let pending = self.pending.get_mut(&id).expect("it is looked after");
+        let is_in_own_log = self.raft.is_leader() && pending.proposed_in == Some(self.raft.term());
         if self.now < pending.retry_at || is_in_own_log {
             return;
         }
         pending.patience *= 2;
         pending.retry_at = self.now + pending.patience;
-        self.propose(number);
+        self.propose(id);
     }
 
-    fn apply_committed(&mut self, ended: &mut Vec<(u64, Outcome<S::Reply>)>) {
-        while self.applied < self.raft.commit() {
+    /// Applies what is committed, or the first part of it if that is much.
+    fn apply_committed(&mut self) {
+        let commit = self.raft.commit();
+        assert!(self.applied <= commit, "only what is committed is applied");
+        let end = commit.min(self.applied + APPLIED_AT_ONCE_MAX);
+        while self.applied < end {
             self.applied += 1;
             let entry = self.raft.entry(self.applied).expect("committed and not applied yet");
             let Some(request) = &entry.command else { continue };
-            let is_done = self.sessions.is_done(request.session, request.number);
+            let is_done = self.image.sessions.is_done(request.session, request.number);
             if (self.options.ignores)(is_done) {
                 continue;
             }
-            let reply = self.state.apply(&request.command);
-            self.sessions.note(request);
-            if request.session == self.session && self.pending.remove(&request.number).is_some() {
-                ended.push((request.number, Outcome::Applied(reply)));
+            let reply = self.image.state.apply(&request.command);
+            self.image.sessions.note(request);
+            if request.session == self.session {
+                let id = request.number;
+                self.end(id, Outcome::Applied(reply));
             }
         }
     }
 
-    fn restore(&mut self, index: Index, snapshot: &str) -> Result<(), String> {
-        let image: Image<S> = json::read_own(snapshot.as_bytes())
-            .map_err(|error| format!("the snapshot of the state cannot be read: {error}"))?;
-        self.state = image.state;
-        self.sessions = image.sessions;
+    /// Answers the reads that the state is recent enough for.
+    fn end_reads(&mut self) {
+        while let Some(&(_, id)) = self.readable.front().filter(|(index, _)| *index <= self.applied)
+        {
+            self.readable.pop_front();
+            self.end(id, Outcome::Readable);
+        }
+    }
+
+    /// Adds a piece to the state that arrives.
+    fn take_piece(&mut self, Arrived { last, piece }: &Arrived) {
+        assert!(self.arrived.is_none(), "one state arrives at a time");
+        if piece.number == 0 {
+            self.arriving = Image::default();
+        }
+        self.arriving.add(&piece.piece).expect("replicas of one version understand each other");
+        self.arrived = piece.done.then_some(last.index);
+    }
+
+    /// A checkpoint is durable. If it is of the state that arrived, that is the state from now
+    /// on; if it is of an older one, the next will be.
+    fn on_checkpointed(&mut self) {
+        let checkpoint_index = self.checkpoint_index.get();
+        let Some(index) = self.arrived.take_if(|index| *index == checkpoint_index) else { return };
+        self.raft.step(self.now, Input::SnapshotStored);
+        assert!(index > self.applied, "the state never goes back");
+        self.image = std::mem::take(&mut self.arriving);
         self.applied = index;
-        self.taken = None;
-        self.last_snapshot_bytes = snapshot.len();
-        Ok(())
+        assert!(self.applied == self.raft.commit(), "the log goes on after the state");
+        self.end_those_in_snapshot();
     }
 
     /// Commands that a snapshot has applied here: their replies went by unseen.
-    fn end_those_in_snapshot(&mut self, ended: &mut Vec<(u64, Outcome<S::Reply>)>) {
-        self.pending.retain(|&number, _| {
-            let is_done = self.sessions.is_done(self.session, number);
-            if is_done {
-                ended.push((number, Outcome::Unknown));
-            }
-            !is_done
-        });
-    }
-
-    /// Takes a snapshot now and then, and compacts the log up to the last but one.
-    fn compact_log(&mut self) {
-        let last_taken = self.taken.as_ref().map_or(self.raft.base().index, |(index, _)| *index);
-        // An entry takes some 64 bytes.
-        let as_large_as_state = self.last_snapshot_bytes as u64 / 64;
-        if self.applied - last_taken < self.options.entries_per_snapshot.max(as_large_as_state) {
-            return;
-        }
-        let image = ImageOf { sessions: &self.sessions, state: &self.state };
-        let data = serde_json::to_string(&image).expect("a state machine is made of JSON");
-        self.last_snapshot_bytes = data.len();
-        if let Some((index, data)) = self.taken.replace((self.applied, data)) {
-            self.raft.step(self.now, Input::Compact { index, data });
+    fn end_those_in_snapshot(&mut self) {
+        let is_done = |id: &RequestId| self.image.sessions.is_done(self.session, *id);
+        let done: Vec<RequestId> = self.pending.keys().copied().filter(is_done).collect();
+        for id in done {
+            self.end(id, Outcome::Unknown);
         }
     }
 }

@@ -43,6 +43,11 @@ struct Session {
 }
 
 impl Sessions {
+    /// How many sessions there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Whether this number was applied already, or is to be ignored because it was settled.
     pub fn is_done(&self, session: u64, number: u64) -> bool {
         self.0

@@ -24,23 +24,28 @@ fn simulate(seed: u64, setting: Setting) -> Result<Cluster, String> {
 
 #[test]
 fn the_invariants_hold_and_clients_are_told_the_truth() {
-    let mut acknowledged = 0;
+    let (mut acknowledged, mut snapshots) = (0, 0);
     for world in [World::any, World::elections] {
         for seed in 0..1_000 {
             match simulate(seed, Setting { world, ..Setting::RAFT }) {
-                Ok(cluster) => acknowledged += cluster.acknowledged.len(),
+                Ok(cluster) => {
+                    acknowledged += cluster.acknowledged.len();
+                    snapshots += cluster.snapshots();
+                }
                 Err(error) => panic!("seed {seed}: {error}"),
             }
         }
     }
+    println!("{acknowledged} commands acknowledged, {snapshots} snapshots sent and stored");
     assert!(acknowledged > 2_000 * 20, "clients must be served for this to mean anything");
+    assert!(snapshots > 200, "and some nodes must need a snapshot");
 }
 
 #[test]
 fn the_same_seed_gives_the_same_run() {
     let trace = |seed| {
         let cluster = simulate(seed, Setting::RAFT).unwrap();
-        (cluster.scheduled, cluster.acknowledged, cluster.now)
+        (cluster.sent(), cluster.acknowledged)
     };
     for seed in 0..20 {
         assert_eq!(trace(seed), trace(seed), "seed {seed}");
@@ -62,6 +67,17 @@ fn a_majority_serves_again_within_two_election_timeouts() {
         println!("the leader crashes: {crashes}; median {median:?}, 99% within {most:?}");
         assert!(most < 2 * Duration::from_millis(400), "99% within {most:?}");
     }
+}
+
+/// A leader that is told to stop hands over: nobody waits for an election timeout.
+#[test]
+fn a_leader_that_stops_hands_over() {
+    let setting = Setting { world: World::friendly, ..Setting::RAFT };
+    let outage = |seed| Cluster::new(seed, setting).planned_outage().expect("it hands over");
+    let mut outages: Vec<Duration> = (0..200).map(outage).collect();
+    outages.sort();
+    println!("the leader stops: median {:?}, most {:?}", outages[100], outages[199]);
+    assert!(outages[199] < Duration::from_millis(200), "the longest took {:?}", outages[199]);
 }
 
 #[test]

@@ -126,6 +126,9 @@ struct Slot<C: Core> {
     clock_rate: u64,
     /// How often it was woken at this moment.
     wakes: (Time, usize),
+    /// Whether it was woken since its outputs were last carried out. Until they are it may want
+    /// to be woken still, and is not.
+    is_woken: bool,
 }
 
 type Make<C> = dyn FnMut(Start<'_, <C as Core>::Record>) -> C;
@@ -204,6 +207,7 @@ where
             queue: Vec::new(),
             clock_rate: 1_000,
             wakes: (Time::ZERO, 0),
+            is_woken: false,
         };
         Simulator {
             nodes: (0..size).map(|rank| NodeId::from(format!("n{rank}"))).collect(),
@@ -342,6 +346,7 @@ where
         slot.core = None;
         slot.writing = None;
         slot.flush_at = None;
+        slot.is_woken = false;
         slot.paused = false;
         slot.waiting.clear();
         slot.queue.clear();
@@ -414,7 +419,7 @@ where
         let up = (0..self.nodes.len()).filter(|rank| self.is_up(*rank));
         let due = up.flat_map(|rank| {
             let slot = &self.slots[rank];
-            let wake = slot.core.as_ref().and_then(C::next_wake);
+            let wake = slot.core.as_ref().and_then(C::next_wake).filter(|_| !slot.is_woken);
             let wake = wake.map(|local| (self.true_time(rank, local), Event::Wake(rank)));
             let flush = slot.flush_at.map(|at| (at, Event::Flush(rank)));
             let slice = slot.writing.as_ref().map(|w| (w.next_slice_at, Event::Slice(rank)));
@@ -429,6 +434,7 @@ where
         let count = if at == self.now { count + 1 } else { 0 };
         assert!(count < WAKES_AT_ONCE_MAX, "{} never sleeps again", self.nodes[rank]);
         self.slots[rank].wakes = (self.now, count);
+        self.slots[rank].is_woken = true;
         self.step(rank, Input::Wake);
     }
 
@@ -465,6 +471,7 @@ where
     pub fn flush(&mut self, rank: usize) {
         let slot = &mut self.slots[rank];
         slot.flush_at = None;
+        slot.is_woken = false;
         let Some(core) = &mut slot.core else { return };
         let outputs = core.outputs();
         if let Some(watch) = &mut self.watch {

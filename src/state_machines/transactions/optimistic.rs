@@ -89,7 +89,7 @@ mod tests {
     fn batches_do_what_a_plain_store_does() {
         let mut rng = ChaCha8Rng::seed_from_u64(11);
         let mut store = Store::<Lists>::default();
-        let mut stored = BTreeMap::<PageId, Page<Vec<Json>>>::new();
+        let mut stored = BTreeMap::<PageId, Page<<Lists as Kind>::Held>>::new();
         let mut root = None;
         for round in 0..400 {
             let batch: Vec<Txn<Lists>> =

@@ -1,47 +1,44 @@
-//! The simulated world: nodes, a network, clients and faults, one event at a time.
+//! The simulated world: clients and faults around a [`Simulator`], and what must be true.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use std::time::Duration;
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use serde::{Deserialize, Serialize};
 
 use super::world::{Setting, World};
-use crate::protocols::raft::{Config, Durable, Invariants, Persist, Rules};
-use crate::protocols::replicated::replica::{Options, Outcome, Output, Replica};
-use crate::protocols::replicated::{RaftMessage, Request, StateMachine};
-use crate::types::{NodeId, Time};
+use crate::protocols::core::{Input, RequestId};
+use crate::protocols::raft::{Config, Invariants, Message};
+use crate::protocols::replicated::replica::{Operation, Options, Outcome, RaftRecord, Replica};
+use crate::protocols::replicated::{Request, StateMachine};
+use crate::protocols::simulator::{Faults, Simulator, Start};
+use crate::types::Time;
 
 /// Commands are numbers, all different. The state is all of them in order, so that a command
 /// applied twice, or an outdated read, shows.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Clone, Default)]
 struct Ledger(Vec<u64>);
 
 impl StateMachine for Ledger {
     type Command = u64;
     /// How many commands there are now.
     type Reply = usize;
+    type Part = u64;
 
     fn apply(&mut self, command: &u64) -> usize {
         self.0.push(*command);
         self.0.len()
     }
-}
 
-struct Node {
-    id: NodeId,
-    /// None while it is down.
-    replica: Option<Replica<Ledger>>,
-    durable: Durable<Request<u64>>,
-    /// How fast its clock runs, in thousandths.
-    clock_rate: u64,
-    paused_until: Time,
-    /// What its clients wait for: the number of the request, and what it was.
-    waiting: BTreeMap<u64, Waiting>,
-    /// The output is taken after several steps, as a busy node does.
-    is_busy: bool,
+    fn parts(&self) -> Box<dyn Iterator<Item = u64>> {
+        Box::new(self.0.clone().into_iter())
+    }
+
+    fn add(&mut self, command: u64) {
+        self.0.push(command);
+    }
 }
 
 enum Waiting {
@@ -50,296 +47,205 @@ enum Waiting {
     Read(usize),
 }
 
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-enum Event {
-    Deliver(usize, u64),
-    Wake(usize),
-    Flush(usize),
-    Client,
-    Fault,
+/// What makes the nodes of a cluster.
+struct Make {
+    world: World,
+    setting: Setting,
+    options: Options,
+    log_kept_bytes: u64,
+    invariants: Rc<RefCell<Invariants<Request<u64>>>>,
+    broken: Rc<RefCell<Result<(), String>>>,
+}
+
+impl Make {
+    fn replica(&self, start: Start<'_, RaftRecord<Ledger>>) -> Replica<Ledger> {
+        let peers = start.nodes.iter().filter(|peer| *peer != start.node).cloned();
+        let mut config = Config::new(start.node.clone(), peers.collect());
+        config.election_timeout = Duration::from_millis(self.world.election_timeout_ms);
+        config.heartbeat_interval = config.election_timeout / 4;
+        config.max_entries_per_message = self.world.max_entries_per_message;
+        config.max_in_flight = 2;
+        config.log_kept_bytes = self.log_kept_bytes;
+        config.rules = self.setting.rules;
+        self.invariants.borrow_mut().on_restart(start.node);
+        let mut replica =
+            Replica::new(self.options, config, start.records, start.now, start.rng).unwrap();
+        let (invariants, broken) = (Rc::clone(&self.invariants), Rc::clone(&self.broken));
+        replica.watch(move |raft| {
+            let holds = invariants.borrow_mut().check(raft, []);
+            let mut broken = broken.borrow_mut();
+            *broken = std::mem::replace(&mut *broken, Ok(())).and(holds);
+        });
+        replica
+    }
 }
 
 pub struct Cluster {
-    rng: ChaCha8Rng,
-    pub now: Time,
+    simulator: Simulator<Replica<Ledger>>,
     world: World,
-    options: Options,
-    rules: Rules,
-    nodes: Vec<Node>,
-    /// Links that are cut, as (from, to).
-    cut: BTreeSet<(usize, usize)>,
-    events: BinaryHeap<Reverse<(Time, u64, Event)>>,
-    pub scheduled: u64,
-    sent: u64,
-    in_flight: BTreeMap<u64, (usize, RaftMessage<Ledger>)>,
-    invariants: Invariants<Request<u64>>,
+    /// What must hold of all nodes together. It is checked whenever a node has something to be
+    /// done; what is found first is kept.
+    invariants: Rc<RefCell<Invariants<Request<u64>>>>,
+    broken: Rc<RefCell<Result<(), String>>>,
+    /// What clients wait for, by the number of the request.
+    waiting: BTreeMap<RequestId, Waiting>,
     last_command: u64,
     /// How many commands are known to be applied: what a later read must show.
     known_applied: usize,
     pub acknowledged: BTreeMap<u64, usize>,
     denied: BTreeSet<u64>,
     answered: usize,
-    calm: bool,
+    client_at: Time,
+    fault_at: Time,
+    is_calm: bool,
+    snapshots: Rc<Cell<usize>>,
 }
 
 impl Cluster {
     pub fn new(seed: u64, setting: Setting) -> Cluster {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let world = (setting.world)(&mut rng);
-        let ignores = setting.ignores;
+        let faults = Faults {
+            loss: world.loss,
+            duplicate: world.duplication,
+            latency: (Duration::ZERO, Duration::from_millis(world.delay_max_ms)),
+            write_latency: Duration::from_millis(world.write_max_ms),
+            crash_at_write: world.crash_at_write,
+            ..Faults::none(Duration::ZERO)
+        };
+        let log_kept_bytes = rng.random_range(200..2_000);
+        let rates: Vec<u64> = (0..world.nodes).map(|_| rng.random_range(900..1_100)).collect();
         let options = Options {
-            entries_per_snapshot: rng.random_range(4..30),
-            ignores,
+            piece_bytes: world.piece_bytes,
+            ignores: setting.ignores,
             ..Options::default()
         };
-        let nodes = (1..=world.nodes).map(|number| Node {
-            id: NodeId::from(format!("n{number}")),
-            replica: None,
-            durable: Durable::default(),
-            clock_rate: rng.random_range(900..1_100),
-            paused_until: Time::ZERO,
-            waiting: BTreeMap::new(),
-            is_busy: false,
-        });
-        let mut cluster = Cluster {
-            nodes: nodes.collect(),
-            rng,
-            now: Time::ZERO,
-            world,
+        let (invariants, broken) = (Rc::default(), Rc::new(RefCell::new(Ok(()))));
+        let make = Make {
+            world: world.clone(),
+            setting,
             options,
-            rules: setting.rules,
-            cut: BTreeSet::new(),
-            events: BinaryHeap::new(),
-            scheduled: 0,
-            sent: 0,
-            in_flight: BTreeMap::new(),
-            invariants: Invariants::default(),
+            log_kept_bytes,
+            invariants: Rc::clone(&invariants),
+            broken: Rc::clone(&broken),
+        };
+        let mut simulator =
+            Simulator::not_started(world.nodes, seed, faults, move |start| make.replica(start));
+        simulator.as_json = seed % 8 == 0;
+        let snapshots = Rc::new(Cell::new(0));
+        let count = Rc::clone(&snapshots);
+        simulator.watch(move |_, outputs| {
+            let last_pieces = outputs.send.iter().filter(|(_, message)| {
+                matches!(message, Message::InstallSnapshot { piece, .. } if piece.done)
+            });
+            count.set(count.get() + last_pieces.count());
+        });
+        for (rank, rate) in rates.into_iter().enumerate() {
+            simulator.set_clock_rate(rank, rate);
+            simulator.start(rank);
+        }
+        let soon = simulator.now + Duration::from_millis(1);
+        Cluster {
+            simulator,
+            world,
+            invariants,
+            broken,
+            waiting: BTreeMap::new(),
             last_command: 0,
             known_applied: 0,
             acknowledged: BTreeMap::new(),
             denied: BTreeSet::new(),
             answered: 0,
-            calm: false,
-        };
-        for node in 0..cluster.nodes.len() {
-            cluster.start(node);
+            client_at: soon,
+            fault_at: soon,
+            is_calm: false,
+            snapshots,
         }
-        cluster.schedule(1, Event::Client);
-        cluster.schedule(1, Event::Fault);
-        cluster
     }
 
-    fn schedule(&mut self, after_ms: u64, event: Event) {
-        self.schedule_at(self.now + Duration::from_millis(after_ms), event);
+    /// How many messages were sent.
+    pub fn sent(&self) -> usize {
+        self.simulator.sent
     }
 
-    fn schedule_within(&mut self, limit_ms: u64, event: Event) {
-        let after_ms = self.rng.random_range(0..limit_ms);
-        self.schedule(after_ms, event);
+    /// How many snapshots were sent to their ends.
+    pub fn snapshots(&self) -> usize {
+        self.snapshots.get()
     }
 
-    fn schedule_at(&mut self, at: Time, event: Event) {
-        self.scheduled += 1;
-        self.events.push(Reverse((at, self.scheduled, event)));
-    }
-
-    /// The time on a node's own clock.
-    fn clock(&self, node: usize) -> Time {
-        Time::from_nanos(self.now.as_nanos() / 1_000 * self.nodes[node].clock_rate)
-    }
-
-    fn start(&mut self, node: usize) {
-        let id = self.nodes[node].id.clone();
-        let peers = self.nodes.iter().map(|node| node.id.clone()).filter(|peer| *peer != id);
-        let mut config = Config::new(id.clone(), peers.collect());
-        config.election_timeout = Duration::from_millis(self.world.election_timeout_ms);
-        config.heartbeat_interval = config.election_timeout / 4;
-        config.max_entries_per_message = self.world.max_entries_per_message;
-        config.max_in_flight = 2;
-        config.snapshot_chunk_bytes = self.world.snapshot_chunk_bytes;
-        config.rules = self.rules;
-        let durable = self.nodes[node].durable.clone();
-        let (session, seed) = (self.rng.random_range(0..1 << 53), self.rng.random());
-        let rng = ChaCha8Rng::seed_from_u64(seed);
-        let replica = Replica::new(self.options, config, durable, session, rng, self.clock(node));
-        self.nodes[node].replica = Some(replica.unwrap());
-        self.invariants.on_restart(&id);
-        self.set_alarm(node);
-    }
-
-    fn crash(&mut self, node: usize) {
-        self.nodes[node].replica = None;
-        self.nodes[node].waiting.clear();
-        self.nodes[node].is_busy = false;
-    }
-
-    fn set_alarm(&mut self, node: usize) {
-        let Some(replica) = &self.nodes[node].replica else { return };
-        let in_clock = replica.deadline() - self.clock(node);
-        let rate = self.nodes[node].clock_rate;
-        let nanos = (in_clock.as_nanos() as u64 / rate + 1).saturating_mul(1_000);
-        self.schedule_at(self.now + Duration::from_nanos(nanos), Event::Wake(node));
+    fn within(&mut self, limit_ms: u64) -> Time {
+        self.simulator.now + Duration::from_millis(self.simulator.rng.random_range(0..limit_ms))
     }
 
     /// Runs until `end`, and checks everything after every event.
     pub fn run(&mut self, end: Time) -> Result<(), String> {
-        while let Some(Reverse((at, _, _))) = self.events.peek() {
-            if *at > end {
-                break;
+        loop {
+            let next = if self.is_calm { end } else { end.min(self.client_at).min(self.fault_at) };
+            while let Some(rank) = self.simulator.advance(next) {
+                self.look(rank)?;
             }
-            let Some(Reverse((at, _, event))) = self.events.pop() else { break };
-            self.now = at;
-            self.take(event)?;
+            if self.simulator.now >= end {
+                return Ok(());
+            }
+            if self.client_at <= self.simulator.now {
+                self.client_at = self.within(60) + Duration::from_nanos(1);
+                let rank = self.any_node();
+                let reads = self.simulator.rng.random_bool(0.4);
+                if reads { self.read(rank)? } else { self.execute(rank)? }
+            }
+            if self.fault_at <= self.simulator.now {
+                self.fault_at = self.within(self.world.fault_interval_ms) + Duration::from_nanos(1);
+                let rank = self.fault();
+                self.look(rank)?;
+            }
         }
-        self.now = end;
+    }
+
+    fn any_node(&mut self) -> usize {
+        self.simulator.rng.random_range(0..self.world.nodes)
+    }
+
+    /// Checks the node to which something happened, and what its clients were told.
+    fn look(&mut self, rank: usize) -> Result<(), String> {
+        self.broken.replace(Ok(()))?;
+        if let Some(node) = self.simulator.core(rank) {
+            let others = self.simulator.cores().filter(|(other, _)| *other != rank);
+            let others = others.map(|(_, other)| other.raft());
+            self.invariants.borrow_mut().check(node.raft(), others)?;
+        }
+        for replied in std::mem::take(&mut self.simulator.replies) {
+            self.end(replied.rank, replied.id, replied.reply)?;
+        }
         Ok(())
     }
 
-    fn take(&mut self, event: Event) -> Result<(), String> {
-        match event {
-            Event::Client => self.client(),
-            Event::Fault => {
-                self.fault();
-                Ok(())
-            }
-            Event::Deliver(node, _) | Event::Wake(node) | Event::Flush(node)
-                if self.nodes[node].paused_until > self.now =>
-            {
-                self.schedule_at(self.nodes[node].paused_until, event);
-                Ok(())
-            }
-            Event::Deliver(node, number) => {
-                let (from, message) = self.in_flight.remove(&number).expect("delivered once");
-                let from = self.nodes[from].id.clone();
-                let now = self.clock(node);
-                if let Some(replica) = &mut self.nodes[node].replica {
-                    replica.receive(now, from, message);
-                }
-                self.stepped(node)
-            }
-            Event::Wake(node) => {
-                let now = self.clock(node);
-                match &mut self.nodes[node].replica {
-                    Some(replica) if replica.deadline() <= now => replica.on_timeout(now),
-                    _ => return Ok(()),
-                }
-                self.stepped(node)
-            }
-            Event::Flush(node) => {
-                self.nodes[node].is_busy = false;
-                self.flush(node)
-            }
-        }
-    }
-
-    /// A node took a step: check it, and carry out its output now or a little later.
-    fn stepped(&mut self, node: usize) -> Result<(), String> {
-        self.check(node)?;
-        if self.nodes[node].is_busy {
-            return Ok(());
-        }
-        if self.rng.random_bool(0.1) {
-            self.nodes[node].is_busy = true;
-            self.schedule_within(5, Event::Flush(node));
-            return Ok(());
-        }
-        self.flush(node)
-    }
-
-    fn flush(&mut self, node: usize) -> Result<(), String> {
-        let Some(replica) = &mut self.nodes[node].replica else { return Ok(()) };
-        let Output { persist, messages, ended } = replica.output();
-        if let Some(persist) = persist {
-            if self.rng.random_bool(self.world.crash_at_write) {
-                return self.crash_at_write(node, persist, messages);
-            }
-            self.nodes[node].durable.apply(persist)?;
-        }
-        self.check(node)?;
-        self.send_all(node, messages);
-        for (number, outcome) in ended {
-            self.end(node, number, outcome)?;
-        }
-        self.set_alarm(node);
-        Ok(())
-    }
-
-    /// A crash before the write is synced, when it may be there or not, or else right after
-    /// it, when the messages may have got out.
-    fn crash_at_write(
-        &mut self,
-        node: usize,
-        write: Persist<Request<u64>>,
-        messages: Vec<(NodeId, RaftMessage<Ledger>)>,
-    ) -> Result<(), String> {
-        let moment = self.rng.random_range(0..3);
-        if moment > 0 {
-            self.nodes[node].durable.apply(write)?;
-        }
-        if moment > 1 {
-            self.send_all(node, messages);
-        }
-        self.crash(node);
-        self.start(node);
-        Ok(())
-    }
-
-    fn send_all(&mut self, from: usize, messages: Vec<(NodeId, RaftMessage<Ledger>)>) {
-        for (to, message) in messages {
-            let to = self.nodes.iter().position(|node| node.id == to).expect("a node");
-            self.send(from, to, message);
-        }
-    }
-
-    fn check(&mut self, node: usize) -> Result<(), String> {
-        let (before, rest) = self.nodes.split_at(node);
-        let (node, after) = rest.split_first().expect("there is such a node");
-        let Some(replica) = &node.replica else { return Ok(()) };
-        let others = before.iter().chain(after).filter_map(|node| node.replica.as_ref());
-        self.invariants.check(replica.raft(), others.map(Replica::raft))
-    }
-
-    fn send(&mut self, from: usize, to: usize, message: RaftMessage<Ledger>) {
-        let copies = 1 + usize::from(self.rng.random_bool(self.world.duplication));
-        for _ in 0..copies {
-            let lost = self.cut.contains(&(from, to)) || self.rng.random_bool(self.world.loss);
-            if !lost {
-                self.sent += 1;
-                self.in_flight.insert(self.sent, (from, message.clone()));
-                self.schedule_within(self.world.delay_max_ms, Event::Deliver(to, self.sent));
-            }
-        }
-    }
-
-    /// A client somewhere asks for something.
-    fn client(&mut self) -> Result<(), String> {
-        if !self.calm {
-            self.schedule_within(60, Event::Client);
-        }
-        let node = self.rng.random_range(0..self.nodes.len());
-        if self.rng.random_bool(0.4) { self.read(node) } else { self.execute(node) }
-    }
-
-    fn execute(&mut self, node: usize) -> Result<(), String> {
-        let now = self.clock(node);
-        let Some(replica) = &mut self.nodes[node].replica else { return Ok(()) };
+    fn execute(&mut self, rank: usize) -> Result<(), String> {
         self.last_command += 1;
-        let number = replica.execute(now, self.last_command);
-        self.nodes[node].waiting.insert(number, Waiting::Command(self.last_command));
-        self.stepped(node)
+        let command = self.last_command;
+        self.request(rank, Operation::Command(command), Waiting::Command(command))
     }
 
-    fn read(&mut self, node: usize) -> Result<(), String> {
-        let now = self.clock(node);
-        let Some(replica) = &mut self.nodes[node].replica else { return Ok(()) };
-        let number = replica.read(now);
-        self.nodes[node].waiting.insert(number, Waiting::Read(self.known_applied));
-        self.stepped(node)
+    fn read(&mut self, rank: usize) -> Result<(), String> {
+        self.request(rank, Operation::Read, Waiting::Read(self.known_applied))
+    }
+
+    fn request(
+        &mut self,
+        rank: usize,
+        request: Operation<u64>,
+        waiting: Waiting,
+    ) -> Result<(), String> {
+        if !self.simulator.is_up(rank) {
+            return Ok(());
+        }
+        let id = self.simulator.request(rank, request);
+        self.waiting.insert(id, waiting);
+        self.look(rank)
     }
 
     /// A client is answered: is it true?
-    fn end(&mut self, node: usize, number: u64, outcome: Outcome<usize>) -> Result<(), String> {
-        let waiting = self.nodes[node].waiting.remove(&number).ok_or("a request ended twice")?;
+    fn end(&mut self, rank: usize, id: RequestId, outcome: Outcome<usize>) -> Result<(), String> {
+        let waiting = self.waiting.remove(&id).ok_or("a request ended twice")?;
         self.answered += 1;
         match (waiting, outcome) {
             (Waiting::Command(command), Outcome::Applied(count)) => {
@@ -350,7 +256,7 @@ impl Cluster {
                 self.denied.insert(command);
             }
             (Waiting::Read(at_least), Outcome::Readable) => {
-                let replica = self.nodes[node].replica.as_ref().expect("it just answered");
+                let replica = self.simulator.core(rank).expect("it just answered");
                 let seen = replica.state().0.len();
                 if seen < at_least {
                     return Err(format!("a read saw {seen} commands, after {at_least} were known"));
@@ -358,114 +264,112 @@ impl Cluster {
                 self.known_applied = self.known_applied.max(seen);
             }
             (Waiting::Read(_), Outcome::Applied(_)) => return Err("a read was applied".into()),
+            (_, Outcome::Overloaded) => return Err("so little is no overload".into()),
             (_, Outcome::Unknown | Outcome::NoLeader | Outcome::Readable) => {}
         }
         Ok(())
     }
 
-    /// Any node, but rather one that leads: there is more to break.
-    fn victim(&mut self) -> usize {
-        let leads = |node: &Node| node.replica.as_ref().is_some_and(|r| r.raft().is_leader());
-        let leader = self.nodes.iter().position(leads).filter(|_| self.rng.random());
-        leader.unwrap_or_else(|| self.rng.random_range(0..self.nodes.len()))
+    fn leader(&self) -> Option<usize> {
+        self.simulator.cores().find(|(_, node)| node.raft().is_leader()).map(|(rank, _)| rank)
     }
 
-    fn fault(&mut self) {
-        if self.calm {
-            return;
-        }
-        self.schedule_within(self.world.fault_interval_ms, Event::Fault);
-        let node = self.victim();
-        match self.rng.random_range(0..10) {
-            0 => self.crash(node),
-            8 | 9 => {
-                self.crash(node);
-                self.start(node);
-            }
+    /// Something breaks or is mended, at any node, but rather at one that leads: there is more
+    /// to break. Gives the node.
+    fn fault(&mut self) -> usize {
+        let rather_leader = self.simulator.rng.random();
+        let rank = match self.leader().filter(|_| rather_leader) {
+            Some(leader) => leader,
+            None => self.any_node(),
+        };
+        match self.simulator.rng.random_range(0..12) {
+            0 => self.simulator.crash(rank),
             1 | 2 => {
-                if let Some(down) = self.nodes.iter().position(|node| node.replica.is_none()) {
-                    self.start(down);
-                }
+                self.simulator.crash(rank);
+                self.simulator.start(rank);
             }
-            3 => {
-                let pause = self.rng.random_range(1..1_500);
-                self.nodes[node].paused_until = self.now + Duration::from_millis(pause);
+            3 | 4 => (0..self.world.nodes).for_each(|rank| self.simulator.start(rank)),
+            5 => self.simulator.pause(rank),
+            6 | 7 => (0..self.world.nodes).for_each(|rank| self.simulator.resume(rank)),
+            8 => {
+                let side: Vec<usize> =
+                    (0..self.world.nodes).filter(|_| self.simulator.rng.random()).collect();
+                self.simulator.faults.cut.clear();
+                self.simulator.partition(&side);
             }
-            4 => {
-                let side: Vec<bool> = self.nodes.iter().map(|_| self.rng.random()).collect();
-                let count = self.nodes.len();
-                let links = (0..count).flat_map(|from| (0..count).map(move |to| (from, to)));
-                self.cut = links.filter(|&(from, to)| side[from] != side[to]).collect();
+            9 => {
+                let to = self.any_node();
+                self.simulator.faults.cut.insert((rank, to));
             }
-            5 => {
-                let to = self.rng.random_range(0..self.nodes.len());
-                self.cut.insert((node, to));
-            }
-            6 => self.cut.clear(),
-            _ => {
-                let to = self.nodes[self.rng.random_range(0..self.nodes.len())].id.clone();
-                let now = self.clock(node);
-                if let Some(replica) = &mut self.nodes[node].replica {
-                    replica.transfer(now, to);
-                }
-            }
+            10 => self.simulator.faults.cut.clear(),
+            _ if self.simulator.is_up(rank) => self.simulator.step(rank, Input::Stop),
+            _ => {}
         }
+        rank
     }
 
     /// Ends all faults.
     pub fn calm_down(&mut self) {
-        self.calm = true;
-        let World { loss, duplication, crash_at_write, delay_max_ms, .. } = &mut self.world;
-        (*loss, *duplication, *crash_at_write, *delay_max_ms) = (0.0, 0.0, 0.0, 5);
-        self.cut.clear();
-        for node in 0..self.nodes.len() {
-            self.nodes[node].paused_until = self.now;
-            if self.nodes[node].replica.is_none() {
-                self.start(node);
-            }
-        }
+        self.is_calm = true;
+        self.simulator.heal(Duration::from_millis(2));
     }
 
     /// How long nobody is served when the leader crashes, or else is cut off from all others,
     /// while clients ask those others again and again.
     pub fn outage(&mut self, crashes: bool) -> Result<Duration, String> {
-        self.calm = true;
-        self.run(self.now + Duration::from_secs(3))?;
-        let leads = |node: &Node| node.replica.as_ref().is_some_and(|r| r.raft().is_leader());
-        let leader = self.nodes.iter().position(leads).ok_or("nobody leads")?;
-        let others: Vec<usize> = (0..self.nodes.len()).filter(|&node| node != leader).collect();
+        self.is_calm = true;
+        self.run(self.simulator.now + Duration::from_secs(3))?;
+        let leader = self.leader().ok_or("nobody leads")?;
         if crashes {
-            self.crash(leader);
+            self.simulator.crash(leader);
         }
-        self.cut = others.iter().flat_map(|&node| [(leader, node), (node, leader)]).collect();
-        let (start, acknowledged) = (self.now, self.acknowledged.len());
+        self.simulator.partition(&[leader]);
+        self.until_served_without(leader)
+    }
+
+    /// How long nobody is served when the leader is told to stop, and ends a little later.
+    pub fn planned_outage(&mut self) -> Result<Duration, String> {
+        self.is_calm = true;
+        self.run(self.simulator.now + Duration::from_secs(3))?;
+        let leader = self.leader().ok_or("nobody leads")?;
+        self.simulator.step(leader, Input::Stop);
+        self.run(self.simulator.now + Duration::from_millis(100))?;
+        self.simulator.crash(leader);
+        self.until_served_without(leader)
+    }
+
+    fn until_served_without(&mut self, leader: usize) -> Result<Duration, String> {
+        let (start, acknowledged) = (self.simulator.now, self.acknowledged.len());
         while self.acknowledged.len() == acknowledged {
-            let node = others[self.rng.random_range(0..others.len())];
-            self.execute(node)?;
-            self.run(self.now + Duration::from_millis(5))?;
+            let rank =
+                (leader + self.simulator.rng.random_range(1..self.world.nodes)) % self.world.nodes;
+            self.execute(rank)?;
+            self.run(self.simulator.now + Duration::from_millis(5))?;
         }
-        Ok(self.now - start)
+        Ok(self.simulator.now - start)
     }
 
     /// When all is calm: everyone serves, everyone has the same state, and it bears out
     /// everything that was ever said.
     pub fn check_calm(&mut self) -> Result<(), String> {
-        self.run(self.now + Duration::from_secs(8))?;
-        for node in 0..self.nodes.len() {
+        self.run(self.simulator.now + Duration::from_secs(8))?;
+        for rank in 0..self.world.nodes {
             let answered = self.answered;
-            self.execute(node)?;
-            self.read(node)?;
-            self.run(self.now + Duration::from_millis(300))?;
+            self.execute(rank)?;
+            self.read(rank)?;
+            self.run(self.simulator.now + Duration::from_millis(300))?;
             if self.answered < answered + 2 {
-                return Err(format!("{} does not serve", self.nodes[node].id));
+                return Err(format!("{} does not serve", self.simulator.nodes[rank]));
             }
         }
-        self.run(self.now + Duration::from_millis(300))?;
-        if let Some(node) = self.nodes.iter().find(|node| !node.waiting.is_empty()) {
-            return Err(format!("some clients of {} are never answered", node.id));
+        self.run(self.simulator.now + Duration::from_millis(300))?;
+        let waits = |rank: &usize| self.simulator.waiting(*rank) > 0;
+        if let Some(rank) = (0..self.world.nodes).find(waits) {
+            let node = &self.simulator.nodes[rank];
+            return Err(format!("some clients of {node} are never answered"));
         }
-        let states = self.nodes.iter().map(|node| &node.replica.as_ref().expect("up").state().0);
-        let states: Vec<&Vec<u64>> = states.collect();
+        let states: Vec<&Vec<u64>> =
+            self.simulator.cores().map(|(_, replica)| &replica.state().0).collect();
         if states.iter().any(|state| *state != states[0]) {
             return Err(format!("the replicas differ: {states:?}"));
         }

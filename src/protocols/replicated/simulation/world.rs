@@ -18,7 +18,9 @@ pub struct World {
     pub fault_interval_ms: u64,
     /// How often a node crashes just when it writes to its disk, where it hurts most.
     pub crash_at_write: f64,
-    pub snapshot_chunk_bytes: usize,
+    /// How long a write may take. What happens meanwhile shares the next one.
+    pub write_max_ms: u64,
+    pub piece_bytes: usize,
 }
 
 impl World {
@@ -33,7 +35,8 @@ impl World {
             max_entries_per_message: rng.random_range(1..5),
             fault_interval_ms: [50, 400, 1_500][rng.random_range(0..3)],
             crash_at_write: [0.0, 0.01, 0.1][rng.random_range(0..3)],
-            snapshot_chunk_bytes: [50, 10_000][rng.random_range(0..2)],
+            write_max_ms: [0, 5][rng.random_range(0..2)],
+            piece_bytes: [50, 10_000][rng.random_range(0..2)],
         }
     }
 
@@ -48,7 +51,8 @@ impl World {
             max_entries_per_message: 1,
             fault_interval_ms: 1_500,
             crash_at_write: 0.1,
-            snapshot_chunk_bytes: 10_000,
+            write_max_ms: 5,
+            piece_bytes: 10_000,
         }
     }
 
@@ -63,7 +67,8 @@ impl World {
             max_entries_per_message: 256,
             fault_interval_ms: u64::MAX,
             crash_at_write: 0.0,
-            snapshot_chunk_bytes: 10_000,
+            write_max_ms: 0,
+            piece_bytes: 10_000,
         }
     }
 }
