@@ -33,14 +33,14 @@
 //! struct Counter(Replicated<Sum>);
 //!
 //! #[derive(Deserialize)]
-//! #[serde(tag = "type", rename_all = "snake_case")]
+//! #[serde(rename_all = "snake_case")]
 //! enum Request {
 //!     Add { delta: i64 },
 //!     Read {},
 //! }
 //!
 //! #[derive(Serialize)]
-//! #[serde(tag = "type", rename_all = "snake_case")]
+//! #[serde(rename_all = "snake_case")]
 //! enum Response {
 //!     AddOk {},
 //!     ReadOk { value: i64 },
