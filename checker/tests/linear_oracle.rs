@@ -16,6 +16,9 @@ use rand_chacha::ChaCha8Rng;
 /// One object, in the most obvious way: what it holds after an operation, if that can happen.
 type Step = fn(&[i64], &str, &Edn) -> Option<Vec<i64>>;
 
+/// What it answers, and holds then.
+type Answer = fn(&mut ChaCha8Rng, &[i64], &str, &Edn) -> Option<(Edn, Vec<i64>)>;
+
 /// A kind of object and what is done to it.
 struct Kind {
     model: &'static str,
@@ -24,7 +27,7 @@ struct Kind {
     /// An operation that is asked for, by chance.
     call: fn(&mut ChaCha8Rng, values: i64) -> (&'static str, Edn),
     /// What a correct object answers, and holds then; `None` when the operation fails.
-    answer: fn(&mut ChaCha8Rng, &[i64], &str, &Edn) -> Option<(Edn, Vec<i64>)>,
+    answer: Answer,
     /// Another answer, by chance.
     spoil: fn(&mut ChaCha8Rng, values: i64, &str, &Edn) -> Edn,
 }
