@@ -25,6 +25,7 @@ use serde_json::json;
 use running::{INIT, INIT_OK, PATIENCE, Running, lines, request, signal, wait};
 
 const ECHO: &str = env!("CARGO_BIN_EXE_echo");
+const G_SET: &str = env!("CARGO_BIN_EXE_g-set");
 const UNIQUE_IDS: &str = env!("CARGO_BIN_EXE_unique-ids");
 
 /// The node that this program can be.
@@ -371,6 +372,82 @@ fn bad_arguments_are_a_failure_with_a_sentence() {
     }
 }
 
+/// A process that has a data directory for itself. Two nodes that wrote to one log would each
+/// destroy what the other one has promised to keep.
+fn a_second_process_on_a_data_directory_is_told_who_has_it() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let with_directory = || {
+        let mut command = subject();
+        command.arg("--data-dir").arg(directory.path());
+        command
+    };
+    let mut first = Running::init(&mut with_directory());
+    first.ask(&json!({"type": "store", "sync": true}));
+    let (status, _, stderr) = Running::start(&mut with_directory()).end();
+    assert_eq!(status.code(), Some(1));
+    let holder = format!("process {} uses it", first.child.id());
+    assert!(stderr.len() == 1 && stderr[0].contains(&holder), "{stderr:?}");
+    // The lock ends with its process, however that ends.
+    signal(&first.child, "-KILL");
+    first.end();
+    let mut third = Running::init(&mut with_directory());
+    assert!(third.ask(&json!({"type": "store", "sync": true})).contains(r#""found":1"#));
+}
+
+/// One sentence and status 1: no panic, no backtrace.
+fn a_damaged_or_unreadable_data_directory_ends_it_with_a_sentence() {
+    let damage: [(&str, fn(&Path), &str); 3] = [
+        ("damaged", |path| std::fs::write(path.join("log-1"), b"").expect("a file"), "damaged"),
+        ("missing", |path| std::fs::remove_file(path.join("log-1")).expect("a file"), "damaged"),
+        (
+            "unreadable",
+            |path| {
+                std::fs::remove_file(path.join("log-1")).expect("a file");
+                std::fs::create_dir(path.join("log-1")).expect("a directory");
+            },
+            "could not read the node's log-1 file",
+        ),
+    ];
+    for (what, damage, expected) in damage {
+        let directory = tempfile::tempdir().expect("a directory");
+        let command = || {
+            let mut command = Command::new(G_SET);
+            command.arg("--data-dir").arg(directory.path());
+            command
+        };
+        let mut node = Running::init(&mut command());
+        node.ask(&json!({"type": "add", "element": 1}));
+        signal(&node.child, "-KILL");
+        node.end();
+        damage(directory.path());
+        let mut node = Running::start(&mut command());
+        node.say(INIT);
+        let (status, _, stderr) = node.end();
+        assert_eq!(status.code(), Some(1), "{what}: {stderr:?}");
+        let is_sentence = stderr.len() == 1 && stderr[0].starts_with("this node cannot go on: ");
+        assert!(is_sentence && stderr[0].contains(expected), "{what}: {stderr:?}");
+    }
+}
+
+/// A file may have one block and no more: for the node it is as if the disk were full.
+fn a_full_disk_ends_it_with_a_sentence() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut command = Command::new("sh");
+    let script = format!("trap '' XFSZ; ulimit -f 1; exec {G_SET} --data-dir \"$0\"");
+    command.args(["-c", &script]).arg(directory.path());
+    let mut node = Running::init(&mut command);
+    for element in 0..100 {
+        let add = json!({"type": "add", "element": format!("{element:0>100}")});
+        // It ends somewhere here.
+        let line = format!("{}\n", request(&add));
+        let _ = node.child.stdin.as_mut().expect("stdin is open").write_all(line.as_bytes());
+    }
+    let (status, stdout, stderr) = node.end();
+    assert_eq!(status.code(), Some(1), "{stderr:?}");
+    assert!(stdout.len() < 100, "not all were acknowledged");
+    assert!(stderr.len() == 1 && stderr[0].starts_with("this node cannot go on: "), "{stderr:?}");
+}
+
 /// The subject in lockstep.
 fn in_lockstep(seed: &str, data_dir: Option<&Path>) -> Running {
     let mut command = subject();
@@ -469,6 +546,9 @@ fn main() -> ExitCode {
         what_it_stores_is_there_after_a_kill
         without_a_directory_it_says_so_once
         bad_arguments_are_a_failure_with_a_sentence
+        a_second_process_on_a_data_directory_is_told_who_has_it
+        a_damaged_or_unreadable_data_directory_ends_it_with_a_sentence
+        a_full_disk_ends_it_with_a_sentence
         in_lockstep_the_bench_decides_the_time
         in_lockstep_what_is_no_step_is_a_failure
         in_lockstep_a_kill_is_a_crash_of_the_disk

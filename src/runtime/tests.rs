@@ -1,5 +1,6 @@
 //! The runtime, driven by scripts: messages in, messages out.
 
 mod calls;
+mod checkpoints;
 mod probe;
 mod steps;
