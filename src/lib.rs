@@ -118,7 +118,7 @@ pub mod storage;
 mod types;
 
 pub use async_trait::async_trait;
-pub use protocols::{causal, crdt, gossip, raft, replicated};
+pub use protocols::{causal, crdt, gossip, raft, replicated, single};
 #[cfg(feature = "stdio")]
 pub use runtime::run;
 pub use runtime::{

@@ -7,6 +7,7 @@
 //! | [`crdt`] | replicas that merge | g-set, g-counter, pn-counter |
 //! | [`causal`] | registers that are always available, read-atomic and causal | txn-rw-register |
 //! | [`raft`] | a log that a majority agrees on | what follows |
+//! | [`single`] | a state machine on one node | lin-kv-single, kafka-single |
 //! | [`replicated`] | one state machine on many nodes, linearizable | lin-kv, kafka, txn-list-append |
 //!
 //! What they all look like is [`core`]. [`simulator`] tests any of them.
@@ -18,3 +19,4 @@ pub mod gossip;
 pub mod raft;
 pub mod replicated;
 pub mod simulator;
+pub mod single;
