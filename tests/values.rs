@@ -1,7 +1,6 @@
 //! Values of clients are any JSON. Whatever a node accepts it gives back as it was, on every
 //! node, also after it was killed and started again, out of its log and out of its snapshot.
 #![expect(clippy::disallowed_methods, reason = "this test is about programs and their files")]
-#![expect(clippy::disallowed_types, reason = "this test is about programs and their files")]
 
 #[path = "values/cluster.rs"]
 mod cluster;
