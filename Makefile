@@ -45,7 +45,13 @@ build: ## Build all nodes and the bench
 test: ## Run every test of this repository
 	@$(CARGO) test --release --workspace
 
+# What is pure: it may not know what runs it, nor meet the world.
+PURE := src/types src/state_machines src/protocols
+IMPURE := crate::(runtime|storage)::|crate::\{?(Ctx|Storage|Runtime)|tokio::|std::(fs|net|thread)
+
 lint: ## Check format, lints and documentation
+	@! grep -rnE '^[^/]*($(IMPURE))' $(PURE) || { \
+	  echo "Types, state machines and protocols take no part in what runs them."; exit 1; }
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --release --workspace --all-targets --quiet -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --workspace --no-deps --quiet
