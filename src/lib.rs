@@ -122,7 +122,8 @@ pub use protocols::{causal, crdt, gossip, raft, replicated, single};
 #[cfg(feature = "stdio")]
 pub use runtime::run;
 pub use runtime::{
-    Ctx, Failure, Kv, Node, Process, RetryPolicy, Rpc, Runtime, Sleep, Tso, driver, join_all,
+    Ctx, Failure, Kv, Node, Process, Replicated, RetryPolicy, Rpc, Runtime, Sleep, Tso, driver,
+    join_all,
 };
 pub use state_machines::{kafka_log, key_value, transactions};
 #[cfg(feature = "stdio")]

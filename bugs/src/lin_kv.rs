@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use gyre::key_value::{Change, Registers, Request, Response};
 use gyre::raft::{Config, Invariants};
-use gyre::replicated::{Options, Replicated};
-use gyre::{Ctx, Error, Node, NodeId, async_trait};
+use gyre::replicated::Options;
+use gyre::{Ctx, Error, Node, NodeId, Replicated, async_trait};
 
 /// The Raft of the paper, with frequent elections and entries that travel alone.
 pub fn restless(config: Config) -> Config {

@@ -29,8 +29,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use gyre::kafka_log::{Change, Logs, Offset, Request, Response};
-use gyre::replicated::{Options, Replicated};
-use gyre::{Ctx, Error, Node, NodeId, async_trait};
+use gyre::replicated::Options;
+use gyre::{Ctx, Error, Node, NodeId, Replicated, async_trait};
 use tokio::sync::oneshot;
 
 /// How long the first change of a command waits for others.

@@ -12,8 +12,8 @@
 use std::process::ExitCode;
 
 use gyre::key_value::{Change, Registers, Request, Response};
-use gyre::replicated::{Options, Replicated};
-use gyre::{Ctx, Error, Node, NodeId, async_trait};
+use gyre::replicated::Options;
+use gyre::{Ctx, Error, Node, NodeId, Replicated, async_trait};
 
 pub(crate) struct LinKv {
     registers: Replicated<Registers>,

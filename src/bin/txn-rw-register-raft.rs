@@ -9,9 +9,9 @@
 
 use std::process::ExitCode;
 
-use gyre::replicated::{Options, Replicated};
+use gyre::replicated::Options;
 use gyre::transactions::{Registers, Request, Response, Store, is_read_only};
-use gyre::{Ctx, Error, Node, NodeId, async_trait};
+use gyre::{Ctx, Error, Node, NodeId, Replicated, async_trait};
 
 struct TxnRwRegister {
     store: Replicated<Store<Registers>>,

@@ -1,78 +1,11 @@
-//! A state machine that survives the loss of any minority of its nodes: Raft, as a node uses
-//! it.
+//! A state machine that survives the loss of any minority of its nodes: its replica on one
+//! node, as a node uses Raft.
 //!
-//! Write the state as a plain type, and what can be done to it as another: [`StateMachine`].
-//! [`Replicated`] keeps a copy on each node, and lets every node read and change it as if
-//! there were only one:
-//!
-//! ```
-//! use gyre::replicated::{Options, Replicated, StateMachine};
-//! use gyre::{Ctx, Error, Node, NodeId, async_trait};
-//! use serde::{Deserialize, Serialize};
-//!
-//! /// The state: a number. What can be done to it: adding another.
-//! #[derive(Clone, Default)]
-//! struct Sum(i64);
-//!
-//! impl StateMachine for Sum {
-//!     type Command = i64;
-//!     type Reply = ();
-//!     type Part = i64;
-//!     fn apply(&mut self, delta: &i64) {
-//!         self.0 = self.0.wrapping_add(*delta);
-//!     }
-//!     // How it is stored: a number is small, and so it is one part.
-//!     fn parts(&self) -> Box<dyn Iterator<Item = i64>> {
-//!         Box::new(std::iter::once(self.0))
-//!     }
-//!     fn add(&mut self, part: i64) {
-//!         self.0 = part;
-//!     }
-//! }
-//!
-//! struct Counter(Replicated<Sum>);
-//!
-//! #[derive(Deserialize)]
-//! #[serde(rename_all = "snake_case")]
-//! enum Request {
-//!     Add { delta: i64 },
-//!     Read {},
-//! }
-//!
-//! #[derive(Serialize)]
-//! #[serde(rename_all = "snake_case")]
-//! enum Response {
-//!     AddOk {},
-//!     ReadOk { value: i64 },
-//! }
-//!
-//! impl Counter {
-//!     fn new(ctx: &Ctx) -> Counter {
-//!         Counter(Replicated::new(ctx, Options::default()))
-//!     }
-//! }
-//!
-//! #[async_trait(?Send)]
-//! impl Node for Counter {
-//!     type Request = Request;
-//!     type Response = Response;
-//!
-//!     async fn handle(&self, _: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
-//!         Ok(match request {
-//!             Request::Add { delta } => {
-//!                 self.0.execute(delta).await?;
-//!                 Response::AddOk {}
-//!             }
-//!             Request::Read {} => Response::ReadOk { value: self.0.read(|sum| sum.0).await? },
-//!         })
-//!     }
-//! }
-//! ```
-//!
-//! What needs deciding is in [`replica`], a [`Core`](crate::protocols::core::Core) like every
-//! protocol's; [`Replicated`] is a handle on the driver that runs it. Reads and commands may be
-//! given to any node; they are linearizable (see `raft/read.rs`), and a command takes effect at
-//! most once (see `replicated/sessions.rs`).
+//! [`replica`] puts Raft, the state machine and the clients that wait together, as one
+//! [`Core`](crate::protocols::core::Core). Reads and commands may be given to any node; they are
+//! linearizable (see `raft/read.rs`), and a command takes effect at most once (see
+//! `replicated/sessions.rs`). A node holds a [`Replicated`](crate::Replicated), which is a handle
+//! on the driver that runs it.
 
 mod image;
 pub mod replica;
@@ -80,100 +13,7 @@ mod sessions;
 #[cfg(test)]
 mod simulation;
 
-use std::cell::Ref;
-
-pub use replica::{Options, Replica};
+pub use replica::{Operation, Options, Outcome, RaftOf, Replica};
 pub use sessions::Request;
 
 pub use crate::state_machines::StateMachine;
-
-use crate::protocols::raft::Config;
-use crate::runtime::Ctx;
-use crate::runtime::driver::Driver;
-use crate::types::Error;
-use replica::{Operation, Outcome, RaftOf};
-
-/// This node's replica of a state machine.
-pub struct Replicated<S: StateMachine>(Driver<Replica<S>>);
-
-impl<S: StateMachine> Replicated<S> {
-    /// The replica of this node, with what is in the node's storage.
-    ///
-    /// # Panics
-    /// When the storage cannot be read. A node that went on without what it has promised to
-    /// remember would break the promises of all.
-    pub fn new(ctx: &Ctx, options: Options) -> Replicated<S> {
-        Replicated::start(ctx, options, |_| {})
-    }
-
-    /// The same, and has `watcher` look at this node's part in the consensus after every batch
-    /// of steps: for tests that check what must hold.
-    ///
-    /// # Panics
-    /// As [`new`](Replicated::new).
-    pub fn watched(
-        ctx: &Ctx,
-        options: Options,
-        watcher: impl Fn(&RaftOf<S>) + 'static,
-    ) -> Replicated<S> {
-        Replicated::start(ctx, options, |replica| replica.watch(watcher))
-    }
-
-    fn start(ctx: &Ctx, options: Options, prepare: impl FnOnce(&mut Replica<S>)) -> Replicated<S> {
-        let config = Config::new(ctx.id().clone(), ctx.peers().to_vec());
-        Replicated(Driver::start(ctx, |records, now, rng| {
-            let mut replica = Replica::new(options, config, records, now, rng)
-                .unwrap_or_else(|error| panic!("this node cannot start: {error}"));
-            prepare(&mut replica);
-            replica
-        }))
-    }
-
-    /// Has every replica carry out a command, and gives the state machine's reply to it.
-    ///
-    /// # Errors
-    /// `temporarily-unavailable` when no leader was found, or too much waits already: the command was not carried out and
-    /// never will be. `timeout` when that is not known.
-    pub async fn execute(&self, command: S::Command) -> Result<S::Reply, Error> {
-        match self.0.request(Operation::Command(command)).await {
-            Outcome::Applied(reply) => Ok(reply),
-            Outcome::Readable => unreachable!("only reads become readable"),
-            Outcome::NoLeader => Err(no_leader()),
-            Outcome::Overloaded => Err(overloaded()),
-            Outcome::Unknown => Err(Error::timeout(
-                "the command was given to a leader that has not been heard from since; it may \
-                 have been carried out or not",
-            )),
-        }
-    }
-
-    /// Looks at the state when it holds everything that was done before this call.
-    ///
-    /// # Errors
-    /// `temporarily-unavailable` when no leader was found, or too much waits already.
-    pub async fn read<T>(&self, look: impl FnOnce(&S) -> T) -> Result<T, Error> {
-        match self.0.request(Operation::Read).await {
-            Outcome::Readable => Ok(look(&self.state())),
-            Outcome::Overloaded => Err(overloaded()),
-            _ => Err(no_leader()),
-        }
-    }
-
-    /// Looks at the state as this node knows it, at no cost. It is a state that there was: what
-    /// was done since may be missing, however long ago that is.
-    pub fn peek<T>(&self, look: impl FnOnce(&S) -> T) -> T {
-        look(&self.state())
-    }
-
-    fn state(&self) -> Ref<'_, S> {
-        Ref::map(self.0.core(), Replica::state)
-    }
-}
-
-fn no_leader() -> Error {
-    Error::temporarily_unavailable("no leader was found, so nothing was done: try again")
-}
-
-fn overloaded() -> Error {
-    Error::temporarily_unavailable("too much waits here already, so nothing was done: try again")
-}
