@@ -3,6 +3,7 @@
 //! run on clocks of different speed. After every event the invariants of Raft must hold; what
 //! clients are told must be true; and when the world calms down, the cluster must serve.
 
+mod bounds;
 mod cluster;
 mod world;
 
