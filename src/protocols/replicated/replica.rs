@@ -100,6 +100,9 @@ pub type RaftMessage<S> = Message<Request<<S as StateMachine>::Command>>;
 /// What a replica's disk holds.
 pub type RaftRecord<S> = Record<Request<<S as StateMachine>::Command>>;
 
+/// Looks at a replica's part in the consensus.
+type Watcher<S> = Box<dyn Fn(&RaftOf<S>)>;
+
 /// A replica's part in the consensus.
 pub type RaftOf<S> = Raft<Request<<S as StateMachine>::Command>>;
 
@@ -134,7 +137,7 @@ pub struct Replica<S: StateMachine> {
     readable: VecDeque<(Index, RequestId)>,
     /// Records that are persisted too late, if that bug is planted.
     late: Vec<RaftRecord<S>>,
-    watcher: Option<Box<dyn Fn(&RaftOf<S>)>>,
+    watcher: Option<Watcher<S>>,
 }
 
 struct Pending<C> {
