@@ -113,15 +113,26 @@ fn sync_directory(directory: &Path) -> io::Result<()> {
 /// with the number of the process that had it last.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    _file: File,
+    file: File,
 }
 
 impl Lock {
-    /// Takes a directory for this process.
+    /// Takes a directory for this process, and leaves its number there for whoever comes next.
     ///
     /// # Errors
     /// When another process has it, which is named, or it cannot be locked.
     pub(crate) fn take(directory: &Path) -> io::Result<Lock> {
+        let mut lock = Lock::take_unnamed(directory)?;
+        lock.file.set_len(0)?;
+        writeln!(lock.file, "{}", std::process::id())?;
+        Ok(lock)
+    }
+
+    /// The same without the number, where the same run must leave the same bytes.
+    ///
+    /// # Errors
+    /// As [`take`](Lock::take).
+    pub(crate) fn take_unnamed(directory: &Path) -> io::Result<Lock> {
         let path = directory.join(LOCK);
         let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
         match file.try_lock() {
@@ -138,8 +149,6 @@ impl Lock {
             }
             Err(TryLockError::Error(error)) => return Err(error),
         }
-        file.set_len(0)?;
-        writeln!(file, "{}", std::process::id())?;
-        Ok(Lock { _file: file })
+        Ok(Lock { file })
     }
 }

@@ -36,7 +36,7 @@ impl RecordedDisk {
     /// directory.
     pub(crate) fn open(directory: &Path, seed: u64) -> io::Result<RecordedDisk> {
         fs::create_dir_all(directory)?;
-        let lock = Lock::take(directory)?;
+        let lock = Lock::take_unnamed(directory)?;
         let path = directory.join("simulated-disk");
         let mut disk = SimDisk::new();
         if path.exists() {

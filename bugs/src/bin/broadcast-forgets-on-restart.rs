@@ -82,7 +82,7 @@ mod tests {
         let check = maelstrom::check("broadcast", Broadcast::new);
         let failure = check.faults([Fault::Kill]).first_anomaly(0..200);
         let failure = failure.expect("the checker must catch a message that was forgotten");
-        assert!(failure.sentence.contains(":lost ("), "{}", failure.sentence);
+        assert!(failure.sentence.contains("lost: "), "{}", failure.sentence);
     }
 
     #[test]

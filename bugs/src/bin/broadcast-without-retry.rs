@@ -77,7 +77,7 @@ mod tests {
             let check = maelstrom::check("broadcast", Broadcast::new).faults([fault]);
             let failure = check.first_anomaly(0..200);
             let failure = failure.expect("the checker must catch a message that never arrived");
-            assert!(failure.sentence.contains(":lost ("), "{}", failure.sentence);
+            assert!(failure.sentence.contains("lost: "), "{}", failure.sentence);
         }
     }
 }

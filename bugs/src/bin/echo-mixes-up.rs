@@ -56,6 +56,6 @@ mod tests {
     fn is_caught() {
         let failure = maelstrom::check("echo", Echo::new).first_anomaly(0..100);
         let failure = failure.expect("the checker must catch an echo that mixes up requests");
-        assert!(failure.sentence.contains(":workload"), "{}", failure.sentence);
+        assert!(failure.sentence.contains("wrong-reply: "), "{}", failure.sentence);
     }
 }

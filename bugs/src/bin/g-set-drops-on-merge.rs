@@ -81,6 +81,6 @@ mod tests {
     fn is_caught() {
         let failure = maelstrom::check("g-set", GSet::new).first_anomaly(0..200);
         let failure = failure.expect("the checker must catch an element that a merge drops");
-        assert!(failure.sentence.contains(":lost ("), "{}", failure.sentence);
+        assert!(failure.sentence.contains("lost: "), "{}", failure.sentence);
     }
 }

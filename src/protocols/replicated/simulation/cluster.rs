@@ -67,6 +67,7 @@ impl Make {
         config.max_in_flight = 2;
         config.log_kept_bytes = self.log_kept_bytes;
         config.rules = self.setting.rules;
+        config.stable_leadership = self.setting.stable_leadership;
         self.invariants.borrow_mut().on_restart(start.node);
         let mut replica =
             Replica::new(self.options, config, start.records, start.now, start.rng).unwrap();

@@ -78,10 +78,16 @@ impl World {
 pub struct Setting {
     pub world: fn(&mut ChaCha8Rng) -> World,
     pub rules: Rules,
+    /// See [`Config`](crate::protocols::raft::Config::stable_leadership).
+    pub stable_leadership: bool,
     pub ignores: fn(bool) -> bool,
 }
 
 impl Setting {
-    pub const RAFT: Setting =
-        Setting { world: World::any, rules: Rules::RAFT, ignores: |is_done| is_done };
+    pub const RAFT: Setting = Setting {
+        world: World::any,
+        rules: Rules::RAFT,
+        stable_leadership: true,
+        ignores: |is_done| is_done,
+    };
 }
