@@ -396,7 +396,8 @@ fn a_second_process_on_a_data_directory_is_told_who_has_it() {
 
 /// One sentence and status 1: no panic, no backtrace.
 fn a_damaged_or_unreadable_data_directory_ends_it_with_a_sentence() {
-    let damage: [(&str, fn(&Path), &str); 3] = [
+    type Damage = fn(&Path);
+    let damage: [(&str, Damage, &str); 3] = [
         ("damaged", |path| std::fs::write(path.join("log-1"), b"").expect("a file"), "damaged"),
         ("missing", |path| std::fs::remove_file(path.join("log-1")).expect("a file"), "damaged"),
         (

@@ -197,7 +197,7 @@ mod tests {
     #[test]
     fn names_of_clients_do_not_pile_up() {
         let (me, mut outbox) = (NodeId::from("n1"), VecDeque::new());
-        let mut network = Network::new(me.clone(), &[me.clone()], Time::ZERO, 1);
+        let mut network = Network::new(me.clone(), std::slice::from_ref(&me), Time::ZERO, 1);
         for number in 0..10 * CLIENTS_MAX {
             network.heard_from(&NodeId::from(format!("c{number}").as_str()), true, &mut outbox);
         }

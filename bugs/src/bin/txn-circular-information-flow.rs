@@ -72,6 +72,6 @@ mod tests {
         let failure =
             failure.expect("the checker must catch two transactions that read from each other");
         let anomalies = failure.anomaly_types();
-        assert!(anomalies.iter().any(|name| *name == "G1c"), "{anomalies:?}");
+        assert!(anomalies.contains(&"G1c"), "{anomalies:?}");
     }
 }

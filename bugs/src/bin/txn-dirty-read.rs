@@ -64,6 +64,6 @@ mod tests {
         let failure = at("read-committed").first_anomaly(0..500);
         let failure = failure.expect("the checker must catch the write of an aborted transaction");
         let anomalies = failure.anomaly_types();
-        assert!(anomalies.iter().any(|name| *name == "G1a"), "{anomalies:?}");
+        assert!(anomalies.contains(&"G1a"), "{anomalies:?}");
     }
 }

@@ -73,6 +73,6 @@ mod tests {
         let failure =
             failure.expect("the checker must catch a read of what a transaction overwrites itself");
         let anomalies = failure.anomaly_types();
-        assert!(anomalies.iter().any(|name| *name == "G1b"), "{anomalies:?}");
+        assert!(anomalies.contains(&"G1b"), "{anomalies:?}");
     }
 }

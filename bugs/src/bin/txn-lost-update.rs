@@ -70,6 +70,6 @@ mod tests {
         let failure = at("snapshot-isolation").first_anomaly(0..500);
         let failure = failure.expect("the checker must catch updates that are lost");
         let anomalies = failure.anomaly_types();
-        assert!(anomalies.iter().any(|name| *name == "lost-update"), "{anomalies:?}");
+        assert!(anomalies.contains(&"lost-update"), "{anomalies:?}");
     }
 }

@@ -68,6 +68,6 @@ mod tests {
         let failure =
             failure.expect("the checker must catch a transaction that reads from two states");
         let anomalies = failure.anomaly_types();
-        assert!(anomalies.iter().any(|name| *name == "G-single-item"), "{anomalies:?}");
+        assert!(anomalies.contains(&"G-single-item"), "{anomalies:?}");
     }
 }

@@ -66,6 +66,6 @@ mod tests {
         let failure = at("read-uncommitted").first_anomaly(0..500);
         let failure = failure.expect("the checker must catch writes in different orders");
         let anomalies = failure.anomaly_types();
-        assert!(anomalies.iter().any(|name| *name == "G0"), "{anomalies:?}");
+        assert!(anomalies.contains(&"G0"), "{anomalies:?}");
     }
 }

@@ -74,7 +74,7 @@ mod tests {
         let failure = at("serializable").first_anomaly(0..500);
         let failure = failure.expect("the checker must catch transactions that miss each other");
         let anomalies = failure.anomaly_types();
-        assert!(anomalies.iter().any(|name| *name == "G2-item"), "{anomalies:?}");
+        assert!(anomalies.contains(&"G2-item"), "{anomalies:?}");
         for seed in failure.seed..failure.seed + 10 {
             let failure = at("snapshot-isolation").fails(seed).map(|failure| failure.sentence);
             assert_eq!(failure, None, "seed {seed}");

@@ -36,8 +36,8 @@ fn network(size: usize, seed: u64) -> Simulator<CausalStore> {
 impl World {
     fn new(seed: u64) -> World {
         let mut network = network([1, 2, 3, 5][seed as usize % 4], seed);
-        network.memory_only = seed % 3 == 0;
-        network.as_json = seed % 5 == 0;
+        network.memory_only = seed.is_multiple_of(3);
+        network.as_json = seed.is_multiple_of(5);
         World { network, done: Vec::new(), expected: BTreeMap::new(), replies: 0 }
     }
 

@@ -42,7 +42,7 @@ fn run<C: Crdt + Debug + PartialEq + Serialize + DeserializeOwned + 'static>(
 ) -> (Vec<C>, Vec<(i64, bool)>) {
     let mut network: Network<C> = network(size, seed);
     network.memory_only = memory_only;
-    network.as_json = seed % 4 == 0;
+    network.as_json = seed.is_multiple_of(4);
     let mut changes = BTreeMap::new();
     for step in 0..200 {
         network.run_until(Time::from_millis(step * 50));

@@ -39,7 +39,7 @@ fn after(seconds: u64) -> Time {
 fn survives(setting: Setting, seed: u64, size: usize, memory_only: bool) {
     let mut network = network(setting, size, seed);
     network.memory_only = memory_only;
-    network.as_json = seed % 4 == 0;
+    network.as_json = seed.is_multiple_of(4);
     let mut asked = BTreeMap::new();
     for message in 0..200 {
         network.run_until(Time::from_millis(message * 50));

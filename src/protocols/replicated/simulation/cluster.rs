@@ -132,7 +132,7 @@ impl Cluster {
         };
         let mut simulator =
             Simulator::not_started(world.nodes, seed, faults, move |start| make.replica(start));
-        simulator.as_json = seed % 8 == 0;
+        simulator.as_json = seed.is_multiple_of(8);
         let snapshots = Rc::new(Cell::new(0));
         let count = Rc::clone(&snapshots);
         simulator.watch(move |_, outputs| {
