@@ -17,7 +17,8 @@ use serde::de::DeserializeOwned;
 /// while the state goes on changing. Collections whose clones share their parts do that, for
 /// example those of the crate `imbl`.
 pub trait StateMachine: Clone + Default + 'static {
-    /// A change of the state. A read needs none: see [`Replicated::read`](crate::replicated::Replicated::read).
+    /// A change of the state. A read needs none: see
+    /// [`Replicated::read`](crate::Replicated::read).
     type Command: Clone + Serialize + DeserializeOwned + 'static;
 
     /// What the client who asked for a change is told. It is not replicated.

@@ -50,7 +50,7 @@
 //! # Safety
 //!
 //! A node says that it has something only after it was made durable (the shell syncs what
-//! [`Output::Persist`] gave it before it sends anything), and a number is used for one value
+//! [`Outputs::persist`] gave it before it sends anything), and a number is used for one value
 //! only (see [`Incarnation`]). So every vector ever sent stays true for as long as its sender's
 //! storage lives, however late it arrives; and when a node comes back with an empty storage,
 //! its new incarnation tells its peers to forget what they knew about it.
