@@ -346,7 +346,7 @@ fn a_visitor_finds_the_way_from_the_table_to_an_anomaly() {
         let page = visit(&link.replace("index.html", "driven.html"));
         let expected = "jumped=true;drawing=true;there=true;in view=true;done=true;";
         assert_eq!(saw(&page), expected, "{workload}");
-        let is_single = page.contains("the transactions show G-single");
+        let is_single = page.contains("<strong>G-single-item</strong>");
         assert_eq!(is_single, workload != "lin-kv", "{workload}: {page}");
     }
 }
