@@ -16,7 +16,8 @@
 //! | `registers`, `version_order`, `rw_register` | registers: the same, with less to go by |
 //! | `order` | process order and real time |
 //! | `graph`, `components`, `cycles` | the graph and its shortest cycles |
-//! | `explain`, `findings` | why, in words and as what there is to draw; the verdict |
+//! | `reason`, `explain`, `findings` | why, in words and to draw; the verdict |
+//! | `options` | which models and orders of versions are asked for |
 //!
 //! Time and memory grow with the size of the history, cycles or not: no search is timed. Which
 //! anomalies are named is a function of the history alone: in each strongly connected component
@@ -40,7 +41,9 @@ mod list_append;
 mod lists;
 mod lost_update;
 mod model;
+mod options;
 mod order;
+mod reason;
 mod register_anomalies;
 mod registers;
 mod rw_register;
@@ -48,110 +51,20 @@ mod scratch;
 mod transaction;
 mod version_order;
 
-use std::collections::BTreeSet;
-
 use super::{Checker, Judgement};
 use crate::edn::Edn;
 use crate::history::{History, Op};
 use components::components;
 use cycles::cycles;
-use explain::Explain;
 use findings::Findings;
 use graph::Edges;
 use lists::Lists;
-use model::Name;
-use order::Timing;
+use reason::Explain;
 use registers::Registers;
-use transaction::{NONE, Problem, Recorder};
-use version_order::Source;
+use transaction::{NONE, Problem, Recorder, Transactions};
 
-/// What is expected of a history.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Options {
-    models: Vec<Name>,
-    version_orders: VersionOrders,
-}
-
-impl Default for Options {
-    /// The strongest model there is.
-    fn default() -> Options {
-        Options { models: vec!["strong-serializable"], version_orders: VersionOrders::default() }
-    }
-}
-
-impl Options {
-    /// These consistency models, by any of their names; the default if there are none.
-    ///
-    /// # Errors
-    /// A sentence that lists the known models, when one of the names is none.
-    pub fn new<S: AsRef<str>>(models: &[S]) -> Result<Options, String> {
-        if models.is_empty() {
-            return Ok(Options::default());
-        }
-        let models =
-            models.iter().map(|name| model::model(name.as_ref())).collect::<Result<_, _>>()?;
-        Ok(Options { models, ..Options::default() })
-    }
-
-    /// The order of a register's versions is told from these.
-    pub fn with_version_orders(self, version_orders: VersionOrders) -> Options {
-        Options { version_orders, ..self }
-    }
-
-    fn forbidden(&self) -> BTreeSet<Name> {
-        model::forbidden_by(&self.models)
-    }
-
-    /// The order of time that the models speak of. Real time contains the order of processes.
-    fn timing(&self) -> Timing {
-        let forbidden = self.forbidden();
-        let needs = |timing| cycles::names(timing).any(|name| forbidden.contains(name));
-        if needs(Timing::Realtime) {
-            Timing::Realtime
-        } else if needs(Timing::Process) {
-            Timing::Process
-        } else {
-            Timing::Ignored
-        }
-    }
-}
-
-/// What the order of a register's versions may be told from. A register does not show its past
-/// as a list does, so that each of these is an assumption about the database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct VersionOrders {
-    /// The initial state, `nil`, comes before all others.
-    pub initial_state: bool,
-    /// Within a transaction, what it writes comes after what it read.
-    pub wfr_keys: bool,
-    /// Each process sees the versions of a key in their order.
-    pub sequential_keys: bool,
-    /// Whoever begins after another has ended sees its version of a key or a later one.
-    pub linearizable_keys: bool,
-}
-
-impl Default for VersionOrders {
-    /// The initial state and writes that follow reads, as in the original.
-    fn default() -> VersionOrders {
-        VersionOrders {
-            initial_state: true,
-            wfr_keys: true,
-            sequential_keys: false,
-            linearizable_keys: false,
-        }
-    }
-}
-
-impl VersionOrders {
-    fn has(self, source: Source) -> bool {
-        match source {
-            Source::InitialState => self.initial_state,
-            Source::WritesFollowReads => self.wfr_keys,
-            Source::SequentialKeys => self.sequential_keys,
-            Source::LinearizableKeys => self.linearizable_keys,
-        }
-    }
-}
+pub use options::Options;
+pub use version_order::VersionOrders;
 
 /// Whether an anomaly is there wherever the other is, by their names in results: `G1c` where
 /// `G0` is, and every anomaly where it is itself.
@@ -188,10 +101,19 @@ impl Checker for ListAppend {
     fn finish(self: Box<Self>) -> Judgement {
         match self.recorder.finish() {
             Ok((txns, _)) if txns.len() == 0 => Judgement::no_operations(),
-            Ok((txns, lists)) => list_append::check(&txns, &lists, &self.options),
+            Ok((txns, lists)) => judge_lists(&txns, &lists, &self.options),
             Err(problem) => problem.into(),
         }
     }
+}
+
+fn judge_lists(txns: &Transactions, lists: &Lists, options: &Options) -> Judgement {
+    let analysis = list_append::Analysis::new(txns, lists);
+    let mut findings = Findings::default();
+    list_anomalies::find(&analysis, &mut findings);
+    lost_update::find(&analysis, &mut findings);
+    add_cycles(&analysis, analysis.edges(), options, &mut findings);
+    findings.judgement(options)
 }
 
 /// Judges a whole history of transactions over lists.
@@ -220,10 +142,22 @@ impl Checker for RwRegister {
     fn finish(self: Box<Self>) -> Judgement {
         match self.recorder.finish() {
             Ok((txns, _)) if txns.len() == 0 => Judgement::no_operations(),
-            Ok((txns, _)) => rw_register::check(&txns, &self.options),
+            Ok((txns, _)) => judge_registers(&txns, &self.options),
             Err(problem) => problem.into(),
         }
     }
+}
+
+fn judge_registers(txns: &Transactions, options: &Options) -> Judgement {
+    let (analysis, contradictions) = rw_register::Analysis::new(txns, options.version_orders);
+    let mut findings = Findings::default();
+    for contradiction in &contradictions {
+        findings.add("cyclic-versions", || analysis.cyclic_versions(contradiction));
+    }
+    register_anomalies::find(&analysis, &mut findings);
+    lost_update::find(&analysis, &mut findings);
+    add_cycles(&analysis, analysis.edges(), options, &mut findings);
+    findings.judgement(options)
 }
 
 /// Judges a whole history of transactions over registers.

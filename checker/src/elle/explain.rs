@@ -4,52 +4,11 @@
 use super::cycles::{Cycle, Step};
 use super::findings::Case;
 use super::graph::Relation;
-use super::transaction::{MicroOp, Transaction, Transactions};
+use super::reason::{Explain, Reason};
+use super::transaction::Transaction;
 use crate::Drawing;
 use crate::drawing::{self, Arrow, Row};
 use crate::edn::Edn;
-
-/// The reason for one step.
-pub struct Reason {
-    /// What it is about, such as the key and its values.
-    pub entries: Vec<(&'static str, Edn)>,
-    /// The places, in the two transactions, of the micro-operations that it is about.
-    pub places: [Option<usize>; 2],
-    /// The same as a clause, with the names of the two transactions.
-    pub text: String,
-}
-
-impl Reason {
-    fn edn(&self, relation: Relation) -> Edn {
-        let mut entries = vec![("type", Edn::keyword(relation.name()))];
-        entries.extend(self.entries.iter().cloned());
-        let places = ["a-mop-index", "b-mop-index"].into_iter().zip(self.places);
-        entries.extend(places.filter_map(|(name, place)| Some((name, Edn::from(place?)))));
-        Edn::Map(entries.into_iter().map(|(key, value)| (Edn::keyword(key), value)).collect())
-    }
-
-    /// What stands beside its arrow: the key, or for time nothing.
-    fn label(&self) -> String {
-        let key = self.entries.iter().find(|(name, _)| *name == "key");
-        key.map_or(String::new(), |(_, key)| format!("key {key}"))
-    }
-}
-
-/// A workload that can say why one transaction depends on another.
-pub trait Explain {
-    /// The transactions that it judges.
-    fn transactions(&self) -> &Transactions;
-
-    /// A transaction as it is printed.
-    fn edn(&self, txn: u32) -> Edn;
-
-    /// A micro-operation as it is printed.
-    fn micro_op_edn(&self, op: &MicroOp) -> Edn;
-
-    /// Why the second transaction of a `ww`, `wr` or `rw` step depends on the first. `names`
-    /// are those of the two.
-    fn reason(&self, step: &Step, names: [&str; 2]) -> Reason;
-}
 
 /// The cycle with the reasons for all its steps.
 pub fn cycle(workload: &impl Explain, cycle: &Cycle) -> Case {

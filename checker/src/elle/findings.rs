@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Options;
-use super::explain::Explain;
 use super::model::{self, Name};
+use super::options::Options;
+use super::reason::Explain;
 use super::transaction::MicroOp;
 use crate::edn::Edn;
 use crate::{Drawing, Finding, Judgement, KEPT_OF_A_KIND, Validity};

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashSet;
 
-use super::explain::Explain;
 use super::findings::{Case, Findings};
 use super::list_append::Analysis;
 use super::lists::Lists;
+use super::reason::Explain;
 use super::scratch::Scratch;
 use super::transaction::{Action, MicroOp, NONE, States, Transactions, number};
 use crate::edn::Edn;

@@ -5,26 +5,12 @@
 //! that nobody knows. Source: Kingsbury and Alvaro, *Elle* (2020), section 4.
 
 use super::cycles::Step;
-use super::explain::{Explain, Reason};
-use super::findings::Findings;
 use super::graph::{Edges, Relation};
 use super::groups::Groups;
-use super::list_anomalies;
 use super::lists::Lists;
+use super::reason::{Explain, Reason};
 use super::transaction::{Action, MicroOp, NONE, States, Transactions, number};
-use super::{Options, add_cycles, lost_update};
-use crate::Judgement;
 use crate::edn::Edn;
-
-/// The verdict on a history.
-pub fn check(txns: &Transactions, lists: &Lists, options: &Options) -> Judgement {
-    let analysis = Analysis::new(txns, lists);
-    let mut findings = Findings::default();
-    list_anomalies::find(&analysis, &mut findings);
-    lost_update::find(&analysis, &mut findings);
-    add_cycles(&analysis, analysis.edges(), options, &mut findings);
-    findings.judgement(options)
-}
 
 /// A history of lists, and the order of versions that its reads show.
 pub struct Analysis<'a> {
@@ -41,7 +27,8 @@ pub struct Analysis<'a> {
 }
 
 impl<'a> Analysis<'a> {
-    fn new(txns: &'a Transactions, lists: &'a Lists) -> Analysis<'a> {
+    /// Puts the versions of each key in order.
+    pub fn new(txns: &'a Transactions, lists: &'a Lists) -> Analysis<'a> {
         let tables = &txns.tables;
         let mut places = vec![NONE; tables.versions.len()];
         let mut orders = Vec::with_capacity(tables.keys.len());
@@ -89,7 +76,8 @@ impl<'a> Analysis<'a> {
         }
     }
 
-    fn edges(&self) -> Edges {
+    /// The dependencies by data.
+    pub fn edges(&self) -> Edges {
         let txns = self.txns;
         let mut edges = Edges::new(txns.len());
         let readers = Readers::new(self);

@@ -4,8 +4,8 @@
 //! the example (*Weak Consistency*, section 4.1, history H-lost-update); this form of it, which
 //! needs no order of versions, is Elle's.
 
-use super::explain::Explain;
 use super::findings::{Case, Findings};
+use super::reason::Explain;
 use super::scratch::Scratch;
 use super::transaction::{Action, MicroOp, NONE};
 use crate::edn::Edn;

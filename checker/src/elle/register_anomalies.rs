@@ -2,9 +2,9 @@
 
 use rustc_hash::FxHashSet;
 
-use super::explain::Explain;
 use super::findings::{Case, Findings};
 use super::model::Name;
+use super::reason::Explain;
 use super::registers::INITIAL;
 use super::rw_register::Analysis;
 use super::scratch::Scratch;

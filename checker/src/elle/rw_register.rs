@@ -5,32 +5,15 @@
 //! take part. Source: Kingsbury and Alvaro, *Elle* (2020), section 5.
 
 use super::cycles::Step;
-use super::explain::{Explain, Reason};
-use super::findings::{Case, Findings};
+use super::findings::Case;
 use super::graph::{Edges, Relation};
 use super::groups::Groups;
+use super::reason::{Explain, Reason};
 use super::registers::{Access, INITIAL, Registers, accesses};
 use super::transaction::{Action, MicroOp, NONE, States, Transactions};
-use super::version_order::{Contradiction, Source, VersionOrder};
-use super::{Options, add_cycles, lost_update, register_anomalies};
-use crate::Judgement;
+use super::version_order::{Contradiction, Source, VersionOrder, VersionOrders};
 use crate::edn::Edn;
 use crate::history::OpType;
-
-/// The verdict on a history.
-pub fn check(txns: &Transactions, options: &Options) -> Judgement {
-    let accesses = accesses(txns);
-    let (order, contradictions) = VersionOrder::infer(txns, &accesses, options.version_orders);
-    let analysis = Analysis { txns, accesses, order };
-    let mut findings = Findings::default();
-    for contradiction in &contradictions {
-        findings.add("cyclic-versions", || analysis.cyclic_versions(contradiction));
-    }
-    register_anomalies::find(&analysis, &mut findings);
-    lost_update::find(&analysis, &mut findings);
-    add_cycles(&analysis, analysis.edges(), options, &mut findings);
-    findings.judgement(options)
-}
 
 /// A history of registers, and what is known of the order of their versions.
 pub struct Analysis<'a> {
@@ -40,8 +23,19 @@ pub struct Analysis<'a> {
     order: VersionOrder,
 }
 
+impl<'a> Analysis<'a> {
+    /// Puts the versions of each key in order as far as these assumptions go. Gives what they
+    /// contradict, too.
+    pub fn new(txns: &'a Transactions, sources: VersionOrders) -> (Self, Vec<Contradiction>) {
+        let accesses = accesses(txns);
+        let (order, contradictions) = VersionOrder::infer(txns, &accesses, sources);
+        (Analysis { txns, accesses, order }, contradictions)
+    }
+}
+
 impl Analysis<'_> {
-    fn edges(&self) -> Edges {
+    /// The dependencies by data.
+    pub fn edges(&self) -> Edges {
         let txns = self.txns;
         let (versions, keys) = (txns.tables.versions.len(), txns.tables.keys.len());
         let mut edges = Edges::new(txns.len());
@@ -132,7 +126,8 @@ impl Analysis<'_> {
         &self.accesses[start..end]
     }
 
-    fn cyclic_versions(&self, contradiction: &Contradiction) -> Case {
+    /// Versions that would have to come before themselves, as a case of an anomaly.
+    pub fn cyclic_versions(&self, contradiction: &Contradiction) -> Case {
         let key = self.txns.tables.key_edn(contradiction.key);
         let versions: Vec<Edn> = contradiction.versions.iter().map(|&v| self.value(v)).collect();
         let sources = contradiction.sources.iter().map(|source| source.name());

@@ -7,7 +7,6 @@
 
 use std::collections::BTreeMap;
 
-use super::VersionOrders;
 use super::components::components;
 use super::graph::{Edges, Relation};
 use super::registers::{Access, INITIAL};
@@ -39,6 +38,43 @@ impl Source {
     /// Its name, as the original has it.
     pub fn name(self) -> &'static str {
         ["initial-state", "wfr-keys", "sequential-keys", "linearizable-keys"][self as usize]
+    }
+}
+
+/// What the order of a register's versions may be told from. A register does not show its past
+/// as a list does, so that each of these is an assumption about the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VersionOrders {
+    /// The initial state, `nil`, comes before all others.
+    pub initial_state: bool,
+    /// Within a transaction, what it writes comes after what it read.
+    pub wfr_keys: bool,
+    /// Each process sees the versions of a key in their order.
+    pub sequential_keys: bool,
+    /// Whoever begins after another has ended sees its version of a key or a later one.
+    pub linearizable_keys: bool,
+}
+
+impl Default for VersionOrders {
+    /// The initial state and writes that follow reads, as in the original.
+    fn default() -> VersionOrders {
+        VersionOrders {
+            initial_state: true,
+            wfr_keys: true,
+            sequential_keys: false,
+            linearizable_keys: false,
+        }
+    }
+}
+
+impl VersionOrders {
+    fn has(self, source: Source) -> bool {
+        match source {
+            Source::InitialState => self.initial_state,
+            Source::WritesFollowReads => self.wfr_keys,
+            Source::SequentialKeys => self.sequential_keys,
+            Source::LinearizableKeys => self.linearizable_keys,
+        }
     }
 }
 

@@ -24,6 +24,7 @@
 //! Methods for the Verification of Concurrent Systems* (1996), for orders that need not be told
 //! apart.
 
+mod locate;
 mod memo;
 pub mod object;
 pub mod queue;
@@ -37,16 +38,10 @@ use self::memo::Memo;
 use self::object::Searched;
 use super::SHOWN;
 use super::budget::{Budget, Meter};
-use super::trace::{Event, Outcome, Reached, Stuck, Trace};
-
-/// How many steps the search for what to show of a failure may take.
-const SHOWN_STEPS: u64 = 100_000;
+use super::trace::{Event, Outcome, Trace};
 
 /// How many steps the first strategy has, besides some for each operation.
 const FIRST_STEPS: u64 = 1 << 14;
-
-/// How many steps it may take at least to find where a history goes wrong.
-const LOCATING_STEPS: u64 = 5_000_000;
 
 /// How often the candidates are gone through, each time for some of them.
 const ROUNDS: usize = 3;
@@ -74,8 +69,8 @@ pub fn check_metered<C: Clone + Eq + Hash, S>(
         Ok(true) => Outcome::Linearizable,
         Err(reason) => Outcome::GivenUp(reason),
         Ok(false) => {
-            let until = first_wrong(trace, make, budget, meter.steps);
-            Outcome::Stuck(describe(trace, make, budget, until))
+            let until = locate::first_wrong(trace, make, budget, meter.steps);
+            Outcome::Stuck(locate::describe(trace, make, budget, until))
         }
     }
 }
@@ -106,58 +101,6 @@ fn search<C: Clone + Eq + Hash, S>(
     }
     let mut search = Search::new(trace, make(trace), Strategy::default());
     search.run(meter).map_err(|reason| search.given_up(&reason, meter))
-}
-
-/// The first return at which a trace goes wrong that does, after so many steps. When it takes
-/// many more to find that, some return at which it is already wrong.
-fn first_wrong<C: Clone + Eq + Hash, S>(
-    trace: &Trace<C>,
-    make: Make<C, S>,
-    budget: &Budget,
-    steps: u64,
-) -> usize {
-    let mut meter = Meter::with_steps(budget, LOCATING_STEPS.max(2 * steps));
-    let returned = trace.operations.iter().filter_map(|operation| operation.returned_at);
-    let mut returns: Vec<usize> = returned.collect();
-    returns.sort_unstable();
-    let (mut right, mut wrong) = (0, returns.len() - 1);
-    if let Some(id) = make(trace).impossible() {
-        wrong = returns.partition_point(|at| Some(*at) < trace.operations[id].returned_at);
-    }
-    while right < wrong {
-        let middle = right.midpoint(wrong);
-        let part = trace.until(returns[middle]);
-        match search(&part, make, &mut meter) {
-            Ok(true) => right = middle + 1,
-            Ok(false) => wrong = middle,
-            Err(_) => break,
-        }
-    }
-    returns[wrong]
-}
-
-/// What may be the case just before this return.
-fn describe<C: Clone + Eq + Hash, S>(
-    trace: &Trace<C>,
-    make: Make<C, S>,
-    budget: &Budget,
-    until: usize,
-) -> Stuck<S> {
-    let mut part = trace.until(until);
-    let operation = part.operations.iter().position(|o| o.returned_at == Some(until));
-    let operation = operation.expect("a return is an operation's");
-    part.operations[operation].returned_at = None;
-    let part = Trace::new(part.operations);
-    let mut search = Search::new(&part, make(&part), Strategy::default());
-    let mut meter = Meter::with_steps(budget, SHOWN_STEPS);
-    let mut configurations = Vec::new();
-    while configurations.len() < SHOWN && search.run(&mut meter) == Ok(true) {
-        configurations.push(Reached { state: search.object.state(), pending: search.left() });
-        if !search.take_back() {
-            break;
-        }
-    }
-    Stuck { operation, violation: None, configurations }
 }
 
 /// Crashed operations that make the same call, by when they began.
