@@ -101,7 +101,9 @@ fn wall(dir: &Path, in_flight: usize) -> anyhow::Result<f64> {
 /// Steps of one child per second.
 fn steps(dir: &Path) -> anyhow::Result<f64> {
     let options = options(dir, "--child-lockstep")?;
-    let mut child = LockstepChild::start(&options, &NodeId::from("n1"), 1, None)?;
+    let node = NodeId::from("n1");
+    let log = options.open_log(&node)?;
+    let mut child = LockstepChild::start(&options, &node, log, 1, None)?;
     let message = Message::parse(LINE)?;
     let mut steps = 0_u32;
     let started = Instant::now();

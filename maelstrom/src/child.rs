@@ -22,10 +22,11 @@ mod children;
 mod group;
 mod lines;
 mod lockstep;
+mod log;
 mod node;
 mod watchdog;
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -37,6 +38,7 @@ use rustix::fs::{Access, access};
 pub use children::{ChildEvent, Children};
 use group::Group;
 pub use lockstep::{LockstepChild, pin_to_one_core};
+pub use log::{MOST_LOG_BYTES, NodeLog};
 pub use watchdog::{WATCHDOG_ARGUMENT, Watchdog, watchdog_main};
 
 /// More than this is never kept for one child: neither input that it does not read, nor a line
@@ -50,7 +52,8 @@ pub struct ChildOptions {
     pub bin: PathBuf,
     /// Its arguments.
     pub args: Vec<String>,
-    /// The folder for `<node>.log`, which takes each node's stderr. Created when missing.
+    /// The folder for `<node>.log`, which takes each node's stderr, of a very long one the
+    /// beginning and the end. Created when missing.
     pub log_dir: PathBuf,
     /// The folder in which each node gets one of its own, passed in `MAELSTROM_DATA_DIR`.
     /// Created when missing; it outlives a kill, as a disk does.
@@ -71,24 +74,21 @@ impl ChildOptions {
         Ok(self)
     }
 
-    /// Where the node's stderr goes.
-    fn log_path(&self, node: &NodeId) -> PathBuf {
-        self.log_dir.join(format!("{node}.log"))
-    }
-
-    /// Opens the node's log for appending: a restarted node goes on in the same file.
-    fn open_log(&self, node: &NodeId) -> anyhow::Result<File> {
-        let path = self.log_path(node);
+    /// Opens the node's log. A node that is started again goes on in the same one.
+    ///
+    /// # Errors
+    /// When it cannot be opened, or the node's name is not that of a file.
+    pub fn open_log(&self, node: &NodeId) -> anyhow::Result<NodeLog> {
+        require_file_name(node)?;
+        let path = self.log_dir.join(format!("{node}.log"));
         fs::create_dir_all(&self.log_dir)
-            .and_then(|()| File::options().append(true).create(true).open(&path))
+            .and_then(|()| NodeLog::open(&path))
             .with_context(|| format!("could not open the log of node {node}, {}", path.display()))
     }
 
-    /// The command that starts the node, with its folder in place; only stderr is left open.
+    /// The command that starts the node, with its folder in place and a pipe to each end.
     fn command(&self, node: &NodeId) -> anyhow::Result<Command> {
-        if Path::new(node.as_str()).file_name() != Some(node.as_str().as_ref()) {
-            bail!("a node cannot be called {node:?}: its name is also that of a file");
-        }
+        require_file_name(node)?;
         let data_dir = std::path::absolute(self.data_dir.join(node.as_str()))
             .and_then(|path| fs::create_dir_all(&path).map(|()| path))
             .with_context(|| format!("could not make a data directory for node {node}"))?;
@@ -105,7 +105,8 @@ impl ChildOptions {
             .current_dir(working_dir)
             .env("MAELSTROM_DATA_DIR", data_dir)
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped());
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         Ok(command)
     }
 
@@ -118,6 +119,13 @@ impl ChildOptions {
     ) -> anyhow::Result<Group> {
         Group::spawn(command, watchdog).with_context(|| format!("could not start node {node}"))
     }
+}
+
+fn require_file_name(node: &NodeId) -> anyhow::Result<()> {
+    if Path::new(node.as_str()).file_name() != Some(node.as_str().as_ref()) {
+        bail!("a node cannot be called {node:?}: its name is also that of a file");
+    }
+    Ok(())
 }
 
 /// The absolute path of a program that a user named. Symbolic links are kept: a program may

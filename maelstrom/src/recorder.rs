@@ -1,10 +1,15 @@
 //! Writes a run down as it goes, and tells whoever watches.
 
+use std::collections::BTreeMap;
+
 use gyre::{Message, NodeId, Time};
 
 use crate::engine::{Direction, Observer, Progress};
 use crate::history::Op;
 use crate::store::{Console, HistoryWriter, RunFolder, RunLog};
+
+/// Of what one node writes to stderr, so many bytes may be in the log of the run as well.
+const STDERR_BYTES: usize = 8 << 20;
 
 /// What to log besides operations.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,6 +38,8 @@ pub struct Recorder {
     /// The first thing that could not be written.
     failure: Option<String>,
     line: String,
+    /// How much of each node's stderr is in the log.
+    stderr_bytes: BTreeMap<NodeId, usize>,
 }
 
 impl Recorder {
@@ -55,6 +62,7 @@ impl Recorder {
             now: Time::ZERO,
             failure: None,
             line: String::new(),
+            stderr_bytes: BTreeMap::new(),
         })
     }
 
@@ -110,8 +118,22 @@ impl Observer for Recorder {
     }
 
     fn node_log(&mut self, node: &NodeId, line: &str) {
-        if self.options.stderr {
-            self.say(&format!("node {node}"), line);
+        if !self.options.stderr {
+            return;
+        }
+        let bytes = self.stderr_bytes.entry(node.clone()).or_default();
+        let had_room = *bytes <= STDERR_BYTES;
+        *bytes += line.len() + 1;
+        match (had_room, *bytes <= STDERR_BYTES) {
+            (true, true) => self.say(&format!("node {node}"), line),
+            (true, false) => {
+                let sentence = format!(
+                    "node {node} has written more than {STDERR_BYTES} bytes on stderr, and the \
+                     rest is left out here: see node-logs/{node}.log"
+                );
+                self.warn("bench", &sentence);
+            }
+            _ => {}
         }
     }
 
@@ -141,5 +163,29 @@ impl Observer for Recorder {
 
     fn failure(&mut self) -> Option<String> {
         self.failure.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::RunName;
+
+    #[test]
+    fn what_a_node_says_without_end_ends_in_the_log() {
+        let store = tempfile::tempdir().unwrap();
+        let folder = RunFolder::create(store.path(), "echo", RunName::Seed(1)).unwrap();
+        let options = LogOptions { stderr: true, ..LogOptions::default() };
+        let mut recorder = Recorder::new(&folder, None, options, Box::new(|_| ())).unwrap();
+        let line = "x".repeat(1 << 20);
+        for _ in 0..20 {
+            recorder.node_log(&"n1".into(), &line);
+        }
+        recorder.node_log(&"n2".into(), "here I am");
+        recorder.finish().unwrap();
+        let log = String::from_utf8(std::fs::read(folder.file("jepsen.log")).unwrap()).unwrap();
+        assert!(log.len() < 9 << 20, "{} bytes", log.len());
+        assert_eq!(log.matches("the rest is left out here").count(), 1);
+        assert!(log.contains("here I am"));
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use gyre::NodeId;
 
 use crate::checker::{Judgement, Validity};
-use crate::child::{ChildOptions, LockstepChild, Watchdog, pin_to_one_core};
+use crate::child::{ChildOptions, LockstepChild, NodeLog, Watchdog, pin_to_one_core};
 use crate::engine::cluster::{Cluster, INTERRUPTED, NodeFactory, SimulatedNode, VirtualCluster};
 use crate::engine::{Engine, Outcome};
 use crate::options::TestOptions;
@@ -285,6 +285,8 @@ impl Test<'_> {
 /// Makes nodes that are child processes in lockstep.
 struct Lockstep {
     names: Vec<NodeId>,
+    /// One for all lives of a node.
+    logs: Vec<NodeLog>,
     options: ChildOptions,
     watchdog: Option<Watchdog>,
 }
@@ -292,7 +294,13 @@ struct Lockstep {
 impl Lockstep {
     fn new(names: &[NodeId], options: ChildOptions) -> anyhow::Result<Lockstep> {
         let watchdog = options.watchdog.as_deref().map(Watchdog::start).transpose()?;
-        Ok(Lockstep { names: names.to_vec(), options, watchdog })
+        let logs = names.iter().map(|name| options.open_log(name));
+        Ok(Lockstep {
+            logs: logs.collect::<Result<_, _>>()?,
+            names: names.to_vec(),
+            options,
+            watchdog,
+        })
     }
 }
 
@@ -305,7 +313,8 @@ impl SimulatedNode for LockstepChild {
 impl NodeFactory for Lockstep {
     fn start(&mut self, node: usize, seed: u64) -> Result<Box<dyn SimulatedNode>, String> {
         let name = &self.names[node];
-        LockstepChild::start(&self.options, name, seed, self.watchdog.as_ref())
+        let log = self.logs[node].clone();
+        LockstepChild::start(&self.options, name, log, seed, self.watchdog.as_ref())
             .map(|child| Box::new(child) as Box<dyn SimulatedNode>)
             .map_err(|error| format!("{error:#}"))
     }

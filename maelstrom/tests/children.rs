@@ -387,7 +387,8 @@ fn nothing_outlives_a_bench_that_is_killed() {
     if let Some(dir) = std::env::var_os("CHILDREN_TEST_DIR") {
         let options = options(dir.as_ref(), FAMILY);
         let watchdog = Watchdog::start(BENCH.as_ref()).unwrap();
-        let _lockstep = LockstepChild::start(&options, &"n99".into(), 7, Some(&watchdog)).unwrap();
+        let (node, log) = ("n99".into(), options.open_log(&"n99".into()).unwrap());
+        let _lockstep = LockstepChild::start(&options, &node, log, 7, Some(&watchdog)).unwrap();
         let mut children = Children::new(options).unwrap();
         for number in 0..NODES {
             children.start(&format!("n{number}").into()).unwrap();

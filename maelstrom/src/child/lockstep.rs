@@ -11,21 +11,20 @@
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use gyre::{Message, NodeId, Process, Time};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, ioctl_fionbio};
+use rustix::process::Signal;
 use serde::Deserialize;
 
 use super::group::Group;
 use super::lines::{LineBuffer, RecentLines, shortened};
-use super::{ChildOptions, MOST_BYTES, Watchdog};
+use super::node::MOST_LEFT_IN_PIPE_BYTES;
+use super::{ChildOptions, MOST_BYTES, NodeLog, Watchdog};
 use crate::wire::parse_line;
 
 /// The real time that a node has for one step.
@@ -43,6 +42,8 @@ pub struct LockstepChild {
     group: Group,
     stdin: OwnedFd,
     stdout: OwnedFd,
+    /// `None` once the node has closed its end.
+    stderr: Option<OwnedFd>,
     /// The line of the current step; kept to be used again.
     request: String,
     lines: LineBuffer,
@@ -53,8 +54,8 @@ pub struct LockstepChild {
     /// [`STEP_LIMIT`], but for tests.
     step_limit: Duration,
     failure: Option<String>,
-    log: PathBuf,
-    /// The length of the log before this life of the node.
+    log: NodeLog,
+    /// How much the node wrote to its log in the lives before this one.
     log_start_bytes: u64,
 }
 
@@ -68,26 +69,27 @@ enum Trouble {
 
 impl LockstepChild {
     /// Starts a node with `MAELSTROM_LOCKSTEP=1` and `MAELSTROM_SEED=<seed>` in its environment.
-    /// Its stderr goes to its log.
+    /// Its stderr goes to `log`, which is that of all its lives.
     ///
     /// # Errors
-    /// When the program is missing or not executable, its folder or its log cannot be made, or
-    /// it does not start.
+    /// When the program is missing or not executable, its folder cannot be made, or it does not
+    /// start.
     pub fn start(
         options: &ChildOptions,
         node: &NodeId,
+        log: NodeLog,
         seed: u64,
         watchdog: Option<&Watchdog>,
     ) -> anyhow::Result<LockstepChild> {
         let options = options.clone().resolved()?;
         let mut command = options.command(node)?;
-        let log = options.open_log(node)?;
-        let log_start_bytes = log.metadata().map_or(0, |metadata| metadata.len());
-        command.env("MAELSTROM_LOCKSTEP", "1").env("MAELSTROM_SEED", seed.to_string()).stderr(log);
+        let log_start_bytes = log.written_bytes();
+        command.env("MAELSTROM_LOCKSTEP", "1").env("MAELSTROM_SEED", seed.to_string());
         let mut group = options.spawn(node, &mut command, watchdog)?;
         let stdin = OwnedFd::from(group.take_stdin());
         let stdout = OwnedFd::from(group.take_stdout());
-        for pipe in [&stdin, &stdout] {
+        let stderr = OwnedFd::from(group.take_stderr());
+        for pipe in [&stdin, &stdout, &stderr] {
             ioctl_fionbio(pipe, true).context("could not prepare a pipe")?;
         }
         Ok(LockstepChild {
@@ -95,6 +97,7 @@ impl LockstepChild {
             group,
             stdin,
             stdout,
+            stderr: Some(stderr),
             request: String::new(),
             lines: LineBuffer::default(),
             transmit: VecDeque::new(),
@@ -102,7 +105,7 @@ impl LockstepChild {
             has_answered: false,
             step_limit: STEP_LIMIT,
             failure: None,
-            log: options.log_path(node),
+            log,
             log_start_bytes,
         })
     }
@@ -168,19 +171,59 @@ impl LockstepChild {
         }
     }
 
-    /// Waits until the node has written something, or also, with `unsent`, until it reads.
-    fn wait(&self, deadline: Instant, unsent: bool) -> Result<(), Trouble> {
+    /// Waits until the node has written something, or also, with `unsent`, until it reads. What
+    /// it has written on stderr goes to its log: it would wait for that for ever.
+    fn wait(&mut self, deadline: Instant, unsent: bool) -> Result<(), Trouble> {
         let left = deadline.saturating_duration_since(Instant::now());
         let left = Timespec::try_from(left).expect("ten seconds can be expressed");
-        let mut fds =
-            [PollFd::new(&self.stdout, PollFlags::IN), PollFd::new(&self.stdin, PollFlags::OUT)];
-        match poll(&mut fds[..if unsent { 2 } else { 1 }], Some(&left)) {
-            Ok(0) => {
-                let limit = self.step_limit;
-                Err(Trouble::Wrong(format!("did not answer a step within {limit:?} of real time")))
+        let mut fds = vec![PollFd::new(&self.stdout, PollFlags::IN)];
+        if unsent {
+            fds.push(PollFd::new(&self.stdin, PollFlags::OUT));
+        }
+        let steps_on = fds.len();
+        fds.extend(self.stderr.as_ref().map(|pipe| PollFd::new(pipe, PollFlags::IN)));
+        match poll(&mut fds, Some(&left)) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(Trouble::Wrong(format!("could not be waited for: {error}"))),
+        }
+        // A node that only logs does not answer, however much that is.
+        if fds[..steps_on].iter().all(|fd| fd.revents().is_empty()) && Instant::now() >= deadline {
+            let limit = self.step_limit;
+            let what = format!("did not answer a step within {limit:?} of real time");
+            return Err(Trouble::Wrong(what));
+        }
+        self.read_stderr()
+    }
+
+    /// Moves what can be read of stderr now to the log: at most what a pipe holds.
+    fn read_stderr(&mut self) -> Result<(), Trouble> {
+        let Some(pipe) = &self.stderr else { return Ok(()) };
+        let mut bytes = [0; 64 << 10];
+        match rustix::io::read(pipe, &mut bytes) {
+            Ok(0) => self.stderr = None,
+            Ok(count) => {
+                return self.log.write(&bytes[..count]).map_err(|error| {
+                    Trouble::Wrong(format!("has a log that cannot be written: {error}"))
+                });
             }
-            Ok(_) | Err(Errno::INTR) => Ok(()),
-            Err(error) => Err(Trouble::Wrong(format!("could not be waited for: {error}"))),
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            Err(_) => self.stderr = None,
+        }
+        Ok(())
+    }
+
+    /// Moves all that the node has left on stderr to the log; of what processes that it left
+    /// behind go on writing, so much as a pipe can hold.
+    fn read_last_stderr(&mut self) {
+        let most = self.log.written_bytes() + MOST_LEFT_IN_PIPE_BYTES as u64;
+        loop {
+            let before = self.log.written_bytes();
+            // Whoever cannot write the log here has failed already, or is being dropped.
+            if self.read_stderr().is_err()
+                || !(before + 1..most).contains(&self.log.written_bytes())
+            {
+                return;
+            }
         }
     }
 
@@ -214,6 +257,7 @@ impl LockstepChild {
         };
         // It may have ended by itself; then this changes nothing.
         let _ = self.group.finish();
+        self.read_last_stderr();
         let hint = if self.has_answered { "" } else { HINT };
         let mut failure = format!("{what}{hint}");
         let last_lines = self.last_log_lines();
@@ -228,14 +272,17 @@ impl LockstepChild {
 
     /// How a node ended that closed its stdout or its stdin.
     fn how_it_ended(&mut self) -> String {
-        let node = &self.node;
         let started = Instant::now();
         while !self.group.has_ended() {
             if started.elapsed() > END_LIMIT {
+                let node = &self.node;
                 return format!("node {node} closed its stdin or stdout and went on running");
             }
             std::thread::sleep(Duration::from_millis(1));
+            // It may wait for room there, and end then.
+            self.read_last_stderr();
         }
+        let node = &self.node;
         match self.group.finish() {
             Ok(status) => format!("node {node} exited on its own, with {status}"),
             Err(error) => format!("node {node} exited on its own ({error})"),
@@ -245,21 +292,19 @@ impl LockstepChild {
     /// What the node wrote on stderr at the end of its life. Empty when it cannot be read: the
     /// failure is then told without it.
     fn last_log_lines(&self) -> Vec<String> {
-        let read = || -> std::io::Result<Vec<u8>> {
-            let mut file = File::open(&self.log)?;
-            let tail_bytes = (RecentLines::COUNT * 1024) as u64;
-            let length_bytes = file.metadata()?.len();
-            let start = self.log_start_bytes.max(length_bytes.saturating_sub(tail_bytes));
-            file.seek(SeekFrom::Start(start))?;
-            let mut tail = Vec::new();
-            file.take(tail_bytes).read_to_end(&mut tail)?;
-            Ok(tail)
-        };
-        let tail = read().unwrap_or_default();
+        let tail = self.log.last_bytes(self.log_start_bytes, RecentLines::COUNT * 1024);
+        let tail = tail.unwrap_or_default();
         let tail = String::from_utf8_lossy(&tail);
         let lines: Vec<&str> = tail.lines().collect();
         let first = lines.len().saturating_sub(RecentLines::COUNT);
         lines[first..].iter().map(|&line| line.to_owned()).collect()
+    }
+}
+
+impl Drop for LockstepChild {
+    fn drop(&mut self) {
+        self.group.signal(Signal::KILL);
+        self.read_last_stderr();
     }
 }
 
@@ -363,7 +408,13 @@ mod tests {
             data_dir: dir.path().join("data"),
             watchdog: None,
         };
-        (LockstepChild::start(&options, &NodeId::from("n1"), 7, None).unwrap(), dir)
+        (start_with(&options), dir)
+    }
+
+    fn start_with(options: &ChildOptions) -> LockstepChild {
+        let node = NodeId::from("n1");
+        let log = options.open_log(&node).unwrap();
+        LockstepChild::start(options, &node, log, 7, None).unwrap()
     }
 
     fn message() -> Message {
@@ -373,7 +424,7 @@ mod tests {
     #[test]
     fn a_step_is_a_line_and_its_answer_is_up_to_idle() {
         // Sends back what it is sent, twice, after a message that shows what it was asked.
-        let (mut child, _dir) = start(
+        let (mut child, dir) = start(
             r#"while read -r line; do
                 echo "$line" >&2
                 message=${line#*'"message":'}
@@ -391,7 +442,8 @@ mod tests {
         assert_eq!(child.failure(), None);
         assert_eq!(child.poll_transmit(), None);
         let asked = format!("{{\"at\":5,\"message\":{}}}\n{{\"at\":71}}\n", message().to_line());
-        assert_eq!(std::fs::read_to_string(&child.log).unwrap(), asked);
+        drop(child);
+        assert_eq!(std::fs::read_to_string(dir.path().join("node-logs/n1.log")).unwrap(), asked);
     }
 
     #[test]
@@ -459,7 +511,7 @@ mod tests {
             data_dir: dir.path().join("data"),
             watchdog: None,
         };
-        let mut child = LockstepChild::start(&options, &NodeId::from("n1"), 7, None).unwrap();
+        let mut child = start_with(&options);
         child.handle_timeout(Time::ZERO);
         assert_eq!(child.failure(), None);
         child.handle_timeout(Time::ZERO);
@@ -498,6 +550,34 @@ mod tests {
             let failure = child.failure().unwrap();
             assert!(failure.starts_with("node n1 did not answer a step within 20ms"), "{failure}");
         }
+    }
+
+    #[test]
+    fn a_node_may_write_to_stderr_what_it_likes() {
+        // More than a pipe holds, before each answer.
+        let (mut child, dir) =
+            start(r#"while read -r line; do seq 100000 >&2; echo '{"idle":null}'; done"#);
+        let all: String = (1..=100_000).map(|number| format!("{number}\n")).collect();
+        for _ in 0..2 {
+            child.handle_message(Time::ZERO, message());
+            assert_eq!(child.failure(), None);
+        }
+        drop(child);
+        let log = std::fs::read_to_string(dir.path().join("node-logs/n1.log")).unwrap();
+        assert!(log == all.repeat(2), "{} bytes", log.len());
+    }
+
+    #[test]
+    fn a_node_that_only_logs_fails_in_time_and_leaves_a_log_of_bounded_size() {
+        let (mut child, dir) = start("yes 'I am still here' >&2; true");
+        child.step_limit = Duration::from_millis(300);
+        child.handle_message(Time::ZERO, message());
+        let failure = child.failure().unwrap();
+        assert!(failure.starts_with("node n1 did not answer a step within 300ms"), "{failure}");
+        assert!(failure.ends_with("I am still here"), "{failure}");
+        drop(child);
+        let log = std::fs::metadata(dir.path().join("node-logs/n1.log")).unwrap();
+        assert!(log.len() < super::super::MOST_LOG_BYTES as u64 + 1000, "{} bytes", log.len());
     }
 
     #[test]

@@ -1,9 +1,6 @@
 //! One node under the wall clock: its process, our ends of its pipes, and what waits in them.
 
-use std::fs::File;
-use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::process::Stdio;
 
 use anyhow::Context;
 use gyre::NodeId;
@@ -13,14 +10,14 @@ use rustix::process::Signal;
 
 use super::group::Group;
 use super::lines::{LineBuffer, RecentLines};
-use super::{ChildEvent, ChildOptions, MOST_BYTES, Watchdog};
+use super::{ChildEvent, ChildOptions, MOST_BYTES, NodeLog, Watchdog};
 
 /// A log line without an end is handed out in pieces of this size.
 const LONGEST_LOG_LINE_BYTES: usize = 64 << 10;
 
 /// What a node that has ended may have left in a pipe: the most that Linux lets an ordinary
 /// user make a pipe hold. More comes from processes that it left behind.
-const MOST_LEFT_IN_PIPE_BYTES: usize = 1 << 20;
+pub(super) const MOST_LEFT_IN_PIPE_BYTES: usize = 1 << 20;
 
 /// A node, running or not.
 pub(super) struct Node {
@@ -28,6 +25,8 @@ pub(super) struct Node {
     pub(super) running: Option<Running>,
     pub(super) recent_stdout: RecentLines,
     pub(super) recent_stderr: RecentLines,
+    /// Opened when it is first started, and for all its lives.
+    log: Option<NodeLog>,
 }
 
 /// One life of a node. Dropping it kills it.
@@ -36,7 +35,7 @@ pub(super) struct Running {
     pub(super) input: Input,
     pub(super) stdout: Output,
     pub(super) stderr: Output,
-    log: File,
+    log: NodeLog,
 }
 
 /// Our end of a node's stdin, and what waits for it.
@@ -70,6 +69,7 @@ impl Node {
             running: None,
             recent_stdout: RecentLines::default(),
             recent_stderr: RecentLines::default(),
+            log: None,
         }
     }
 
@@ -78,7 +78,11 @@ impl Node {
         options: &ChildOptions,
         watchdog: Option<&Watchdog>,
     ) -> anyhow::Result<()> {
-        self.running = Some(Running::start(options, &self.id, watchdog)?);
+        let log = match &self.log {
+            Some(log) => log.clone(),
+            None => self.log.insert(options.open_log(&self.id)?).clone(),
+        };
+        self.running = Some(Running::start(options, &self.id, log, watchdog)?);
         Ok(())
     }
 
@@ -143,8 +147,7 @@ impl Node {
         let Some(Running { stderr, log, .. }) = &mut self.running else { return Ok(0) };
         let bytes = stderr.read();
         let count = bytes.len();
-        log.write_all(bytes)
-            .with_context(|| format!("could not write the log of node {}", self.id))?;
+        log.write(bytes).with_context(|| format!("could not write the log of node {}", self.id))?;
         let mut tell = |line: String| {
             self.recent_stderr.push(&line);
             events.push(ChildEvent::Stderr { node: self.id.clone(), line });
@@ -201,11 +204,10 @@ impl Running {
     fn start(
         options: &ChildOptions,
         node: &NodeId,
+        log: NodeLog,
         watchdog: Option<&Watchdog>,
     ) -> anyhow::Result<Running> {
         let mut command = options.command(node)?;
-        let log = options.open_log(node)?;
-        command.stderr(Stdio::piped());
         // A bench that itself runs in lockstep must not pass that on.
         command.env_remove("MAELSTROM_LOCKSTEP").env_remove("MAELSTROM_SEED");
         let mut group = options.spawn(node, &mut command, watchdog)?;

@@ -5,14 +5,16 @@
     reason = "a test's harness reads SEED and SEEDS, times itself, and prints"
 )]
 
+use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use gyre::{Node, NodeId};
 
 use super::{Check, Failure};
 use crate::checker::Validity;
+use crate::child::NodeLog;
 use crate::engine::{Observer, Outcome, Progress};
 use crate::history::Op;
 use crate::recorder::{LogOptions, Recorder};
@@ -132,12 +134,15 @@ fn try_write<N: Node>(check: &Check<N>, seed: u64) -> anyhow::Result<()> {
     let folder = RunFolder::create(Path::new("store"), workload, RunName::Seed(seed))?;
     let recorder =
         Recorder::new(&folder, None, LogOptions::default(), Box::new(|_: &Progress| ()))?;
-    let mut observer = InProcessRecorder { recorder, logs: Default::default() };
+    let log_dir = folder.node_logs()?;
+    let mut observer =
+        InProcessRecorder { recorder, log_dir, logs: BTreeMap::new(), failure: None };
     let (outcome, results): (Outcome, _) = check.run_observed(seed, &mut observer, 4_000_000);
     observer.recorder.finish()?;
-    for (node, lines) in observer.logs {
-        folder.write(format!("node-logs/{node}.log"), lines.as_bytes())?;
+    if let Some(error) = observer.failure {
+        return Err(error);
     }
+    drop(observer.logs);
     if outcome.failure.is_none() || results.verdict == Validity::False {
         folder.write_results(&results)?;
     }
@@ -154,10 +159,25 @@ fn try_write<N: Node>(check: &Check<N>, seed: u64) -> anyhow::Result<()> {
     folder.finish()
 }
 
-/// Nodes in the bench's own process have no stderr to redirect, so their logs are kept here.
+/// Nodes in the bench's own process have no stderr of their own: their logs are written here.
 struct InProcessRecorder {
     recorder: Recorder,
-    logs: std::collections::BTreeMap<NodeId, String>,
+    log_dir: PathBuf,
+    logs: BTreeMap<NodeId, NodeLog>,
+    failure: Option<anyhow::Error>,
+}
+
+impl InProcessRecorder {
+    fn write_log(&mut self, node: &NodeId, line: &str) -> anyhow::Result<()> {
+        let log = match self.logs.get(node) {
+            Some(log) => log,
+            None => {
+                let log = NodeLog::open(&self.log_dir.join(format!("{node}.log")))?;
+                self.logs.entry(node.clone()).or_insert(log)
+            }
+        };
+        Ok(log.write(format!("{line}\n").as_bytes())?)
+    }
 }
 
 impl Observer for InProcessRecorder {
@@ -166,9 +186,9 @@ impl Observer for InProcessRecorder {
     }
 
     fn node_log(&mut self, node: &NodeId, line: &str) {
-        let log = self.logs.entry(node.clone()).or_default();
-        log.push_str(line);
-        log.push('\n');
+        if let Err(error) = self.write_log(node, line) {
+            self.failure.get_or_insert(error);
+        }
     }
 
     fn log(&mut self, now: gyre::Time, sentence: &str) {
