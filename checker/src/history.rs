@@ -29,6 +29,8 @@ pub enum ProcessId {
     Client(i64),
     /// The fault injector.
     Nemesis,
+    /// A client, and the history does not say which: some judges need not know.
+    Unnamed,
 }
 
 impl fmt::Display for ProcessId {
@@ -36,6 +38,7 @@ impl fmt::Display for ProcessId {
         match self {
             ProcessId::Client(number) => write!(f, "{number}"),
             ProcessId::Nemesis => f.write_str(":nemesis"),
+            ProcessId::Unnamed => f.write_str("nil"),
         }
     }
 }
@@ -110,6 +113,7 @@ impl Op {
         let process = match self.process {
             ProcessId::Client(number) => Edn::Int(number),
             ProcessId::Nemesis => Edn::keyword("nemesis"),
+            ProcessId::Unnamed => Edn::Nil,
         };
         let mut entries = vec![
             (Edn::keyword("process"), process),
@@ -201,11 +205,18 @@ impl Op {
                 Some("exception") => op.extra.push(("exception", value)),
                 Some("final?") => op.extra.push(("final?", value)),
                 Some("committed") => op.extra.push(("committed", value)),
+                Some("position") => op.extra.push(("position", value)),
+                Some("link") => op.extra.push(("link", value)),
                 _ => {}
             }
         }
         op.kind = kind.ok_or_else(|| format!("operation {position} has no :type"))?;
-        op.process = process.ok_or_else(|| format!("operation {position} has no :process"))?;
+        op.process = match process {
+            Some(process) => process,
+            // Histories that were written by hand may do without.
+            None if !op.f.is_empty() => ProcessId::Unnamed,
+            None => return Err(format!("operation {position} has neither :process nor :f")),
+        };
         Ok(op)
     }
 }

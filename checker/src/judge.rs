@@ -6,9 +6,10 @@ use std::str::FromStr;
 use crate::edn::Edn;
 use crate::exceptions::Exceptions;
 use crate::history::{Common, History, Op, Pairing};
+use crate::likeness::{Expected, Likeness};
 use crate::linear::budget::Budget;
 use crate::{
-    Checker, Judgement, Validity, counter, echo, elle, kafka, linear, set_full, unique_ids,
+    Checker, Judgement, Validity, counter, echo, elle, jepsen, kafka, linear, set_full, unique_ids,
 };
 
 /// What judges a history: see [`Workload`] and [`Model`], which are two ways to have one.
@@ -17,6 +18,8 @@ pub struct Judge {
     /// What an operation's invocation and completion must have in common; `None` if the judge
     /// takes a history as it is.
     common: Option<Common>,
+    /// What the history should be of, if that can be told.
+    expected: Option<Expected>,
 }
 
 enum By {
@@ -29,13 +32,18 @@ enum By {
 impl Judge {
     /// One that wants the whole history.
     pub fn whole(judge: impl FnOnce(&History) -> Judgement + 'static) -> Judge {
-        Judge { by: By::Whole(Box::new(judge)), common: None }
+        Judge { by: By::Whole(Box::new(judge)), common: None, expected: None }
     }
 
     /// The same, but a history is unknown in which a completion does not belong to its
     /// invocation: see [`Pairing`].
-    fn of_pairs_with(self, common: Common) -> Judge {
+    pub(crate) fn of_pairs_with(self, common: Common) -> Judge {
         Judge { common: Some(common), ..self }
+    }
+
+    /// The same; and where it has no answer, it says what the history looks like instead.
+    pub(crate) fn expecting(self, name: &'static str, functions: &'static [&'static str]) -> Judge {
+        Judge { expected: Some(Expected { name, functions }), ..self }
     }
 
     /// Judges a history.
@@ -43,26 +51,31 @@ impl Judge {
         if let Some(problem) = self.common.and_then(|common| Pairing::problem(common, history)) {
             return Judgement::unknown(format!("The history cannot be judged: {problem}."));
         }
-        match self.by {
+        let judgement = match self.by {
             By::Whole(judge) => judge(history),
             By::Steps(mut checker) => {
                 history.ops.iter().for_each(|op| checker.push(op));
                 checker.finish()
             }
-        }
+        };
+        let Some(expected) = self.expected else { return judgement };
+        let mut likeness = Likeness::default();
+        history.ops.iter().for_each(|op| likeness.push(op));
+        likeness.correct(judgement, expected)
     }
 
     /// To judge a history that is read entry by entry.
     pub fn gather(self) -> Gathering {
         let pairing = self.common.map(Pairing::new);
         let (exceptions, history) = (Exceptions::default(), History::default());
-        Gathering { by: self.by, pairing, exceptions, history }
+        let likeness = self.expected.map(|expected| (Likeness::default(), expected));
+        Gathering { by: self.by, pairing, exceptions, likeness, history }
     }
 }
 
 impl<C: Checker + 'static> From<C> for Judge {
     fn from(checker: C) -> Judge {
-        Judge { by: By::Steps(Box::new(checker)), common: None }
+        Judge { by: By::Steps(Box::new(checker)), common: None, expected: None }
     }
 }
 
@@ -72,6 +85,7 @@ pub struct Gathering {
     pairing: Option<Pairing<'static>>,
     /// Whatever is asked of a history, a reply that answered nothing makes it invalid.
     exceptions: Exceptions,
+    likeness: Option<(Likeness, Expected)>,
     /// The entries so far, where the judge wants them all.
     history: History,
 }
@@ -87,6 +101,9 @@ impl Gathering {
             pairing.check(&op)?;
         }
         self.exceptions.push(&op);
+        if let Some((likeness, _)) = &mut self.likeness {
+            likeness.push(&op);
+        }
         let kept = match &mut self.by {
             By::Steps(checker) => {
                 checker.push(&op);
@@ -113,6 +130,9 @@ impl Gathering {
             By::Steps(checker) => checker.finish(),
             By::Whole(judge) => judge(&self.history),
         };
+        if let Some((likeness, expected)) = &self.likeness {
+            judgement = likeness.correct(judgement, *expected);
+        }
         let exceptions = Box::new(self.exceptions).finish();
         if exceptions.verdict == Validity::False {
             judgement.verdict = Validity::False;
@@ -128,10 +148,14 @@ pub struct CheckOptions {
     /// The transactional workloads: the models that the history must satisfy; with none, the
     /// strongest there is.
     pub consistency_models: Vec<String>,
+    /// Anomalies of transactions that must not be, besides those that the models forbid.
+    pub anomalies: Vec<String>,
     /// Transactions over registers: what the order of versions may be told from.
     pub version_orders: elle::VersionOrders,
     /// What the search for a linearization may take: each key of lin-kv has one.
     pub budget: Budget,
+    /// What the checkers of Jepsen's tests must be told: see [`Judge::named`].
+    pub jepsen: jepsen::Options,
 }
 
 impl CheckOptions {
@@ -141,6 +165,7 @@ impl CheckOptions {
     /// A sentence, when they name a model that is none.
     pub fn elle(&self) -> Result<elle::Options, String> {
         let options = elle::Options::new(&self.consistency_models)?;
+        let options = options.with_anomalies(&self.anomalies)?;
         Ok(options.with_version_orders(self.version_orders))
     }
 }
@@ -219,8 +244,8 @@ impl Workload {
     /// # Errors
     /// A sentence, when the options ask for what there is not.
     pub fn judge(self, options: &CheckOptions) -> Result<Judge, String> {
-        let (_, _, common, judge) = self.row();
-        Ok(judge(options)?.of_pairs_with(*common))
+        let (_, name, common, judge) = self.row();
+        Ok(judge(options)?.of_pairs_with(*common).expecting(name, &[]))
     }
 }
 
@@ -251,7 +276,7 @@ pub struct Model {
 }
 
 impl Model {
-    /// The model of this name: `register`, `cas-register`, `mutex`, `set`, `fifo-queue` and what
+    /// The model of this name: `register`, `cas-register`, `mutex`, `linear-set`, `fifo-queue` and what
     /// else [`linear::check_model`] lists; and what the object holds at first, if that is not
     /// what the model says.
     ///
@@ -288,7 +313,7 @@ impl Model {
 
     /// `add`, `read`.
     pub fn set() -> Model {
-        Model::named("set")
+        Model::named("linear-set")
     }
 
     /// `enqueue`, `dequeue`.

@@ -50,7 +50,7 @@ pub fn check_lin_kv(history: &History, budget: &Budget) -> Judgement {
 
 /// Judges a history of one object, or of many when its values are `[key value]`.
 ///
-/// `model` is `register`, `cas-register`, `mutex`, `set`, `fifo-queue`, `unordered-queue` or
+/// `model` is `register`, `cas-register`, `mutex`, `linear-set`, `fifo-queue`, `unordered-queue` or
 /// `multi-register`; `init` is what the object holds at first, if not what the model says.
 ///
 /// # Errors
@@ -69,6 +69,11 @@ pub fn check_model(
             single(&object, pairs, budget)
         }
     }))
+}
+
+/// The names of the models that [`check_model`] knows.
+pub fn models() -> impl Iterator<Item = &'static str> {
+    object::names()
 }
 
 /// Whether [`check_model`] knows the model, and it can start so.

@@ -14,7 +14,8 @@
 //! Source: `set-full` in Jepsen's `checker.clj`. Two differences. Copies of an element in one
 //! read are reported (there a comparison is the wrong way round, and none ever is), but do not
 //! make the run invalid. And the time taken grows with what the reads contain, not with reads
-//! times elements: see `scan.rs`. Absent: the option `linearizable?`, which Maelstrom never sets.
+//! times elements: see `scan.rs`. The option `linearizable?`, by which a stale element makes the
+//! run invalid, Maelstrom never sets: it is for histories of other tests.
 
 mod scan;
 
@@ -41,11 +42,17 @@ const QUANTILES: [(Edn, f64); 5] = [
 /// Checks a history of additions, whose function is `add`, and of reads, whose function is
 /// `read` and whose value is everything that is there.
 pub fn check(history: &History, add: &str) -> Judgement {
+    check_with(history, add, false)
+}
+
+/// The same; and if `is_linearizable`, an element must be in every read that begins after it is
+/// known.
+pub fn check_with(history: &History, add: &str, is_linearizable: bool) -> Judgement {
     if !history.ops.iter().any(|op| op.is_client()) {
         return Judgement::no_operations();
     }
     match scan(history, add) {
-        Ok(scan) => judge(history, &scan),
+        Ok(scan) => judge(history, &scan, is_linearizable),
         Err(error) => Judgement::unknown(error),
     }
 }
@@ -102,7 +109,7 @@ fn judge_element<'a>(history: &History, element: &'a Element<'a>) -> Judged<'a> 
     Judged { element, outcome, latency_ms }
 }
 
-fn judge(history: &History, scan: &Scan) -> Judgement {
+fn judge(history: &History, scan: &Scan, is_linearizable: bool) -> Judgement {
     let judged: Vec<Judged> =
         scan.elements.iter().map(|element| judge_element(history, element)).collect();
     let with = |outcome| judged.iter().filter(move |judged| judged.outcome == outcome);
@@ -121,6 +128,7 @@ fn judge(history: &History, scan: &Scan) -> Judgement {
         findings.add("stale", || stale_element(history, judged));
     }
     let stale_values = values(stale.iter().copied());
+    let stale_count = stale_values.len();
     // Among equals the original shows the greatest elements first.
     stale.sort_by_key(|judged| Reverse((judged.latency_ms, &judged.element.value)));
     stale.truncate(WORST_SHOWN);
@@ -129,7 +137,7 @@ fn judge(history: &History, scan: &Scan) -> Judgement {
     let valid = match (lost.len(), stable_count) {
         (1.., _) => Validity::False,
         (0, 0) => Validity::Unknown,
-        (0, _) => Validity::True,
+        (0, _) => Validity::from(!is_linearizable || stale_values.is_empty()),
     };
     let mut result = Judgement::new(
         valid,
@@ -154,6 +162,9 @@ fn judge(history: &History, scan: &Scan) -> Judgement {
     let judgement = result.with(findings);
     match valid {
         Validity::Unknown => judgement.because("No read shows an element to be there for good."),
+        Validity::False if lost_count == 0 => {
+            judgement.summed_up(format!("{} stale", count(stale_count, "element")))
+        }
         Validity::False => judgement.summed_up(format!("{} lost", count(lost_count, "element"))),
         Validity::True => judgement,
     }

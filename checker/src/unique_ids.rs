@@ -27,6 +27,15 @@ pub struct UniqueIds {
     attempted_count: usize,
     /// Each with the index of the reply that gave it out.
     ids: Vec<(Edn, usize)>,
+    /// Whether a history in which no id was given out is valid.
+    may_be_none: bool,
+}
+
+impl UniqueIds {
+    /// The same as in Jepsen, where a history in which no id was given out is valid.
+    pub fn of_any_number() -> UniqueIds {
+        UniqueIds { may_be_none: true, ..UniqueIds::default() }
+    }
 }
 
 impl Checker for UniqueIds {
@@ -41,7 +50,7 @@ impl Checker for UniqueIds {
     }
 
     fn finish(self: Box<Self>) -> Judgement {
-        let UniqueIds { attempted_count, mut ids } = *self;
+        let UniqueIds { attempted_count, mut ids, may_be_none } = *self;
         ids.sort_unstable_by(|a, b| a.0.compare_numbers(&b.0).then(a.1.cmp(&b.1)));
         let mut duplicates: Vec<&[(Edn, usize)]> =
             ids.chunk_by(|a, b| a.0 == b.0).filter(|run| run.len() > 1).collect();
@@ -55,7 +64,7 @@ impl Checker for UniqueIds {
         duplicates.iter().for_each(|run| findings.add("duplicated", || finding(run)));
         findings.omit("duplicated", duplicated_count - duplicates.len());
         let end = |id: Option<&(Edn, usize)>| id.map_or(Edn::Nil, |(id, _)| id.clone());
-        let verdict = match (ids.is_empty(), duplicated_count) {
+        let verdict = match (ids.is_empty() && !may_be_none, duplicated_count) {
             (true, _) => Validity::Unknown,
             (false, duplicates) => Validity::from(duplicates == 0),
         };

@@ -125,7 +125,7 @@ const BAG: Kind = Kind {
 };
 
 const SET: Kind = Kind {
-    model: "set",
+    model: "linear-set",
     init: "#{}",
     step: |state, f, value| {
         let mut elements: BTreeSet<i64> = state.iter().copied().collect();

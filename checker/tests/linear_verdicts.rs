@@ -18,7 +18,7 @@ const TABLES: [(&str, &str); 7] = [
     ("jepsen/mutex", "mutex"),
     ("jepsen/fifo-queue", "fifo-queue"),
     ("jepsen/unordered-queue", "unordered-queue"),
-    ("jepsen/linear-set", "set"),
+    ("jepsen/linear-set", "linear-set"),
 ];
 
 /// The rows on which we do not say what Knossos says.

@@ -3,6 +3,7 @@
 mod budget;
 pub mod check;
 pub mod flags;
+mod models;
 mod terminal;
 
 use std::path::PathBuf;

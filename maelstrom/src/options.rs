@@ -83,6 +83,7 @@ impl TestOptions {
             consistency_models: self.consistency_models.clone(),
             version_orders: self.version_orders,
             budget: self.budget.clone(),
+            ..CheckOptions::default()
         }
     }
 }

@@ -112,6 +112,7 @@ impl Observer for Recorder {
         let source = match op.process {
             crate::history::ProcessId::Nemesis => "nemesis".to_owned(),
             crate::history::ProcessId::Client(process) => format!("worker {process}"),
+            crate::history::ProcessId::Unnamed => "worker".to_owned(),
         };
         let written = self.log.info(self.now, &source, self.line.trim_end());
         self.note(written);

@@ -214,6 +214,32 @@ pub fn model(name: &str) -> Result<Name, String> {
     })
 }
 
+/// The printed name of an anomaly that is looked for.
+///
+/// # Errors
+/// A sentence that lists them, when this is none.
+pub fn anomaly(name: &str) -> Result<Name, String> {
+    let name = name.trim().trim_start_matches(':');
+    let mut names: BTreeSet<Name> = BTreeSet::new();
+    for (worse, implied) in ANOMALIES {
+        names.insert(worse);
+        names.extend(implied.iter());
+    }
+    for (_, forbidden) in FORBIDDEN {
+        names.extend(forbidden.iter());
+    }
+    names.retain(|name| !NOT_LOOKED_FOR.iter().any(|(other, _)| other == name));
+    names.get(name).copied().ok_or_else(|| {
+        let names: Vec<Name> = names.into_iter().collect();
+        format!("unknown anomaly {name:?}; those looked for are {}", names.join(", "))
+    })
+}
+
+/// These anomalies, and all that imply one of them.
+pub fn with_worse(anomalies: &[Name]) -> BTreeSet<Name> {
+    implying(ANOMALIES, anomalies.iter().copied())
+}
+
 /// The anomalies that must be absent for all of these models to hold.
 pub fn forbidden_by(models: &[Name]) -> BTreeSet<Name> {
     let models = implied(MODELS, models.iter().copied());

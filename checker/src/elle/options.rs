@@ -12,6 +12,8 @@ use super::version_order::VersionOrders;
 pub struct Options {
     /// The consistency models that it must satisfy.
     pub(super) models: Vec<Name>,
+    /// Anomalies that must not be, whatever the models say.
+    anomalies: Vec<Name>,
     /// What the order of a register's versions is told from.
     pub(super) version_orders: VersionOrders,
 }
@@ -19,7 +21,11 @@ pub struct Options {
 impl Default for Options {
     /// The strongest model there is.
     fn default() -> Options {
-        Options { models: vec!["strong-serializable"], version_orders: VersionOrders::default() }
+        Options {
+            models: vec!["strong-serializable"],
+            anomalies: Vec::new(),
+            version_orders: VersionOrders::default(),
+        }
     }
 }
 
@@ -37,14 +43,25 @@ impl Options {
         Ok(Options { models, ..Options::default() })
     }
 
+    /// The same, and none of these anomalies may be, whatever the models say.
+    ///
+    /// # Errors
+    /// A sentence that lists the known anomalies, when one of the names is none.
+    pub fn with_anomalies<S: AsRef<str>>(self, anomalies: &[S]) -> Result<Options, String> {
+        let anomalies = anomalies.iter().map(|name| model::anomaly(name.as_ref()));
+        Ok(Options { anomalies: anomalies.collect::<Result<_, _>>()?, ..self })
+    }
+
     /// The order of a register's versions is told from these.
     pub fn with_version_orders(self, version_orders: VersionOrders) -> Options {
         Options { version_orders, ..self }
     }
 
-    /// The anomalies that the models forbid.
+    /// The anomalies that the models forbid, and those that were named besides.
     pub fn forbidden(&self) -> BTreeSet<Name> {
-        model::forbidden_by(&self.models)
+        let mut forbidden = model::forbidden_by(&self.models);
+        forbidden.extend(model::with_worse(&self.anomalies));
+        forbidden
     }
 
     /// The order of time that the models speak of. Real time contains the order of processes.

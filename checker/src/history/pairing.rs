@@ -16,6 +16,9 @@ pub enum Common {
     /// Nothing that can be told.
     #[default]
     Nothing,
+    /// Nothing that can be told; and entries may leave out their process, which is then not
+    /// looked at.
+    Unnamed,
     /// The key, where the value is `[key value]`.
     Key,
     /// The micro-operations `[f key value]`, but for what reads have found.
@@ -55,6 +58,12 @@ impl<'a> Pairing<'a> {
             return Ok(());
         }
         let process = op.process;
+        if process == ProcessId::Unnamed {
+            return match self.common {
+                Common::Unnamed => Ok(()),
+                _ => Err(format!("operation {} has no :process", op.index)),
+            };
+        }
         if op.kind == OpType::Invoke {
             return match self.open.get(&process) {
                 None => Ok(()),
@@ -74,7 +83,7 @@ impl<'a> Pairing<'a> {
             Some(format!(":{} and ends it as :{}", invoke.f, op.f))
         } else {
             let is_answered = match self.common {
-                Common::Nothing => true,
+                Common::Nothing | Common::Unnamed => true,
                 Common::Key => has_same_key(&invoke.value, &op.value),
                 Common::MicroOps => op.kind != OpType::Ok || is_same(&invoke.value, &op.value),
             };
@@ -85,6 +94,9 @@ impl<'a> Pairing<'a> {
 
     /// Takes in the entry, once it has been judged.
     pub fn keep(&mut self, op: Cow<'a, Op>) {
+        if op.process == ProcessId::Unnamed {
+            return;
+        }
         if op.kind == OpType::Invoke {
             self.open.insert(op.process, op);
         } else {

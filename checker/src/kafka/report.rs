@@ -346,6 +346,7 @@ fn process(process: ProcessId) -> Edn {
     match process {
         ProcessId::Client(number) => Edn::Int(number),
         ProcessId::Nemesis => Edn::keyword("nemesis"),
+        ProcessId::Unnamed => Edn::Nil,
     }
 }
 

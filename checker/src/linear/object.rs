@@ -27,7 +27,7 @@ const MODELS: &[(&str, &str, Judge)] = &[
     ("mutex", ":free", |init, pairs, inner, budget| {
         register(Mutex::new(init)?, pairs, inner, budget)
     }),
-    ("set", "#{}", |init, pairs, inner, _| set(Set::new(init)?, pairs, inner)),
+    ("linear-set", "#{}", |init, pairs, inner, _| set(Set::new(init)?, pairs, inner)),
     ("fifo-queue", "[]", |init, pairs, inner, budget| {
         queue(Queue::new(init, true)?, pairs, inner, budget)
     }),
@@ -38,6 +38,11 @@ const MODELS: &[(&str, &str, Judge)] = &[
         multi_register(MultiRegister::new(init)?, pairs, inner, budget)
     }),
 ];
+
+/// The names of all models.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    MODELS.iter().map(|(name, ..)| *name)
+}
 
 /// A kind of object, with the value it has at first.
 #[derive(Clone)]
@@ -64,7 +69,7 @@ impl Object {
     /// A sentence, when there is no such model or it cannot start so.
     pub fn new(name: &str, init: Option<&Edn>) -> Result<Object, String> {
         let Some((name, default, judge)) = MODELS.iter().find(|(known, ..)| *known == name) else {
-            let known: Vec<&str> = MODELS.iter().map(|(name, ..)| *name).collect();
+            let known: Vec<&str> = names().collect();
             return Err(format!("There is no model {name}. There are: {}.", known.join(", ")));
         };
         let default = crate::edn::read_one(default).expect("the table holds EDN");

@@ -23,7 +23,8 @@ use std::thread;
 use clap::{Args, ValueHint};
 
 use super::budget::BudgetFlags;
-use crate::checker::{CheckOptions, Judge, Judgement, Model, Validity};
+use super::models::ModelFlags;
+use crate::checker::{CheckOptions, Judge, Judgement, Validity};
 use crate::cli::flags::VersionOrderFlags;
 use crate::edn::{Edn, pretty, read_one};
 use crate::history::{Op, Parser};
@@ -45,14 +46,19 @@ pub struct CheckFlags {
     workload: String,
 
     /// For transactions: the consistency models to check, separated by commas.
-    #[arg(long, value_name = "MODELS", value_delimiter = ',')]
+    #[arg(short, long, value_name = "MODELS", value_delimiter = ',')]
     consistency_models: Vec<String>,
+
+    /// For transactions: anomalies that must not be, besides those that the models forbid,
+    /// separated by commas.
+    #[arg(short, long, value_name = "ANOMALIES", value_delimiter = ',')]
+    anomalies: Vec<String>,
 
     #[command(flatten)]
     version_orders: VersionOrderFlags,
 
-    /// For plain histories of one object: register, cas-register, mutex, …
-    #[arg(long, value_name = "MODEL", conflicts_with = "workload")]
+    /// For histories of other tests: bank, set, long-fork, list-append, register, mutex, …
+    #[arg(short, long, value_name = "MODEL", conflicts_with = "workload")]
     model: Option<String>,
 
     /// The object's first value, as EDN.
@@ -60,10 +66,13 @@ pub struct CheckFlags {
     init: Option<Edn>,
 
     #[command(flatten)]
+    models: ModelFlags,
+
+    #[command(flatten)]
     budget: BudgetFlags,
 
     /// Writes each result into this folder, with explanations and drawings of what is wrong.
-    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    #[arg(short = 'd', long, visible_alias = "directory", value_name = "FOLDER", value_hint = ValueHint::DirPath)]
     out: Option<PathBuf>,
 
     /// History files: EDN or JSON, one operation a line or all in a vector.
@@ -87,16 +96,17 @@ impl CheckFlags {
 
     /// What judges one file.
     fn judge(&self) -> Result<Judge, String> {
-        let budget = self.budget.budget();
         let options = CheckOptions {
             consistency_models: self.consistency_models.clone(),
             version_orders: self.version_orders.version_orders(),
-            budget: budget.clone(),
+            anomalies: self.anomalies.clone(),
+            budget: self.budget.budget(),
+            jepsen: self.models.options(),
         };
         // They are looked at even where no transaction is judged: one that is none is a mistake.
         options.elle()?;
         match &self.model {
-            Some(model) => Ok(Model::new(model, self.init.clone())?.within(budget).into()),
+            Some(model) => Judge::named(model, self.init.clone(), &options),
             None => workload::by_name(&self.workload)?.judge(&options),
         }
     }

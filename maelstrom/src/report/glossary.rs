@@ -46,6 +46,18 @@ fn base_meaning(anomaly: &str) -> &'static str {
         "incompatible-order" => "Two reads show the elements of a list in different orders.",
         "unwritten-read" => "A transaction read a value that nobody is known to have written.",
         "cyclic-versions" => "The versions of a key replaced each other in a circle.",
+        "long-fork" => "Two readers saw two writes in opposite orders.",
+        "missing-write" => {
+            "A read shows a write, and lacks another that had ended before that one began."
+        }
+        "out-of-order" => "A read shows what a client wrote later, and lacks what it wrote before.",
+        "not-causal" => "A client did not see what it had itself done before.",
+        "out-of-bounds" => "A counter showed less than was surely added, or more than ever was.",
+        "unexpected-dequeue" => "A queue gave out what was not in it.",
+        "wrong-total" => "A read of all accounts saw a transfer by half.",
+        "negative-value" => "An account held less than nothing.",
+        "nil-balance" => "An account had no balance.",
+        "unexpected-key" => "A read shows an account that the bank does not have.",
         _ => "",
     }
 }
@@ -59,7 +71,8 @@ mod tests {
         let names = "G0 G0-realtime G1a G1b G1c-process G-single G-single-item \
              G-single-item-realtime G-nonadjacent-item G2 G2-item-process internal dirty-update \
              lost-update future-read duplicate-elements incompatible-order cyclic-versions \
-             unwritten-read";
+             unwritten-read long-fork missing-write out-of-order not-causal out-of-bounds \
+             unexpected-dequeue wrong-total negative-value nil-balance unexpected-key";
         for name in names.split_whitespace() {
             assert!(!meaning(name).is_empty(), "{name}");
         }

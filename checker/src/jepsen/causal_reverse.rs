@@ -1,0 +1,71 @@
+//! Causal reverse: [`comments`](super::comments), for many keys of which each has its own table.
+//!
+//! Operations are `:write` of `[key value]` and `:read` of `[key values]`.
+//!
+//! Source: `jepsen.tests.causal-reverse/checker` in `jepsen.independent/checker`.
+//!
+//! Cost: as that of `comments`.
+
+use rustc_hash::FxHashMap;
+
+use super::precedence::Precedence;
+use super::{Problem, is_said, key_of};
+use crate::edn::Edn;
+use crate::history::Op;
+use crate::linear::independent;
+use crate::{Checker, Findings, Judgement, Validity, count};
+
+/// So many wrong reads of a key are in the results.
+const SHOWN: usize = 1000;
+
+/// Judges reads of one table a key.
+#[derive(Default)]
+pub struct CausalReverse {
+    tables: FxHashMap<Edn, Precedence>,
+    problem: Problem,
+}
+
+impl Checker for CausalReverse {
+    fn push(&mut self, op: &Op) {
+        let is_known = matches!(&*op.f, "read" | "write");
+        if !is_known || !is_said(op) || self.problem.is_some() {
+            return;
+        }
+        let key = match key_of(&op.value) {
+            Ok(key) => key.canonical(),
+            Err(problem) => return self.problem.set(op, &problem),
+        };
+        if !self.tables.contains_key(&*key) {
+            self.tables.insert(key.clone().into_owned(), Precedence::default());
+        }
+        let Some(table) = self.tables.get_mut(&*key) else { unreachable!("it was inserted") };
+        if let Err(problem) = table.push(op, independent::value(&op.value)) {
+            self.problem.set(op, &problem);
+        }
+    }
+
+    fn finish(self: Box<Self>) -> Judgement {
+        if let Some(judgement) = self.problem.judgement() {
+            return judgement;
+        }
+        let mut findings = Findings::default();
+        let mut tables: Vec<(&Edn, &Precedence)> = self.tables.iter().collect();
+        tables.sort_unstable_by(|a, b| a.0.compare_numbers(b.0));
+        let mut errors = Vec::new();
+        for (key, table) in tables {
+            let missing = table.finish(SHOWN, Some(key), &mut findings);
+            if missing.count > 0 {
+                errors.push((key.clone(), Edn::Vector(missing.shown)));
+            }
+        }
+        let failures: Vec<Edn> = errors.iter().map(|(key, _)| key.clone()).collect();
+        let wrong = failures.len();
+        let results = [("failures", Edn::Vector(failures)), ("errors", Edn::Map(errors))];
+        let judgement = Judgement::new(Validity::from(wrong == 0), results);
+        if wrong == 0 {
+            return judgement;
+        }
+        let keys = count(wrong, "key");
+        judgement.summed_up(format!("reads of {keys} lack an earlier write")).with(findings)
+    }
+}
