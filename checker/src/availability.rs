@@ -26,11 +26,19 @@ impl FromStr for Availability {
         if text == "total" {
             return Ok(Availability::Total);
         }
-        match text.parse() {
-            Ok(fraction) if (0.0..=1.0).contains(&fraction) => Ok(Availability::AtLeast(fraction)),
+        match number(text) {
+            Some(share) if (0.0..=1.0).contains(&share) => Ok(Availability::AtLeast(share)),
             _ => Err(format!("{text} is neither \"total\" nor a number from 0 to 1")),
         }
     }
+}
+
+/// A number that a user wrote: a decimal, or the ratio of two whole numbers, such as `1/2`. `None`
+/// for anything else, and for a division by zero.
+pub fn number(text: &str) -> Option<f64> {
+    let Some((numerator, denominator)) = text.split_once('/') else { return text.parse().ok() };
+    let (numerator, denominator): (i64, u64) = (numerator.parse().ok()?, denominator.parse().ok()?);
+    (denominator != 0).then(|| numerator as f64 / denominator as f64)
 }
 
 /// The fraction of operations that are known to have succeeded; `None` asks for nothing.
@@ -63,6 +71,8 @@ mod tests {
             (None, true),
             (Some("0"), true),
             (Some("0.9"), true),
+            (Some("9/10"), true),
+            (Some("10/11"), false),
             (Some("0.91"), false),
             (Some("1"), false),
             (Some("total"), false),
@@ -79,7 +89,7 @@ mod tests {
 
     #[test]
     fn other_targets_are_refused() {
-        for text in ["", "all", "-0.1", "1.1", "NaN"] {
+        for text in ["", "all", "-0.1", "1.1", "NaN", "3/2", "1/0", "1/2/3"] {
             assert!(text.parse::<Availability>().is_err(), "{text}");
         }
     }

@@ -53,7 +53,7 @@ fn options(dir: &Path, mode: &str) -> anyhow::Result<ChildOptions> {
         bin: std::env::current_exe()?,
         args: vec![mode.to_owned()],
         log_dir: dir.join("node-logs"),
-        data_dir: dir.join("data"),
+        data_dir: Some(dir.join("data")),
         watchdog: None,
     })
 }

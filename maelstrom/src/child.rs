@@ -45,6 +45,9 @@ pub use watchdog::{WATCHDOG_ARGUMENT, Watchdog, watchdog_main};
 /// that does not end, nor the answer to one step.
 const MOST_BYTES: usize = 64 << 20;
 
+/// The environment's variable that names a node's data folder to it.
+const DATA_DIR: &str = "MAELSTROM_DATA_DIR";
+
 /// How the nodes of a run are started.
 #[derive(Clone, Debug)]
 pub struct ChildOptions {
@@ -56,8 +59,9 @@ pub struct ChildOptions {
     /// beginning and the end. Created when missing.
     pub log_dir: PathBuf,
     /// The folder in which each node gets one of its own, passed in `MAELSTROM_DATA_DIR`.
-    /// Created when missing; it outlives a kill, as a disk does.
-    pub data_dir: PathBuf,
+    /// Created when missing; it outlives a kill, as a disk does. With `None` nodes get no
+    /// folder, as under the original.
+    pub data_dir: Option<PathBuf>,
     /// An executable that calls [`watchdog_main`] when its first argument is
     /// [`WATCHDOG_ARGUMENT`]: the bench itself. With `None`, children die with the
     /// [`Children`] or [`LockstepChild`] that holds them, but outlive a bench that is killed.
@@ -89,9 +93,6 @@ impl ChildOptions {
     /// The command that starts the node, with its folder in place and a pipe to each end.
     fn command(&self, node: &NodeId) -> anyhow::Result<Command> {
         require_file_name(node)?;
-        let data_dir = std::path::absolute(self.data_dir.join(node.as_str()))
-            .and_then(|path| fs::create_dir_all(&path).map(|()| path))
-            .with_context(|| format!("could not make a data directory for node {node}"))?;
         let working_dir = std::env::temp_dir();
         if !working_dir.is_dir() {
             bail!(
@@ -103,11 +104,23 @@ impl ChildOptions {
         command
             .args(&self.args)
             .current_dir(working_dir)
-            .env("MAELSTROM_DATA_DIR", data_dir)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
+        match self.make_data_dir(node)? {
+            Some(data_dir) => command.env(DATA_DIR, data_dir),
+            // One that the bench itself was given would be shared by all nodes.
+            None => command.env_remove(DATA_DIR),
+        };
         Ok(command)
+    }
+
+    /// Makes the node's own data folder, if nodes get one.
+    fn make_data_dir(&self, node: &NodeId) -> anyhow::Result<Option<PathBuf>> {
+        let Some(folder) = &self.data_dir else { return Ok(None) };
+        std::path::absolute(folder.join(node.as_str()))
+            .and_then(|path| fs::create_dir_all(&path).map(|()| Some(path)))
+            .with_context(|| format!("could not make a data directory for node {node}"))
     }
 
     /// Starts what [`ChildOptions::command`] made, as the leader of a new process group.

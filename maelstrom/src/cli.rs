@@ -1,24 +1,30 @@
 //! The command line: flags of the original with the same meaning, and a few of our own.
 
+mod analyze;
 mod budget;
 pub mod check;
+mod cluster;
+mod demo;
+mod doc;
 pub mod flags;
 mod models;
+mod numbers;
+mod remote;
 mod terminal;
+mod test;
 
-use std::path::PathBuf;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
-use crate::checker::elle;
-use crate::edn;
-use crate::run::{Clock, Report, Test};
 use crate::serve::ServeFlags;
-use crate::workload;
 
+use analyze::AnalyzeFlags;
 use check::CheckFlags;
+use demo::DemoFlags;
+use doc::DocFlags;
 use flags::TestFlags;
 
 /// A workbench for learning distributed systems: runs your nodes as a cluster, carries their
@@ -39,8 +45,21 @@ enum Command {
     /// Prints a line for each: its path, true, false or unknown, and the result as EDN, separated
     /// by tabs. The exit status is that of the worst: 0 valid, 1 invalid, 2 unknown.
     Check(CheckFlags),
+    /// Judge a run in the store again, with the flags it was run with.
+    ///
+    /// Writes its results and reports anew. The exit status is that of a test.
+    Analyze(AnalyzeFlags),
     /// Show the runs in the store in a browser.
     Serve(ServeFlags),
+    /// Run every node of Gyre against its workload, one after the other.
+    ///
+    /// The exit status is 0 if all are valid, 255 if one broke off, else 2 if one is unknown,
+    /// else 1.
+    Demo(Box<DemoFlags>),
+    /// Write what each workload asks of a node, and which errors there are, as Markdown.
+    ///
+    /// Replaces workloads.md and protocol.md in the folder.
+    Doc(DocFlags),
 }
 
 /// Bad arguments: the status of the original.
@@ -51,7 +70,10 @@ pub(crate) const CRASH: u8 = 255;
 
 /// Runs the command line; returns the exit status: 0 for valid, 1 for invalid, 2 for unknown,
 /// 254 for bad arguments and 255 for a run that broke off.
-pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let argv = arguments.iter().skip(1).map(|argument| argument.to_string_lossy().into_owned());
+    let argv: Vec<String> = argv.collect();
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {
@@ -66,10 +88,38 @@ pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode
         }
     };
     match cli.command {
-        Command::Test(flags) => test(&flags),
+        Command::Test(flags) => ExitCode::from(test::test(&flags, &argv)),
         Command::Check(flags) => check(&flags),
+        Command::Analyze(flags) => ExitCode::from(analyze::analyze(&flags)),
         Command::Serve(flags) => serve(&flags),
+        Command::Demo(flags) => ExitCode::from(demo::demo(&flags, &argv)),
+        Command::Doc(flags) => ExitCode::from(doc::doc(&flags)),
     }
+}
+
+/// Reads the command line of a test, without the program's name.
+///
+/// # Errors
+/// A sentence, when it is none.
+fn parse_test(argv: &[String]) -> Result<TestFlags, String> {
+    let program = std::iter::once("maelstrom");
+    match Cli::try_parse_from(program.chain(argv.iter().map(String::as_str))) {
+        Ok(Cli { command: Command::Test(flags) }) => Ok(*flags),
+        Ok(_) => Err("it is not the command line of a test".into()),
+        Err(error) => Err(error.to_string().trim_start_matches("error: ").trim_end().to_owned()),
+    }
+}
+
+/// Prints a sentence about bad arguments; returns their status.
+fn bad_arguments(sentence: &str) -> u8 {
+    terminal::print_error(sentence);
+    BAD_ARGUMENTS
+}
+
+/// Prints a sentence about what broke off; returns its status.
+fn crashed(sentence: &str) -> u8 {
+    terminal::print_error(sentence);
+    CRASH
 }
 
 fn serve(flags: &ServeFlags) -> ExitCode {
@@ -78,113 +128,20 @@ fn serve(flags: &ServeFlags) -> ExitCode {
     let announce = |address: &str| drop(terminal::print(&format!("{store} is at {address}")));
     match crate::serve::serve(flags, announce) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            terminal::print_error(&format!("{error:#}"));
-            ExitCode::from(CRASH)
-        }
+        Err(error) => ExitCode::from(crashed(&format!("{error:#}"))),
     }
 }
 
 fn check(flags: &CheckFlags) -> ExitCode {
     if let Err(sentence) = flags.validate() {
-        terminal::print_error(&sentence);
-        return ExitCode::from(BAD_ARGUMENTS);
+        return ExitCode::from(bad_arguments(&sentence));
     }
     match flags.run(&mut terminal::output()) {
         Ok(worst) => ExitCode::from(worst.exit_status()),
         // Whoever reads no further (`| head`) knows why. But not every file was judged.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::from(CRASH),
         Err(error) => {
-            terminal::print_error(&format!("the verdicts could not be printed: {error}"));
-            ExitCode::from(CRASH)
+            ExitCode::from(crashed(&format!("the verdicts could not be printed: {error}")))
         }
     }
-}
-
-fn test(flags: &TestFlags) -> ExitCode {
-    let prepared = workload::by_name(&flags.workload).and_then(|workload| {
-        let options = flags.options()?;
-        workload.validate(&options)?;
-        elle::Options::new(&options.consistency_models)?;
-        let tape = flags.read_tape(workload)?;
-        Ok((workload, options, tape))
-    });
-    let (workload, options, tape) = match prepared {
-        Ok(prepared) => prepared,
-        Err(sentence) => {
-            terminal::print_error(&sentence);
-            return ExitCode::from(BAD_ARGUMENTS);
-        }
-    };
-    for number in 0..flags.test_count {
-        let seed = flags.seed.map(|seed| seed.wrapping_add(number as u64));
-        let clock = match (&tape, seed) {
-            (Some(tape), _) => Clock::Tape(tape.clone()),
-            (None, Some(seed)) => Clock::Seed { seed, writes_tape: flags.write_tape },
-            (None, None) => Clock::Wall,
-        };
-        let test = Test {
-            workload,
-            options: &options,
-            bin: flags.bin.clone(),
-            args: flags.args.clone(),
-            clock,
-            store: PathBuf::from("store"),
-            log: flags.log_options(),
-            watchdog: terminal::own_program(),
-        };
-        let status = run_one(test, &options);
-        if status != 0 {
-            return ExitCode::from(status);
-        }
-    }
-    ExitCode::SUCCESS
-}
-
-/// Runs one test and prints what it came to: the results, a sentence, and where the files are.
-fn run_one(test: Test, options: &crate::options::TestOptions) -> u8 {
-    let terminal = match terminal::open(options.time_limit_secs) {
-        Ok(terminal) => terminal,
-        Err(error) => {
-            terminal::print_error(&format!("could not prepare the terminal: {error:#}"));
-            return CRASH;
-        }
-    };
-    let workload = test.workload.name();
-    let seed = if let Clock::Seed { seed, .. } = test.clock { Some(seed) } else { None };
-    match test.run(terminal) {
-        Ok(report) => {
-            if let Err(error) = print_report(&report, workload, seed) {
-                let folder = report.folder.display();
-                terminal::print_error(&format!(
-                    "the results could not be printed: {error}. They are in {folder}"
-                ));
-                return CRASH;
-            }
-            report.exit_status()
-        }
-        Err(error) => {
-            terminal::print_error(&format!("{error:#}"));
-            CRASH
-        }
-    }
-}
-
-fn print_report(report: &Report, workload: &str, seed: Option<u64>) -> std::io::Result<()> {
-    use crate::checker::Validity;
-    terminal::print(&edn::pretty(&report.results.to_edn()))?;
-    let verdict = match (&report.failure, report.results.verdict) {
-        (Some(sentence), _) => sentence.clone(),
-        (None, Validity::True) => "Everything looks good! ヽ(‘ー`)ノ".into(),
-        (None, Validity::False) => "Analysis invalid! (ﾉಥ益ಥ）ﾉ ┻━┻".into(),
-        (None, Validity::Unknown) => {
-            "Errors occurred during analysis, but no anomalies found. ಠ~ಠ".into()
-        }
-    };
-    terminal::print(&format!("\n{verdict}"))?;
-    if let (Some(seed), true) = (seed, report.is_worth_a_replay) {
-        let again = format!("the same command with --seed {seed} replays it");
-        terminal::print(&format!("FAIL {workload}  seed {seed}: {again}"))?;
-    }
-    terminal::print(&format!("Files: {}", report.folder.display()))
 }

@@ -252,14 +252,21 @@ pub trait Reply {
     const KIND: &'static str;
     /// Every key that it may have.
     const KEYS: &'static [&'static str];
+    /// What it says, a line of words each.
+    const ABOUT: &'static [&'static str];
+
+    /// Its own keys, and what stands under each.
+    fn fields() -> Vec<(&'static str, String)>;
 }
 
 /// Declares the closed type of a reply: its `type`, and its fields beside those that every
 /// reply may have.
 #[macro_export]
 macro_rules! reply {
-    ($(#[$docs:meta])* $name:ident = $kind:literal { $($field:ident: $type:ty),* $(,)? }) => {
-        $(#[$docs])*
+    ($(#[doc = $docs:literal])* $name:ident = $kind:literal {
+        $($field:ident: $type:ty),* $(,)?
+    }) => {
+        $(#[doc = $docs])*
         #[derive(serde::Deserialize)]
         #[serde(deny_unknown_fields)]
         #[allow(dead_code, reason = "these fields are only there to be allowed")]
@@ -279,6 +286,11 @@ macro_rules! reply {
             const KIND: &'static str = $kind;
             const KEYS: &'static [&'static str] =
                 &[$(stringify!($field),)* "type", "msg_id", "in_reply_to"];
+            const ABOUT: &'static [&'static str] = &[$($docs),*];
+
+            fn fields() -> Vec<(&'static str, String)> {
+                vec![$((stringify!($field), <$type as $crate::protocol::Described>::form())),*]
+            }
         }
     };
 }

@@ -70,8 +70,8 @@ pub trait Observer {
     fn node_log(&mut self, _node: &NodeId, _line: &str) {}
     /// The bench has something to say: a sentence.
     fn log(&mut self, _now: Time, _sentence: &str) {}
-    /// A message was sent or received.
-    fn message(&mut self, _now: Time, _direction: Direction, _message: &Message) {}
+    /// A message was sent or received, under the number that the network gave it.
+    fn message(&mut self, _now: Time, _direction: Direction, _id: u64, _message: &Message) {}
     /// Called now and then with how far the run is.
     fn progress(&mut self, _now: Time, _progress: &Progress) {}
     /// Why the observer cannot go on, if it cannot (a full disk, say): a sentence.

@@ -7,7 +7,7 @@
 //!   [`net`] decides the fate of every message, [`nemesis`] the faults, [`service`] answers
 //!   what nodes ask the bench. What chance decides in a run is on its [`tape`].
 //! - [`workload`] has one file for each kind of system to test: its [`client`], its
-//!   [`generator`], and which checker judges it.
+//!   [`generator`], and which checker judges it. What it asks of nodes is its [`protocol`].
 //! - The package [`checker`] judges a [`history`]; it knows nothing of all the above.
 //!   [`cli::check`] lets it judge histories from files.
 //! - [`report`] turns what was recorded into pages and plots for people;
@@ -35,6 +35,7 @@ pub mod nemesis;
 pub mod net;
 pub mod options;
 mod parallel;
+pub mod protocol;
 #[cfg(feature = "host")]
 pub mod recorder;
 pub mod report;

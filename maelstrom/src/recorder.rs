@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use gyre::{Message, NodeId, Time};
 
+use crate::edn::{Edn, Notation, Reader};
 use crate::engine::{Direction, Observer, Progress};
-use crate::history::Op;
-use crate::store::{Console, HistoryWriter, RunFolder, RunLog};
+use crate::history::{Op, ProcessId};
+use crate::store::{Console, HistoryWriter, RunFolder, RunLog, Source};
 
 /// Of what one node writes to stderr, so many bytes may be in the log of the run as well.
 const STDERR_BYTES: usize = 8 << 20;
@@ -20,6 +21,8 @@ pub struct LogOptions {
     pub net_send: bool,
     /// Messages as they are received.
     pub net_recv: bool,
+    /// Whether the log is written as JSON.
+    pub json: bool,
 }
 
 /// Shows how far a run is.
@@ -40,10 +43,12 @@ pub struct Recorder {
     line: String,
     /// How much of each node's stderr is in the log.
     stderr_bytes: BTreeMap<NodeId, usize>,
+    /// How many client threads there are: a process is of the thread that is its remainder.
+    threads: usize,
 }
 
 impl Recorder {
-    /// A recorder for the run in this folder.
+    /// A recorder for the run in this folder, of so many client threads.
     ///
     /// # Errors
     /// When its files cannot be created.
@@ -52,10 +57,11 @@ impl Recorder {
         console: Option<Console>,
         options: LogOptions,
         progress: ProgressDisplay,
+        threads: usize,
     ) -> anyhow::Result<Recorder> {
         Ok(Recorder {
             history: folder.history_writer()?,
-            log: folder.log(console)?,
+            log: folder.log(console, options.json)?,
             options,
             progress,
             last_progress: Progress::default(),
@@ -63,6 +69,7 @@ impl Recorder {
             failure: None,
             line: String::new(),
             stderr_bytes: BTreeMap::new(),
+            threads: threads.max(1),
         })
     }
 
@@ -73,14 +80,18 @@ impl Recorder {
     }
 
     /// Logs a sentence that is no part of the run itself.
-    pub fn say(&mut self, source: &str, sentence: &str) {
+    pub fn say(&mut self, sentence: &str) {
+        self.say_as(&Source::bench(), sentence);
+    }
+
+    fn say_as(&mut self, source: &Source, sentence: &str) {
         let written = self.log.info(self.now, source, sentence);
         self.note(written);
     }
 
     /// Logs a sentence about something that went wrong.
-    pub fn warn(&mut self, source: &str, sentence: &str) {
-        let written = self.log.warn(self.now, source, sentence);
+    pub fn warn(&mut self, sentence: &str) {
+        let written = self.log.warn(self.now, &Source::bench(), sentence);
         self.note(written);
     }
 
@@ -110,9 +121,12 @@ impl Observer for Recorder {
         self.line.clear();
         op.write_text_line(&mut self.line);
         let source = match op.process {
-            crate::history::ProcessId::Nemesis => "nemesis".to_owned(),
-            crate::history::ProcessId::Client(process) => format!("worker {process}"),
-            crate::history::ProcessId::Unnamed => "worker".to_owned(),
+            ProcessId::Nemesis => Source::nemesis(),
+            ProcessId::Client(process) => {
+                Source::worker(process.unsigned_abs() as usize % self.threads)
+            }
+            // No operation of a run of ours is without a process.
+            ProcessId::Unnamed => Source::bench(),
         };
         let written = self.log.info(self.now, &source, self.line.trim_end());
         self.note(written);
@@ -126,13 +140,13 @@ impl Observer for Recorder {
         let had_room = *bytes <= STDERR_BYTES;
         *bytes += line.len() + 1;
         match (had_room, *bytes <= STDERR_BYTES) {
-            (true, true) => self.say(&format!("node {node}"), line),
+            (true, true) => self.say_as(&Source::node_stderr(node), line),
             (true, false) => {
                 let sentence = format!(
                     "node {node} has written more than {STDERR_BYTES} bytes on stderr, and the \
                      rest is left out here: see node-logs/{node}.log"
                 );
-                self.warn("bench", &sentence);
+                self.warn(&sentence);
             }
             _ => {}
         }
@@ -140,18 +154,17 @@ impl Observer for Recorder {
 
     fn log(&mut self, now: Time, sentence: &str) {
         self.now = now;
-        self.say("bench", sentence);
+        self.say(sentence);
     }
 
-    fn message(&mut self, now: Time, direction: Direction, message: &Message) {
+    fn message(&mut self, now: Time, direction: Direction, id: u64, message: &Message) {
         self.now = now;
-        let verb = match direction {
-            Direction::Send if self.options.net_send => "send",
-            Direction::Receive if self.options.net_recv => "recv",
+        let (verb, who) = match direction {
+            Direction::Send if self.options.net_send => ("send", &message.src),
+            Direction::Receive if self.options.net_recv => ("recv", &message.dest),
             _ => return,
         };
-        let line = message.to_line();
-        self.say("net", &format!("{verb} {line}"));
+        self.say_as(&Source::network(who), &format!(":{verb} {}", printed(id, message)));
     }
 
     fn progress(&mut self, now: Time, progress: &Progress) {
@@ -167,6 +180,34 @@ impl Observer for Recorder {
     }
 }
 
+/// A message as the original prints it: a record of Clojure, with the body's keys as keywords.
+fn printed(id: u64, message: &Message) -> String {
+    let text = message.body.as_json();
+    let body = match Reader::new(text).in_notation(Notation::Json).next_value() {
+        Ok(Some(body)) => with_keyword_keys(body),
+        _ => Edn::from(text),
+    };
+    let [src, dest] = [&message.src, &message.dest].map(|name| Edn::from(name.as_str()));
+    let entries =
+        Edn::map([("id", Edn::Int(id as i64)), ("src", src), ("dest", dest), ("body", body)]);
+    format!("#maelstrom.net.message.Message{entries}")
+}
+
+fn with_keyword_keys(value: Edn) -> Edn {
+    let all = |items: Vec<Edn>| items.into_iter().map(with_keyword_keys).collect();
+    match value {
+        Edn::Vector(items) => Edn::Vector(all(items)),
+        Edn::Map(entries) => {
+            let entry = |(key, value)| match key {
+                Edn::Str(name) => (Edn::Keyword(name), with_keyword_keys(value)),
+                key => (key, with_keyword_keys(value)),
+            };
+            Edn::Map(entries.into_iter().map(entry).collect())
+        }
+        other => other,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,7 +218,7 @@ mod tests {
         let store = tempfile::tempdir().unwrap();
         let folder = RunFolder::create(store.path(), "echo", RunName::Seed(1)).unwrap();
         let options = LogOptions { stderr: true, ..LogOptions::default() };
-        let mut recorder = Recorder::new(&folder, None, options, Box::new(|_| ())).unwrap();
+        let mut recorder = Recorder::new(&folder, None, options, Box::new(|_| ()), 1).unwrap();
         let line = "x".repeat(1 << 20);
         for _ in 0..20 {
             recorder.node_log(&"n1".into(), &line);
@@ -188,5 +229,15 @@ mod tests {
         assert!(log.len() < 9 << 20, "{} bytes", log.len());
         assert_eq!(log.matches("the rest is left out here").count(), 1);
         assert!(log.contains("here I am"));
+    }
+
+    #[test]
+    fn a_message_is_printed_as_the_original_prints_it() {
+        let line = r#"{"src":"c1","dest":"n1","body":{"type":"txn","txn":[["r",{"a":1},null]],"msg_id":2}}"#;
+        assert_eq!(
+            printed(7, &Message::parse(line).unwrap()),
+            "#maelstrom.net.message.Message{:id 7, :src \"c1\", :dest \"n1\", \
+             :body {:type \"txn\", :txn [[\"r\" {:a 1} nil]], :msg_id 2}}"
+        );
     }
 }

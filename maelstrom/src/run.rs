@@ -15,7 +15,7 @@ use crate::recorder::{LogOptions, ProgressDisplay, Recorder};
 use crate::report::{self, Recorded, count};
 use crate::results;
 use crate::seeds::Seeds;
-use crate::store::{Console, RunFolder, RunName};
+use crate::store::{Console, Ended, RunCommand, RunFolder, RunName, shell_line};
 use crate::tape::{Tape, TapeFile};
 use crate::wall::WallCluster;
 use crate::workload::Workload;
@@ -92,6 +92,10 @@ pub struct Test<'a> {
     pub args: Vec<String>,
     /// The clock, and with it where chance comes from.
     pub clock: Clock,
+    /// Whether each node gets a folder for its data.
+    pub has_data_dirs: bool,
+    /// The command line that asks for this, without the program's name.
+    pub argv: Vec<String>,
     /// The folder of all runs.
     pub store: PathBuf,
     /// What to log.
@@ -164,8 +168,12 @@ impl Test<'_> {
         crate::child::resolve_program(&self.bin)?;
         let folder = RunFolder::create(&self.store, self.workload.name(), name)?;
         let Terminal { console, progress, interrupt, interrupted, analysing } = terminal;
-        let mut recorder = Recorder::new(&folder, console, self.log, progress)?;
-        recorder.say("bench", &format!("running {} in {}", self.bin.display(), self.clock));
+        let mut recorder =
+            Recorder::new(&folder, console, self.log, progress, self.options.concurrency)?;
+        let mut command = self.command();
+        command.write(&folder)?;
+        recorder.say(&format!("Command line:\n{}", shell_line(&command.argv)));
+        recorder.say(&format!("running {} in {}", self.bin.display(), self.clock));
         let children = self.child_options(&folder)?;
         let tape = self.clock.tape()?;
         let mut pinned = None;
@@ -190,6 +198,9 @@ impl Test<'_> {
         // What follows may use all processors.
         drop(pinned);
         analysing(self.interrupted_analysis(&folder));
+        command.messages = Some(*outcome.journal.stats());
+        command.ended = outcome.failure.clone().map_or(Ended::Complete, Ended::BrokeOff);
+        command.write(&folder)?;
         self.judge(outcome, &folder, &mut recorder)
     }
 
@@ -202,12 +213,22 @@ impl Test<'_> {
         )
     }
 
+    fn command(&self) -> RunCommand {
+        RunCommand {
+            workload: self.workload.name().to_owned(),
+            argv: self.argv.clone(),
+            seed: self.clock.seed(),
+            ended: Ended::NotYet,
+            messages: None,
+        }
+    }
+
     fn child_options(&self, folder: &RunFolder) -> anyhow::Result<ChildOptions> {
         Ok(ChildOptions {
             bin: self.bin.clone(),
             args: self.args.clone(),
             log_dir: folder.node_logs()?,
-            data_dir: folder.subfolder("node-data")?,
+            data_dir: self.has_data_dirs.then(|| folder.subfolder("node-data")).transpose()?,
             watchdog: self.watchdog.clone(),
         })
     }
@@ -220,17 +241,14 @@ impl Test<'_> {
     ) -> anyhow::Result<Report> {
         if outcome.late_replies > 0 {
             let late = outcome.late_replies;
-            recorder.warn(
-                "bench",
-                &format!(
-                    "dropped {} to clients that had given up and gone; the original would stop \
-                     listening to a node that sends one",
-                    count(late as usize, "message")
-                ),
-            );
+            recorder.warn(&format!(
+                "dropped {} to clients that had given up and gone; the original would stop \
+                 listening to a node that sends one",
+                count(late as usize, "message")
+            ));
         }
         if let Some(sentence) = &outcome.failure {
-            recorder.warn("bench", sentence);
+            recorder.warn(sentence);
         }
         let recorded = recorder.finish();
         recorder.show_phase("checking");

@@ -34,8 +34,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use clap::Args;
 
-use runs::Library;
 use tokio::sync::Semaphore;
+
+pub use runs::Library;
 
 /// How many archives are made at the same time. Each keeps a thread busy.
 const ARCHIVES_MAX: usize = 4;
@@ -48,7 +49,13 @@ pub struct ServeFlags {
     pub port: u16,
 
     /// The address to listen on. The default is reachable from this machine only.
-    #[arg(long, default_value = "127.0.0.1", value_name = "ADDRESS", value_parser = address)]
+    #[arg(
+        short = 'b',
+        long,
+        default_value = "127.0.0.1",
+        value_name = "ADDRESS",
+        value_parser = address
+    )]
     pub host: IpAddr,
 
     /// The folder of all runs. The default is `store`, which need not exist yet.

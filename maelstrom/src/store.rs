@@ -7,19 +7,22 @@
 //! store/<workload>/seed-42/              a run in virtual time; the same seed replaces it, or,
 //!                                        while that is going on, takes the name seed-42-2
 //! store/<workload>/tape-9d1c…/           the same for a tape
-//!     history.edn history.txt jepsen.log results.edn node-logs/
+//!     test.edn history.edn history.txt jepsen.log results.edn node-logs/
 //! ```
 //!
 //! History and log are appended to as the run goes, in whole lines, so that whatever ends the
 //! run early leaves everything up to the last second readable. `results.edn` appears at once
 //! or not at all.
 //!
-//! Every failure is one sentence that names the file. Deliberately absent: Jepsen's own binary
-//! format (`test.jepsen`), and any knowledge of who reads the store.
+//! Every failure is one sentence that names the file. Deliberately absent: the two binary formats
+//! of the original, `test.jepsen` and `net-journal/`. Nothing but the original's own code reads
+//! them; what they hold is in `test.edn` with `history.edn`, and on the page of the run. Absent,
+//! too, is any knowledge of who reads the store.
 
 #![expect(clippy::disallowed_methods, reason = "the store is where a run meets the disk")]
 
 mod append;
+mod command;
 mod history;
 mod log;
 
@@ -39,8 +42,9 @@ use rustix::io::Errno;
 use crate::checker::Judgement;
 use crate::edn;
 
+pub use command::{COMMAND_FILE, Ended, RunCommand, shell_line};
 pub use history::HistoryWriter;
-pub use log::{Console, Level, RunLog};
+pub use log::{Console, Level, RunLog, Source};
 
 /// What a run's folder is called.
 #[derive(Clone, Debug, PartialEq)]
@@ -127,6 +131,25 @@ impl RunFolder {
         Ok(run)
     }
 
+    /// The folder of a run that has ended, to write into it again.
+    ///
+    /// # Errors
+    /// When it cannot be opened, or the run is still going on.
+    pub fn open(path: &Path) -> anyhow::Result<RunFolder> {
+        let path = std::fs::canonicalize(path).map_err(failed("open", path))?;
+        let lock = File::open(&path).map_err(failed("open", &path))?;
+        flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
+            anyhow!("the run in {} is still going on, or being judged", path.display())
+        })?;
+        let name = |path: Option<&Path>| {
+            path.and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned()
+        };
+        let (folder, parent) = (name(Some(&path)), path.parent());
+        let store = parent.and_then(Path::parent).unwrap_or(Path::new("")).to_owned();
+        let (workload, lock) = (name(parent), Arc::new(lock));
+        Ok(RunFolder { store, workload, folder, path, origin: Timestamp::UNIX_EPOCH, lock })
+    }
+
     /// The folder.
     pub fn path(&self) -> &Path {
         &self.path
@@ -163,12 +186,13 @@ impl RunFolder {
         HistoryWriter::create(&self.file("history.edn"), &self.file("history.txt"))
     }
 
-    /// Opens `jepsen.log`. Each line also goes to the console, if there is one.
+    /// Opens `jepsen.log`, in lines or as JSON. Each line also goes to the console, if there is
+    /// one.
     ///
     /// # Errors
     /// When it cannot be created.
-    pub fn log(&self, console: Option<Console>) -> anyhow::Result<RunLog> {
-        RunLog::create(&self.file("jepsen.log"), self.origin, console)
+    pub fn log(&self, console: Option<Console>, is_json: bool) -> anyhow::Result<RunLog> {
+        RunLog::create(&self.file("jepsen.log"), self.origin, console, is_json)
     }
 
     /// Writes a file of the run, folders above it included. A reader sees all of it or, until

@@ -20,6 +20,7 @@ use crate::client::{Client, Operation, ReplyFault};
 use crate::edn::Edn;
 use crate::generator::Generator;
 use crate::options::TestOptions;
+use crate::protocol::Rpc;
 use crate::report;
 
 pub use broadcast::Broadcast;
@@ -37,6 +38,12 @@ pub use unique_ids::UniqueIds;
 pub trait Workload: Sync {
     /// The name on the command line and in `store/`.
     fn name(&self) -> &'static str;
+
+    /// What a node has to be, in a sentence or two for whoever writes one.
+    fn about(&self) -> &'static str;
+
+    /// What it asks of a node.
+    fn rpcs(&self) -> Vec<Rpc>;
 
     /// What judges its histories.
     ///

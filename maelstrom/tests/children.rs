@@ -31,7 +31,7 @@ fn options(dir: &Path, script: &str) -> ChildOptions {
         bin: "/bin/sh".into(),
         args: vec!["-c".to_owned(), script.to_owned()],
         log_dir: dir.join("node-logs"),
-        data_dir: dir.join("data"),
+        data_dir: Some(dir.join("data")),
         watchdog: Some(BENCH.into()),
     }
 }

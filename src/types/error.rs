@@ -41,19 +41,58 @@ pub enum ErrorCode {
     Other(i64),
 }
 
-/// Every named code: its number, its name in the protocol, and whether it is definite.
-const CODES: [(ErrorCode, i64, &str, bool); 11] = [
-    (ErrorCode::Timeout, 0, "timeout", false),
-    (ErrorCode::NodeNotFound, 1, "node-not-found", true),
-    (ErrorCode::NotSupported, 10, "not-supported", true),
-    (ErrorCode::TemporarilyUnavailable, 11, "temporarily-unavailable", true),
-    (ErrorCode::MalformedRequest, 12, "malformed-request", true),
-    (ErrorCode::Crash, 13, "crash", false),
-    (ErrorCode::Abort, 14, "abort", true),
-    (ErrorCode::KeyDoesNotExist, 20, "key-does-not-exist", true),
-    (ErrorCode::KeyAlreadyExists, 21, "key-already-exists", true),
-    (ErrorCode::PreconditionFailed, 22, "precondition-failed", true),
-    (ErrorCode::TxnConflict, 30, "txn-conflict", true),
+/// A named code: its number, its name in the protocol, whether it is definite, and what it says.
+type Row = (ErrorCode, i64, &'static str, bool, &'static str);
+
+/// Every named code.
+const CODES: [Row; 11] = [
+    (ErrorCode::Timeout, 0, "timeout", false, "no answer came in time"),
+    (ErrorCode::NodeNotFound, 1, "node-not-found", true, "there is no node of that name"),
+    (
+        ErrorCode::NotSupported,
+        10,
+        "not-supported",
+        true,
+        "the node does not do this kind of request",
+    ),
+    (
+        ErrorCode::TemporarilyUnavailable,
+        11,
+        "temporarily-unavailable",
+        true,
+        "not now, perhaps later: before a leader is elected, for instance",
+    ),
+    (
+        ErrorCode::MalformedRequest,
+        12,
+        "malformed-request",
+        true,
+        "the request's body is not as it should be",
+    ),
+    (
+        ErrorCode::Crash,
+        13,
+        "crash",
+        false,
+        "something broke in the middle of the work, and nobody knows how far it went",
+    ),
+    (ErrorCode::Abort, 14, "abort", true, "the work was given up, and undone"),
+    (ErrorCode::KeyDoesNotExist, 20, "key-does-not-exist", true, "there is no such key"),
+    (ErrorCode::KeyAlreadyExists, 21, "key-already-exists", true, "there is such a key already"),
+    (
+        ErrorCode::PreconditionFailed,
+        22,
+        "precondition-failed",
+        true,
+        "what the request took for granted is not so: the value to compare with, for instance",
+    ),
+    (
+        ErrorCode::TxnConflict,
+        30,
+        "txn-conflict",
+        true,
+        "the transaction conflicts with another one, and was given up",
+    ),
 ];
 
 impl ErrorCode {
@@ -79,6 +118,19 @@ impl ErrorCode {
         }
     }
 
+    /// What it says, in words; nothing of a code that the protocol does not name.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            ErrorCode::Other(_) => "",
+            named => named.row().4,
+        }
+    }
+
+    /// The codes that the protocol names, by number.
+    pub fn named() -> impl Iterator<Item = ErrorCode> {
+        CODES.iter().map(|(code, ..)| *code)
+    }
+
     /// Whether it says for certain that the request did not take effect and never will.
     pub fn is_definite(self) -> bool {
         match self {
@@ -87,7 +139,7 @@ impl ErrorCode {
         }
     }
 
-    fn row(self) -> &'static (ErrorCode, i64, &'static str, bool) {
+    fn row(self) -> &'static Row {
         CODES.iter().find(|(code, ..)| *code == self).expect("every named code has its row")
     }
 }

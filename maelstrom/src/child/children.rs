@@ -308,7 +308,7 @@ mod tests {
             bin: "/bin/sh".into(),
             args: vec!["-c".into(), "exec 0<&- 1>&- 2>&-; exit 3".into()],
             log_dir: dir.path().join("node-logs"),
-            data_dir: dir.path().join("data"),
+            data_dir: Some(dir.path().join("data")),
             watchdog: None,
         })
         .unwrap();

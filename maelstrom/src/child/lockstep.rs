@@ -405,7 +405,7 @@ mod tests {
             bin: "/bin/sh".into(),
             args: vec!["-c".to_owned(), script.to_owned()],
             log_dir: dir.path().join("node-logs"),
-            data_dir: dir.path().join("data"),
+            data_dir: Some(dir.path().join("data")),
             watchdog: None,
         };
         (start_with(&options), dir)
@@ -508,7 +508,7 @@ mod tests {
             bin: "/bin/sh".into(),
             args: vec!["-c".into(), "read x; echo '{\"idle\":null}'; read x; seq 100 >&2".into()],
             log_dir: dir.path().join("node-logs"),
-            data_dir: dir.path().join("data"),
+            data_dir: Some(dir.path().join("data")),
             watchdog: None,
         };
         let mut child = start_with(&options);

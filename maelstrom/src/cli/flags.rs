@@ -1,18 +1,19 @@
 //! The flags, and what they mean.
 #![expect(clippy::disallowed_methods, reason = "a flag may name a file, which is read here")]
 
-use std::fmt::Display;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use clap::{ArgAction, Args, ValueHint};
 
 use super::budget::BudgetFlags;
+use super::cluster::ClusterFlags;
+use super::numbers::{MANY, between, whole};
+use super::remote::RemoteFlags;
 use crate::checker::availability::Availability;
 use crate::checker::elle::VersionOrders;
 use crate::nemesis::Fault;
 use crate::net::LatencyDistribution;
-use crate::options::{TestOptions, numbered_nodes};
+use crate::options::TestOptions;
 use crate::recorder::LogOptions;
 use crate::tape::TapeFile;
 use crate::workload::Workload;
@@ -23,11 +24,6 @@ const EXAMPLES: &str = "Examples:
   maelstrom test -w echo --bin target/release/echo --seed 42 -- --an-argument-of-the-node
 
 Exit status: 0 valid, 1 invalid, 2 unknown, 254 bad arguments, 255 the run broke off.";
-
-/// More of anything than a run can use, and few enough to count with.
-const MANY: usize = 1_000_000;
-
-const NODES_MAX: usize = 10_000;
 
 /// One operation a microsecond. More would hardly let time pass.
 const RATE_MAX: f64 = 1e6;
@@ -89,7 +85,7 @@ impl VersionOrderFlags {
 }
 
 /// The flags of `maelstrom test`.
-#[derive(Args)]
+#[derive(Args, Clone, Debug)]
 // As with the original, a flag that is given twice has the last value.
 // A negative number is the value of the flag before it, and a wrong one: not a flag itself.
 #[command(after_help = EXAMPLES, args_override_self = true, allow_negative_numbers = true)]
@@ -106,19 +102,15 @@ pub struct TestFlags {
     #[arg(value_name = "ARGUMENT")]
     pub args: Vec<String>,
 
-    /// How many nodes to run: n0, n1, …. Overrides --nodes.
-    #[arg(long, value_name = "NUMBER", value_parser = whole(1, NODES_MAX), help_heading = "Cluster")]
-    node_count: Option<usize>,
+    #[command(flatten)]
+    pub(super) run: RunFlags,
+}
 
-    /// The names of the nodes, separated by commas.
-    #[arg(
-        long,
-        value_name = "NAMES",
-        value_delimiter = ',',
-        default_value = "n1,n2,n3,n4,n5",
-        help_heading = "Cluster"
-    )]
-    nodes: Vec<String>,
+/// The flags of everything that runs nodes: all of `maelstrom test` but what is run.
+#[derive(Args, Clone, Debug)]
+pub struct RunFlags {
+    #[command(flatten)]
+    pub(super) cluster: ClusterFlags,
 
     /// The shape of the network that broadcast nodes are told.
     #[arg(
@@ -128,18 +120,7 @@ pub struct TestFlags {
         value_parser = ["grid", "line", "total", "tree", "tree2", "tree3", "tree4"],
         help_heading = "Cluster"
     )]
-    topology: String,
-
-    /// How many clients to run: a number, or a number of clients per node such as 4n.
-    #[arg(
-        short,
-        long,
-        value_name = "NUMBER",
-        default_value = "1n",
-        value_parser = Concurrency::parse,
-        help_heading = "Load"
-    )]
-    concurrency: Concurrency,
+    pub(super) topology: String,
 
     /// Operations a second, over all clients.
     #[arg(
@@ -149,7 +130,7 @@ pub struct TestFlags {
         value_parser = between(0.0, RATE_MAX),
         help_heading = "Load"
     )]
-    rate: f64,
+    pub(super) rate: f64,
 
     /// How long to run, in seconds.
     #[arg(
@@ -159,7 +140,7 @@ pub struct TestFlags {
         value_parser = between(0.0, SECONDS_MAX),
         help_heading = "Load"
     )]
-    time_limit: f64,
+    pub(super) time_limit: f64,
 
     /// For transactions and logs: how many keys are in use at once.
     #[arg(long, value_name = "NUMBER", value_parser = whole(1, MANY), help_heading = "Load")]
@@ -223,7 +204,7 @@ pub struct TestFlags {
         value_delimiter = ',',
         help_heading = "Network and faults"
     )]
-    nemesis: Vec<Fault>,
+    pub(super) nemesis: Vec<Fault>,
 
     /// Mean seconds between the start and the stop of a fault.
     #[arg(
@@ -237,7 +218,7 @@ pub struct TestFlags {
 
     /// The share of operations that must succeed: a number from 0 to 1, or "total".
     #[arg(long, value_name = "SHARE", help_heading = "Judgement")]
-    availability: Option<Availability>,
+    pub(super) availability: Option<Availability>,
 
     /// The consistency models that transactions must satisfy, separated by commas.
     #[arg(
@@ -247,7 +228,12 @@ pub struct TestFlags {
         default_value = "strict-serializable",
         help_heading = "Judgement"
     )]
-    consistency_models: Vec<String>,
+    pub(super) consistency_models: Vec<String>,
+
+    /// Give nodes no folder for their data, as the original does: what they store is in memory
+    /// only, and a killed node has lost it.
+    #[arg(long, help_heading = "Cluster")]
+    pub no_data_dir: bool,
 
     #[command(flatten)]
     version_orders: VersionOrderFlags,
@@ -288,25 +274,27 @@ pub struct TestFlags {
     /// Log messages as they are received.
     #[arg(long, help_heading = "Logging")]
     log_net_recv: bool,
+
+    /// Write jepsen.log as JSON, an object a line.
+    #[arg(long, help_heading = "Logging")]
+    logging_json: bool,
+
+    #[command(flatten)]
+    pub(super) remote: RemoteFlags,
 }
 
-impl TestFlags {
+impl RunFlags {
     /// The options that these flags ask for.
     ///
     /// # Errors
     /// A sentence, when flags contradict each other.
     pub fn options(&self) -> Result<TestOptions, String> {
-        let nodes = match self.node_count {
-            Some(count) => numbered_nodes(count),
-            None => self.nodes.iter().map(|name| name.trim().into()).collect(),
-        };
-        check_names(&nodes)?;
+        let (nodes, concurrency) = self.cluster.cluster()?;
         if self.nemesis.contains(&Fault::Skew) && self.seed.is_none() && self.tape.is_none() {
             return Err("the clocks of real processes cannot be skewed: --nemesis skew needs \
                         --seed, which runs them in virtual time"
                 .into());
         }
-        let concurrency = self.concurrency.of(nodes.len())?;
         Ok(TestOptions {
             nodes,
             concurrency,
@@ -348,6 +336,7 @@ impl TestFlags {
             stderr: self.log_stderr,
             net_send: self.log_net_send,
             net_recv: self.log_net_recv,
+            json: self.logging_json,
         }
     }
 }
@@ -355,89 +344,4 @@ impl TestFlags {
 fn trimmed(names: &[String]) -> Vec<String> {
     // Elle's keywords may be written with their colon.
     names.iter().map(|name| name.trim().trim_start_matches(':').to_owned()).collect()
-}
-
-/// How long a node's name may be: with an ending it is also the name of a file.
-const NAME_BYTES_MAX: usize = 200;
-
-/// A node's name must be its own, and must not make it look like a client or a service.
-fn check_names(nodes: &[gyre::NodeId]) -> Result<(), String> {
-    let mut seen = std::collections::BTreeSet::new();
-    for node in nodes {
-        if node.as_str().is_empty() || node.is_client() {
-            return Err(format!(
-                "\"{node}\" cannot be a node's name: it must not be empty or begin with c, as \
-                 clients' names do"
-            ));
-        }
-        let is_file_name = !node.as_str().contains(['/', '\0'])
-            && !["", ".", ".."].contains(&node.as_str())
-            && node.as_str().len() <= NAME_BYTES_MAX;
-        if !is_file_name {
-            return Err(format!("\"{node}\" cannot be a node's name: it also names its log file"));
-        }
-        if crate::service::NAMES.contains(&node.as_str()) {
-            return Err(format!("\"{node}\" cannot be a node's name: a service is called so"));
-        }
-        if !seen.insert(node) {
-            return Err(format!("two nodes are called {node}; give each a name of its own"));
-        }
-    }
-    Ok(())
-}
-
-/// `12`, or `4n` for four per node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Concurrency {
-    number: usize,
-    per_node: bool,
-}
-
-impl Concurrency {
-    fn parse(text: &str) -> Result<Concurrency, String> {
-        let (digits, per_node) = match text.strip_suffix('n') {
-            Some(digits) => (digits, true),
-            None => (text, false),
-        };
-        match digits.parse() {
-            Ok(number) if (1..=MANY).contains(&number) => Ok(Concurrency { number, per_node }),
-            _ => Err(format!(
-                "expected how many clients, a whole number from 1 to {MANY}, or how many for each \
-                 node, such as 4n"
-            )),
-        }
-    }
-
-    /// How many clients that is for so many nodes.
-    fn of(self, nodes: usize) -> Result<usize, String> {
-        match self.number.checked_mul(if self.per_node { nodes } else { 1 }) {
-            Some(clients) if clients <= MANY => Ok(clients),
-            _ => Err(format!(
-                "--concurrency {}n is too much for {nodes} nodes: there can be {MANY} clients in \
-                 all, so {}n at most",
-                self.number,
-                MANY / nodes
-            )),
-        }
-    }
-}
-
-/// Reads a whole number that is in a range. clap's own parser of ranges says less of what is not
-/// a number at all.
-fn whole<T>(least: T, most: T) -> impl Fn(&str) -> Result<T, String> + Clone
-where
-    T: FromStr + PartialOrd + Display + Copy,
-{
-    move |text| match text.parse() {
-        Ok(number) if (least..=most).contains(&number) => Ok(number),
-        _ => Err(format!("expected a whole number from {least} to {most}")),
-    }
-}
-
-/// Reads a number that is in a range.
-fn between(least: f64, most: f64) -> impl Fn(&str) -> Result<f64, String> + Clone {
-    move |text| match text.parse::<f64>() {
-        Ok(number) if (least..=most).contains(&number) => Ok(number),
-        _ => Err(format!("expected a number from {least} to {most}")),
-    }
 }

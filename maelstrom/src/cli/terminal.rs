@@ -50,6 +50,16 @@ pub fn print_error(sentence: &str) {
     writeln!(std::io::stderr(), "error: {sentence}").ok();
 }
 
+/// Prints what the user should know, though nothing is wrong.
+pub fn print_note(sentence: &str) {
+    writeln!(std::io::stderr(), "note: {sentence}").ok();
+}
+
+/// The folder in which the bench's own program is.
+pub fn own_folder() -> Option<PathBuf> {
+    Some(std::env::current_exe().ok()?.parent()?.to_owned())
+}
+
 /// The bench's own program, for its watchdog.
 pub fn own_program() -> Option<PathBuf> {
     // Where there is this link it leads to the program even after it was built anew.

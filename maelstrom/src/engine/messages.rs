@@ -83,7 +83,7 @@ impl Engine<'_> {
         let id = self.next_message_id;
         self.next_message_id += 1;
         self.journal.record_send(self.now, id, &message);
-        self.observer.message(self.now, Direction::Send, &message);
+        self.observer.message(self.now, Direction::Send, id, &message);
         let src = Self::endpoint(self.addresses[&message.src]);
         let dest = Self::endpoint(self.addresses[&message.dest]);
         // A client's messages are immediate, and no tape needs to say so.
@@ -133,7 +133,7 @@ impl Engine<'_> {
 
     fn on_received(&mut self, id: u64, message: &Message) {
         self.journal.record_recv(self.now, id, message);
-        self.observer.message(self.now, Direction::Receive, message);
+        self.observer.message(self.now, Direction::Receive, id, message);
     }
 
     fn deliver_to_node(&mut self, node: usize, id: u64, message: Message) {

@@ -132,8 +132,8 @@ fn write<N: Node>(check: &Check<N>, seed: u64) {
 fn try_write<N: Node>(check: &Check<N>, seed: u64) -> anyhow::Result<()> {
     let workload = check.workload.name();
     let folder = RunFolder::create(Path::new("store"), workload, RunName::Seed(seed))?;
-    let recorder =
-        Recorder::new(&folder, None, LogOptions::default(), Box::new(|_: &Progress| ()))?;
+    let (log, silent) = (LogOptions::default(), Box::new(|_: &Progress| ()));
+    let recorder = Recorder::new(&folder, None, log, silent, check.options.concurrency)?;
     let log_dir = folder.node_logs()?;
     let mut observer =
         InProcessRecorder { recorder, log_dir, logs: BTreeMap::new(), failure: None };

@@ -1,12 +1,18 @@
 //! `jepsen.log`: what the bench did, line by line, with the time.
 //!
-//! The time of a line is the run's start plus the run's own time, never the clock's: a seeded
-//! run writes the same log every time.
+//! ```text
+//! 2026-01-31 23:59:59,123{GMT}	INFO	[jepsen worker 0] jepsen.util: 0	:invoke	:read	nil
+//! ```
+//!
+//! Lines have the form of the original's: the time with a literal `{GMT}`, the level, the thread
+//! and the namespace that speak there, and the message; or, on request, the JSON objects of its
+//! `--logging-json`. The time of a line is the run's start plus the run's own time, never the
+//! clock's: a seeded run writes the same log every time.
 
 use std::fmt::{self, Display, Write};
 use std::path::Path;
 
-use gyre::Time;
+use gyre::{NodeId, Time};
 use jiff::{SignedDuration, Timestamp};
 
 use super::append::AppendFile;
@@ -32,9 +38,44 @@ impl Display for Level {
     }
 }
 
+/// Who speaks: the thread and the namespace that would in the original.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    thread: String,
+    namespace: &'static str,
+}
+
+impl Source {
+    /// The bench itself.
+    pub fn bench() -> Source {
+        Source { thread: "jepsen test runner".into(), namespace: "jepsen.core" }
+    }
+
+    /// The client thread of this number.
+    pub fn worker(thread: usize) -> Source {
+        Source { thread: format!("jepsen worker {thread}"), namespace: "jepsen.util" }
+    }
+
+    /// Who injects faults.
+    pub fn nemesis() -> Source {
+        Source { thread: "jepsen worker nemesis".into(), namespace: "jepsen.util" }
+    }
+
+    /// What a node writes to stderr.
+    pub fn node_stderr(node: &NodeId) -> Source {
+        Source { thread: format!("{node} stderr"), namespace: "maelstrom.process" }
+    }
+
+    /// The network, on behalf of a node, a service or a client.
+    pub fn network(participant: &NodeId) -> Source {
+        Source { thread: participant.to_string(), namespace: "maelstrom.net" }
+    }
+}
+
 /// The log of one run.
 pub struct RunLog {
     file: AppendFile,
+    is_json: bool,
     origin: Timestamp,
     console: Option<Console>,
     /// Reused for every line.
@@ -46,15 +87,22 @@ impl RunLog {
         path: &Path,
         origin: Timestamp,
         console: Option<Console>,
+        is_json: bool,
     ) -> anyhow::Result<RunLog> {
-        Ok(RunLog { file: AppendFile::create(path)?, origin, console, line: String::new() })
+        let (file, line) = (AppendFile::create(path)?, String::new());
+        Ok(RunLog { file, is_json, origin, console, line })
     }
 
-    /// Logs what goes on. `source` says who speaks: `worker 0`, `nemesis`, `node n1`.
+    /// Logs what goes on.
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn info(&mut self, now: Time, source: &str, message: impl Display) -> anyhow::Result<()> {
+    pub fn info(
+        &mut self,
+        now: Time,
+        source: &Source,
+        message: impl Display,
+    ) -> anyhow::Result<()> {
         self.write(now, Level::Info, source, message)
     }
 
@@ -62,7 +110,12 @@ impl RunLog {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn warn(&mut self, now: Time, source: &str, message: impl Display) -> anyhow::Result<()> {
+    pub fn warn(
+        &mut self,
+        now: Time,
+        source: &Source,
+        message: impl Display,
+    ) -> anyhow::Result<()> {
         self.write(now, Level::Warn, source, message)
     }
 
@@ -74,17 +127,24 @@ impl RunLog {
         &mut self,
         now: Time,
         level: Level,
-        source: &str,
+        source: &Source,
         message: impl Display,
     ) -> anyhow::Result<()> {
         let since_origin = SignedDuration::try_from(now.since(Time::ZERO)).unwrap_or_default();
         let time = self.origin.saturating_add(since_origin).unwrap_or(self.origin);
+        let Source { thread, namespace } = source;
         self.line.clear();
-        write!(self.line, "{}\t", time.strftime("%Y-%m-%d %H:%M:%S,%3f")).expect("text");
-        let message_start = self.line.len();
-        writeln!(self.line, "{level}\t[{source}] {message}").expect("text");
+        write!(self.line, "{}{{GMT}}\t", time.strftime("%Y-%m-%d %H:%M:%S,%3f")).expect("text");
+        let shown_from = self.line.len();
+        write!(self.line, "{level}\t[{thread}] {namespace}: ").expect("text");
+        let message_from = self.line.len();
+        writeln!(self.line, "{message}").expect("text");
         if let Some(console) = &mut self.console {
-            console(self.line[message_start..].trim_end_matches('\n'));
+            console(self.line[shown_from..].trim_end_matches('\n'));
+        }
+        if self.is_json {
+            let message = self.line[message_from..].trim_end_matches('\n');
+            self.line = json_line(time, level, source, message);
         }
         self.file.append(now, &self.line)
     }
@@ -104,4 +164,18 @@ impl RunLog {
     pub fn flush(&mut self) -> anyhow::Result<()> {
         self.file.flush()
     }
+}
+
+/// A line with the keys that Logback's encoder for Logstash gives it, which the original uses.
+fn json_line(time: Timestamp, level: Level, source: &Source, message: &str) -> String {
+    let text = |text: &str| serde_json::Value::from(text).to_string();
+    let weight = if level == Level::Warn { 30_000 } else { 20_000 };
+    format!(
+        "{{\"@timestamp\":\"{}\",\"@version\":\"1\",\"message\":{},\"logger_name\":\"{}\",\
+         \"thread_name\":{},\"level\":\"{level}\",\"level_value\":{weight}}}\n",
+        time.strftime("%Y-%m-%dT%H:%M:%S.%3fZ"),
+        text(message),
+        source.namespace,
+        text(&source.thread),
+    )
 }

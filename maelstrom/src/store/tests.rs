@@ -103,17 +103,41 @@ fn a_log_counts_time_from_the_start_of_the_run() {
     let seen = Rc::new(RefCell::new(Vec::new()));
     let console = seen.clone();
     let console: Console = Box::new(move |line| console.borrow_mut().push(line.to_string()));
-    let mut log = run.log(Some(console)).unwrap();
-    log.info(Time::from_millis(61_234), "nemesis", "n1 is cut off\nfrom n2").unwrap();
-    log.warn(Time::from_millis(61_235), "node n1", "exit 1").unwrap();
+    let mut log = run.log(Some(console), false).unwrap();
+    let (nemesis, node) = (Source::nemesis(), Source::node_stderr(&"n1".into()));
+    log.info(Time::from_millis(61_234), &nemesis, "n1 is cut off\nfrom n2").unwrap();
+    log.warn(Time::from_millis(61_235), &node, "exit 1").unwrap();
     drop(log);
     assert_eq!(
         std::fs::read_to_string(run.file("jepsen.log")).unwrap(),
-        "1970-01-01 00:01:01,234\tINFO\t[nemesis] n1 is cut off\nfrom n2\n\
-         1970-01-01 00:01:01,235\tWARN\t[node n1] exit 1\n"
+        "1970-01-01 00:01:01,234{GMT}\tINFO\t[jepsen worker nemesis] jepsen.util: \
+         n1 is cut off\nfrom n2\n\
+         1970-01-01 00:01:01,235{GMT}\tWARN\t[n1 stderr] maelstrom.process: exit 1\n"
     );
-    let expected = ["INFO\t[nemesis] n1 is cut off\nfrom n2", "WARN\t[node n1] exit 1"];
+    let expected = [
+        "INFO\t[jepsen worker nemesis] jepsen.util: n1 is cut off\nfrom n2",
+        "WARN\t[n1 stderr] maelstrom.process: exit 1",
+    ];
     assert_eq!(*seen.borrow(), expected);
+}
+
+#[test]
+fn a_log_may_be_json_an_object_a_line() {
+    let store = tempfile::tempdir().unwrap();
+    let run = seeded(store.path(), 1);
+    let mut log = run.log(None, true).unwrap();
+    log.warn(Time::from_millis(1), &Source::worker(3), "two\n\"lines\"").unwrap();
+    drop(log);
+    let text = std::fs::read_to_string(run.file("jepsen.log")).unwrap();
+    let line: serde_json::Value = serde_json::from_str(text.trim_end()).unwrap();
+    assert_eq!(
+        line,
+        serde_json::json!({
+            "@timestamp": "1970-01-01T00:00:00.001Z", "@version": "1",
+            "message": "two\n\"lines\"", "logger_name": "jepsen.util",
+            "thread_name": "jepsen worker 3", "level": "WARN", "level_value": 30000,
+        })
+    );
 }
 
 #[test]

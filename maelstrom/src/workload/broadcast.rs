@@ -10,6 +10,7 @@ use crate::client::{Client, Exact, Operation, ReplyFault, Step, list_of, read_re
 use crate::edn::Edn;
 use crate::generator::{Generator, adds_and_reads};
 use crate::options::TestOptions;
+use crate::protocol::Rpc;
 use crate::reply;
 
 /// The broadcast workload.
@@ -18,6 +19,25 @@ pub struct Broadcast;
 impl Workload for Broadcast {
     fn name(&self) -> &'static str {
         checker::Workload::Broadcast.name()
+    }
+
+    fn about(&self) -> &'static str {
+        "What one node is told, all nodes know sooner or later, and for good. Before the first \
+         operation every node is told who its neighbours should be; it may do as it likes."
+    }
+
+    fn rpcs(&self) -> Vec<Rpc> {
+        let options = TestOptions { topology: "line".into(), ..TestOptions::default() };
+        let topology = self.setup(&options.nodes[..3], &options).expect("there is a line");
+        let of = |about, f, value| (about, Operation::new(f, value));
+        let (tells, broadcast) =
+            of("Tells the node a message, which all nodes are to know.", "broadcast", Edn::Int(7));
+        let (asks, read) = of("Asks for every message that the node knows.", "read", Edn::Nil);
+        vec![
+            Rpc::new::<TopologyOk>("Says who is whose neighbour.", topology),
+            Rpc::of::<BroadcastOk>(tells, &mut BroadcastClient, &broadcast),
+            Rpc::of::<ReadOk>(asks, &mut BroadcastClient, &read),
+        ]
     }
 
     fn judge(&self, options: &CheckOptions) -> Result<Judge, String> {

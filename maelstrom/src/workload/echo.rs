@@ -10,6 +10,7 @@ use crate::client::{Client, Exact, Operation, ReplyFault, Step, read_reply};
 use crate::edn::Edn;
 use crate::generator::{Anyone, Generator};
 use crate::options::TestOptions;
+use crate::protocol::Rpc;
 use crate::reply;
 
 /// The echo workload.
@@ -18,6 +19,15 @@ pub struct Echo;
 impl Workload for Echo {
     fn name(&self) -> &'static str {
         checker::Workload::Echo.name()
+    }
+
+    fn about(&self) -> &'static str {
+        "A node sends back what it was sent."
+    }
+
+    fn rpcs(&self) -> Vec<Rpc> {
+        let echo = Operation::new("echo", "Please echo 35".into());
+        vec![Rpc::of::<EchoOk>("Asks for the payload back.", &mut EchoClient, &echo)]
     }
 
     fn judge(&self, options: &CheckOptions) -> Result<Judge, String> {

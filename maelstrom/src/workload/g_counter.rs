@@ -3,12 +3,13 @@
 use rand_chacha::ChaCha8Rng;
 
 use super::Workload;
-use super::pn_counter::{CounterClient, add_or_read, counter_operation, final_read};
+use super::pn_counter::{CounterClient, add_or_read, counter_operation, counter_rpcs, final_read};
 use crate::checker::{self, CheckOptions, Judge};
 use crate::client::{Client, Operation};
 use crate::edn::Edn;
 use crate::generator::{Anyone, Generator};
 use crate::options::TestOptions;
+use crate::protocol::Rpc;
 
 /// The g-counter workload.
 pub struct GCounter;
@@ -16,6 +17,15 @@ pub struct GCounter;
 impl Workload for GCounter {
     fn name(&self) -> &'static str {
         checker::Workload::GCounter.name()
+    }
+
+    fn about(&self) -> &'static str {
+        "A counter that only grows: the sum of all that was added, of which a node knows more and \
+         more."
+    }
+
+    fn rpcs(&self) -> Vec<Rpc> {
+        counter_rpcs()
     }
 
     fn judge(&self, options: &CheckOptions) -> Result<Judge, String> {

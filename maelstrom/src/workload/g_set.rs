@@ -11,6 +11,7 @@ use crate::client::{
 use crate::edn::Edn;
 use crate::generator::{Generator, adds_and_reads};
 use crate::options::TestOptions;
+use crate::protocol::Rpc;
 use crate::reply;
 
 /// The g-set workload.
@@ -19,6 +20,18 @@ pub struct GSet;
 impl Workload for GSet {
     fn name(&self) -> &'static str {
         checker::Workload::GSet.name()
+    }
+
+    fn about(&self) -> &'static str {
+        "A set to which elements are added, and from which none is ever taken away."
+    }
+
+    fn rpcs(&self) -> Vec<Rpc> {
+        let (add, read) = (Operation::new("add", Edn::Int(7)), Operation::new("read", Edn::Nil));
+        vec![
+            Rpc::of::<AddOk>("Adds an element to the set.", &mut GSetClient, &add),
+            Rpc::of::<ReadOk>("Asks for the set.", &mut GSetClient, &read),
+        ]
     }
 
     fn judge(&self, options: &CheckOptions) -> Result<Judge, String> {

@@ -32,6 +32,7 @@ use crate::edn::Edn;
 use crate::generator::Generator;
 use crate::history::OpType;
 use crate::options::TestOptions;
+use crate::protocol::Rpc;
 use crate::reply;
 
 use generator::Logs;
@@ -42,6 +43,38 @@ pub struct Kafka;
 impl Workload for Kafka {
     fn name(&self) -> &'static str {
         checker::Workload::Kafka.name()
+    }
+
+    fn about(&self) -> &'static str {
+        "Logs by key. A message that is sent gets an offset in its log; offsets grow, and may have \
+         gaps. Who polls gets messages from an offset on, in order, and leaves none out. A \
+         committed offset says how far a log has been processed; it is the same for everybody."
+    }
+
+    fn rpcs(&self) -> Vec<Rpc> {
+        let offsets = &Offsets::from([("k1".into(), 1000), ("k2".into(), 2000)]);
+        let keys = vec!["k1", "k2"];
+        let [send, poll, commit, list] = [
+            Request::Send { key: "k1", msg: to_json(&Edn::Int(123)) },
+            Request::Poll { offsets },
+            Request::CommitOffsets { offsets },
+            Request::ListCommittedOffsets { keys },
+        ]
+        .map(|request| Body::new(&request).expect("a request is an object with a type"));
+        vec![
+            Rpc::new::<SendOk>("Appends a message to the log of a key.", send),
+            Rpc::new::<PollOk>(
+                "Asks for messages of each log, from this offset on. How many a node sends at \
+                 once is its own decision, and it may leave out a log.",
+                poll,
+            ),
+            Rpc::new::<CommitOffsetsOk>("Says how far each log has been processed.", commit),
+            Rpc::new::<ListCommittedOffsetsOk>(
+                "Asks how far each log has been processed. A log of which nothing was committed \
+                 is left out.",
+                list,
+            ),
+        ]
     }
 
     fn judge(&self, options: &CheckOptions) -> Result<Judge, String> {

@@ -19,6 +19,7 @@ use crate::client::{Client, Exact, Operation, ReplyFault, Step, read_reply};
 use crate::edn::Edn;
 use crate::generator::{Generator, GeneratorContext, Next};
 use crate::options::TestOptions;
+use crate::protocol::Rpc;
 use crate::reply;
 use crate::report::count;
 
@@ -31,6 +32,25 @@ pub struct LinKv;
 impl Workload for LinKv {
     fn name(&self) -> &'static str {
         checker::Workload::LinKv.name()
+    }
+
+    fn about(&self) -> &'static str {
+        "A linearizable store of keys and values: every operation takes effect at one moment \
+         between request and reply. A read of a key that does not exist answers with error 20; \
+         a cas does, too, and with error 22 where the key has another value than `from`."
+    }
+
+    fn rpcs(&self) -> Vec<Rpc> {
+        let client = &mut LinKvClient;
+        let pair = |key: i64, argument: Edn| Edn::Vector(vec![Edn::Int(key), argument]);
+        let read = Operation::new("read", pair(0, Edn::Nil));
+        let write = Operation::new("write", pair(0, Edn::Int(3)));
+        let cas = Operation::new("cas", pair(0, vec![3i64, 4].into()));
+        vec![
+            Rpc::of::<ReadOk>("Asks for the value of a key.", client, &read),
+            Rpc::of::<WriteOk>("Sets a key, whether or not it exists.", client, &write),
+            Rpc::of::<CasOk>("Sets a key to `to` if its value is `from`.", client, &cas),
+        ]
     }
 
     fn judge(&self, options: &CheckOptions) -> Result<Judge, String> {

@@ -13,6 +13,7 @@ use crate::client::{
 use crate::edn::Edn;
 use crate::generator::{Anyone, Generator};
 use crate::options::TestOptions;
+use crate::protocol::Rpc;
 use crate::reply;
 
 /// The pn-counter workload.
@@ -21,6 +22,15 @@ pub struct PnCounter;
 impl Workload for PnCounter {
     fn name(&self) -> &'static str {
         checker::Workload::PnCounter.name()
+    }
+
+    fn about(&self) -> &'static str {
+        "A counter that goes up and down: the sum of all that was added, of which a node knows \
+         more and more. What is added may be negative."
+    }
+
+    fn rpcs(&self) -> Vec<Rpc> {
+        counter_rpcs()
     }
 
     fn judge(&self, options: &CheckOptions) -> Result<Judge, String> {
@@ -51,6 +61,15 @@ pub(super) fn add_or_read(rng: &mut ChaCha8Rng) -> Operation {
     } else {
         Operation::new("add", Edn::Int(rng.random_range(-5..5)))
     }
+}
+
+/// What either counter asks of a node.
+pub(super) fn counter_rpcs() -> Vec<Rpc> {
+    let add = Operation::new("add", Edn::Int(3));
+    vec![
+        Rpc::of::<AddOk>("Adds to the counter.", &mut CounterClient, &add),
+        Rpc::of::<ReadOk>("Asks for the counter's value.", &mut CounterClient, &final_read()),
+    ]
 }
 
 /// An operation of either counter.

@@ -20,6 +20,7 @@ use crate::client::{Client, Exact, Operation, ReplyFault, Step, read_reply};
 use crate::edn::Edn;
 use crate::generator::{Anyone, Generator};
 use crate::options::TestOptions;
+use crate::protocol::Rpc;
 use crate::reply;
 use crate::report::count;
 
@@ -119,6 +120,17 @@ pub(super) struct TxnClient {
 reply! {
     /// The transaction with its reads filled in.
     TxnOk = "txn_ok" { txn: Vec<(String, Exact, Exact)> }
+}
+
+/// What a workload of transactions asks of a node, whose writes have the name `write`.
+pub(super) fn rpcs(write: &'static str) -> Vec<Rpc> {
+    let micro = |f, key: i64, value| Edn::Vector(vec![Edn::keyword(f), Edn::Int(key), value]);
+    let txn = vec![micro("r", 3, Edn::Nil), micro(write, 6, Edn::Int(2))];
+    let about = "Does a list of operations `[function, key, value]` as one transaction. A read's \
+                 value is null in the request, and in the reply what was read: null for a key \
+                 that does not exist.";
+    let client = &mut TxnClient { is_readable: |_| true };
+    vec![Rpc::of::<TxnOk>(about, client, &Operation::new("txn", Edn::Vector(txn)))]
 }
 
 impl TxnClient {

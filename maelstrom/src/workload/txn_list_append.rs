@@ -11,6 +11,7 @@ use crate::client::{Client, Operation, is_integer};
 use crate::edn::Edn;
 use crate::generator::Generator;
 use crate::options::TestOptions;
+use crate::protocol::Rpc;
 
 /// The txn-list-append workload.
 pub struct TxnListAppend;
@@ -18,6 +19,15 @@ pub struct TxnListAppend;
 impl Workload for TxnListAppend {
     fn name(&self) -> &'static str {
         checker::Workload::TxnListAppend.name()
+    }
+
+    fn about(&self) -> &'static str {
+        "A store of lists by key, with transactions: each reads lists and appends to lists. Read \
+         and append may stand in any order and number."
+    }
+
+    fn rpcs(&self) -> Vec<Rpc> {
+        txn::rpcs("append")
     }
 
     fn judge(&self, options: &CheckOptions) -> Result<Judge, String> {

@@ -11,6 +11,7 @@ use crate::client::{Client, Operation, is_integer};
 use crate::edn::Edn;
 use crate::generator::Generator;
 use crate::options::TestOptions;
+use crate::protocol::Rpc;
 
 /// The txn-rw-register workload.
 pub struct TxnRwRegister;
@@ -18,6 +19,15 @@ pub struct TxnRwRegister;
 impl Workload for TxnRwRegister {
     fn name(&self) -> &'static str {
         checker::Workload::TxnRwRegister.name()
+    }
+
+    fn about(&self) -> &'static str {
+        "A store of values by key, with transactions: each reads keys and writes keys. Read and \
+         write may stand in any order and number."
+    }
+
+    fn rpcs(&self) -> Vec<Rpc> {
+        txn::rpcs("w")
     }
 
     fn judge(&self, options: &CheckOptions) -> Result<Judge, String> {

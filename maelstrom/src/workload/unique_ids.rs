@@ -9,6 +9,7 @@ use crate::client::{Client, Exact, Operation, ReplyFault, Step, read_reply};
 use crate::edn::Edn;
 use crate::generator::{Anyone, Generator};
 use crate::options::TestOptions;
+use crate::protocol::Rpc;
 use crate::reply;
 
 /// The unique-ids workload.
@@ -17,6 +18,15 @@ pub struct UniqueIds;
 impl Workload for UniqueIds {
     fn name(&self) -> &'static str {
         checker::Workload::UniqueIds.name()
+    }
+
+    fn about(&self) -> &'static str {
+        "Every id that any node ever gives out is different from all others."
+    }
+
+    fn rpcs(&self) -> Vec<Rpc> {
+        let generate = Operation::new("generate", Edn::Nil);
+        vec![Rpc::of::<GenerateOk>("Asks for a new id.", &mut UniqueIdsClient, &generate)]
     }
 
     fn judge(&self, options: &CheckOptions) -> Result<Judge, String> {
