@@ -230,14 +230,36 @@ pub fn to_json(value: &Edn) -> Json {
     Json::parse(&value.to_json_text()).expect("EDN as JSON is JSON")
 }
 
-/// The elements of a list, if this is one.
-///
-/// # Errors
-/// When it is something else.
-pub fn list_of(value: Exact) -> Result<Edn, ReplyFault> {
-    match value.0 {
-        list @ Edn::Vector(_) => Ok(list),
-        other => Err(ReplyFault::WrongReply(format!("expected a list, and not {other}"))),
+/// A list in a reply, of anything.
+#[derive(Clone, Debug)]
+pub struct List(pub Edn);
+
+impl<'de> Deserialize<'de> for List {
+    fn deserialize<D: Deserializer<'de>>(value: D) -> Result<List, D::Error> {
+        match Exact::deserialize(value)? {
+            Exact(list @ Edn::Vector(_)) => Ok(List(list)),
+            Exact(other) => Err(D::Error::custom(format!("expected a list, and not {other}"))),
+        }
+    }
+}
+
+impl List {
+    /// The list, or an empty one for none.
+    pub fn or_empty(list: Option<List>) -> Edn {
+        list.map_or(Edn::Vector(Vec::new()), |list| list.0)
+    }
+}
+
+/// An integer in a reply, of any size.
+#[derive(Clone, Debug)]
+pub struct Integer(pub Edn);
+
+impl<'de> Deserialize<'de> for Integer {
+    fn deserialize<D: Deserializer<'de>>(value: D) -> Result<Integer, D::Error> {
+        match Exact::deserialize(value)? {
+            Exact(number) if is_integer(&number) => Ok(Integer(number)),
+            Exact(other) => Err(D::Error::custom(format!("expected an integer, and not {other}"))),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use gyre::Body;
 
-use crate::client::{Client, Exact, Operation, Reply, Step};
+use crate::client::{Client, Exact, Integer, List, Operation, Reply, Step};
 
 /// A kind of request, and its reply.
 #[derive(Clone, Debug)]
@@ -62,6 +62,8 @@ macro_rules! forms {
 
 forms! {
     Exact => "any",
+    List => "[any, ...]",
+    Integer => "integer",
     String => "string",
     bool => "boolean",
     i64 => "integer",

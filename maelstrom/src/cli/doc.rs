@@ -6,11 +6,12 @@
 
 #![expect(clippy::disallowed_methods, reason = "it writes two files")]
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
-use gyre::ErrorCode;
+use gyre::{Body, ErrorCode, Json};
 
 use super::{crashed, terminal};
 use crate::protocol::Rpc;
@@ -80,11 +81,10 @@ fn of_workload(workload: &dyn Workload) -> String {
 }
 
 fn of_rpc(rpc: &Rpc) -> String {
-    let mut request = rpc.request.as_json().to_owned();
-    request.truncate(request.len() - 1);
+    let request = type_first(&rpc.request);
     let own = rpc.fields.iter().map(|(name, form)| format!(" \"{name}\": {form},"));
     format!(
-        "\n### RPC: {}\n\n{}\n\nRequest, for example:\n\n```json\n{request},\"msg_id\":1}}\n```\n\n\
+        "\n### RPC: {}\n\n{}\n\nRequest, for example:\n\n```json\n{request}\n```\n\n\
          Response: {}\n\n```\n{{\"type\": \"{}\",{} \"in_reply_to\": integer}}\n```\n",
         rpc.request.kind(),
         rpc.about,
@@ -92,6 +92,15 @@ fn of_rpc(rpc: &Rpc) -> String {
         rpc.reply,
         own.collect::<String>(),
     )
+}
+
+/// The request as a client sends it, its type in front and its number at the end.
+fn type_first(request: &Body) -> String {
+    let mut keys: BTreeMap<String, Json> = request.to().expect("a body is an object");
+    keys.remove("type");
+    let others = keys.iter().map(|(key, value)| format!(" \"{key}\": {},", value.as_str()));
+    let (kind, others) = (request.kind(), others.collect::<String>());
+    format!("{{\"type\": \"{kind}\",{others} \"msg_id\": 1}}")
 }
 
 /// The document of the protocol.
@@ -129,9 +138,9 @@ mod tests {
     fn the_documents_say_requests_replies_and_errors() {
         let text = workloads();
         for expected in [
-            r#"{"type":"cas","from":3,"key":0,"to":4,"msg_id":1}"#,
+            r#"{"type": "cas", "from": 3, "key": 0, "to": 4, "msg_id": 1}"#,
             r#"{"type": "cas_ok", "in_reply_to": integer}"#,
-            r#"{"type":"poll","offsets":{"k1":1000,"k2":2000},"msg_id":1}"#,
+            r#"{"type": "poll", "offsets": {"k1":1000,"k2":2000}, "msg_id": 1}"#,
             r#"{"type": "txn_ok", "txn": [[string, any, any], ...], "in_reply_to": integer}"#,
             r#"{"type": "send_ok", "offset": integer, "in_reply_to": integer}"#,
         ] {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Workload, topology};
 use crate::checker::{self, CheckOptions, Judge};
-use crate::client::{Client, Exact, Operation, ReplyFault, Step, list_of, read_reply};
+use crate::client::{Client, List, Operation, ReplyFault, Step, read_reply};
 use crate::edn::Edn;
 use crate::generator::{Generator, adds_and_reads};
 use crate::options::TestOptions;
@@ -101,7 +101,7 @@ reply! {
 
 reply! {
     /// Every message that the node knows. As in the original, `null` is an empty list.
-    ReadOk = "read_ok" { messages: Option<Exact> }
+    ReadOk = "read_ok" { messages: Option<List> }
 }
 
 impl Client for BroadcastClient {
@@ -120,7 +120,7 @@ impl Client for BroadcastClient {
             }
             _ => {
                 let ReadOk { messages, .. } = read_reply(reply)?;
-                Step::ok(messages.map_or(Ok(Edn::Vector(Vec::new())), list_of)?)
+                Step::ok(List::or_empty(messages))
             }
         })
     }

@@ -5,8 +5,7 @@ use gyre::Body;
 use super::Workload;
 use crate::checker::{self, CheckOptions, Judge};
 use crate::client::{
-    Client, Completion, Exact, Operation, ReplyFault, RequestError, Step, crash, list_of,
-    read_reply,
+    Client, Completion, List, Operation, ReplyFault, RequestError, Step, crash, read_reply,
 };
 use crate::edn::Edn;
 use crate::generator::{Generator, adds_and_reads};
@@ -70,7 +69,7 @@ reply! {
 
 reply! {
     /// Every element that the node knows. As in the original, `null` is an empty list.
-    ReadOk = "read_ok" { value: Option<Exact> }
+    ReadOk = "read_ok" { value: Option<List> }
 }
 
 impl Client for GSetClient {
@@ -89,7 +88,7 @@ impl Client for GSetClient {
             }
             _ => {
                 let ReadOk { value, .. } = read_reply(reply)?;
-                Step::ok(value.map_or(Ok(Edn::Vector(Vec::new())), list_of)?)
+                Step::ok(List::or_empty(value))
             }
         })
     }
