@@ -9,21 +9,21 @@
 
 use super::{Finding, Findings, Judgement, Validity};
 use crate::edn::Edn;
-use crate::history::{History, Op, OpType};
+use crate::history::{Op, OpType, Operations, ProcessId};
 
 /// Far more ranges than additions of like size can make, and few enough to be quick.
 const RANGE_LIMIT: usize = 100_000;
 
 /// Compares every successful read marked `:final?` with the acceptable sums.
-pub fn check(history: &History) -> Judgement {
-    let acceptable = match acceptable_sums(history) {
+pub fn check(operations: &Operations) -> Judgement {
+    let acceptable = match acceptable_sums(operations) {
         Ok(None) => return Judgement::no_operations(),
         Ok(Some(acceptable)) => acceptable,
         Err(error) => return Judgement::unknown(error),
     };
-    let reads: Vec<&Op> = history.ops.iter().filter(|op| is_final_read(op)).collect();
-    let wrong = |op: &&&Op| !integer(&op.value).is_some_and(|sum| acceptable.contains(sum));
-    let wrong: Vec<&&Op> = reads.iter().filter(wrong).collect();
+    let reads = final_reads(operations);
+    let wrong = |op: &&Op| !integer(&op.value).is_some_and(|sum| acceptable.contains(sum));
+    let wrong: Vec<&Op> = reads.iter().filter(wrong).collect();
     let mut findings = Findings::default();
     for op in &wrong {
         findings.add("wrong-sum", || {
@@ -68,28 +68,35 @@ pub fn check(history: &History) -> Judgement {
     }
 }
 
-/// Whether this is the end of a successful final read.
-fn is_final_read(op: &Op) -> bool {
-    let marked =
-        op.extra("final?").is_some_and(|mark| !matches!(mark, Edn::Nil | Edn::Bool(false)));
-    op.is_client() && op.kind == OpType::Ok && marked
+/// The ends of the successful final reads.
+fn final_reads(operations: &Operations) -> Vec<Op> {
+    let is_marked = |op: &Op| {
+        op.extra("final?").is_some_and(|mark| !matches!(mark, Edn::Nil | Edn::Bool(false)))
+    };
+    let ends = (0..operations.entries()).filter(|&position| {
+        let head = operations.head(position);
+        head.kind == OpType::Ok && head.process != ProcessId::Nemesis && &**head.f != "add"
+    });
+    ends.map(|position| operations.op(position)).filter(is_marked).collect()
 }
 
 /// The sums that a final read may show; `None` without any operation.
-fn acceptable_sums(history: &History) -> Result<Option<Sums>, String> {
-    let pairs = history.pairs()?;
-    if pairs.is_empty() {
+fn acceptable_sums(operations: &Operations) -> Result<Option<Sums>, String> {
+    let spans = operations.spans()?;
+    if spans.is_empty() {
         return Ok(None);
     }
     let (mut definite, mut uncertain) = (0, Vec::new());
-    for pair in pairs.iter().filter(|pair| &*pair.invoke.f == "add") {
-        let Some(delta) = integer(&pair.invoke.value) else {
-            return Err(format!(
-                "Operation {} adds {}, which is not an integer.",
-                pair.invoke.index, pair.invoke.value
-            ));
+    for span in spans {
+        let head = operations.head(span.invoked_at());
+        if &**head.f != "add" {
+            continue;
+        }
+        let value = operations.value(span.invoked_at());
+        let Some(delta) = integer(&value) else {
+            return Err(format!("Operation {} adds {value}, which is not an integer.", head.index));
         };
-        match pair.outcome() {
+        match span.outcome {
             OpType::Ok => definite += delta,
             OpType::Info => uncertain.push(delta),
             OpType::Fail | OpType::Invoke => {}
@@ -165,6 +172,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::history::History;
 
     /// A history of additions `(outcome, delta)` and final reads.
     fn history(adds: &[(&str, i64)], reads: &[&str]) -> History {
@@ -181,7 +189,7 @@ mod tests {
     }
 
     fn check_text(adds: &[(&str, i64)], reads: &[&str]) -> String {
-        check(&history(adds, reads)).to_edn().to_string()
+        check(&(&history(adds, reads)).into()).to_edn().to_string()
     }
 
     #[test]
@@ -221,7 +229,7 @@ mod tests {
             assert!(text.starts_with("{:valid? :unknown") && text.contains(":error"), "{text}");
         }
         let odd = "{:type :invoke, :process 0, :f :add, :value \"x\"}";
-        let result = check(&History::parse(odd).unwrap());
+        let result = check(&(&History::parse(odd).unwrap()).into());
         assert_eq!(result.verdict, Validity::Unknown);
     }
 

@@ -6,24 +6,29 @@
 
 use super::{Finding, Findings, Judgement, Validity};
 use crate::edn::Edn;
-use crate::history::{History, OpType, Pair};
+use crate::history::{Op, OpType, Operations};
 
 /// Compares each request with its reply: a map, with the payload under `:echo`.
-pub fn check(history: &History) -> Judgement {
-    let pairs = match history.pairs() {
-        Ok(pairs) if !pairs.iter().any(|pair| &*pair.invoke.f == "echo") => {
+pub fn check(operations: &Operations) -> Judgement {
+    let spans = match operations.spans() {
+        Ok(spans)
+            if !spans.iter().any(|span| &**operations.head(span.invoked_at()).f == "echo") =>
+        {
             return Judgement::no_operations();
         }
-        Ok(pairs) => pairs,
+        Ok(spans) => spans,
         Err(error) => return Judgement::unknown(error),
     };
-    let unfinished = pairs.iter().filter(|pair| pair.complete.is_none()).count();
+    let unfinished = spans.iter().filter(|span| span.ended_at().is_none()).count();
     let mut findings = Findings::default();
     let mut errors = Vec::new();
-    for pair in &pairs {
-        if let Some(error) = error(pair) {
-            findings.add("wrong-reply", || finding(pair));
-            errors.push(error);
+    for span in spans {
+        if let Some(ended_at) = span.ended_at() {
+            let (sent, reply) = (operations.value(span.invoked_at()), operations.op(ended_at));
+            if let Some(error) = error(&sent, &reply.value) {
+                findings.add("wrong-reply", || finding(&sent, &reply));
+                errors.push(error);
+            }
         }
     }
     let valid = match (errors.is_empty(), unfinished) {
@@ -37,26 +42,23 @@ pub fn check(history: &History) -> Judgement {
         Validity::Unknown => judgement
             .because(format!("The history ends before {unfinished} of its requests have ended.")),
         Validity::False => {
-            judgement.summed_up(format!("{wrong} of {} echoes are wrong", pairs.len()))
+            judgement.summed_up(format!("{wrong} of {} echoes are wrong", spans.len()))
         }
         Validity::True => judgement,
     }
 }
 
-fn finding(pair: &Pair) -> Finding {
-    let (sent, process) = (&pair.invoke.value, pair.invoke.process);
-    let words = match pair.complete {
-        Some(end) if end.kind == OpType::Ok => {
-            format!("Process {process} sent {sent} and received {}.", end.value)
-        }
+fn finding(sent: &Edn, reply: &Op) -> Finding {
+    let process = reply.process;
+    let words = match reply.kind {
+        OpType::Ok => format!("Process {process} sent {sent} and received {}.", reply.value),
         _ => format!("Process {process} sent {sent}, which was not answered."),
     };
-    Finding::new(words).about(pair.complete.unwrap_or(pair.invoke).index, "wrong reply")
+    Finding::new(words).about(reply.index, "wrong reply")
 }
 
 /// What is wrong with a request that has ended.
-fn error(pair: &Pair) -> Option<Edn> {
-    let (sent, received) = (&pair.invoke.value, &pair.complete?.value);
+fn error(sent: &Edn, received: &Edn) -> Option<Edn> {
     let echo = received.get("echo").unwrap_or(&Edn::Nil);
     if echo.canonical() == sent.canonical() {
         return None;
@@ -68,9 +70,10 @@ fn error(pair: &Pair) -> Option<Edn> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::history::History;
 
     fn check_text(text: &str) -> String {
-        check(&History::parse(text).unwrap()).to_edn().to_string()
+        check(&(&History::parse(text).unwrap()).into()).to_edn().to_string()
     }
 
     #[test]

@@ -28,7 +28,6 @@
 //! Absent: predicates, and so `G2` beyond items; and inference from what a database might say of
 //! its own commit order.
 
-mod atom;
 mod clojure_hash;
 mod components;
 mod cycles;
@@ -51,11 +50,13 @@ mod scratch;
 mod transaction;
 mod version_order;
 
+use rayon::prelude::*;
+
 use super::{Checker, Judgement};
 use crate::edn::Edn;
 use crate::history::{History, Op};
 use components::components;
-use cycles::cycles;
+use cycles::{Cycle, cycles};
 use findings::Findings;
 use graph::Edges;
 use lists::Lists;
@@ -109,11 +110,11 @@ impl Checker for ListAppend {
 
 fn judge_lists(txns: &Transactions, lists: &Lists, options: &Options) -> Judgement {
     let analysis = list_append::Analysis::new(txns, lists);
-    let mut findings = Findings::default();
-    list_anomalies::find(&analysis, &mut findings);
-    lost_update::find(&analysis, &mut findings);
-    add_cycles(&analysis, analysis.edges(), options, &mut findings);
-    findings.judgement(options)
+    let find = |findings: &mut Findings| {
+        list_anomalies::find(&analysis, findings);
+        lost_update::find(&analysis, findings);
+    };
+    judge(&analysis, find, || analysis.edges(), options)
 }
 
 /// Judges a whole history of transactions over lists.
@@ -150,19 +151,33 @@ impl Checker for RwRegister {
 
 fn judge_registers(txns: &Transactions, options: &Options) -> Judgement {
     let (analysis, contradictions) = rw_register::Analysis::new(txns, options.version_orders);
-    let mut findings = Findings::default();
-    for contradiction in &contradictions {
-        findings.add("cyclic-versions", || analysis.cyclic_versions(contradiction));
-    }
-    register_anomalies::find(&analysis, &mut findings);
-    lost_update::find(&analysis, &mut findings);
-    add_cycles(&analysis, analysis.edges(), options, &mut findings);
-    findings.judgement(options)
+    let find = |findings: &mut Findings| {
+        for contradiction in &contradictions {
+            findings.add("cyclic-versions", || analysis.cyclic_versions(contradiction));
+        }
+        register_anomalies::find(&analysis, findings);
+        lost_update::find(&analysis, findings);
+    };
+    judge(&analysis, find, || analysis.edges(), options)
 }
 
 /// Judges a whole history of transactions over registers.
 pub fn rw_register(history: &History, options: &Options) -> Judgement {
     history.judge(RwRegister::new(options.clone()))
+}
+
+/// The verdict on what `find` finds, and on the cycles. The two have nothing to do with each
+/// other, and are looked for side by side.
+fn judge(
+    workload: &(impl Explain + Sync),
+    find: impl FnOnce(&mut Findings) + Send,
+    edges: impl FnOnce() -> Edges + Send,
+    options: &Options,
+) -> Judgement {
+    let (mut findings, mut cycles) = (Findings::default(), Findings::default());
+    rayon::join(|| find(&mut findings), || add_cycles(workload, edges(), options, &mut cycles));
+    findings.extend(cycles);
+    findings.judgement(options)
 }
 
 /// Adds the cycles among dependencies by data, and by time as far as the models speak of it.
@@ -183,12 +198,19 @@ fn add_cycles(
     if parts.is_empty() {
         return;
     }
-    let mut places = vec![NONE; graph.len()];
-    for vertices in parts {
-        let component = graph.restricted_to(&vertices, &mut places);
-        for cycle in cycles(&component, timing) {
-            let cycle = cycle.among(&vertices);
-            findings.add(cycle.kind, || explain::cycle(workload, &cycle));
+    // Side by side, but what is found is in the order of the components.
+    let share = parts.len().div_ceil(2 * rayon::current_num_threads());
+    let cycles = parts.par_chunks(share).map(|parts| {
+        let mut places = vec![NONE; graph.len()];
+        let mut found = Vec::new();
+        for vertices in parts {
+            let component = graph.restricted_to(vertices, &mut places);
+            found.extend(cycles(&component, timing).into_iter().map(|c| c.among(vertices)));
         }
+        found
+    });
+    let cycles: Vec<Vec<Cycle>> = cycles.collect();
+    for cycle in cycles.iter().flatten() {
+        findings.add(cycle.kind, || explain::cycle(workload, cycle));
     }
 }

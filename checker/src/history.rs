@@ -8,6 +8,8 @@
 //! maps, entries without `:index` or `:time`, comments, and JSON, so that it reads the histories
 //! of Knossos and Elle too. Nothing is left out: what is no operation is an error.
 
+mod operations;
+mod packed;
 mod pairing;
 mod parse;
 mod record;
@@ -18,6 +20,8 @@ use std::fmt::Write;
 use crate::edn::Edn;
 use crate::{Judge, Judgement};
 
+pub use operations::{Operations, Span};
+pub use packed::{Head, Packed};
 pub use pairing::{Common, Pairing};
 pub use parse::Parser;
 pub use record::micro_op;
@@ -150,6 +154,13 @@ impl Op {
         out.push('\n');
     }
 
+    /// An entry at this position of which nothing is known yet.
+    fn at(position: usize) -> Op {
+        let (kind, process) = (OpType::Invoke, ProcessId::Nemesis);
+        let (f, value, extra) = (Default::default(), Edn::Nil, Vec::new());
+        Op { index: position, time: -1, kind, process, f, value, extra }
+    }
+
     /// Reads one entry; `position` is the index it gets when it has none. Its keys are keywords
     /// or, in JSON, strings.
     fn from_edn(value: Edn, position: usize) -> Result<Op, String> {
@@ -159,15 +170,7 @@ impl Op {
             return Err(format!("expected an operation, a map, but found {}", shorten(&value)));
         };
         let (mut kind, mut process) = (None, None);
-        let mut op = Op {
-            index: position,
-            time: -1,
-            kind: OpType::Invoke,
-            process: ProcessId::Nemesis,
-            f: "".into(),
-            value: Edn::Nil,
-            extra: Vec::new(),
-        };
+        let mut op = Op::at(position);
         for (key, value) in entries {
             match key.as_keyword().or(key.as_str()) {
                 Some("type") => {

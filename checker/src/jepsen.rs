@@ -41,7 +41,7 @@ pub mod set;
 pub mod total_queue;
 
 use crate::edn::Edn;
-use crate::history::{History, Op, OpType};
+use crate::history::{Op, OpType};
 use crate::{Judge, Judgement, set_full, unique_ids};
 
 /// What a test says of its history, as far as a checker cannot know it. The default is what the
@@ -154,8 +154,8 @@ pub const ENTRIES: &[Entry] = &[
         needs_processes: true,
         make: |options| {
             let is_linearizable = options.is_linearizable;
-            Ok(Judge::whole(move |history: &History| {
-                set_full::check_with(history, "add", is_linearizable)
+            Ok(Judge::whole(move |operations| {
+                set_full::check_with(operations, "add", is_linearizable)
             }))
         },
     },

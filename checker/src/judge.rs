@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use crate::edn::Edn;
 use crate::exceptions::Exceptions;
-use crate::history::{Common, History, Op, Pairing};
+use crate::history::{Common, History, Op, Operations, Pairing};
 use crate::likeness::{Expected, Likeness};
 use crate::linear::budget::Budget;
 use crate::{
@@ -25,14 +25,15 @@ pub struct Judge {
 enum By {
     /// It takes the history in entry by entry, and keeps no more than it needs.
     Steps(Box<dyn Checker>),
-    /// It wants the whole history.
-    Whole(Box<dyn FnOnce(&History) -> Judgement>),
+    /// It wants the whole history, in few bytes.
+    Whole(Operations, Box<dyn FnOnce(&Operations) -> Judgement>),
 }
 
 impl Judge {
-    /// One that wants the whole history.
-    pub fn whole(judge: impl FnOnce(&History) -> Judgement + 'static) -> Judge {
-        Judge { by: By::Whole(Box::new(judge)), common: None, expected: None }
+    /// One that wants all operations at once.
+    pub fn whole(judge: impl FnOnce(&Operations) -> Judgement + 'static) -> Judge {
+        let by = By::Whole(Operations::default(), Box::new(judge));
+        Judge { by, common: None, expected: None }
     }
 
     /// The same, but a history is unknown in which a completion does not belong to its
@@ -52,7 +53,7 @@ impl Judge {
             return Judgement::unknown(format!("The history cannot be judged: {problem}."));
         }
         let judgement = match self.by {
-            By::Whole(judge) => judge(history),
+            By::Whole(_, judge) => judge(&history.into()),
             By::Steps(mut checker) => {
                 history.ops.iter().for_each(|op| checker.push(op));
                 checker.finish()
@@ -67,9 +68,8 @@ impl Judge {
     /// To judge a history that is read entry by entry.
     pub fn gather(self) -> Gathering {
         let pairing = self.common.map(Pairing::new);
-        let (exceptions, history) = (Exceptions::default(), History::default());
         let likeness = self.expected.map(|expected| (Likeness::default(), expected));
-        Gathering { by: self.by, pairing, exceptions, likeness, history }
+        Gathering { by: self.by, pairing, exceptions: Exceptions::default(), likeness }
     }
 }
 
@@ -86,8 +86,6 @@ pub struct Gathering {
     /// Whatever is asked of a history, a reply that answered nothing makes it invalid.
     exceptions: Exceptions,
     likeness: Option<(Likeness, Expected)>,
-    /// The entries so far, where the judge wants them all.
-    history: History,
 }
 
 impl Gathering {
@@ -104,22 +102,12 @@ impl Gathering {
         if let Some((likeness, _)) = &mut self.likeness {
             likeness.push(&op);
         }
-        let kept = match &mut self.by {
-            By::Steps(checker) => {
-                checker.push(&op);
-                op
-            }
-            By::Whole(_) if self.pairing.is_none() => {
-                self.history.ops.push(op);
-                return Ok(());
-            }
-            By::Whole(_) => {
-                self.history.ops.push(op.clone());
-                op
-            }
-        };
+        match &mut self.by {
+            By::Steps(checker) => checker.push(&op),
+            By::Whole(operations, _) => operations.push(&op),
+        }
         if let Some(pairing) = &mut self.pairing {
-            pairing.keep(Cow::Owned(kept));
+            pairing.keep(Cow::Owned(op));
         }
         Ok(())
     }
@@ -128,7 +116,7 @@ impl Gathering {
     pub fn finish(self) -> Judgement {
         let mut judgement = match self.by {
             By::Steps(checker) => checker.finish(),
-            By::Whole(judge) => judge(&self.history),
+            By::Whole(operations, judge) => judge(&operations),
         };
         if let Some((likeness, expected)) = &self.likeness {
             judgement = likeness.correct(judgement, *expected);
@@ -209,7 +197,7 @@ const WORKLOADS: [Row; 10] = [
     (Workload::Kafka, "kafka", Common::Nothing, |_| Ok(Judge::whole(kafka::check))),
     (Workload::LinKv, "lin-kv", Common::Key, |options| {
         let budget = options.budget.clone();
-        Ok(Judge::whole(move |history| linear::check_lin_kv(history, &budget)))
+        Ok(Judge::whole(move |all| linear::check_lin_kv(all, &budget)))
     }),
     (Workload::PnCounter, "pn-counter", Common::Nothing, |_| Ok(Judge::whole(counter::check))),
     (Workload::TxnListAppend, "txn-list-append", Common::MicroOps, |options| {
@@ -324,8 +312,8 @@ impl Model {
 
 impl From<Model> for Judge {
     fn from(Model { name, init, budget }: Model) -> Judge {
-        let judge = Judge::whole(move |history| {
-            linear::check_model(&name, init.as_ref(), history, &budget)
+        let judge = Judge::whole(move |operations| {
+            linear::check_model(&name, init.as_ref(), operations, &budget)
                 .unwrap_or_else(Judgement::unknown)
         });
         // The values of an object may be of any form.

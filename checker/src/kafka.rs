@@ -47,10 +47,10 @@ mod tests;
 
 use super::{Judgement, Validity};
 use crate::edn::Edn;
-use crate::history::{History, OpType};
+use crate::history::{OpType, Operations};
 
 pub use events::{
-    Action, Event, Events, KeyId, MessageId, Offset, Record, by_key, offset_edn, offset_of,
+    Action, Assign, Event, Events, KeyId, MessageId, Offset, Record, by_key, offset_edn, offset_of,
 };
 pub use lag::Lag;
 pub use order::{Orders, Slot};
@@ -60,12 +60,13 @@ const ALLOWED: [&str; 2] = ["int-send-skip", "nonmonotonic-commit"];
 
 /// Everything that is known of a history, for the verdict and for drawing it.
 pub struct Analysis<'a> {
+    operations: &'a Operations,
     /// What the clients sent and polled.
-    pub events: Events<'a>,
+    pub events: Events,
     /// The logs that follow from it.
     pub orders: Orders,
-    /// How far behind each poll was.
-    pub lags: Vec<Lag>,
+    /// The poll that was furthest behind.
+    pub worst_lag: Option<Lag>,
     steps: steps::Steps,
     visibility: visibility::Visibility,
     commits: commits::Commits,
@@ -76,11 +77,12 @@ impl<'a> Analysis<'a> {
     ///
     /// # Errors
     /// A sentence, when an operation is not of the form that the workload gives it.
-    pub fn new(history: &'a History) -> Result<Analysis<'a>, String> {
-        let events = Events::read(history)?;
+    pub fn new(operations: &'a Operations) -> Result<Analysis<'a>, String> {
+        let events = Events::read(operations)?;
         let orders = Orders::new(&events);
         Ok(Analysis {
-            lags: lag::find(&events),
+            operations,
+            worst_lag: lag::worst(&events),
             steps: steps::find(&events, &orders),
             visibility: visibility::find(&events, &orders),
             commits: commits::find(&events),
@@ -91,8 +93,8 @@ impl<'a> Analysis<'a> {
 }
 
 /// Judges a history.
-pub fn check(history: &History) -> Judgement {
-    let analysis = match Analysis::new(history) {
+pub fn check(operations: &Operations) -> Judgement {
+    let analysis = match Analysis::new(operations) {
         Ok(analysis) => analysis,
         Err(sentence) => return Judgement::unknown(sentence),
     };
@@ -106,7 +108,7 @@ pub fn check(history: &History) -> Judgement {
     };
     let is_bad = |name: &str| !ALLOWED.contains(&name);
     let invalid = errors.keys().any(|name| is_bad(name));
-    let is_empty = analysis.events.messages.is_empty() || !analysis.has_success();
+    let is_empty = analysis.events.messages() == 0 || !analysis.has_success();
     let valid = match (invalid, is_empty) {
         (true, _) => Validity::False,
         (false, true) => Validity::Unknown,
@@ -140,7 +142,9 @@ pub fn check(history: &History) -> Judgement {
 impl Analysis<'_> {
     /// Whether any message was sent or polled successfully.
     fn has_success(&self) -> bool {
-        let touches = |event: &Event| !event.sends().is_empty() || !event.reads().is_empty();
-        self.events.list.iter().any(|event| event.outcome == OpType::Ok && touches(event))
+        let events = &self.events;
+        let touches =
+            |event: &Event| !events.sends(event).is_empty() || !events.reads(event).is_empty();
+        events.list.iter().any(|event| event.outcome == OpType::Ok && touches(event))
     }
 }

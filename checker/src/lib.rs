@@ -40,6 +40,7 @@
 //! `True` means that what the judge stands for was checked and holds; whatever could not be
 //! checked, or decided, is `Unknown` with the reason.
 
+mod atom;
 pub mod availability;
 pub mod counter;
 pub mod drawing;

@@ -19,6 +19,7 @@ mod finding;
 pub mod independent;
 pub mod model;
 pub mod object;
+pub mod part;
 pub mod patterns;
 pub mod register;
 pub mod search;
@@ -31,9 +32,10 @@ mod tests;
 use self::budget::Budget;
 use self::failure::Failure;
 use self::object::Object;
+use self::part::Part;
 use super::Judgement;
 use crate::edn::Edn;
-use crate::history::{History, Pair};
+use crate::history::{Operations, Span};
 
 /// How many configurations a result shows, and how many crashed operations of each.
 const SHOWN: usize = 16;
@@ -43,9 +45,9 @@ pub const NOT_LINEARIZABLE: &str = "not-linearizable";
 
 /// Judges a history of the workload lin-kv: every key is a cas-register that starts as nil,
 /// and every operation's value is `[key value]`.
-pub fn check_lin_kv(history: &History, budget: &Budget) -> Judgement {
+pub fn check_lin_kv(operations: &Operations, budget: &Budget) -> Judgement {
     let object = Object::new("cas-register", None).expect("a model of ours");
-    judge(history, |pairs| keyed(&object, pairs, budget))
+    judge(operations, |spans| keyed(&object, operations, spans, budget))
 }
 
 /// Judges a history of one object, or of many when its values are `[key value]`.
@@ -58,15 +60,15 @@ pub fn check_lin_kv(history: &History, budget: &Budget) -> Judgement {
 pub fn check_model(
     model: &str,
     init: Option<&Edn>,
-    history: &History,
+    operations: &Operations,
     budget: &Budget,
 ) -> Result<Judgement, String> {
     let object = Object::new(model, init)?;
-    Ok(judge(history, |pairs| {
-        if independent::is_keyed(pairs) {
-            keyed(&object, pairs, budget)
+    Ok(judge(operations, |spans| {
+        if independent::is_keyed(operations, spans) {
+            keyed(&object, operations, spans, budget)
         } else {
-            single(&object, pairs, budget)
+            single(&object, Part { operations, spans, inner: |value| value }, budget)
         }
     }))
 }
@@ -84,19 +86,25 @@ pub fn require_model(model: &str, init: Option<&Edn>) -> Result<(), String> {
     Object::new(model, init).map(drop)
 }
 
-fn judge<'a>(
-    history: &'a History,
-    judge: impl FnOnce(&[Pair<'a>]) -> Result<Judgement, String>,
+fn judge(
+    operations: &Operations,
+    judge: impl FnOnce(&[Span]) -> Result<Judgement, String>,
 ) -> Judgement {
-    match history.pairs() {
-        Ok(pairs) if pairs.is_empty() => Judgement::no_operations(),
-        Ok(pairs) => judge(&pairs).unwrap_or_else(Judgement::unknown),
+    match operations.spans() {
+        Ok([]) => Judgement::no_operations(),
+        Ok(spans) => judge(spans).unwrap_or_else(Judgement::unknown),
         Err(problem) => Judgement::unknown(problem),
     }
 }
 
-fn keyed(object: &Object, pairs: &[Pair], budget: &Budget) -> Result<Judgement, String> {
-    let (judgement, failures) = independent::check(object, pairs, budget)?;
+fn keyed(
+    object: &Object,
+    operations: &Operations,
+    spans: &[Span],
+    budget: &Budget,
+) -> Result<Judgement, String> {
+    let keys = independent::split(operations, spans)?;
+    let (judgement, failures) = independent::check(object, operations, &keys, budget)?;
     let failures: Vec<(Option<Edn>, Failure)> =
         failures.into_iter().map(|(key, failure)| (Some(key), failure)).collect();
     let summary = match failures.as_slice() {
@@ -112,9 +120,9 @@ fn keyed(object: &Object, pairs: &[Pair], budget: &Budget) -> Result<Judgement, 
     Ok(judgement.summed_up(summary).with(finding::findings(&failures)))
 }
 
-fn single(object: &Object, pairs: &[Pair], budget: &Budget) -> Result<Judgement, String> {
-    let verdict = object.judge(pairs, |value| value, budget)?;
-    let (judgement, failure) = failure::describe(&verdict, pairs, |value| value);
+fn single(object: &Object, part: Part, budget: &Budget) -> Result<Judgement, String> {
+    let verdict = object.judge(part, budget)?;
+    let (judgement, failure) = failure::describe(&verdict, part);
     Ok(match failure {
         None => judgement,
         Some(failure) => judgement

@@ -22,10 +22,10 @@ mod scan;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use self::scan::{Element, Scan, scan};
+use self::scan::{Element, Position, Scan, scan};
 use super::{Finding, Findings, Judgement, Validity, count};
 use crate::edn::Edn;
-use crate::history::History;
+use crate::history::Operations;
 
 /// This many of the elements that took longest to settle are shown in full.
 const WORST_SHOWN: usize = 8;
@@ -41,18 +41,18 @@ const QUANTILES: [(Edn, f64); 5] = [
 
 /// Checks a history of additions, whose function is `add`, and of reads, whose function is
 /// `read` and whose value is everything that is there.
-pub fn check(history: &History, add: &str) -> Judgement {
-    check_with(history, add, false)
+pub fn check(operations: &Operations, add: &str) -> Judgement {
+    check_with(operations, add, false)
 }
 
 /// The same; and if `is_linearizable`, an element must be in every read that begins after it is
 /// known.
-pub fn check_with(history: &History, add: &str, is_linearizable: bool) -> Judgement {
-    if !history.ops.iter().any(|op| op.is_client()) {
+pub fn check_with(operations: &Operations, add: &str, is_linearizable: bool) -> Judgement {
+    if operations.has_none() {
         return Judgement::no_operations();
     }
-    match scan(history, add) {
-        Ok(scan) => judge(history, &scan, is_linearizable),
+    match scan(operations, add) {
+        Ok(scan) => judge(operations, &scan, is_linearizable),
         Err(error) => Judgement::unknown(error),
     }
 }
@@ -89,12 +89,12 @@ impl Outcome {
 
 /// An element, what became of it, and how long after it was known.
 struct Judged<'a> {
-    element: &'a Element<'a>,
+    element: &'a Element,
     outcome: Outcome,
     latency_ms: i64,
 }
 
-fn judge_element<'a>(history: &History, element: &'a Element<'a>) -> Judged<'a> {
+fn judge_element<'a>(operations: &Operations, element: &'a Element) -> Judged<'a> {
     let outcome = Outcome::of(element);
     // The earliest moment at which it can have settled, if it settled at once.
     let settled_after = match outcome {
@@ -102,30 +102,30 @@ fn judge_element<'a>(history: &History, element: &'a Element<'a>) -> Judged<'a> 
         Outcome::Lost => element.last_present,
         Outcome::NeverRead => None,
     };
-    let time = |position: usize| history.ops[position].time;
+    let time = |position: Position| operations.head(position as usize).time;
     let settled = settled_after.map_or(0, |read| time(read).saturating_add(1));
     let known = element.known.map_or(0, time);
     let latency_ms = settled.saturating_sub(known).max(0) / 1_000_000;
     Judged { element, outcome, latency_ms }
 }
 
-fn judge(history: &History, scan: &Scan, is_linearizable: bool) -> Judgement {
+fn judge(operations: &Operations, scan: &Scan, is_linearizable: bool) -> Judgement {
     let judged: Vec<Judged> =
-        scan.elements.iter().map(|element| judge_element(history, element)).collect();
+        scan.elements.iter().map(|element| judge_element(operations, element)).collect();
     let with = |outcome| judged.iter().filter(move |judged| judged.outcome == outcome);
     let latencies =
         |outcome| -> Vec<i64> { with(outcome).map(|judged| judged.latency_ms).collect() };
 
     let mut findings = Findings::default();
     for judged in with(Outcome::Lost) {
-        findings.add("lost", || lost_element(history, judged));
+        findings.add("lost", || lost_element(operations, judged));
     }
     let lost = values(with(Outcome::Lost));
     let lost_count = lost.len();
     let never_read = values(with(Outcome::NeverRead));
     let mut stale: Vec<&Judged> = with(Outcome::Stable).filter(|j| j.latency_ms > 0).collect();
     for judged in &stale {
-        findings.add("stale", || stale_element(history, judged));
+        findings.add("stale", || stale_element(operations, judged));
     }
     let stale_values = values(stale.iter().copied());
     let stale_count = stale_values.len();
@@ -150,7 +150,10 @@ fn judge(history: &History, scan: &Scan, is_linearizable: bool) -> Judgement {
             ("never-read", Edn::List(never_read)),
             ("stale-count", stale_values.len().into()),
             ("stale", Edn::List(stale_values)),
-            ("worst-stale", Edn::List(stale.into_iter().map(|j| describe(history, j)).collect())),
+            (
+                "worst-stale",
+                Edn::List(stale.into_iter().map(|j| describe(operations, j)).collect()),
+            ),
         ],
     );
     for (name, outcome) in
@@ -171,14 +174,14 @@ fn judge(history: &History, scan: &Scan, is_linearizable: bool) -> Judgement {
 }
 
 /// An element that was there and is not any more.
-fn lost_element(history: &History, judged: &Judged) -> Finding {
+fn lost_element(operations: &Operations, judged: &Judged) -> Finding {
     let Element { value, added, known, last_present, last_absent } = judged.element;
-    let index = |position: usize| history.ops[position].index;
+    let index = |position: Position| operations.head(position as usize).index;
     let words = match last_present {
         Some(_) => format!("Element {value} was read, and a later read lacks it, as do all after."),
         None => format!("The addition of element {value} was acknowledged; no read shows it."),
     };
-    let mut finding = Finding::new(words).on(Edn::clone(value)).about(index(*added), "added");
+    let mut finding = Finding::new(words).on(value.clone()).about(index(*added), "added");
     for (position, role) in [
         (known, "known since"),
         (last_present, "last seen by"),
@@ -192,27 +195,29 @@ fn lost_element(history: &History, judged: &Judged) -> Finding {
 }
 
 /// An element that some read lacked although it was known.
-fn stale_element(history: &History, judged: &Judged) -> Finding {
+fn stale_element(operations: &Operations, judged: &Judged) -> Finding {
     let Element { value, added, last_absent, .. } = judged.element;
     let words = format!("Element {value} was seen {} ms after it was known.", judged.latency_ms);
-    let finding =
-        Finding::new(words).on(Edn::clone(value)).about(history.ops[*added].index, "added");
+    let index = |position: Position| operations.head(position as usize).index;
+    let finding = Finding::new(words).on(value.clone()).about(index(*added), "added");
     match last_absent {
-        Some(read) => finding.about(history.ops[*read].index, "should have been seen by"),
+        Some(read) => finding.about(index(*read), "should have been seen by"),
         None => finding,
     }
 }
 
 fn values<'a>(judged: impl Iterator<Item = &'a Judged<'a>>) -> Vec<Edn> {
-    judged.map(|judged| judged.element.value.clone().into_owned()).collect()
+    judged.map(|judged| judged.element.value.clone()).collect()
 }
 
 /// Everything about one element, as the original lays it out.
-fn describe(history: &History, judged: &Judged) -> Edn {
+fn describe(operations: &Operations, judged: &Judged) -> Edn {
     let latency = |outcome| (judged.outcome == outcome).then_some(judged.latency_ms);
-    let op = |position: Option<usize>| Edn::from(position.map(|at| history.ops[at].to_edn()));
+    let op = |position: Option<Position>| {
+        Edn::from(position.map(|position| operations.op(position as usize).to_edn()))
+    };
     Edn::map([
-        ("element", judged.element.value.clone().into_owned()),
+        ("element", judged.element.value.clone()),
         ("outcome", Edn::keyword(judged.outcome.name())),
         ("stable-latency", latency(Outcome::Stable).into()),
         ("lost-latency", latency(Outcome::Lost).into()),

@@ -355,9 +355,10 @@ fn compare(kind: &Kind, seeds: u64) {
         let expected = oracle(kind, &init, &history.pairs().unwrap());
         let first = if starts { "[0 1]" } else { kind.init };
         let first = read_one(first).unwrap();
-        let found = linear::check_model(kind.model, Some(&first), &history, &Budget::default())
-            .unwrap()
-            .to_edn();
+        let found =
+            linear::check_model(kind.model, Some(&first), &(&history).into(), &Budget::default())
+                .unwrap()
+                .to_edn();
         let op = found.get("op").and_then(|op| op.get("index")).map(number);
         assert_eq!(op, expected.map(|at| at as i64), "seed {seed}, {}:\n{text}{found}", kind.model);
         assert_eq!(found.get("valid?"), Some(&Edn::Bool(expected.is_none())), "{found}");

@@ -25,7 +25,8 @@ const TABLES: [(&str, &str); 7] = [
 fn disagreements(model: &str, rows: &[Row]) -> Vec<String> {
     let mut wrong = Vec::new();
     for row in rows {
-        let found = linear::check_model(model, None, &row.history, &Budget::default()).unwrap();
+        let found =
+            linear::check_model(model, None, &(&row.history).into(), &Budget::default()).unwrap();
         let agrees = match &*row.verdict {
             "unknown" | "hang" | "crash" => found.verdict != Validity::Unknown,
             known => found.verdict.to_string() == known,

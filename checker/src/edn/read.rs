@@ -120,6 +120,18 @@ impl<'a> Reader<'a> {
         Ok(is_next)
     }
 
+    /// Goes back to a position at which it was before.
+    pub fn return_to(&mut self, position: usize) {
+        self.position = position;
+    }
+
+    /// The name of the keyword that comes next; `None` when something else does.
+    pub fn next_keyword(&mut self) -> Option<&'a str> {
+        self.skip_blank().ok()?;
+        let is_keyword = self.notation == Notation::Edn && self.peek() == Some(b':');
+        is_keyword.then(|| &self.token()[1..])
+    }
+
     /// The next value; `None` at the end.
     ///
     /// # Errors

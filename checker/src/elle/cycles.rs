@@ -22,9 +22,15 @@
 //! search over pairs of a transaction and whether an `rw` led there finds the shortest way back.
 //! Only edges that some cycle can contain are tried as a start, a question that components
 //! answer in linear time; so no search is in vain, except for `G-single-item`, where it is kept
-//! to what lies between the edge's two ends in a topological order. Nothing is timed.
+//! to what lies between the edge's two ends in a topological order. Nothing is timed. The
+//! shortest way back that keeps `rw` edges apart may come by some transaction twice; for that
+//! there is another search, [`untangled`].
 
-use std::collections::BTreeSet;
+mod untangled;
+
+use std::collections::{BTreeSet, VecDeque};
+
+use rayon::prelude::*;
 
 use super::components::{Components, Walk, components};
 use super::graph::{Graph, Relation, Relations};
@@ -141,27 +147,42 @@ pub fn names(timing: Timing) -> impl Iterator<Item = Name> {
 /// worse one implies.
 pub fn cycles(component: &Graph, timing: Timing) -> Vec<Cycle> {
     let component = component.without_milder();
-    let mut search = Search::new(&component);
+    // In a large one several kinds are looked for at once. That one of them is implied by
+    // another may be found out too late; then it is dropped, so that the result is the same.
+    let is_large = component.len() >= LARGE;
+    let at_once = if is_large { rayon::current_num_threads() } else { 1 };
+    let mut left: VecDeque<_> = kinds(timing).collect();
     let mut implied = BTreeSet::new();
     let mut found = Vec::new();
-    for (name, kind, time) in kinds(timing) {
-        if implied.contains(name) {
-            continue;
+    while !left.is_empty() {
+        let next: Vec<_> = left.drain(..at_once.min(left.len())).collect();
+        let search = |&(_, kind, time): &(Name, &Kind, Option<Relation>)| {
+            Search::new(&component).shortest(kind, time)
+        };
+        let results: Vec<Option<Vec<Step>>> = if at_once == 1 {
+            vec![search(&next[0])]
+        } else {
+            next.par_iter().map(search).collect()
+        };
+        for ((name, ..), steps) in next.into_iter().zip(results) {
+            if let Some(steps) = steps.filter(|_| !implied.contains(name)) {
+                let kind = name_of(&steps);
+                implied.extend(model::implied_by(kind));
+                found.push(Cycle { kind, steps });
+            }
         }
-        if let Some(steps) = search.shortest(kind, time) {
-            let name = name_of(&steps);
-            implied.extend(model::implied_by(name));
-            found.push(Cycle { kind: name, steps });
-        }
+        left.retain(|(name, ..)| !implied.contains(name));
     }
     found
 }
 
+/// A component with so many vertices is searched for several kinds of cycles at once.
+const LARGE: usize = 1 << 12;
+
 /// Which anomaly a cycle is.
 ///
-/// It is the one that was looked for, but for one case. A way that keeps `rw` edges apart may
-/// only exist by way of some transaction twice; the search passes that over, and a cycle that
-/// does keep them apart, but not the shortest, may then turn up as one of any kind.
+/// It is the one that was looked for, unless [`Search::untangled`] gave up: then one that keeps
+/// `rw` edges apart may turn up as one of any kind.
 fn name_of(steps: &[Step]) -> Name {
     let has = |relation| steps.iter().any(|step| step.relation == relation);
     let is_rw = |step: &Step| step.relation == Relation::ReadWrite;
@@ -233,6 +254,8 @@ struct Search<'a> {
     reached_by: Vec<Relation>,
     round: u32,
     effort: usize,
+    /// The fewest steps of a way back that came by some transaction twice.
+    tangled: Option<usize>,
 }
 
 impl Search<'_> {
@@ -247,6 +270,7 @@ impl Search<'_> {
             reached_by: vec![Relation::Onward; pairs],
             round: 0,
             effort: 0,
+            tangled: None,
         }
     }
 
@@ -269,19 +293,22 @@ impl Search<'_> {
         let between =
             (alternates && kind.rule == Rule::NoMore).then(|| components(&Only(graph, others)));
         let mut best: Option<Vec<Step>> = None;
-        self.effort = 0;
-        for from in (0..number(graph.len())).filter(|&vertex| !graph.is_helper(vertex)) {
+        'starts: for from in (0..number(graph.len())).filter(|&vertex| !graph.is_helper(vertex)) {
             for (to, relation) in graph.edges(from) {
                 if relation != kind.first || !is_candidate(from, to) {
                     continue;
                 }
                 let limit = best.as_ref().map_or(usize::MAX, Vec::len);
                 if limit == 2 || (best.is_some() && self.effort > PATIENCE * self.edges) {
-                    return best;
+                    break 'starts;
                 }
                 let start = Start { from, to, relation, rule: kind.rule, others };
                 best = self.way_back(&start, between.as_ref(), limit).or(best);
             }
+        }
+        let limit = best.as_ref().map_or(usize::MAX, Vec::len);
+        if self.tangled.is_some_and(|steps| steps < limit) {
+            best = self.untangled(kind, others, &can_close, limit).or(best);
         }
         best
     }
@@ -372,16 +399,29 @@ impl Search<'_> {
 
     /// The cycle that ends with an edge from this pair to the start; `None` when it comes by
     /// some transaction twice, and so is two cycles of other kinds.
-    fn cycle(&self, start: &Start, last: u32, by: Relation) -> Option<Vec<Step>> {
+    fn cycle(&mut self, start: &Start, last: u32, by: Relation) -> Option<Vec<Step>> {
         let mut edges = vec![(start.from, by)];
         let mut pair = last;
         while pair != NONE {
             edges.push((pair / 2, self.reached_by[pair as usize]));
             pair = self.reached_from[pair as usize];
         }
+        let steps = self.told(start.from, edges.iter().rev());
+        let mut visited: Vec<u32> = steps.iter().map(|step| step.from).collect();
+        visited.sort_unstable();
+        visited.dedup();
+        if visited.len() == steps.len() {
+            return Some(steps);
+        }
+        self.tangled = Some(self.tangled.map_or(steps.len(), |fewest| fewest.min(steps.len())));
+        None
+    }
+
+    /// The steps of a way, each edge of which is given by its end.
+    fn told<'e>(&self, start: u32, edges: impl Iterator<Item = &'e (u32, Relation)>) -> Vec<Step> {
         let mut steps: Vec<Step> = Vec::new();
-        let (mut from, mut by) = (start.from, None);
-        for &(to, relation) in edges.iter().rev() {
+        let (mut from, mut by) = (start, None);
+        for &(to, relation) in edges {
             // By way of helpers, the relation is that of the edge into the first of them.
             let relation = *by.get_or_insert(relation);
             if !self.graph.is_helper(to) {
@@ -398,10 +438,7 @@ impl Search<'_> {
             }
             is_transitive
         });
-        let mut visited: Vec<u32> = steps.iter().map(|step| step.from).collect();
-        visited.sort_unstable();
-        visited.dedup();
-        (visited.len() == steps.len()).then_some(steps)
+        steps
     }
 }
 

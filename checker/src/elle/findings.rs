@@ -95,6 +95,16 @@ impl Findings {
         }
     }
 
+    /// Adds the cases of others, after its own.
+    pub fn extend(&mut self, others: Findings) {
+        for (name, Cases { count, kept }) in others.by_name {
+            let cases = self.by_name.entry(name).or_default();
+            cases.count += count;
+            cases.kept.extend(kept);
+            cases.kept.truncate(KEPT_OF_A_KIND);
+        }
+    }
+
     /// Notes that no transaction depends on another, so that nothing can be wrong, or right.
     pub fn add_empty_graph(&mut self) {
         let words = "No transaction depends on another, so nothing was checked.";

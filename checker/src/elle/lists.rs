@@ -10,9 +10,9 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::atom::Atom;
 use super::clojure_hash;
 use super::transaction::{NONE, States, Tables, number};
+use crate::atom::Atom;
 use crate::edn::Edn;
 
 /// The trees of all keys.

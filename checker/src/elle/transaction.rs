@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
-use super::atom::{Atom, Atoms};
+use crate::atom::{Atom, Atoms};
 use crate::edn::Edn;
 use crate::history::{Op, OpType, ProcessId};
 

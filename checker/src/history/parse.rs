@@ -8,7 +8,7 @@
 //! after the other, or all of them in a vector. Which of the two it is, the first key of the
 //! first operation says: it is a string in JSON, and a keyword in EDN.
 
-use super::Op;
+use super::{Op, OpType, ProcessId};
 use crate::edn::{Edn, Notation, ReadError, Reader};
 
 /// What is done with an operation, which begins on this line. An error says, as a clause, what is
@@ -93,10 +93,9 @@ impl Parser {
                     line += count_lines(&text.as_bytes()[mark + read..mark + reader.position()]);
                     read = reader.position();
                 }
-                Ok(Next::Value(value)) => {
+                Ok(Next::Op(op)) => {
                     let span = &text[mark + read..mark + reader.position()];
                     let begins = line + blank_lines(span);
-                    let op = Op::from_edn(value, self.operations);
                     op.and_then(|op| take(begins, op))
                         .map_err(|problem| format!("line {begins}: {problem}"))?;
                     self.operations += 1;
@@ -125,16 +124,72 @@ impl Parser {
             self.closing = opened;
             return Ok(Next::Bracket);
         }
-        Ok(reader.next_value()?.map_or(Next::End, Next::Value))
+        if let Some(op) = plain_op(reader, self.operations) {
+            return Ok(Next::Op(Ok(op)));
+        }
+        let value = reader.next_value()?;
+        Ok(value.map_or(Next::End, |value| Next::Op(Op::from_edn(value, self.operations))))
     }
+}
+
+/// The operation that comes next, if it is written as nearly all are: a map of a few known
+/// keywords, each once. It is read without making a map of it first. In any other case that is
+/// `None`, and nothing is read.
+fn plain_op(reader: &mut Reader, position: usize) -> Option<Op> {
+    let start = reader.position();
+    let op = read_plain_op(reader, position);
+    if op.is_none() {
+        reader.return_to(start);
+    }
+    op
+}
+
+fn read_plain_op(reader: &mut Reader, position: usize) -> Option<Op> {
+    if !reader.skip(b'{').ok()? {
+        return None;
+    }
+    let mut op = Op::at(position);
+    let (mut kind, mut process) = (None, None);
+    let mut seen = 0u8;
+    while !reader.skip(b'}').ok()? {
+        let (bit, name) = match reader.next_keyword()? {
+            "type" => (1, "type"),
+            "process" => (2, "process"),
+            "f" => (4, "f"),
+            "value" => (8, "value"),
+            "index" => (16, "index"),
+            "time" => (32, "time"),
+            "final?" => (64, "final?"),
+            "error" => (128, "error"),
+            _ => return None,
+        };
+        if seen & bit != 0 {
+            return None;
+        }
+        seen |= bit;
+        if name == "type" {
+            kind = Some(OpType::from_name(reader.next_keyword()?)?);
+            continue;
+        }
+        match (name, reader.next_value().ok()??) {
+            ("process", Edn::Int(number)) => process = Some(ProcessId::Client(number)),
+            ("f", Edn::Keyword(f)) => op.f = f,
+            ("value", value) => op.value = value,
+            ("index", Edn::Int(index)) => op.index = usize::try_from(index).ok()?,
+            ("time", Edn::Int(time)) => op.time = time,
+            ("final?" | "error", value) => op.extra.push((name, value)),
+            _ => return None,
+        }
+    }
+    Some(Op { kind: kind?, process: process?, ..op })
 }
 
 /// What comes next in a history.
 enum Next {
     /// A bracket around all operations.
     Bracket,
-    /// A value, which should be an operation.
-    Value(Edn),
+    /// An operation, or what is wrong with the value that stands in its place.
+    Op(Result<Op, String>),
     /// Nothing.
     End,
 }
@@ -226,6 +281,36 @@ mod tests {
                 assert_eq!(read(form, size).as_ref(), Ok(&whole), "{form} in pieces of {size}");
             }
             assert_eq!(History::parse(form).unwrap().ops, whole);
+        }
+    }
+
+    #[test]
+    fn an_operation_is_the_same_whichever_way_it_is_read() {
+        let maps = [
+            "{:type :invoke, :process 0, :f :read, :value [[:r 1 nil]], :index 7, :time 9}",
+            "{:value 1 , :time -1,:f :x/y ;c\n :final? true :process -3 :error :e :type :info}",
+            "{:type :ok :process 1}",
+        ];
+        let odd = [
+            "{:type :ok :process 1 :more 2}",
+            "{:type :ok :process 1 :f \"read\"}",
+            "{:type :ok :process :nemesis :f :kill}",
+            "{:type :ok :process 1 :index -1 :time nil}",
+            "{:type :ok :process 1 :type :ok}",
+            "{:type :odd :process 1}",
+            "{:type :ok :process 1 :value}",
+            "{:type :ok}",
+            "#op {:type :ok :process 1}",
+            "{:type :ok :process 1",
+        ];
+        let plain = |text| plain_op(&mut Reader::new(text), 5);
+        for map in maps {
+            let value = crate::edn::read_one(map).unwrap();
+            assert_eq!(plain(map), Some(Op::from_edn(value, 5).unwrap()), "{map}");
+        }
+        for map in odd {
+            let mut reader = Reader::new(map);
+            assert_eq!((plain_op(&mut reader, 5), reader.position()), (None, 0), "{map}");
         }
     }
 

@@ -68,8 +68,8 @@ pub fn find(events: &Events) -> Commits {
     let mut known = Known::default();
     for (_, end) in ends {
         match end {
-            End::Begin(number) => known.on_begin(number, &events.list[number]),
-            End::Over(number) => known.on_end(number, &events.list[number], &mut found),
+            End::Begin(number) => known.on_begin(number, events),
+            End::Over(number) => known.on_end(number, events, &mut found),
         }
     }
     found
@@ -78,26 +78,30 @@ pub fn find(events: &Events) -> Commits {
 impl Known {
     /// What an operation polls it may commit at any moment from now on: that it is over is
     /// learned later, or never.
-    fn on_begin(&mut self, number: usize, event: &Event) {
-        for (key, offset) in polled(event) {
+    fn on_begin(&mut self, number: usize, events: &Events) {
+        let event = &events.list[number];
+        for (key, offset) in polled(events, event) {
             raise(&mut self.polled, key, offset);
         }
-        if let Action::Assign { keys, .. } = &event.action
-            && event.op.extra("committed").is_some()
+        if let Action::Assign(assign) = &event.action
+            && assign.committed.is_some()
         {
             let committed = |key: &KeyId| Some((*key, *self.committed.get(key)?));
-            self.before.insert(number, keys.iter().filter_map(committed).collect());
+            self.before.insert(number, assign.keys.iter().filter_map(committed).collect());
         }
     }
 
-    fn on_end(&mut self, number: usize, event: &Event, found: &mut Commits) {
+    fn on_end(&mut self, number: usize, events: &Events, found: &mut Commits) {
+        let event = &events.list[number];
         if !event.is_ok() {
             return;
         }
-        for (key, offset) in polled(event) {
+        for (key, offset) in polled(events, event) {
             raise(&mut self.committed, key, offset);
         }
-        if let Action::Assign { committed: told, .. } = &event.action {
+        if let Action::Assign(assign) = &event.action
+            && let Some(told) = &assign.committed
+        {
             let before = self.before.remove(&number).unwrap_or_default();
             judge(number, told, &before, &self.polled, found);
             told.iter().for_each(|(key, offset)| raise(&mut self.committed, *key, *offset));
@@ -106,8 +110,8 @@ impl Known {
 }
 
 /// The offsets of all that an operation polled.
-fn polled<'a>(event: &'a Event) -> impl Iterator<Item = (KeyId, Offset)> + 'a {
-    event.reads().iter().filter_map(|read| Some((read.key, read.offset?)))
+fn polled<'a>(events: &'a Events, event: &'a Event) -> impl Iterator<Item = (KeyId, Offset)> + 'a {
+    events.reads(event).iter().filter_map(|read| Some((read.key, read.offset()?)))
 }
 
 fn raise(highest: &mut FxHashMap<KeyId, Offset>, key: KeyId, offset: Offset) {

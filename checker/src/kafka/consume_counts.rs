@@ -21,11 +21,11 @@ pub fn count(events: &Events) -> Edn {
     for event in events.list.iter().filter(|event| event.is_ok()) {
         match &event.action {
             Action::Subscribe { .. } => {
-                subscribed.insert(event.op.process);
+                subscribed.insert(event.process);
             }
-            Action::Data { reads, .. } if subscribed.contains(&event.op.process) => {
-                for read in reads {
-                    *counts.entry((event.op.process, read.message)).or_default() += 1;
+            Action::Data { .. } if subscribed.contains(&event.process) => {
+                for read in events.reads(event) {
+                    *counts.entry((event.process, read.message)).or_default() += 1;
                 }
             }
             _ => {}

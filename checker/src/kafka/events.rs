@@ -4,12 +4,13 @@
 //! is given a number once, and everything after works on numbers. A message's number stands
 //! for its key too: message 1 of one log has nothing to do with message 1 of another.
 
-use std::borrow::Cow;
+use std::ops::Range;
 
 use rustc_hash::FxHashMap;
 
+use crate::atom::{Atom, Atoms};
 use crate::edn::Edn;
-use crate::history::{History, Op, OpType, Pair};
+use crate::history::{Op, OpType, Operations, ProcessId, Span};
 
 /// A key's number.
 pub type KeyId = u32;
@@ -25,63 +26,76 @@ pub struct Record {
     pub key: KeyId,
     /// The message.
     pub message: MessageId,
+    /// Where in the log it is, in two halves, which need less room in memory than the whole.
+    /// The least integer that they can be stands for one that is not known.
+    offset: (i64, u64),
+}
+
+impl Record {
+    const UNKNOWN: Offset = Offset::MIN;
+
+    fn new(key: KeyId, message: MessageId, offset: Option<Offset>) -> Record {
+        let offset = offset.unwrap_or(Record::UNKNOWN);
+        Record { key, message, offset: ((offset >> 64) as i64, offset as u64) }
+    }
+
     /// Where in the log it is.
-    pub offset: Option<Offset>,
+    pub fn offset(&self) -> Option<Offset> {
+        let offset = Offset::from(self.offset.0) << 64 | Offset::from(self.offset.1);
+        (offset != Record::UNKNOWN).then_some(offset)
+    }
 }
 
 /// One operation.
-pub struct Event<'a> {
-    /// How it ended; how it began, if the history ends before it.
-    pub op: &'a Op,
-    /// How it began.
-    pub invoke: &'a Op,
+pub struct Event {
+    /// Who did it.
+    pub process: ProcessId,
     /// Whether it happened.
     pub outcome: OpType,
+    /// Whether it is a `send`, and polls nothing.
+    pub only_sends: bool,
     /// Where in the history it began.
     pub begun: usize,
     /// Where in the history it ended; beyond the end if it did not.
     pub ended: usize,
+    /// The position of its end; of its beginning, if the history ends before it.
+    pub position: usize,
+    /// Nanoseconds at its beginning and at its end.
+    pub times: (i64, i64),
     /// What it did.
     pub action: Action,
 }
 
 /// What an operation did.
 pub enum Action {
-    /// It sent or polled. Both lists are sorted by key, and in the operation's own order
-    /// within a key.
+    /// It sent or polled.
     Data {
-        /// What it sent.
-        sends: Vec<Record>,
-        /// What it polled.
-        reads: Vec<Record>,
+        /// What it sent: see [`Events::sends`].
+        sends: Range<u32>,
+        /// What it polled: see [`Events::reads`].
+        reads: Range<u32>,
     },
     /// From now on the process polls these keys.
-    Assign {
-        /// The keys.
-        keys: Vec<KeyId>,
-        /// Their committed offsets, as far as the process was told.
-        committed: Vec<(KeyId, Offset)>,
-    },
+    Assign(Box<Assign>),
     /// From now on the process polls what the system assigns to it.
     Subscribe {
         /// What it may be assigned.
-        keys: Vec<KeyId>,
+        keys: Box<[KeyId]>,
     },
     /// Nothing that concerns the logs.
     Other,
 }
 
-impl Event<'_> {
-    /// What it sent.
-    pub fn sends(&self) -> &[Record] {
-        if let Action::Data { sends, .. } = &self.action { sends } else { &[] }
-    }
+/// What a process polls, by its own choice.
+pub struct Assign {
+    /// The keys.
+    pub keys: Box<[KeyId]>,
+    /// Their committed offsets, as far as the process was told; `None` where a history does not
+    /// speak of them.
+    pub committed: Option<Vec<(KeyId, Offset)>>,
+}
 
-    /// What it polled.
-    pub fn reads(&self) -> &[Record] {
-        if let Action::Data { reads, .. } = &self.action { reads } else { &[] }
-    }
-
+impl Event {
     /// Whether it was successful.
     pub fn is_ok(&self) -> bool {
         self.outcome == OpType::Ok
@@ -94,47 +108,86 @@ pub fn by_key(records: &[Record]) -> impl Iterator<Item = &[Record]> {
 }
 
 /// All operations, in the order in which they ended; those without an end come last.
-pub struct Events<'a> {
+pub struct Events {
     /// The operations.
-    pub list: Vec<Event<'a>>,
+    pub list: Vec<Event>,
     /// The keys, by their numbers.
-    pub keys: Vec<Cow<'a, Edn>>,
+    keys: Vec<Atom>,
     /// The messages, by their numbers, each with its key.
-    pub messages: Vec<(KeyId, Cow<'a, Edn>)>,
+    messages: Vec<(KeyId, Atom)>,
+    atoms: Atoms,
+    records: Vec<Record>,
 }
 
 /// Gives numbers.
 #[derive(Default)]
-struct Numbers<'a> {
-    keys: FxHashMap<Cow<'a, Edn>, KeyId>,
-    messages: FxHashMap<(KeyId, Cow<'a, Edn>), MessageId>,
-    key_list: Vec<Cow<'a, Edn>>,
-    message_list: Vec<(KeyId, Cow<'a, Edn>)>,
+struct Numbers {
+    atoms: Atoms,
+    keys: FxHashMap<Atom, KeyId>,
+    messages: FxHashMap<(KeyId, Atom), MessageId>,
+    key_list: Vec<Atom>,
+    message_list: Vec<(KeyId, Atom)>,
+    records: Vec<Record>,
+    /// The records of one operation, on their way.
+    sends: Vec<Record>,
+    reads: Vec<Record>,
 }
 
-impl<'a> Events<'a> {
+impl Events {
     /// Reads a history.
     ///
     /// # Errors
     /// A sentence, when an operation is not of the form that the workload gives it.
-    pub fn read(history: &'a History) -> Result<Events<'a>, String> {
+    pub fn read(operations: &Operations) -> Result<Events, String> {
         let mut numbers = Numbers::default();
-        let mut list = Vec::new();
-        for pair in history.pairs()? {
-            list.push(numbers.event(pair)?);
+        let spans = operations.spans()?;
+        let mut list = Vec::with_capacity(spans.len());
+        for &span in spans {
+            list.push(numbers.event(operations, span)?);
         }
         list.sort_by_key(|event| (event.ended, event.begun));
-        Ok(Events { list, keys: numbers.key_list, messages: numbers.message_list })
+        let Numbers { atoms, key_list, message_list, records, .. } = numbers;
+        Ok(Events { list, keys: key_list, messages: message_list, atoms, records })
+    }
+
+    /// What an operation sent: by key, and in the operation's own order within a key.
+    pub fn sends(&self, event: &Event) -> &[Record] {
+        match &event.action {
+            Action::Data { sends, .. } => self.records(sends),
+            _ => &[],
+        }
+    }
+
+    /// What it polled, likewise.
+    pub fn reads(&self, event: &Event) -> &[Record] {
+        match &event.action {
+            Action::Data { reads, .. } => self.records(reads),
+            _ => &[],
+        }
+    }
+
+    fn records(&self, range: &Range<u32>) -> &[Record] {
+        &self.records[range.start as usize..range.end as usize]
+    }
+
+    /// How many keys there are.
+    pub fn keys(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// How many messages there are.
+    pub fn messages(&self) -> usize {
+        self.messages.len()
     }
 
     /// The key as the history has it.
     pub fn key(&self, key: KeyId) -> Edn {
-        self.keys[key as usize].clone().into_owned()
+        self.atoms.edn(self.keys[key as usize])
     }
 
     /// The message as the history has it.
     pub fn message(&self, message: MessageId) -> Edn {
-        self.messages[message as usize].1.clone().into_owned()
+        self.atoms.edn(self.messages[message as usize].1)
     }
 
     /// The key of a message.
@@ -143,29 +196,30 @@ impl<'a> Events<'a> {
     }
 }
 
-impl<'a> Numbers<'a> {
-    fn key(&mut self, key: &'a Edn) -> KeyId {
-        let key = key.canonical();
+impl Numbers {
+    fn key(&mut self, key: &Edn) -> KeyId {
+        let key = self.atoms.intern(key);
         let list = &mut self.key_list;
-        *self.keys.entry(key.clone()).or_insert_with(|| {
+        *self.keys.entry(key).or_insert_with(|| {
             list.push(key);
             number(list.len())
         })
     }
 
-    fn record(&mut self, key: KeyId, offset: &Edn, message: &'a Edn) -> Record {
-        let message = message.canonical();
+    fn record(&mut self, key: KeyId, offset: &Edn, message: &Edn) -> Record {
+        let message = self.atoms.intern(message);
         let list = &mut self.message_list;
-        let message = *self.messages.entry((key, message.clone())).or_insert_with(|| {
+        let message = *self.messages.entry((key, message)).or_insert_with(|| {
             list.push((key, message));
             number(list.len())
         });
-        Record { key, message, offset: offset_of(offset) }
+        Record::new(key, message, offset_of(offset))
     }
 
-    fn event(&mut self, pair: Pair<'a>) -> Result<Event<'a>, String> {
-        let op = pair.complete.unwrap_or(pair.invoke);
-        let action = self.action(op).ok_or_else(|| {
+    fn event(&mut self, operations: &Operations, span: Span) -> Result<Event, String> {
+        let position = span.last();
+        let op = operations.op(position);
+        let action = self.action(&op).ok_or_else(|| {
             format!(
                 "operation {} is not of the form of a :{}: {}",
                 op.index,
@@ -174,53 +228,62 @@ impl<'a> Numbers<'a> {
             )
         })?;
         Ok(Event {
-            op,
-            invoke: pair.invoke,
-            outcome: pair.outcome(),
-            begun: pair.invoked_at,
-            ended: pair.ended_at.unwrap_or(usize::MAX),
+            process: op.process,
+            outcome: span.outcome,
+            only_sends: &*op.f == "send",
+            begun: span.invoked_at(),
+            ended: span.ended_at().unwrap_or(usize::MAX),
+            position,
+            times: (operations.head(span.invoked_at()).time, op.time),
             action,
         })
     }
 
-    fn action(&mut self, op: &'a Op) -> Option<Action> {
+    fn action(&mut self, op: &Op) -> Option<Action> {
         match &*op.f {
             "send" | "poll" | "txn" => self.data(&op.value),
             "assign" => {
-                let committed = op.extra("committed").unwrap_or(&Edn::Nil);
-                let committed = pairs_of(committed)?;
-                let committed = committed.iter().filter_map(|(key, offset)| {
-                    offset_of(offset).map(|offset| (self.key(key), offset))
+                let committed = op.extra("committed").map(|told| {
+                    let told = pairs_of(told)?.iter().filter_map(|(key, offset)| {
+                        offset_of(offset).map(|offset| (self.key(key), offset))
+                    });
+                    Some(told.collect())
                 });
-                let committed = committed.collect();
-                Some(Action::Assign { keys: self.key_list(&op.value)?, committed })
+                let committed = match committed {
+                    Some(told) => Some(told?),
+                    None => None,
+                };
+                let keys = self.key_list(&op.value)?;
+                Some(Action::Assign(Box::new(Assign { keys, committed })))
             }
             "subscribe" => Some(Action::Subscribe { keys: self.key_list(&op.value)? }),
             _ => Some(Action::Other),
         }
     }
 
-    fn key_list(&mut self, value: &'a Edn) -> Option<Vec<KeyId>> {
+    fn key_list(&mut self, value: &Edn) -> Option<Box<[KeyId]>> {
         let keys = if value.is_nil() { &[] } else { value.as_slice()? };
         Some(keys.iter().map(|key| self.key(key)).collect())
     }
 
     /// `[[:send key message] [:send key [offset message]] [:poll] [:poll {key [[offset
     /// message]]}]]`
-    fn data(&mut self, value: &'a Edn) -> Option<Action> {
-        let (mut sends, mut reads) = (Vec::new(), Vec::new());
+    fn data(&mut self, value: &Edn) -> Option<Action> {
+        self.sends.clear();
+        self.reads.clear();
         let steps = if value.is_nil() { &[] } else { value.as_slice()? };
         for step in steps {
             match step.as_slice()? {
                 [f, key, sent] if f.as_keyword() == Some("send") => {
                     let key = self.key(key);
-                    sends.push(match sent {
+                    let send = match sent {
                         Edn::Vector(pair) => match &pair[..] {
                             [offset, message] => self.record(key, offset, message),
                             _ => return None,
                         },
                         message => self.record(key, &Edn::Nil, message),
-                    });
+                    };
+                    self.sends.push(send);
                 }
                 [f] if f.as_keyword() == Some("poll") => {}
                 [f, polled] if f.as_keyword() == Some("poll") => {
@@ -229,16 +292,22 @@ impl<'a> Numbers<'a> {
                         let records = if records.is_nil() { &[] } else { records.as_slice()? };
                         for record in records {
                             let [offset, message] = record.as_slice()? else { return None };
-                            reads.push(self.record(key, offset, message));
+                            let read = self.record(key, offset, message);
+                            self.reads.push(read);
                         }
                     }
                 }
                 _ => return None,
             }
         }
-        sends.sort_by_key(|record| record.key);
-        reads.sort_by_key(|record| record.key);
-        Some(Action::Data { sends, reads })
+        self.sends.sort_by_key(|record| record.key);
+        self.reads.sort_by_key(|record| record.key);
+        let from = self.records.len() as u32;
+        self.records.extend_from_slice(&self.sends);
+        let between = self.records.len() as u32;
+        self.records.extend_from_slice(&self.reads);
+        let to = u32::try_from(self.records.len()).expect("fewer than 2^32 records");
+        Some(Action::Data { sends: from..between, reads: between..to })
     }
 }
 

@@ -39,37 +39,36 @@ struct Position {
 /// The offset of a process that has read nothing yet.
 const NOTHING: Offset = -1;
 
-/// The lag of every successful poll of a process that has keys, in order.
-pub fn find(events: &Events) -> Vec<Lag> {
+/// The greatest lag of a successful poll of a process that has keys; the first of them, if there
+/// are several.
+pub fn worst(events: &Events) -> Option<Lag> {
     let growth = growth(events);
     let mut positions: FxHashMap<ProcessId, Position> = FxHashMap::default();
-    let mut lags = Vec::new();
+    let mut worst: Option<Lag> = None;
     for event in events.list.iter().filter(|event| event.is_ok()) {
-        let process = event.op.process;
+        let process = event.process;
         let position = positions.entry(process).or_default();
         match &event.action {
-            Action::Assign { keys, .. } => position.assign(keys, &growth),
+            Action::Assign(assign) => position.assign(&assign.keys, &growth),
             Action::Subscribe { .. } => *position = Position::default(),
-            Action::Data { sends, reads } if &*event.op.f != "send" => {
+            Action::Data { .. } if !event.only_sends => {
+                let (sends, reads) = (events.sends(event), events.reads(event));
                 for (key, offset) in highest(sends).chain(highest(reads)) {
                     let before = position.offsets.get(&key).copied().unwrap_or(NOTHING);
                     position.set(key, before.max(offset), &growth);
                 }
-                let time = event.invoke.time;
+                let time = event.times.0;
                 if let Some(&(since, key)) = position.expired.first() {
                     let lag = time.saturating_sub(since).max(0);
-                    lags.push(Lag { time, process, key, lag });
+                    if worst.is_none_or(|worst| worst.lag < lag) {
+                        worst = Some(Lag { time, process, key, lag });
+                    }
                 }
             }
             _ => {}
         }
     }
-    lags
-}
-
-/// The poll with the greatest lag; the first of them, if there are several.
-pub fn worst(lags: &[Lag]) -> Option<&Lag> {
-    lags.iter().rev().max_by_key(|lag| lag.lag)
+    worst
 }
 
 impl Position {
@@ -99,10 +98,10 @@ fn expired_at(offset: Offset, growth: Option<&Growth>) -> i64 {
 fn growth(events: &Events) -> FxHashMap<KeyId, Growth> {
     let mut growth: FxHashMap<KeyId, Growth> = FxHashMap::default();
     for event in events.list.iter().filter(|event| event.outcome != OpType::Fail) {
-        for (key, offset) in highest(event.sends()).chain(highest(event.reads())) {
+        for (key, offset) in highest(events.sends(event)).chain(highest(events.reads(event))) {
             let growth = growth.entry(key).or_default();
             if growth.last().is_none_or(|(known, _)| *known < offset) {
-                growth.push((offset, event.op.time));
+                growth.push((offset, event.times.1));
             }
         }
     }
@@ -112,7 +111,7 @@ fn growth(events: &Events) -> FxHashMap<KeyId, Growth> {
 /// The highest offset of each key.
 fn highest(records: &[Record]) -> impl Iterator<Item = (KeyId, Offset)> {
     super::events::by_key(records).filter_map(|records| {
-        let highest = records.iter().filter_map(|record| record.offset).max()?;
+        let highest = records.iter().filter_map(|record| record.offset()).max()?;
         Some((records[0].key, highest))
     })
 }

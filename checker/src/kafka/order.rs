@@ -53,12 +53,12 @@ pub struct Orders {
 impl Orders {
     /// Puts the logs together.
     pub fn new(events: &Events) -> Orders {
-        let mut messages = vec![Known::default(); events.messages.len()];
+        let mut messages = vec![Known::default(); events.messages()];
         for (number, event) in events.list.iter().enumerate() {
-            for send in event.sends() {
+            for send in events.sends(event) {
                 messages[send.message as usize].writer.get_or_insert(number);
             }
-            for read in event.reads().iter().filter(|_| event.is_ok()) {
+            for read in events.reads(event).iter().filter(|_| event.is_ok()) {
                 messages[read.message as usize].reader.get_or_insert(number);
             }
         }
@@ -68,18 +68,23 @@ impl Orders {
     }
 
     fn build(&mut self, events: &Events) {
-        let known =
-            |record: &Record| record.offset.map(|offset| (record.key, offset, record.message));
+        // Where each message was seen last: mostly it is where it is seen every time.
+        let mut last = vec![None; events.messages()];
+        let mut known = |record: &Record| {
+            let offset = record.offset()?;
+            let is_new = last[record.message as usize].replace(offset) != Some(offset);
+            is_new.then_some((record.key, offset, record.message))
+        };
         let mut seen: Vec<(KeyId, Offset, MessageId)> = Vec::new();
         for event in &events.list {
-            seen.extend(event.reads().iter().filter_map(known));
-            if self.surely_happened(event) {
-                seen.extend(event.sends().iter().filter_map(known));
+            seen.extend(events.reads(event).iter().filter_map(&mut known));
+            if self.surely_happened(events, event) {
+                seen.extend(events.sends(event).iter().filter_map(&mut known));
             }
         }
         seen.sort_unstable();
         seen.dedup();
-        self.logs = vec![0..0; events.keys.len()];
+        self.logs = vec![0..0; events.keys()];
         for log in seen.chunk_by(|a, b| a.0 == b.0) {
             let start = self.slots.len();
             for (index, same_offset) in log.chunk_by(|a, b| a.1 == b.1).enumerate() {
@@ -95,7 +100,7 @@ impl Orders {
             known.seen_at.get_or_insert((index, index)).1 = index;
         }
         let messages = seen.iter().map(|&(_, _, message)| message);
-        let by_value = |message: &MessageId| &events.messages[*message as usize].1;
+        let by_value = |message: &MessageId| events.message(*message);
         let message = messages.clone().min_by_key(by_value).expect("a slot has a message");
         self.messages[message as usize].index = Some(index);
         let others = messages.filter(|other| *other != message).collect();
@@ -104,11 +109,11 @@ impl Orders {
 
     /// Whether an operation took effect beyond doubt: it was successful, or something that it
     /// sent was polled successfully.
-    pub fn surely_happened(&self, event: &Event) -> bool {
+    pub fn surely_happened(&self, events: &Events, event: &Event) -> bool {
         let was_read = |send: &Record| self.known(send.message).reader.is_some();
         match event.outcome {
             OpType::Ok => true,
-            OpType::Info => event.sends().iter().any(was_read),
+            OpType::Info => events.sends(event).iter().any(was_read),
             _ => false,
         }
     }

@@ -8,7 +8,7 @@ use super::events::{MessageId, Offset, offset_edn};
 use super::order::Slot;
 use super::steps::Step;
 use super::visibility::Sighting;
-use super::{KeyId, lag, visibility};
+use super::{KeyId, visibility};
 use crate::edn::Edn;
 use crate::history::{OpType, ProcessId};
 use crate::{Finding, Findings, count};
@@ -90,7 +90,7 @@ impl Analysis<'_> {
 
     fn add_duplicates(&self, errors: &mut Errors) {
         let mut offsets: BTreeMap<MessageId, Vec<Offset>> = BTreeMap::new();
-        for key in 0..self.events.keys.len() as KeyId {
+        for key in 0..self.events.keys() as KeyId {
             let repeated = |message: &MessageId| {
                 let seen_at = self.orders.known(*message).seen_at;
                 seen_at.is_some_and(|(first, last)| first < last)
@@ -119,7 +119,7 @@ impl Analysis<'_> {
 
     fn add_inconsistent_offsets(&self, errors: &mut Errors) {
         let mut found: Vec<(KeyId, usize, &Slot)> = Vec::new();
-        for key in 0..self.events.keys.len() as KeyId {
+        for key in 0..self.events.keys() as KeyId {
             let slots = self.orders.log(key).iter().enumerate();
             let several = slots.filter(|(_, slot)| !slot.others.is_empty());
             found.extend(several.map(|(index, slot)| (key, index, slot)));
@@ -177,7 +177,7 @@ impl Analysis<'_> {
             return;
         }
         let ended = self.events.list.iter().filter(|event| event.is_ok());
-        let time = ended.map(|event| event.op.time).next_back();
+        let time = ended.map(|event| event.times.1).next_back();
         let (mut counts, mut messages) = (BTreeMap::new(), BTreeMap::new());
         for (key, unseen) in unseen {
             let key = self.events.key(key);
@@ -243,7 +243,7 @@ impl Analysis<'_> {
 
     fn step_finding(&self, step: &Step, fault: &str) -> Finding {
         let [from, to] = [step.from, step.to].map(|message| self.events.message(message));
-        let (process, key) = (self.events.list[step.event].op.process, self.events.key(step.key));
+        let (process, key) = (self.events.list[step.event].process, self.events.key(step.key));
         let words = format!("From {from} to {to} process {process} {fault} in log {key}.");
         let finding = Finding::new(words).on(key).about(self.index(step.event), "the step to it");
         if step.before == step.event {
@@ -298,11 +298,11 @@ impl Analysis<'_> {
     }
 
     fn index(&self, event: usize) -> usize {
-        self.events.list[event].op.index
+        self.operations.head(self.events.list[event].position).index
     }
 
     fn op(&self, event: usize) -> Edn {
-        self.events.list[event].op.to_edn()
+        self.operations.op(self.events.list[event].position).to_edn()
     }
 
     fn writer(&self, message: MessageId) -> Edn {
@@ -313,7 +313,7 @@ impl Analysis<'_> {
     /// The poll that was furthest behind, times in seconds.
     pub(super) fn worst_realtime_lag(&self) -> Edn {
         let seconds = |nanos: i64| Edn::from(nanos as f64 / 1e9);
-        match lag::worst(&self.lags) {
+        match &self.worst_lag {
             None => Edn::map([("time", seconds(0)), ("lag", seconds(0))]),
             Some(worst) => Edn::map([
                 ("time", seconds(worst.time)),
@@ -326,19 +326,16 @@ impl Analysis<'_> {
 
     /// Why operations have an unknown outcome: each reason once.
     pub(super) fn info_causes(&self) -> Edn {
-        let mut causes: Vec<&Edn> = Vec::new();
+        let mut causes: Vec<Edn> = Vec::new();
         for event in &self.events.list {
             let is_data = matches!(event.action, super::Action::Data { .. });
-            if is_data
-                && event.outcome == OpType::Info
-                && let Some(error) = event.op.extra("error")
-                && causes.len() < SHOWN
-                && !causes.contains(&error)
-            {
-                causes.push(error);
+            if !is_data || event.outcome != OpType::Info || causes.len() == SHOWN {
+                continue;
             }
+            let op = self.operations.op(event.position);
+            causes.extend(op.extra("error").filter(|error| !causes.contains(error)).cloned());
         }
-        Edn::Vector(causes.into_iter().cloned().collect())
+        Edn::Vector(causes)
     }
 }
 

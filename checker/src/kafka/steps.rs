@@ -53,10 +53,11 @@ pub fn find(events: &Events, orders: &Orders) -> Steps {
     let mut polled: BTreeMap<ProcessId, Places> = BTreeMap::new();
     let mut sent: BTreeMap<ProcessId, Places> = BTreeMap::new();
     for (number, event) in events.list.iter().enumerate() {
-        let polled = polled.entry(event.op.process).or_default();
-        let sent = sent.entry(event.op.process).or_default();
+        let polled = polled.entry(event.process).or_default();
+        let sent = sent.entry(event.process).or_default();
         match &event.action {
-            Action::Data { sends, reads } => {
+            Action::Data { .. } => {
+                let (sends, reads) = (events.sends(event), events.reads(event));
                 internal(orders, number, reads, &mut steps.internal_polls);
                 internal(orders, number, sends, &mut steps.internal_sends);
                 // Only after a success does a client go on from where the operation ended.
@@ -65,7 +66,11 @@ pub fn find(events: &Events, orders: &Orders) -> Steps {
                     external(orders, number, sends, sent, true, &mut steps.sends);
                 }
             }
-            Action::Assign { keys, .. } | Action::Subscribe { keys } => {
+            Action::Assign(assign) => {
+                keep_assigned(event, &assign.keys, polled);
+                keep_assigned(event, &assign.keys, sent);
+            }
+            Action::Subscribe { keys } => {
                 keep_assigned(event, keys, polled);
                 keep_assigned(event, keys, sent);
             }

@@ -46,10 +46,11 @@ pub struct Visibility {
 /// Compares what was polled with what was sent.
 pub fn find(events: &Events, orders: &Orders) -> Visibility {
     let mut found = Visibility::default();
-    let mut seen = vec![false; events.messages.len()];
+    let mut seen = vec![false; events.messages()];
     for (reader, event) in events.list.iter().enumerate() {
-        let own: BTreeSet<MessageId> = event.sends().iter().map(|send| send.message).collect();
-        for read in event.reads() {
+        let own: BTreeSet<MessageId> =
+            events.sends(event).iter().map(|send| send.message).collect();
+        for read in events.reads(event) {
             let sighting = Sighting { reader, message: read.message };
             let first = !std::mem::replace(&mut seen[read.message as usize], true);
             if own.contains(&read.message) {
@@ -79,8 +80,8 @@ pub fn find(events: &Events, orders: &Orders) -> Visibility {
 /// A message may stand in a log more than once. To accuse nobody wrongly, what was read counts
 /// from the first place where it was seen, and what was not from the last.
 fn lost(events: &Events, orders: &Orders) -> Vec<Lost> {
-    let mut reached: Vec<Option<(usize, usize)>> = vec![None; events.keys.len()];
-    for message in 0..events.messages.len() as MessageId {
+    let mut reached: Vec<Option<(usize, usize)>> = vec![None; events.keys()];
+    for message in 0..events.messages() as MessageId {
         let known = orders.known(message);
         if let (Some(reader), Some((first, _))) = (known.reader, known.seen_at) {
             let reached = &mut reached[events.key_of(message) as usize];
@@ -91,17 +92,17 @@ fn lost(events: &Events, orders: &Orders) -> Vec<Lost> {
         let known = orders.known(message);
         let (reached, reader) = reached[events.key_of(message) as usize]?;
         let writer = &events.list[known.writer?];
-        let must_be_read = known.seen_at?.1 <= reached && orders.surely_happened(writer);
+        let must_be_read = known.seen_at?.1 <= reached && orders.surely_happened(events, writer);
         (known.reader.is_none() && must_be_read).then_some(Lost { message, reached, reader })
     };
-    (0..events.messages.len() as MessageId).filter_map(lost).collect()
+    (0..events.messages() as MessageId).filter_map(lost).collect()
 }
 
 /// The acknowledged messages of each key that no successful poll has shown to anybody.
 pub fn unseen(events: &Events, orders: &Orders) -> BTreeMap<KeyId, Vec<MessageId>> {
     let mut unseen: BTreeMap<KeyId, Vec<MessageId>> = BTreeMap::new();
     for event in events.list.iter().filter(|event: &&Event| event.is_ok()) {
-        for send in event.sends() {
+        for send in events.sends(event) {
             if orders.known(send.message).reader.is_none() {
                 unseen.entry(send.key).or_default().push(send.message);
             }

@@ -1,62 +1,54 @@
 //! A history that is not linearizable, told so that one can see why.
 
-use super::object::{Inner, Verdict};
+use super::object::Verdict;
+use super::part::Part;
 use super::trace::{Outcome, Violation};
 use crate::edn::Edn;
-use crate::history::{Op, OpType, Pair};
+use crate::history::Span;
 use crate::{Judgement, Validity};
 
 /// Where and how a history stops making sense.
 pub struct Failure<'a> {
     /// The operation that cannot be linearized. Everything that returned before it can.
-    pub operation: Pair<'a>,
-    /// The last operation that returned before it, with its completion.
-    pub previous: Option<&'a Op>,
+    pub operation: Span,
+    /// The last operation that returned before it.
+    pub previous: Option<Span>,
     /// The operations that no order explains, where these are known, with their roles.
-    pub roles: Vec<(Pair<'a>, &'static str)>,
+    pub roles: Vec<(Span, &'static str)>,
     violation: Option<Violation>,
     /// What may have been the case just before it returned: the object's state, and the
     /// operations that had begun but perhaps not taken effect.
-    pub configurations: Vec<(Edn, Vec<Pair<'a>>)>,
+    pub configurations: Vec<(Edn, Vec<Span>)>,
     /// All operations on the object.
-    pub pairs: Vec<Pair<'a>>,
-    inner: Inner,
+    pub part: Part<'a>,
 }
 
 /// The result map for a verdict, and the failure, if it is one.
-pub fn describe<'a>(
-    verdict: &Verdict,
-    pairs: &[Pair<'a>],
-    inner: Inner,
-) -> (Judgement, Option<Failure<'a>>) {
+pub fn describe<'a>(verdict: &Verdict, part: Part<'a>) -> (Judgement, Option<Failure<'a>>) {
     let stuck = match &verdict.outcome {
         Outcome::Linearizable => return (Judgement::new(Validity::True, []), None),
         Outcome::GivenUp(reason) => return (Judgement::unknown(reason), None),
         Outcome::Stuck(stuck) => stuck,
     };
-    // Operations that failed, or told nothing, are among the pairs but not in the verdict.
-    let pair = |operation: usize| {
+    // Operations that failed, or told nothing, are in the history but not in the verdict.
+    let span = |operation: usize| {
         let invoked_at = verdict.operations[operation].invoked_at;
-        let place = pairs.binary_search_by_key(&invoked_at, |pair| pair.invoked_at);
-        pairs[place.expect("an operation comes from a pair")]
+        let place = part.spans.binary_search_by_key(&invoked_at, |span| span.invoked_at());
+        part.spans[place.expect("an operation comes from the history")]
     };
-    let operation = pair(stuck.operation);
-    let returned = pairs
-        .iter()
-        .filter(|other| other.outcome() == OpType::Ok && other.ended_at < operation.ended_at);
-    let previous = returned.max_by_key(|other| other.ended_at).and_then(|pair| pair.complete);
+    let operation = span(stuck.operation);
     let configurations = stuck
         .configurations
         .iter()
         .map(|reached| {
-            (reached.state.clone(), reached.pending.iter().map(|&id| pair(id)).collect())
+            (reached.state.clone(), reached.pending.iter().map(|&id| span(id)).collect())
         })
         .collect();
     let violation = stuck.violation.clone();
     let roles = violation.iter().flat_map(|violation| &violation.operations);
-    let roles = roles.map(|(id, role)| (pair(*id), *role)).collect();
-    let pairs = pairs.to_vec();
-    let failure = Failure { operation, previous, roles, violation, configurations, pairs, inner };
+    let roles = roles.map(|(id, role)| (span(*id), *role)).collect();
+    let previous = part.last_before(operation);
+    let failure = Failure { operation, previous, roles, violation, configurations, part };
     (failure.result(), Some(failure))
 }
 
@@ -70,19 +62,28 @@ impl Failure<'_> {
         states
     }
 
+    /// The other operations that were under way at that moment, each once.
+    pub fn pending(&self) -> Vec<Span> {
+        let pending = self.configurations.iter().flat_map(|(_, pending)| pending);
+        let mut pending: Vec<Span> = pending.copied().collect();
+        pending.sort_by_key(|span| span.invoked_at());
+        pending.dedup();
+        pending.retain(|span| *span != self.operation);
+        pending
+    }
+
     /// The result map, with Knossos's keys.
     fn result(&self) -> Judgement {
-        let completion = self.operation.complete.unwrap_or(self.operation.invoke);
+        let (completion, previous) = (self.show(self.operation.last()), self.show_previous());
         if let Some(violation) = &self.violation {
-            let operations = self.roles.iter().map(|(pair, role)| {
-                let op = pair.complete.filter(|op| op.kind == OpType::Ok).unwrap_or(pair.invoke);
-                Edn::map([("role", Edn::from(*role)), ("op", self.show(op))])
+            let operations = self.roles.iter().map(|(span, role)| {
+                Edn::map([("role", Edn::from(*role)), ("op", self.show(span.result()))])
             });
             return Judgement::new(
                 Validity::False,
                 [
-                    ("op", self.show(completion)),
-                    ("previous-ok", self.previous.map_or(Edn::Nil, |op| self.show(op))),
+                    ("op", completion),
+                    ("previous-ok", previous),
                     ("violation", Edn::keyword(violation.kind)),
                     ("operations", Edn::Vector(operations.collect())),
                     ("explanation", Edn::from(self.explanation())),
@@ -90,14 +91,14 @@ impl Failure<'_> {
             );
         }
         let configurations = self.configurations.iter().map(|(state, pending)| {
-            let pending: Vec<Edn> = pending.iter().map(|pair| self.show(pair.invoke)).collect();
+            let pending = pending.iter().map(|span| self.show(span.invoked_at())).collect();
             Edn::map([("model", state.clone()), ("pending", Edn::Vector(pending))])
         });
         Judgement::new(
             Validity::False,
             [
-                ("op", self.show(completion)),
-                ("previous-ok", self.previous.map_or(Edn::Nil, |op| self.show(op))),
+                ("op", completion),
+                ("previous-ok", previous),
                 ("states", Edn::Vector(self.states())),
                 ("configs", Edn::Vector(configurations.collect())),
                 ("explanation", Edn::from(self.explanation())),
@@ -105,39 +106,32 @@ impl Failure<'_> {
         )
     }
 
-    /// An operation as Knossos shows it.
-    fn show(&self, op: &Op) -> Edn {
-        let Edn::Map(mut entries) = op.to_edn() else { unreachable!("an operation is a map") };
-        let shown = ["process", "type", "f", "value", "index"];
-        entries.retain(|(key, _)| key.as_keyword().is_some_and(|key| shown.contains(&key)));
-        for (key, value) in &mut entries {
-            if key.as_keyword() == Some("value") {
-                *value = (self.inner)(value).clone();
-            }
-        }
-        Edn::Map(entries)
+    fn show_previous(&self) -> Edn {
+        self.previous.map_or(Edn::Nil, |previous| self.show(previous.last()))
     }
 
-    /// What an operation does, with its result as far as it is known: `read 3`.
-    pub fn label(&self, pair: &Pair) -> String {
-        let op = pair.complete.filter(|op| op.kind == OpType::Ok).unwrap_or(pair.invoke);
-        match (self.inner)(&op.value) {
-            Edn::Nil => op.f.to_string(),
-            value => format!("{} {value}", op.f),
-        }
+    /// An operation as Knossos shows it.
+    fn show(&self, position: usize) -> Edn {
+        let op = self.part.op(position).to_edn();
+        let Edn::Map(mut entries) = op else { unreachable!("an operation is a map") };
+        let shown = ["process", "type", "f", "value", "index"];
+        entries.retain(|(key, _)| key.as_keyword().is_some_and(|key| shown.contains(&key)));
+        Edn::Map(entries)
     }
 
     /// What went wrong, in words.
     pub fn explanation(&self) -> String {
-        let pair = &self.operation;
-        let (process, label) = (pair.invoke.process, self.label(pair));
+        let in_words = |span: Span| {
+            let process = self.part.operations.head(span.invoked_at()).process;
+            format!("{} by process {process}", self.part.label(span))
+        };
+        let label = self.part.label(self.operation);
+        let process = self.part.operations.head(self.operation.invoked_at()).process;
         if let Some(violation) = &self.violation {
             let parts: Vec<String> = self
                 .roles
                 .iter()
-                .map(|(pair, role)| {
-                    format!("{} by process {} {role}", self.label(pair), pair.invoke.process)
-                })
+                .map(|(span, role)| format!("{} {role}", in_words(*span)))
                 .collect();
             return format!(
                 "Process {process} completed {label}, but there is no moment at which that can \
@@ -147,17 +141,7 @@ impl Failure<'_> {
             );
         }
         let states: Vec<String> = self.states().iter().map(Edn::to_string).collect();
-        let mut pending: Vec<&Pair> = Vec::new();
-        for other in self.configurations.iter().flat_map(|(_, pending)| pending) {
-            let is_new = pending.iter().all(|known| known.invoked_at != other.invoked_at);
-            if is_new && other.invoked_at != pair.invoked_at {
-                pending.push(other);
-            }
-        }
-        pending.sort_by_key(|pair| pair.invoked_at);
-        let in_words =
-            |pair: &&Pair| format!("{} by process {}", self.label(pair), pair.invoke.process);
-        let pending: Vec<String> = pending.iter().map(in_words).collect();
+        let pending: Vec<String> = self.pending().into_iter().map(in_words).collect();
         let under_way = if pending.is_empty() {
             "and nothing else was under way that could have changed it".into()
         } else {

@@ -2,7 +2,6 @@
 //!
 //! Source: Jepsen's `jepsen.independent`, whose result this has the form of.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use rayon::prelude::*;
@@ -10,22 +9,23 @@ use rayon::prelude::*;
 use super::budget::Budget;
 use super::failure::{self, Failure};
 use super::object::Object;
+use super::part::Part;
 use crate::edn::Edn;
-use crate::history::{History, OpType, Pair};
+use crate::history::{Operations, Span};
 use crate::{Judgement, Validity};
 
 /// Whether the values of these operations are `[key value]`, as far as one can tell: all of
 /// them are pairs, and what stands behind the key of a cas is a pair again.
-pub fn is_keyed(pairs: &[Pair]) -> bool {
+pub fn is_keyed(operations: &Operations, spans: &[Span]) -> bool {
     let is_pair = |value: &Edn| matches!(value, Edn::Vector(items) if items.len() == 2);
-    !pairs.is_empty()
-        && pairs.iter().all(|pair| {
-            let Pair { invoke, .. } = pair;
-            is_pair(&invoke.value)
-                && match &*invoke.f {
-                    "cas" => is_pair(value(&invoke.value)),
+    !spans.is_empty()
+        && spans.iter().all(|span| {
+            let (head, invoked) = operations.head_and_value(span.invoked_at());
+            is_pair(&invoked)
+                && match &**head.f {
+                    "cas" => is_pair(value(&invoked)),
                     // Two steps of a transaction are a vector of two as well.
-                    "txn" => key(&invoke.value).is_some_and(|key| key.as_slice().is_none()),
+                    "txn" => key(&invoked).is_some_and(|key| key.as_slice().is_none()),
                     _ => true,
                 }
         })
@@ -41,22 +41,52 @@ pub fn value(value: &Edn) -> &Edn {
     if let Some([_, value]) = value.as_slice() { value } else { value }
 }
 
+/// The operations on each key, by key.
+pub type Keys = BTreeMap<Edn, Vec<Span>>;
+
+/// Finds the operations on each key.
+///
+/// # Errors
+/// A sentence, when an operation has no key.
+pub fn split(operations: &Operations, spans: &[Span]) -> Result<Keys, String> {
+    let mut keys = Keys::new();
+    let with_key = |position: usize| {
+        let (head, value) = operations.head_and_value(position);
+        match key(&value) {
+            Some(key) => Ok(key.canonical().into_owned()),
+            None => Err(format!(
+                "Operation {} has the value {value}, which is not like [key value].",
+                head.index
+            )),
+        }
+    };
+    for &span in spans {
+        let key = with_key(span.invoked_at())?;
+        // A completion that succeeded has its key, too.
+        with_key(span.result())?;
+        keys.entry(key).or_default().push(span);
+    }
+    Ok(keys)
+}
+
 /// Judges every key on its own. Gives the keys' failures too, by key.
 ///
 /// # Errors
-/// A sentence, when an operation has no key, or one that the object does not know.
+/// A sentence, when an operation is one that the object does not know.
 pub fn check<'a>(
     object: &Object,
-    pairs: &[Pair<'a>],
+    operations: &'a Operations,
+    keys: &'a Keys,
     budget: &Budget,
 ) -> Result<(Judgement, Vec<(Edn, Failure<'a>)>), String> {
     let mut results = Vec::new();
     let mut failures = Vec::new();
     let mut valid = Validity::True;
-    let keys: Vec<_> = split(pairs)?.into_iter().collect();
-    let judge = |(key, pairs): &(Cow<Edn>, Vec<Pair<'a>>)| {
-        let verdict = object.judge(pairs, value, budget).map_err(|e| format!("Key {key}: {e}"))?;
-        Ok(failure::describe(&verdict, pairs, value))
+    let keys: Vec<(&Edn, &[Span])> = keys.iter().map(|(key, spans)| (key, &spans[..])).collect();
+    let judge = |&(key, spans): &(&Edn, &'a [Span])| {
+        let part = Part { operations, spans, inner: value };
+        let verdict = object.judge(part, budget).map_err(|e| format!("Key {key}: {e}"))?;
+        Ok(failure::describe(&verdict, part))
     };
     // Side by side, but the results are in the order of the keys.
     let judged: Vec<Result<_, String>> = keys.par_iter().map(judge).collect();
@@ -69,38 +99,4 @@ pub fn check<'a>(
     let failed = failures.iter().map(|(key, _)| key.clone()).collect();
     let entries = [("results", Edn::Map(results)), ("failures", Edn::Vector(failed))];
     Ok((Judgement::new(valid, entries), failures))
-}
-
-/// The operations on each key.
-fn split<'a>(pairs: &[Pair<'a>]) -> Result<BTreeMap<Cow<'a, Edn>, Vec<Pair<'a>>>, String> {
-    let mut keys: BTreeMap<Cow<Edn>, Vec<Pair>> = BTreeMap::new();
-    for pair in pairs {
-        let completed = pair.complete.filter(|op| op.kind == OpType::Ok);
-        let ops = [Some(pair.invoke), completed];
-        if let Some(op) = ops.into_iter().flatten().find(|op| key(&op.value).is_none()) {
-            return Err(format!(
-                "Operation {} has the value {}, which is not like [key value].",
-                op.index, op.value
-            ));
-        }
-        let key = key(&pair.invoke.value).expect("just seen");
-        keys.entry(key.canonical()).or_default().push(*pair);
-    }
-    Ok(keys)
-}
-
-/// The part of a history that concerns one key, with the plain values, and all that is no
-/// client's.
-pub fn history_of(history: &History, wanted: &Edn) -> History {
-    let mut part = History::default();
-    for op in &history.ops {
-        if !op.is_client() {
-            part.ops.push(op.clone());
-        } else if key(&op.value).is_some_and(|key| key.canonical() == wanted.canonical()) {
-            let mut op = op.clone();
-            op.value = value(&op.value).clone();
-            part.ops.push(op);
-        }
-    }
-    part
 }

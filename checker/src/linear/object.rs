@@ -3,39 +3,27 @@
 use super::budget::Budget;
 use super::collections::{MultiRegister, Queue, QueueCall, Set};
 use super::model::{Model, Mutex, Register, RegisterCall, Value};
+use super::part::Part;
 use super::patterns::{self, Found};
 use super::search::registers::Registers;
 use super::trace::{Operation, Outcome, Stuck, Trace};
 use super::{register, search};
 use crate::edn::Edn;
-use crate::history::Pair;
+use crate::history::Operations;
 
 /// Judges the operations of one object.
-type Judge = fn(&Edn, &[Pair], Inner, &Budget) -> Result<Verdict, String>;
-
-/// Takes the part of an operation's value that concerns the object.
-pub type Inner = fn(&Edn) -> &Edn;
+type Judge = fn(&Edn, Part, &Budget) -> Result<Verdict, String>;
 
 /// By name, each with its first value where none is given.
 const MODELS: &[(&str, &str, Judge)] = &[
-    ("register", "nil", |init, pairs, inner, budget| {
-        register(Register::new(init, false), pairs, inner, budget)
-    }),
-    ("cas-register", "nil", |init, pairs, inner, budget| {
-        register(Register::new(init, true), pairs, inner, budget)
-    }),
-    ("mutex", ":free", |init, pairs, inner, budget| {
-        register(Mutex::new(init)?, pairs, inner, budget)
-    }),
-    ("linear-set", "#{}", |init, pairs, inner, _| set(Set::new(init)?, pairs, inner)),
-    ("fifo-queue", "[]", |init, pairs, inner, budget| {
-        queue(Queue::new(init, true)?, pairs, inner, budget)
-    }),
-    ("unordered-queue", "[]", |init, pairs, inner, budget| {
-        queue(Queue::new(init, false)?, pairs, inner, budget)
-    }),
-    ("multi-register", "{}", |init, pairs, inner, budget| {
-        multi_register(MultiRegister::new(init)?, pairs, inner, budget)
+    ("register", "nil", |init, part, budget| register(Register::new(init, false), part, budget)),
+    ("cas-register", "nil", |init, part, budget| register(Register::new(init, true), part, budget)),
+    ("mutex", ":free", |init, part, budget| register(Mutex::new(init)?, part, budget)),
+    ("linear-set", "#{}", |init, part, _| set(Set::new(init)?, part)),
+    ("fifo-queue", "[]", |init, part, budget| queue(Queue::new(init, true)?, part, budget)),
+    ("unordered-queue", "[]", |init, part, budget| queue(Queue::new(init, false)?, part, budget)),
+    ("multi-register", "{}", |init, part, budget| {
+        multi_register(MultiRegister::new(init)?, part, budget)
     }),
 ];
 
@@ -75,8 +63,10 @@ impl Object {
         let default = crate::edn::read_one(default).expect("the table holds EDN");
         let init = init.unwrap_or(&default).canonical().into_owned();
         let object = Object { name, init, judge: *judge };
+        let (operations, spans) = (Operations::default(), &[]);
+        let nothing = Part { operations: &operations, spans, inner: |value| value };
         object
-            .judge(&[], |value| value, &Budget::default())
+            .judge(nothing, &Budget::default())
             .map_err(|problem| format!("--init: {problem}."))?;
         Ok(object)
     }
@@ -85,32 +75,26 @@ impl Object {
     ///
     /// # Errors
     /// A sentence, when it does not have such operations.
-    pub fn judge(&self, pairs: &[Pair], inner: Inner, budget: &Budget) -> Result<Verdict, String> {
-        (self.judge)(&self.init, pairs, inner, budget)
+    pub fn judge(&self, part: Part, budget: &Budget) -> Result<Verdict, String> {
+        (self.judge)(&self.init, part, budget)
     }
 }
 
-fn register<M>(
-    mut model: M,
-    pairs: &[Pair],
-    inner: Inner,
-    budget: &Budget,
-) -> Result<Verdict, String>
+fn register<M>(mut model: M, part: Part, budget: &Budget) -> Result<Verdict, String>
 where
     M: Model<Call = RegisterCall, State = Value>,
 {
-    let trace = read(&mut model, pairs, inner)?;
+    let trace = read(&mut model, part)?;
     let outcome = register::check(&trace, model.initial(), budget);
     Ok(verdict(&model, &trace, outcome))
 }
 
 fn multi_register(
     mut model: MultiRegister,
-    pairs: &[Pair],
-    inner: Inner,
+    part: Part,
     budget: &Budget,
 ) -> Result<Verdict, String> {
-    let trace = read(&mut model, pairs, inner)?;
+    let trace = read(&mut model, part)?;
     let outcome = search::check(
         &trace,
         &|trace| Box::new(Registers::new(trace, model.initial(), model.versions())),
@@ -119,23 +103,18 @@ fn multi_register(
     Ok(verdict(&model, &trace, outcome))
 }
 
-fn read<M: Model>(model: &mut M, pairs: &[Pair], inner: Inner) -> Result<Trace<M::Call>, String> {
-    Trace::read(pairs, inner, |f, value, completed| model.call(f, value, completed))
+fn read<M: Model>(model: &mut M, part: Part) -> Result<Trace<M::Call>, String> {
+    Trace::read(part, |f, value, completed| model.call(f, value, completed))
 }
 
-fn set(mut model: Set, pairs: &[Pair], inner: Inner) -> Result<Verdict, String> {
-    let trace = Trace::read(pairs, inner, |f, value, completed| model.call(f, value, completed))?;
+fn set(mut model: Set, part: Part) -> Result<Verdict, String> {
+    let trace = Trace::read(part, |f, value, completed| model.call(f, value, completed))?;
     let found = patterns::set::check(&trace, &model.initial, model.values.count());
     Ok(found_verdict(&trace, found))
 }
 
-fn queue(
-    mut model: Queue,
-    pairs: &[Pair],
-    inner: Inner,
-    budget: &Budget,
-) -> Result<Verdict, String> {
-    let mut trace = read(&mut model, pairs, inner)?;
+fn queue(mut model: Queue, part: Part, budget: &Budget) -> Result<Verdict, String> {
+    let mut trace = read(&mut model, part)?;
     let is_nil = |o: &Operation<QueueCall>| o.call == QueueCall::Enqueue(Queue::NIL);
     if !model.initial.contains(&Queue::NIL) && !trace.operations.iter().any(is_nil) {
         for operation in &mut trace.operations {

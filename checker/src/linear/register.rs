@@ -15,7 +15,7 @@
 //! - **Alike.** Of operations that make the same call, the one that returns first goes first,
 //!   and those that crashed, which never return, go last and are only counted ([`crashed`]).
 //! - **Dominated.** A configuration is dropped when another can go on in every way in which
-//!   it can ([`configuration`]).
+//!   it can ([`configurations`]).
 //!
 //! What is left to grow is the number of ways to explain the past by different crashed
 //! operations: each way leaves others for the future. So the search goes through the history
@@ -36,13 +36,15 @@
 //! Computation 29 (2017), section 4, just-in-time linearization.
 
 mod configuration;
+mod configurations;
 mod crashed;
 mod explore;
 mod pending;
 
 use std::collections::VecDeque;
 
-use self::configuration::{Configuration, Configurations};
+use self::configuration::Configuration;
+use self::configurations::Configurations;
 use self::crashed::Crashed;
 use self::explore::{Exploration, Goals};
 use self::pending::{Pending, Slot};
@@ -213,7 +215,7 @@ impl<'a, const WORDS: usize> Search<'a, WORDS> {
 
     /// Finds all configurations in which the operation in this slot has taken effect.
     fn take_effect(&mut self, slot: usize, meter: &mut Meter) -> Result<(), String> {
-        self.found.members.clear();
+        self.found.clear();
         let members = &mut self.configurations.members;
         if members.iter().all(|c| c.done.contains(slot)) {
             members.iter_mut().for_each(|c| c.forget(slot));
@@ -235,7 +237,7 @@ impl<'a, const WORDS: usize> Search<'a, WORDS> {
     }
 
     fn explore(&mut self, slot: usize, meter: &mut Meter) -> Result<(), String> {
-        self.known.members.clear();
+        self.known.clear();
         let mut exploration = Exploration {
             pending: &self.pending,
             crashed: &self.crashed,

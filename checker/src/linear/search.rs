@@ -25,7 +25,7 @@
 //! apart.
 
 mod locate;
-mod memo;
+pub mod memo;
 pub mod object;
 pub mod queue;
 pub mod registers;

@@ -8,7 +8,7 @@
 use std::ops::{BitAnd, BitAndAssign, BitOr, BitOrAssign, Not};
 
 /// A set of slots below `64 * WORDS`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Slots<const WORDS: usize>([u64; WORDS]);
 
 impl<const WORDS: usize> Slots<WORDS> {
@@ -45,6 +45,11 @@ impl<const WORDS: usize> Slots<WORDS> {
     /// Whether every slot of this set is in the other too.
     pub fn is_subset(&self, other: Slots<WORDS>) -> bool {
         (*self & !other).is_empty()
+    }
+
+    /// The words that it is made of.
+    pub fn words(&self) -> impl Iterator<Item = u64> + '_ {
+        self.0.iter().copied()
     }
 
     /// The slots in it, from the lowest.

@@ -9,8 +9,9 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use super::part::Part;
 use crate::edn::Edn;
-use crate::history::{OpType, Pair};
+use crate::history::OpType;
 
 /// One operation that may have taken effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,26 +91,25 @@ impl<C> Trace<C> {
         returns.get(first).copied()
     }
 
-    /// Reads the operations of one object. `inner` takes what concerns it from a value, and
-    /// `call` is [`Model::call`](super::model::Model::call).
+    /// Reads the operations of one object. `call` is
+    /// [`Model::call`](super::model::Model::call).
     ///
     /// # Errors
     /// A sentence, when the model does not know such an operation.
     pub fn read(
-        pairs: &[Pair],
-        inner: fn(&Edn) -> &Edn,
+        part: Part,
         mut call: impl FnMut(&str, &Edn, bool) -> Result<Option<C>, String>,
     ) -> Result<Trace<C>, String> {
-        let mut operations = Vec::with_capacity(pairs.len());
-        for pair in pairs {
-            let (returned_at, op) = match pair.outcome() {
-                OpType::Fail => continue,
-                OpType::Ok => (pair.ended_at, pair.complete.unwrap_or(pair.invoke)),
-                OpType::Info | OpType::Invoke => (None, pair.invoke),
-            };
-            let call = call(&op.f, inner(&op.value), returned_at.is_some())
-                .map_err(|problem| format!("Operation {}: {problem}.", pair.invoke.index))?;
-            let invoked_at = pair.invoked_at;
+        let mut operations = Vec::with_capacity(part.spans.len());
+        for span in part.spans.iter().filter(|span| span.outcome != OpType::Fail) {
+            let returned_at = span.ended_at().filter(|_| span.outcome == OpType::Ok);
+            let (head, value) = part.operations.head_and_value(span.result());
+            let call = call(head.f, (part.inner)(&value), returned_at.is_some());
+            let call = call.map_err(|problem| {
+                let index = part.operations.head(span.invoked_at()).index;
+                format!("Operation {index}: {problem}.")
+            })?;
+            let invoked_at = span.invoked_at();
             operations.extend(call.map(|call| Operation { call, invoked_at, returned_at }));
         }
         Ok(Trace::new(operations))

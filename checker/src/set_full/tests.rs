@@ -1,11 +1,9 @@
-use std::borrow::Cow;
-
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::*;
 use crate::edn::read_one;
-use crate::history::{Op, OpType, ProcessId};
+use crate::history::{History, Op, OpType, ProcessId};
 
 /// A history in a short notation: one operation a line, `process type f value`, each ten
 /// milliseconds after the one before.
@@ -23,7 +21,7 @@ fn history(text: &str) -> History {
 }
 
 fn check_text(text: &str) -> Judgement {
-    check(&history(text), "add")
+    check(&(&history(text)).into(), "add")
 }
 
 /// The entries under these names, on one line.
@@ -174,15 +172,14 @@ fn quantiles_are_taken_from_the_sorted_latencies() {
 }
 
 /// The rules as they are told, one element and one read at a time.
-fn slow_scan(history: &History) -> (BTreeMap<Edn, Element<'static>>, BTreeMap<Edn, usize>) {
+fn slow_scan(history: &History) -> (BTreeMap<Edn, Element>, BTreeMap<Edn, usize>) {
     let mut elements: BTreeMap<Edn, Element> = BTreeMap::new();
     let mut duplicated = BTreeMap::new();
     let mut began = BTreeMap::new();
-    for (position, op) in history.ops.iter().enumerate() {
+    for (op, position) in history.ops.iter().zip(0..) {
         let value = op.value.canonical().into_owned();
         match (&*op.f, op.kind) {
             ("add", OpType::Invoke) => {
-                let value = Cow::Owned(value);
                 let (known, last_present, last_absent) = (None, None, None);
                 let added = position;
                 let element = Element { value, added, known, last_present, last_absent };
@@ -194,7 +191,7 @@ fn slow_scan(history: &History) -> (BTreeMap<Edn, Element<'static>>, BTreeMap<Ed
             }
             ("read", OpType::Invoke) => drop(began.insert(op.process, position)),
             ("read", OpType::Ok) => {
-                let begin = began[&op.process];
+                let begin: Position = began[&op.process];
                 let shown: Vec<Edn> = value.as_slice().unwrap().to_vec();
                 for (value, element) in &mut elements {
                     let last = if shown.contains(value) {
@@ -264,7 +261,7 @@ fn random_history(rng: &mut impl Rng) -> History {
 fn the_scan_agrees_with_the_rules_as_they_are_told() {
     for seed in 0..5_000 {
         let history = random_history(&mut ChaCha8Rng::seed_from_u64(seed));
-        let fast = scan(&history, "add").unwrap();
+        let fast = scan(&(&history).into(), "add").unwrap();
         let (elements, duplicated) = slow_scan(&history);
         let slow = Scan { elements: elements.into_values().collect(), duplicated };
         assert_eq!(fast, slow, "seed {seed}:\n{}", history.to_edn_text());

@@ -93,7 +93,7 @@ impl<const WORDS: usize> Configuration<WORDS> {
 
     /// Whether this configuration can go on in every way in which the other can: then the
     /// other need not be kept.
-    fn stands_for(
+    pub fn stands_for(
         &self,
         other: &Configuration<WORDS>,
         pending: &Pending<WORDS>,
@@ -107,7 +107,7 @@ impl<const WORDS: usize> Configuration<WORDS> {
     }
 
     /// The same, as far as it is not about crashed operations.
-    fn is_no_worse(&self, other: &Configuration<WORDS>, pending: &Pending<WORDS>) -> bool {
+    pub fn is_no_worse(&self, other: &Configuration<WORDS>, pending: &Pending<WORDS>) -> bool {
         if self.value != other.value || !self.origin.is_no_worse(other.origin) {
             return false;
         }
@@ -142,75 +142,5 @@ impl<const WORDS: usize> Configuration<WORDS> {
         }
         slipped.take_effect(pending.reads_of(value, self.early));
         Some(slipped)
-    }
-}
-
-/// A set that keeps only configurations for which no other stands, and not too many of them.
-pub struct Configurations<const WORDS: usize> {
-    /// The configurations.
-    pub members: Vec<Configuration<WORDS>>,
-    /// How many may be kept of those that are better or worse than each other, if it were not
-    /// for the crashed operations that they have used.
-    pub limit: usize,
-    /// Whether there were more, and some have been dropped.
-    pub has_dropped: bool,
-    /// How many comparisons there have been that have not been counted as steps.
-    comparisons: u64,
-}
-
-/// So many comparisons count as a step.
-const COMPARISONS_A_STEP: u64 = 64;
-
-impl<const WORDS: usize> Configurations<WORDS> {
-    /// An empty set.
-    pub fn new(limit: usize) -> Configurations<WORDS> {
-        Configurations { members: Vec::new(), limit, has_dropped: false, comparisons: 0 }
-    }
-
-    /// The steps since the last time.
-    pub fn take_steps(&mut self) -> u64 {
-        let steps = self.comparisons / COMPARISONS_A_STEP;
-        self.comparisons %= COMPARISONS_A_STEP;
-        steps
-    }
-
-    /// How many bytes the set holds, where so many numbers say which crashed operations were
-    /// used.
-    pub fn bytes(&self, columns: usize) -> usize {
-        self.members.capacity() * (size_of::<Configuration<WORDS>>() + columns * size_of::<u32>())
-    }
-
-    /// Adds a configuration, unless there is one that stands for it, or there are too many.
-    /// Returns whether it was added.
-    pub fn offer(
-        &mut self,
-        offered: &Configuration<WORDS>,
-        pending: &Pending<WORDS>,
-        crashed: &Crashed,
-    ) -> bool {
-        let members = &mut self.members;
-        self.comparisons += members.len() as u64;
-        if members.iter().any(|kept| kept.stands_for(offered, pending, crashed)) {
-            return false;
-        }
-        members.retain(|kept| !offered.stands_for(kept, pending, crashed));
-        if !crashed.is_empty() {
-            let rivals = |kept: &&mut Configuration<WORDS>| {
-                kept.is_no_worse(offered, pending) || offered.is_no_worse(kept, pending)
-            };
-            if members.iter_mut().filter(rivals).count() >= self.limit {
-                self.has_dropped = true;
-                // The thrifty ones have the better prospects.
-                let kept = members.iter_mut().filter(rivals);
-                let worst = kept.max_by_key(|kept| kept.spent.total()).expect("there are rivals");
-                let is_better = offered.spent.total() < worst.spent.total();
-                if is_better {
-                    *worst = offered.clone();
-                }
-                return is_better;
-            }
-        }
-        members.push(offered.clone());
-        true
     }
 }

@@ -227,6 +227,24 @@ impl Crashed {
         })
     }
 
+    /// A sign of what was spent: a bit for each column, or for several, from which something was
+    /// spent that can neither be spared nor replaced by a write. By [`Crashed::is_no_more`], who
+    /// has spent no more than another has no bit that the other lacks.
+    pub fn sign(&self, spent: &Spent) -> u64 {
+        let used = spent.counts().filter(|&(column, _)| self.is_scarce(column));
+        used.fold(0, |sign, (column, _)| sign | 1 << (column % 64))
+    }
+
+    /// Whether each one that is spent of a column is missing, and nothing takes its place.
+    fn is_scarce(&self, column: usize) -> bool {
+        let Column { class, free } = self.columns[column];
+        let Class { call, result, .. } = self.classes[class];
+        let write = RegisterCall::Write(result);
+        let has_writes =
+            call != write && self.class(write).is_some_and(|w| self.classes[w].column.is_some());
+        free <= 0 && !has_writes
+    }
+
     /// How many operations of a column `one` may miss and `other` has.
     fn missing(&self, column: usize, one: &Spent, other: &Spent) -> u32 {
         if self.is_enough_left(column, one) {
@@ -296,6 +314,11 @@ impl Spent {
         counts.resize(self.0.len().max(column + 1), 0);
         counts[column] += 1;
         Spent(counts)
+    }
+
+    /// The columns of which some were used, and how many.
+    pub fn counts(&self) -> impl Iterator<Item = (usize, u32)> + '_ {
+        self.0.iter().copied().enumerate().filter(|(_, count)| *count > 0)
     }
 
     /// Forgets a column.

@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use super::super::budget::Meter;
 use super::super::model::{RegisterCall, Value};
 use super::super::slots::Slots;
-use super::configuration::{Configuration, Configurations, Origin};
+use super::configuration::{Configuration, Origin};
+use super::configurations::Configurations;
 use super::crashed::Crashed;
 use super::pending::Pending;
 
