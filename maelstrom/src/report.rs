@@ -8,12 +8,16 @@
 //! | `latency-raw.png` | every operation's latency |
 //! | `latency-quantiles.png` | the median, the slowest twentieth, hundredth, and the slowest |
 //! | `rate.png` | how many operations ended a second |
+//! | `independent/<key>/` | lin-kv: history, results and timeline of each key |
+//! | `consume-counts.edn` | kafka: how often subscribers consumed each message |
+//! | `unseen.png` | kafka: messages that nobody had polled yet |
+//! | `realtime-lag-{key,thread,thread-key}.png` | kafka: how far readers were behind |
 //!
 //! All but the first have the names, colours and limits of the original. Each is a function
 //! from what was recorded to bytes, with no clock and no chance, so that a seeded run has the
 //! same files every time. Whoever has a folder writes them there.
 //!
-//! The four plots need the feature `program`: a bench inside something else draws none, and its
+//! The plots need the feature `program`: a bench inside something else draws none, and its
 //! page has all that they show.
 //!
 //! Absent: judging. Reports show what the checkers found and never find anything themselves.
@@ -26,6 +30,9 @@ mod faults;
 mod findings;
 mod format;
 mod glossary;
+mod keys;
+#[cfg(feature = "program")]
+mod lag;
 #[cfg_attr(not(feature = "program"), allow(dead_code, reason = "the plots use the rest"))]
 mod logs;
 mod messages;
@@ -36,8 +43,11 @@ mod plots;
 mod series;
 mod slices;
 mod timeline;
+#[cfg(feature = "program")]
+mod unseen;
 
 use crate::checker::Judgement;
+use crate::edn;
 use crate::history::History;
 use crate::journal::Journal;
 use crate::options::TestOptions;
@@ -97,15 +107,9 @@ pub fn write(
     let explanations = &explanations::of(recorded.results, folder);
     explanations.write(write)?;
     if recorded.has_logs() {
-        #[cfg(feature = "program")]
-        {
-            let lag = logs::realtime_lag(activity);
-            write("realtime-lag.png", &plots::realtime_lag(name, activity, &lag)?)?;
-        }
-        for (path, svg) in logs::orders(activity) {
-            write(&path, svg.as_bytes())?;
-        }
+        write_logs(recorded, activity, write)?;
     }
+    keys::write(name, recorded.history, recorded.results, write)?;
     progress("drawing plots and pages");
     let pointers = &findings::pointers(recorded.results);
     let pages: &[Page] = &[
@@ -129,6 +133,38 @@ pub fn write(
         let (path, bytes) = made?;
         write(path, &bytes)
     })
+}
+
+/// What there is to show of logs.
+fn write_logs(
+    recorded: &Recorded,
+    activity: &Activity,
+    write: &mut dyn FnMut(&str, &[u8]) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    #[cfg(feature = "program")]
+    {
+        let name = recorded.workload;
+        let lags = lag::lags(activity, recorded.options.concurrency);
+        for (group, lags) in [
+            ("key", &lags.by_key),
+            ("thread", &lags.by_thread),
+            ("thread-key", &lags.by_thread_and_key),
+        ] {
+            let plot = plots::realtime_lag(name, group, activity, lags)?;
+            write(&format!("realtime-lag-{group}.png"), &plot)?;
+        }
+        let unseen = unseen::unseen(activity);
+        write("unseen.png", &plots::unseen(name, activity, &unseen)?)?;
+    }
+    let results = recorded.results.part("workload").map_or(&[][..], |part| &part.results);
+    let counts = results.iter().find(|(key, _)| key.as_keyword() == Some("consume-counts"));
+    if let Some((_, counts)) = counts {
+        write("consume-counts.edn", format!("{}\n", edn::pretty(counts)).as_bytes())?;
+    }
+    for (path, svg) in logs::orders(activity) {
+        write(&path, svg.as_bytes())?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -126,7 +126,7 @@ fn of_key(finding: &Finding) -> ((String, String), Explanation) {
 }
 
 /// A key as the name of a folder: a key that came from a file may be anything.
-fn folder_name(key: &str) -> String {
+pub(super) fn folder_name(key: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
     key.chars().take(60).map(plain).collect()
 }

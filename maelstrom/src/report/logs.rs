@@ -1,11 +1,10 @@
-//! Two views of a kafka run: how far readers lag behind writers, and what each log holds.
+//! What each log of a kafka run was seen to hold.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::activity::Activity;
 use super::format::{html_escape, shortened};
-use super::series::{Points, seconds};
 use crate::edn::Edn;
 use crate::history::OpType;
 
@@ -30,10 +29,10 @@ struct Seen {
 type Logs = BTreeMap<Edn, BTreeMap<i64, Slot>>;
 
 /// An acknowledged send or a polled message: key, offset and value.
-type Record<'a> = (&'a Edn, i64, &'a Edn);
+pub(super) type Record<'a> = (&'a Edn, i64, &'a Edn);
 
 /// The parts of an operation's value: `[[:send k [offset v]] [:poll {k [[offset v]]}]]`.
-fn records(value: &Edn) -> Vec<(bool, Record<'_>)> {
+pub(super) fn records(value: &Edn) -> Vec<(bool, Record<'_>)> {
     let mut records = Vec::new();
     for part in value.as_slice().unwrap_or_default() {
         match part.as_slice() {
@@ -76,47 +75,6 @@ fn logs(activity: &Activity) -> Logs {
         }
     }
     logs
-}
-
-/// For each poll and key, how long what came next in that log had already been known to
-/// somebody when the poll began, in milliseconds: 0 for a reader that is up to date.
-pub fn realtime_lag(activity: &Activity) -> Points {
-    // When an offset, or one beyond it, was first known.
-    let mut known: BTreeMap<&Edn, BTreeMap<i64, i64>> = BTreeMap::new();
-    let ended = || {
-        activity.operations.iter().filter_map(|operation| {
-            operation.complete.filter(|op| op.kind == OpType::Ok).map(|op| (operation, op))
-        })
-    };
-    for (_, op) in ended() {
-        for (_, (key, offset, _)) in records(&op.value) {
-            let time = known.entry(key).or_default().entry(offset).or_insert(op.time);
-            *time = op.time.min(*time);
-        }
-    }
-    for offsets in known.values_mut() {
-        let mut earliest = i64::MAX;
-        for time in offsets.values_mut().rev() {
-            earliest = earliest.min(*time);
-            *time = earliest;
-        }
-    }
-    let mut points = Points::new();
-    for (operation, op) in ended() {
-        let mut highest: BTreeMap<&Edn, i64> = BTreeMap::new();
-        for (is_send, (key, offset, _)) in records(&op.value) {
-            if !is_send {
-                let last = highest.entry(key).or_insert(offset);
-                *last = offset.max(*last);
-            }
-        }
-        for (key, offset) in highest {
-            let next = known[key].range(offset + 1..).next().map(|(_, time)| *time);
-            let lag = next.map_or(0, |time| (operation.invoke.time - time).max(0));
-            points.push((seconds(operation.invoke.time), lag as f64 / 1e6));
-        }
-    }
-    points
 }
 
 /// A drawing for each log, as path and SVG; logs in which an offset holds two values
@@ -194,12 +152,6 @@ mod tests {
         {:process 0 :type :ok :f :send :value [[:send "k" [1 8]]] :time 3000000}
         {:process 1 :type :invoke :f :poll :value [[:poll]] :time 9000000}
         {:process 1 :type :ok :f :poll :value [[:poll {"k" [[0 9]]}]] :time 9500000}"#;
-
-    #[test]
-    fn a_reader_lags_since_what_it_has_not_seen_was_written() {
-        let history = History::parse(HISTORY).unwrap();
-        assert_eq!(realtime_lag(&Activity::new(&history)), [(0.009, 6.0)]);
-    }
 
     #[test]
     fn two_values_at_one_offset_stand_out() {

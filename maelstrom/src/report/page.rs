@@ -116,7 +116,8 @@ impl Mark {
 fn files(recorded: &Recorded, activity: &Activity) -> Markup {
     html! {
         @if recorded.has_logs() {
-            a href="realtime-lag.png" { "lag" } " " a href="orders/" { "logs" } " "
+            a href="realtime-lag-key.png" { "lag" } " " a href="unseen.png" { "unseen" } " "
+            a href="orders/" { "logs" } " "
         }
         @for (file, name, is_there) in [
             ("timeline.html", "timeline", true),

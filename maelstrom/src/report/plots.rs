@@ -1,4 +1,4 @@
-//! The three plots, as PNG: 900 by 400 pixels, with the original's colours.
+//! The plots, as PNG: 900 by 400 pixels, with the original's colours.
 //!
 //! Colour says how an operation ended, shape what it was; faults are shaded strips along the
 //! upper edge, one row for each kind, with a line wherever one begins or ends. The text is set
@@ -16,6 +16,7 @@ use rustc_hash::FxHashSet;
 
 use super::activity::Activity;
 use super::series::{self, OUTCOMES, Points, QUANTILES};
+use super::unseen::Unseen;
 use crate::history::OpType;
 
 const SIZE: (u32, u32) = (900, 400);
@@ -48,6 +49,9 @@ fn fault_colour(name: &str) -> RGBColor {
         _ => RGBColor(0xCC, 0xCC, 0xCC),
     }
 }
+
+/// The shape of a line that is filled down to the axis, and has no marks.
+const FILLED: usize = usize::MAX;
 
 /// A series: what it is called, how it looks, and its points.
 struct Line<'a> {
@@ -107,20 +111,91 @@ pub fn rate(workload: &str, activity: &Activity) -> anyhow::Result<Vec<u8>> {
     draw(activity, &Plot { title, y_label: "Throughput (operations/s)", logarithmic: false, lines })
 }
 
-/// How far behind the readers of logs are.
+/// So many groups have a colour and a name of their own: the ones that reach highest.
+const GROUPS: usize = 18;
+
+const GROUP_COLOURS: [RGBColor; 9] = [
+    RGBColor(0x1F, 0x77, 0xB4),
+    RGBColor(0xFF, 0x7F, 0x0E),
+    RGBColor(0x2C, 0xA0, 0x2C),
+    RGBColor(0xD6, 0x27, 0x28),
+    RGBColor(0x94, 0x67, 0xBD),
+    RGBColor(0x8C, 0x56, 0x4B),
+    RGBColor(0xE3, 0x77, 0xC2),
+    RGBColor(0xBC, 0xBD, 0x22),
+    RGBColor(0x17, 0xBE, 0xCF),
+];
+
+const OTHER_COLOUR: RGBColor = RGBColor(0xC8, 0xC8, 0xC8);
+
+/// How far behind the readers of logs are, in groups of this kind.
 ///
 /// # Errors
 /// A sentence, when the plot cannot be drawn.
 pub fn realtime_lag(
     workload: &str,
+    kind: &str,
     activity: &Activity,
-    points: &Points,
+    groups: &BTreeMap<String, Points>,
 ) -> anyhow::Result<Vec<u8>> {
-    let colour = outcome_colour(OpType::Ok);
-    let line = Line { title: "poll".into(), colour, shape: 0, joined: false, points };
-    let lines = if points.is_empty() { Vec::new() } else { vec![line] };
-    let title = format!("{workload} realtime lag");
-    draw(activity, &Plot { title, y_label: "Lag (ms)", logarithmic: false, lines })
+    let highest = |points: &Points| points.iter().map(|point| point.1).fold(0.0, f64::max);
+    let mut sorted: Vec<(&String, &Points)> = groups.iter().collect();
+    sorted.sort_by(|a, b| highest(b.1).total_cmp(&highest(a.1)));
+    let (shown, others) = sorted.split_at(sorted.len().min(GROUPS));
+    let others: Points = others.iter().flat_map(|(_, points)| points.iter().copied()).collect();
+    let mut lines = Vec::new();
+    if !others.is_empty() {
+        let title = format!("{} more", groups.len() - shown.len());
+        lines.push(Line { title, colour: OTHER_COLOUR, shape: 4, joined: false, points: &others });
+    }
+    for (number, (name, points)) in shown.iter().enumerate() {
+        let colour = GROUP_COLOURS[number % GROUP_COLOURS.len()];
+        let shape = number / GROUP_COLOURS.len();
+        lines.push(Line { title: (*name).clone(), colour, shape, joined: false, points });
+    }
+    let title = format!("{workload} realtime lag by {kind}");
+    draw(activity, &Plot { title, y_label: "Lag (s)", logarithmic: false, lines })
+}
+
+/// How many messages nobody had polled yet, over time, of one log above the other.
+///
+/// # Errors
+/// A sentence, when the plot cannot be drawn.
+pub fn unseen(workload: &str, activity: &Activity, unseen: &Unseen) -> anyhow::Result<Vec<u8>> {
+    let most = |place: &usize| unseen.moments.iter().map(|(_, counts)| counts[*place]).max();
+    let mut places: Vec<usize> = (0..unseen.keys.len()).collect();
+    places.sort_by_key(|place| std::cmp::Reverse(most(place)));
+    // Those without a name of their own are lowest, together.
+    let (shown, others) = places.split_at(places.len().min(GROUPS));
+    let mut stack: Vec<(String, RGBColor, Vec<usize>)> = Vec::new();
+    if !others.is_empty() {
+        let title = format!("{} more", others.len());
+        stack.push((title, OTHER_COLOUR, others.to_vec()));
+    }
+    for (number, place) in shown.iter().enumerate() {
+        let colour = GROUP_COLOURS[number % GROUP_COLOURS.len()];
+        stack.push((format!("key {}", unseen.keys[*place]), colour, vec![*place]));
+    }
+    let mut below = vec![0; unseen.moments.len()];
+    let mut layers = Vec::new();
+    for (title, colour, places) in stack {
+        let counts = unseen.moments.iter().zip(&mut below);
+        let points: Points = counts
+            .map(|((time, counts), below)| {
+                *below += places.iter().map(|place| counts[*place]).sum::<usize>();
+                (*time, *below as f64)
+            })
+            .collect();
+        layers.push((title, colour, points));
+    }
+    // The highest line is behind all others.
+    let mut lines = Vec::new();
+    for (title, colour, points) in layers.iter().rev() {
+        let (title, colour) = (title.clone(), *colour);
+        lines.push(Line { title, colour, shape: FILLED, joined: true, points });
+    }
+    let title = format!("{workload} unseen");
+    draw(activity, &Plot { title, y_label: "Unseen messages", logarithmic: false, lines })
 }
 
 fn by_outcome<'a>(
@@ -246,6 +321,11 @@ where
         .draw()?;
     for line in &plot.lines {
         let place = |&(x, y): &(f64, f64)| (x, y.max(lowest));
+        if line.shape == FILLED {
+            let points = line.points.iter().copied();
+            chart.draw_series(AreaSeries::new(points, 0.0, line.colour))?;
+            continue;
+        }
         if line.joined {
             for part in without_gaps(line.points) {
                 let style = line.colour.stroke_width(1);
@@ -339,7 +419,9 @@ fn draw_legend(area: &Area, activity: &Activity, plot: &Plot) -> Drawn {
         if line.joined {
             area.draw(&PathElement::new([(4, y), (20, y)], line.colour))?;
         }
-        draw_shape(area, line.shape, (12, y), line.colour)?;
+        if line.shape != FILLED {
+            draw_shape(area, line.shape, (12, y), line.colour)?;
+        }
         area.draw(&Text::new(super::format::shorten(&line.title, 18), (26, y), text.clone()))?;
         y += 17;
     }

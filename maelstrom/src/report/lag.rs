@@ -1,0 +1,156 @@
+//! How far the readers of logs lag behind: by thread, by key, and by both.
+//!
+//! When a poll begins, some message may long have been known to somebody that its process still
+//! has not seen when the poll is over. The lag of a key is for how long, at least: from the moment
+//! at which it was known that what the process saw last is not the end of the log, until the poll
+//! began. Source: `realtime-lag` in Jepsen's `tests/kafka.clj`.
+//!
+//! Of each group a plot shows the worst lag in each thousandth of the run; more would fall on the
+//! same pixels.
+
+use std::collections::BTreeMap;
+
+use super::activity::Activity;
+use super::logs::records;
+use super::series::{Points, seconds};
+use crate::edn::Edn;
+use crate::history::{OpType, ProcessId};
+
+/// A lag: the thread that polls, the key, when the poll began in nanoseconds, and by how many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Lag<'a> {
+    thread: i64,
+    key: &'a Edn,
+    time: i64,
+    lag: i64,
+}
+
+/// Lags in seconds by thread, by key, and by thread and key; each group has a name.
+#[derive(Debug, Default)]
+pub struct Lags {
+    /// By thread: `thread 3`.
+    pub by_thread: BTreeMap<String, Points>,
+    /// By key: `key "7"`.
+    pub by_key: BTreeMap<String, Points>,
+    /// By both: `thread-key [3 "7"]`.
+    pub by_thread_and_key: BTreeMap<String, Points>,
+}
+
+/// How finely the time of a run is divided.
+const COLUMNS: i64 = 1000;
+
+/// The lags of a run with so many client threads.
+pub fn lags(activity: &Activity, threads: usize) -> Lags {
+    let width = (activity.end / COLUMNS).max(1);
+    let mut groups: [BTreeMap<String, BTreeMap<i64, Lag>>; 3] = Default::default();
+    for_each_lag(activity, threads, &mut |lag| {
+        let names = [
+            format!("thread {:>3}", lag.thread),
+            format!("key {}", lag.key),
+            format!("thread-key [{} {}]", lag.thread, lag.key),
+        ];
+        for (group, name) in groups.iter_mut().zip(names) {
+            let worst = group.entry(name).or_default().entry(lag.time / width).or_insert(lag);
+            if worst.lag < lag.lag {
+                *worst = lag;
+            }
+        }
+    });
+    let [by_thread, by_key, by_thread_and_key] = groups.map(|group| {
+        let point = |lag: &Lag| (seconds(lag.time), seconds(lag.lag));
+        let points =
+            |(name, lags): (String, BTreeMap<i64, Lag>)| (name, lags.values().map(point).collect());
+        group.into_iter().map(points).collect()
+    });
+    Lags { by_thread, by_key, by_thread_and_key }
+}
+
+fn for_each_lag<'a>(activity: &Activity<'a>, threads: usize, take: &mut dyn FnMut(Lag<'a>)) {
+    let growth = growth(activity);
+    // Where each process is in each key that is assigned to it.
+    let mut positions: BTreeMap<ProcessId, BTreeMap<&Edn, i64>> = BTreeMap::new();
+    let mut ended: Vec<_> = activity
+        .operations
+        .iter()
+        .filter_map(|operation| {
+            operation.complete.filter(|op| op.kind == OpType::Ok).map(|op| (operation.invoke, op))
+        })
+        .collect();
+    ended.sort_by_key(|(_, op)| op.index);
+    for (invoke, op) in ended {
+        let place = positions.entry(op.process).or_default();
+        match &*op.f {
+            "assign" => {
+                let before = std::mem::take(place);
+                let keys = op.value.as_slice().unwrap_or_default().iter();
+                *place = keys.map(|key| (key, before.get(key).copied().unwrap_or(-1))).collect();
+            }
+            "poll" | "txn" => {
+                for (_, (key, offset, _)) in records(&op.value) {
+                    if let Some(last) = place.get_mut(key) {
+                        *last = offset.max(*last);
+                    }
+                }
+                let ProcessId::Client(process) = op.process else { continue };
+                let (thread, time) = (process.rem_euclid(threads.max(1) as i64), invoke.time);
+                for (key, last) in place {
+                    let offsets = growth.get(key);
+                    let next = offsets.and_then(|offsets| offsets.range(*last + 1..).next());
+                    let lag = next.map_or(0, |(_, known)| (time - known).max(0));
+                    take(Lag { thread, key, time, lag });
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Of each key, by offset, when it was first known that there is one so high.
+fn growth<'a>(activity: &Activity<'a>) -> BTreeMap<&'a Edn, BTreeMap<i64, i64>> {
+    let mut growth: BTreeMap<&Edn, BTreeMap<i64, i64>> = BTreeMap::new();
+    let ended = activity.operations.iter().filter_map(|operation| operation.complete);
+    for op in ended.filter(|op| op.kind == OpType::Ok) {
+        for (_, (key, offset, _)) in records(&op.value) {
+            let time = growth.entry(key).or_default().entry(offset).or_insert(op.time);
+            *time = op.time.min(*time);
+        }
+    }
+    for offsets in growth.values_mut() {
+        let mut earliest = i64::MAX;
+        for time in offsets.values_mut().rev() {
+            earliest = earliest.min(*time);
+            *time = earliest;
+        }
+    }
+    growth
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::History;
+
+    #[test]
+    fn a_reader_lags_since_what_it_has_not_seen_was_written() {
+        let history = History::parse(
+            r#"{:process 0 :type :invoke :f :send :value [[:send "k" 7]] :time 0}
+            {:process 0 :type :ok :f :send :value [[:send "k" [0 7]]] :time 1000000}
+            {:process 0 :type :invoke :f :send :value [[:send "k" 8]] :time 2000000}
+            {:process 0 :type :ok :f :send :value [[:send "k" [1 8]]] :time 3000000}
+            {:process 5 :type :invoke :f :assign :value ["k"] :time 4000000}
+            {:process 5 :type :ok :f :assign :value ["k"] :time 5000000}
+            {:process 5 :type :invoke :f :poll :value [[:poll]] :time 6000000}
+            {:process 5 :type :ok :f :poll :value [[:poll {}]] :time 7000000}
+            {:process 5 :type :invoke :f :poll :value [[:poll]] :time 9000000}
+            {:process 5 :type :ok :f :poll :value [[:poll {"k" [[0 7]]}]] :time 9500000}
+            {:process 5 :type :invoke :f :poll :value [[:poll]] :time 10000000}
+            {:process 5 :type :ok :f :poll :value [[:poll {"k" [[1 8]]}]] :time 10500000}"#,
+        )
+        .unwrap();
+        let lags = lags(&Activity::new(&history), 4);
+        let expected = vec![(0.006, 0.005), (0.009, 0.006), (0.01, 0.0)];
+        assert_eq!(lags.by_thread, [("thread   1".to_owned(), expected.clone())].into());
+        assert_eq!(lags.by_key, [("key \"k\"".to_owned(), expected.clone())].into());
+        assert_eq!(lags.by_thread_and_key, [("thread-key [1 \"k\"]".into(), expected)].into());
+    }
+}
