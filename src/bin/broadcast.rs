@@ -16,6 +16,7 @@ use std::process::ExitCode;
 use gyre::driver::Driver;
 use gyre::gossip::{Gossip, Setting};
 use gyre::{Ctx, Error, Json, Node, NodeId, async_trait};
+use imbl::Vector;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
@@ -38,7 +39,7 @@ pub(crate) enum Request {
 pub(crate) enum Response {
     TopologyOk {},
     BroadcastOk {},
-    ReadOk { messages: Vec<Json> },
+    ReadOk { messages: Vector<Json> },
 }
 
 impl Broadcast {
@@ -63,7 +64,7 @@ impl Node for Broadcast {
                 Response::BroadcastOk {}
             }
             Request::Read {} => Response::ReadOk {
-                messages: self.gossip.read(|gossip| gossip.messages().to_vec()).await,
+                messages: self.gossip.read(|gossip| gossip.messages().clone()).await,
             },
         })
     }

@@ -114,9 +114,12 @@ fn main() -> ExitCode {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use gyre::replicated::counts_installed;
     use maelstrom::Fault;
 
-    use super::Kafka;
+    use super::*;
 
     #[test]
     fn sim() {
@@ -125,6 +128,21 @@ mod tests {
             .options(|options| options.concurrency = 10)
             .time_limit_secs(30.0)
             .seeds(0..50);
+    }
+
+    #[test]
+    fn sim_with_snapshots() {
+        static INSTALLED: AtomicU64 = AtomicU64::new(0);
+        let make = |ctx: &Ctx| {
+            let options = Options { patience: Duration::from_secs(3), ..Options::with_short_log() };
+            let logs = Replicated::watched(ctx, options, counts_installed(&INSTALLED));
+            Kafka { logs, gathered: RefCell::default() }
+        };
+        maelstrom::check("kafka", make)
+            .faults(Fault::ALL)
+            .options(|options| options.concurrency = 10)
+            .seeds(0..50);
+        assert!(INSTALLED.load(Ordering::Relaxed) > 0, "no snapshot was installed");
     }
 
     /// Committed offsets that go back are reported by the checker, but it does not call them

@@ -56,9 +56,12 @@ fn main() -> ExitCode {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use gyre::replicated::counts_installed;
     use maelstrom::Fault;
 
-    use super::LinKv;
+    use super::*;
 
     #[test]
     fn sim() {
@@ -67,5 +70,19 @@ mod tests {
             .faults(Fault::ALL)
             .time_limit_secs(60.0)
             .seeds(0..100);
+    }
+
+    #[test]
+    fn sim_with_snapshots() {
+        static INSTALLED: AtomicU64 = AtomicU64::new(0);
+        let make = |ctx: &Ctx| {
+            let options = Options::with_short_log();
+            LinKv { registers: Replicated::watched(ctx, options, counts_installed(&INSTALLED)) }
+        };
+        maelstrom::check("lin-kv", make)
+            .options(|options| options.concurrency = 10)
+            .faults(Fault::ALL)
+            .seeds(0..100);
+        assert!(INSTALLED.load(Ordering::Relaxed) > 0, "no snapshot was installed");
     }
 }

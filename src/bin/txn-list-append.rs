@@ -49,6 +49,9 @@ fn main() -> ExitCode {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use gyre::replicated::counts_installed;
     use maelstrom::Fault;
 
     use super::*;
@@ -60,5 +63,16 @@ mod tests {
             .faults(Fault::ALL)
             .time_limit_secs(30.0)
             .seeds(0..50);
+    }
+
+    #[test]
+    fn sim_with_snapshots() {
+        static INSTALLED: AtomicU64 = AtomicU64::new(0);
+        let make = |ctx: &Ctx| {
+            let options = Options::with_short_log();
+            TxnListAppend { store: Replicated::watched(ctx, options, counts_installed(&INSTALLED)) }
+        };
+        maelstrom::check("txn-list-append", make).faults(Fault::ALL).seeds(0..50);
+        assert!(INSTALLED.load(Ordering::Relaxed) > 0, "no snapshot was installed");
     }
 }

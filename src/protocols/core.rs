@@ -84,6 +84,22 @@ impl<R, M, P> Outputs<R, M, P> {
     }
 }
 
+/// When a checkpoint is due, and how much of it is written at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CheckpointSizes {
+    /// How much longer than the last checkpoint the log may be before the next one pays: so much
+    /// at most.
+    pub log_slack_bytes: u64,
+    /// How much is written at once, with a pause after it.
+    pub slice_bytes: usize,
+}
+
+impl Default for CheckpointSizes {
+    fn default() -> CheckpointSizes {
+        CheckpointSizes { log_slack_bytes: 64 * 1024, slice_bytes: 64 * 1024 }
+    }
+}
+
 /// A protocol as a state machine without I/O, clock or chance.
 pub trait Core {
     /// What a client of this node can want.
@@ -116,6 +132,11 @@ pub trait Core {
     /// crash before [`Input::Checkpointed`] leaves the records from before it instead, and then
     /// also those persisted since.
     fn checkpoint(&self) -> Box<dyn Iterator<Item = Self::Record>>;
+
+    /// When a checkpoint is due, and how much of it is written at once. It never changes.
+    fn checkpoint_sizes(&self) -> CheckpointSizes {
+        CheckpointSizes::default()
+    }
 
     /// Whether nobody would miss this node if it were stopped now. Asked after [`Input::Stop`].
     fn may_stop(&self) -> bool {

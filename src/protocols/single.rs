@@ -78,7 +78,7 @@ impl<S: StateMachine> Core for Single<S> {
     }
 
     fn checkpoint(&self) -> Box<dyn Iterator<Item = RecordOf<S>>> {
-        Box::new(self.state.parts().map(Record::Part))
+        Box::new(self.state.clone().into_parts().map(Record::Part))
     }
 
     fn inspect(&self) -> Value {

@@ -28,7 +28,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use crate::protocols::core::{Core, Input, OutputsOf, RequestId};
+use crate::protocols::core::{CheckpointSizes, Core, Input, OutputsOf, RequestId};
 use crate::runtime::Failure;
 use crate::runtime::ctx::{AttachedCore, Ctx};
 use crate::types::{Body, Error, NodeId, Time, json};
@@ -36,19 +36,12 @@ use crate::types::{Body, Error, NodeId, Time, json};
 /// The `type` of every message between the cores of two nodes.
 pub const PEER_TYPE: &str = "peer";
 
-/// How many bytes of a checkpoint are written at once.
-const SLICE_BYTES: usize = 64 * 1024;
-
 /// How long the pause between two slices is.
 const SLICE_PAUSE: Duration = Duration::from_millis(1);
 
 /// How long the first pause is at most. Replicas draw it, and so write their checkpoints at
 /// different moments though they have all been asked by the same message.
 const FIRST_PAUSE_MAX_MS: u64 = 50;
-
-/// How much longer than the last checkpoint the log may be, in bytes, before the next one pays:
-/// so much at most.
-const LOG_SLACK: u64 = 64 * 1024;
 
 /// A core at work in a node. A handle: clones are the same core.
 pub struct Driver<K: Core>(Rc<Inner<K>>);
@@ -64,6 +57,7 @@ struct Inner<K: Core> {
     /// When the next wake-up is due that has been arranged.
     wake_at: Cell<Option<Time>>,
     flush_is_due: Cell<bool>,
+    sizes: CheckpointSizes,
     /// The length of the log, in bytes, at which the next checkpoint begins.
     checkpoint_at: Cell<u64>,
     /// The number of the latest checkpoint that was begun.
@@ -104,7 +98,9 @@ impl<K: Core + 'static> Driver<K> {
         // Each text is a list of records: those of one step, or of one slice of a checkpoint.
         let records = texts.flat_map(|text| fatal(json::read_own::<Vec<K::Record>>(text)));
         let core = make(records.collect(), ctx.now(), &mut ctx.rng());
-        let checkpoint_at = next_checkpoint_at(ctx.storage().snapshot_bytes(), &mut *ctx.rng());
+        let sizes = core.checkpoint_sizes();
+        let last_bytes = ctx.storage().snapshot_bytes();
+        let checkpoint_at = next_checkpoint_at(last_bytes, sizes, &mut *ctx.rng());
         let driver = Driver(Rc::new(Inner {
             ctx: ctx.clone(),
             core: RefCell::new(core),
@@ -113,6 +109,7 @@ impl<K: Core + 'static> Driver<K> {
             looking: RefCell::default(),
             wake_at: Cell::new(None),
             flush_is_due: Cell::new(false),
+            sizes,
             checkpoint_at: Cell::new(checkpoint_at),
             last_checkpoint: Cell::new(0),
         }));
@@ -235,9 +232,10 @@ impl<K: Core + 'static> Driver<K> {
         let first_pause = ctx.rng().random_range(0..=FIRST_PAUSE_MAX_MS);
         ctx.sleep(Duration::from_millis(first_pause)).await;
         while self.0.last_checkpoint.get() == number {
-            let Some(slice) = next_slice(&mut records) else {
+            let Some(slice) = next_slice(&mut records, self.0.sizes.slice_bytes) else {
                 fatal(storage.finish_snapshot());
-                let next = next_checkpoint_at(storage.snapshot_bytes(), &mut *ctx.rng());
+                let last_bytes = storage.snapshot_bytes();
+                let next = next_checkpoint_at(last_bytes, self.0.sizes, &mut *ctx.rng());
                 self.0.checkpoint_at.set(next);
                 return self.step(Input::Checkpointed);
             };
@@ -311,9 +309,12 @@ fn to_json<R: Serialize>(records: &[R]) -> Vec<u8> {
 }
 
 /// The next records of a checkpoint as one text, `None` after the last one.
-fn next_slice<R: Serialize>(records: &mut dyn Iterator<Item = R>) -> Option<Vec<u8>> {
+fn next_slice<R: Serialize>(
+    records: &mut dyn Iterator<Item = R>,
+    slice_bytes: usize,
+) -> Option<Vec<u8>> {
     let mut text = Vec::new();
-    while text.len() < SLICE_BYTES
+    while text.len() < slice_bytes
         && let Some(record) = records.next()
     {
         text.push(if text.is_empty() { b'[' } else { b',' });
@@ -332,8 +333,9 @@ fn next_slice<R: Serialize>(records: &mut dyn Iterator<Item = R>) -> Option<Vec<
 /// It is at least as long as the last checkpoint. So at most as many bytes are written for
 /// checkpoints as twice those of the log, and the log is at most about one and a half times as
 /// long as the state. Chance keeps replicas from doing it all at the same time.
-fn next_checkpoint_at(last_bytes: u64, rng: &mut impl Rng) -> u64 {
-    let slack = rng.random_range(LOG_SLACK / 8..=LOG_SLACK);
+fn next_checkpoint_at(last_bytes: u64, sizes: CheckpointSizes, rng: &mut impl Rng) -> u64 {
+    let slack = sizes.log_slack_bytes;
+    let slack = rng.random_range(slack / 8..=slack);
     last_bytes + rng.random_range(0..=last_bytes / 2) + slack
 }
 

@@ -21,7 +21,7 @@
 //!         self.0 = self.0.wrapping_add(*delta);
 //!     }
 //!     // How it is stored: a number is small, and so it is one part.
-//!     fn parts(&self) -> Box<dyn Iterator<Item = i64>> {
+//!     fn into_parts(self) -> Box<dyn Iterator<Item = i64>> {
 //!         Box::new(std::iter::once(self.0))
 //!     }
 //!     fn add(&mut self, part: i64) {

@@ -191,7 +191,7 @@ pub struct Part {
 }
 
 /// How many messages are in a part.
-const PART_MESSAGES: Offset = 64;
+const PART_MESSAGES: usize = 64;
 
 impl StateMachine for Logs {
     type Command = Vec<Change>;
@@ -202,8 +202,8 @@ impl StateMachine for Logs {
         changes.iter().map(|change| self.make(change)).collect()
     }
 
-    fn parts(&self) -> Box<dyn Iterator<Item = Part>> {
-        Box::new(self.0.clone().into_iter().flat_map(|(key, log)| log.parts(key)))
+    fn into_parts(self) -> Box<dyn Iterator<Item = Part>> {
+        Box::new(self.0.into_iter().flat_map(|(key, log)| log.into_parts(key)))
     }
 
     fn add(&mut self, part: Part) {
@@ -225,12 +225,15 @@ impl Log {
         (start..self.end()).map(|offset| (offset, self.messages[offset as usize].clone()))
     }
 
-    fn parts(self, key: String) -> impl Iterator<Item = Part> {
-        let starts = (0..self.end().max(1)).step_by(PART_MESSAGES as usize);
-        starts.map(move |start| {
-            let messages = self.from(start).take(PART_MESSAGES as usize);
-            let messages = messages.map(|(_, message)| message).collect();
-            Part { key: key.clone(), messages, committed: self.committed }
+    /// A log without messages is one part, too.
+    fn into_parts(self, key: String) -> impl Iterator<Item = Part> {
+        let Log { messages, committed } = self;
+        let mut rest = Some(messages);
+        std::iter::from_fn(move || {
+            let mut messages = rest.take()?;
+            let later = messages.split_off(messages.len().min(PART_MESSAGES));
+            rest = Some(later).filter(|later| !later.is_empty());
+            Some(Part { key: key.clone(), messages: messages.into_iter().collect(), committed })
         })
     }
 }
@@ -303,9 +306,9 @@ mod tests {
         let mut logs = logs("a", 3 * PART_MESSAGES as usize + 7);
         logs.append("b", 1.into());
         logs.commit(&offsets(&[("a", 70)]));
-        assert_eq!(logs.parts().count(), 5);
+        assert_eq!(logs.clone().into_parts().count(), 5);
         let mut copy = Logs::default();
-        logs.parts().for_each(|part| copy.add(part));
+        logs.clone().into_parts().for_each(|part| copy.add(part));
         assert_eq!(copy, logs);
     }
 

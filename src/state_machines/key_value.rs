@@ -105,8 +105,8 @@ impl StateMachine for Registers {
         Ok(())
     }
 
-    fn parts(&self) -> Box<dyn Iterator<Item = (String, Json)>> {
-        Box::new(self.0.clone().into_iter())
+    fn into_parts(self) -> Box<dyn Iterator<Item = (String, Json)>> {
+        Box::new(self.0.into_iter())
     }
 
     fn add(&mut self, (key, value): (String, Json)) {

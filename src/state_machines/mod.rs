@@ -30,9 +30,12 @@ pub trait StateMachine: Clone + Default + 'static {
     /// Changes the state.
     fn apply(&mut self, command: &Self::Command) -> Self::Reply;
 
-    /// The parts of the state as it is now, in an order that depends on nothing else. They are
-    /// taken one by one while the state goes on changing.
-    fn parts(&self) -> Box<dyn Iterator<Item = Self::Part>>;
+    /// Takes the state apart, part by part. Equal states give equal parts in the same order,
+    /// for a replica may get the first ones from one other, and the rest from another. A clone
+    /// is taken apart to be stored or sent, while the state goes on changing. A state that is no
+    /// more is taken apart to drop it bit by bit, for to drop a large one at once takes long. So
+    /// what was given out should not be kept here.
+    fn into_parts(self) -> Box<dyn Iterator<Item = Self::Part>>;
 
     /// Adds a part. All parts in their order, added to the default, make the state.
     fn add(&mut self, part: Self::Part);

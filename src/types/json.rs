@@ -435,5 +435,22 @@ fn is_too_deep(error: &serde_json::Error) -> bool {
     error.to_string().contains("recursion limit exceeded")
 }
 
+/// How long a value is as JSON, in bytes.
+pub(crate) fn bytes_of(value: &impl Serialize) -> u64 {
+    struct Counter(u64);
+    impl std::io::Write for Counter {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len() as u64;
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut counter = Counter(0);
+    serde_json::to_writer(&mut counter, value).expect("it can be written as JSON");
+    counter.0
+}
+
 #[cfg(test)]
 mod tests;

@@ -227,7 +227,7 @@ impl Body {
     ///
     /// The payload must not have a `msg_id` yet.
     pub fn with_msg_id(mut self, msg_id: i64) -> Body {
-        debug_assert!(self.msg_id.is_none(), "the body has a msg_id already");
+        assert!(self.msg_id.is_none(), "the body has a msg_id already");
         self.msg_id = Some(msg_id);
         self.with_key("msg_id", msg_id)
     }
@@ -236,7 +236,7 @@ impl Body {
     ///
     /// The payload must not have an `in_reply_to` yet.
     pub fn with_in_reply_to(mut self, msg_id: i64) -> Body {
-        debug_assert!(self.in_reply_to.is_none(), "the body is a reply already");
+        assert!(self.in_reply_to.is_none(), "the body is a reply already");
         self.in_reply_to = Some(msg_id);
         self.with_key("in_reply_to", msg_id)
     }

@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::Crdt;
+use crate::types::json;
 
 /// How many bytes of JSON a piece has, up to one change more. (It is low in tests, so that tests
 /// have many pieces.)
@@ -103,13 +104,13 @@ impl<C: Crdt + Serialize> Changes<C> {
         let mut piece = Piece { delta: None, upto: since, is_last: false };
         let mut bytes = 0;
         for ((number, key), origin) in self.log.range((since.saturating_add(1), None)..) {
-            if bytes >= PIECE_BYTES && *number > piece.upto {
+            if bytes >= PIECE_BYTES as u64 && *number > piece.upto {
                 return piece;
             }
             piece.upto = *number;
             if known != Some(*origin) {
                 let part = self.state.part(key.as_ref().expect("an entry has a part"));
-                bytes += serde_json::to_vec(&part).map_or(0, |json| json.len());
+                bytes += json::bytes_of(&part);
                 piece.delta.get_or_insert_default().join(&part);
             }
         }

@@ -26,13 +26,15 @@
 //! Maelstrom's workloads asks for one.
 //!
 //! Reading order: this file, `set.rs` and `counter.rs`, `changes.rs` (what somebody lacks),
-//! `anti_entropy.rs` (who is sent what), `peer.rs` (what is known about one other node).
+//! `message.rs`, `peer.rs` (what is known about one other node), `anti_entropy.rs` (who is sent
+//! what).
 
 mod anti_entropy;
 mod changes;
 mod counter;
 #[cfg(test)]
 mod laws;
+mod message;
 mod peer;
 mod set;
 #[cfg(test)]
@@ -42,8 +44,9 @@ use std::fmt::{self, Debug};
 
 use serde_json::Value;
 
-pub use anti_entropy::{AntiEntropy, Mark, Message, Record, Update};
+pub use anti_entropy::AntiEntropy;
 pub use counter::{GCounter, PnCounter};
+pub use message::{Mark, Message, Record, Update};
 pub use set::GSet;
 
 /// A type whose states form a join-semilattice with a least element, the default.
@@ -74,7 +77,7 @@ pub trait Crdt: Clone + Default {
     /// The names of the parts whose join this state is. No part is the join of others.
     fn keys(&self) -> Vec<Self::Key>;
 
-    /// One part as a state.
+    /// One part as a state. The key is one of this state's.
     fn part(&self, key: &Self::Key) -> Self;
 
     /// Whether a node with this `state` can have been sent this one, which is to be joined as a

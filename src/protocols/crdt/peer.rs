@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::anti_entropy::Update;
 use super::changes::Origin;
+use super::message::Update;
 use crate::types::{Incarnation, NodeId, Time};
 
 /// How many pieces may be on their way to one peer. (Few in tests, so that tests reach it.)

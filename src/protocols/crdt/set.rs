@@ -1,37 +1,40 @@
 //! A set that only grows.
 
-use std::collections::BTreeSet;
 use std::fmt::Debug;
 
+use imbl::OrdSet;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Crdt;
 
 /// A set that only grows: its join is the union, and an addition's delta is the new element
-/// alone.
+/// alone. Clones share their parts, so a reader may take one of a set of any size.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent, bound(deserialize = "T: Ord + Deserialize<'de>"))]
-pub struct GSet<T>(BTreeSet<T>);
+#[serde(
+    transparent,
+    bound(serialize = "T: Ord + Serialize", deserialize = "T: Ord + Clone + Deserialize<'de>")
+)]
+pub struct GSet<T: Ord>(OrdSet<T>);
 
-impl<T> GSet<T> {
+impl<T: Ord> GSet<T> {
     /// The elements, in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &T> {
         self.0.iter()
     }
 }
 
-impl<T: Ord> GSet<T> {
+impl<T: Ord + Clone> GSet<T> {
     /// The delta that adds an element.
     pub fn add(element: T) -> GSet<T> {
-        GSet(BTreeSet::from([element]))
+        GSet(OrdSet::unit(element))
     }
 }
 
-impl<T> Default for GSet<T> {
+impl<T: Ord> Default for GSet<T> {
     /// The empty set.
     fn default() -> GSet<T> {
-        GSet(BTreeSet::new())
+        GSet(OrdSet::new())
     }
 }
 
@@ -42,7 +45,7 @@ impl<T: Ord + Clone + Debug> Crdt for GSet<T> {
 
     fn minus(&self, known: &GSet<T>) -> GSet<T> {
         // Not `difference`: it walks all of a set that is much greater than the delta.
-        GSet(self.0.iter().filter(|element| !known.0.contains(element)).cloned().collect())
+        GSet(self.0.iter().filter(|element| !known.0.contains(*element)).cloned().collect())
     }
 
     fn is_bottom(&self) -> bool {
@@ -58,7 +61,8 @@ impl<T: Ord + Clone + Debug> Crdt for GSet<T> {
     }
 
     fn part(&self, key: &T) -> GSet<T> {
-        GSet(self.0.get(key).cloned().into_iter().collect())
+        // It is there already, and to look for it in a large set takes long.
+        GSet::add(key.clone())
     }
 
     /// How many elements there are.
@@ -71,6 +75,13 @@ impl<T: Ord + Clone + Debug> Crdt for GSet<T> {
 mod tests {
     use super::*;
     use crate::types::Json;
+
+    /// It is how a set of any size is read.
+    #[test]
+    fn a_clone_is_no_copy() {
+        let set: GSet<u64> = GSet((0..10_000_u64).collect());
+        assert!(set.clone().0.ptr_eq(&set.0));
+    }
 
     #[test]
     fn any_json_is_an_element() {

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use imbl::Vector;
 use serde::{Deserialize, Serialize};
 
 use crate::types::{Incarnation, Json, VersionVector};
@@ -42,10 +43,10 @@ impl Batch {
 }
 
 /// One source's values.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Log {
     /// The values from number 0, without a gap.
-    values: Vec<Json>,
+    values: Vector<Json>,
     /// Values beyond a gap, by number: they are shown to readers at once, but not counted.
     early: BTreeMap<u64, Json>,
     /// Which of the early values this node has broadcast as its own (see `orphans`).
@@ -58,7 +59,7 @@ pub(super) struct Archive {
     logs: BTreeMap<Incarnation, Log>,
     have: VersionVector,
     /// Every different value, in the order of arrival.
-    messages: Vec<Json>,
+    messages: Vector<Json>,
     /// The same values. A client that did not hear an answer may broadcast
     /// the same message again elsewhere; readers still see it once.
     seen: BTreeSet<Json>,
@@ -71,27 +72,22 @@ impl Archive {
     }
 
     /// Every different value, in the order of arrival.
-    pub(super) fn messages(&self) -> &[Json] {
+    pub(super) fn messages(&self) -> &Vector<Json> {
         &self.messages
     }
 
-    /// Everything here, in batches of which each is small.
-    pub(super) fn all(&self) -> Vec<Batch> {
-        let mut batches = Vec::new();
-        for (source, log) in &self.logs {
-            let counted = log
-                .values
-                .chunks(BATCH_MAX)
-                .enumerate()
-                .map(|(index, values)| ((index * BATCH_MAX) as u64, values.to_vec()));
-            let early = log.early.iter().map(|(number, value)| (*number, vec![value.clone()]));
-            batches.extend(counted.chain(early).map(|(first, values)| Batch {
-                source: source.clone(),
-                first,
-                values,
-            }));
-        }
-        batches
+    /// Everything that is here now, in batches of which each is small. They are made as they are
+    /// asked for, from clones that share their parts with what is here.
+    pub(super) fn all(&self) -> impl Iterator<Item = Batch> + use<> {
+        self.logs.clone().into_iter().flat_map(|(source, Log { values, early, .. })| {
+            let starts = (0..values.len()).step_by(BATCH_MAX);
+            let counted = starts.map(move |start| {
+                (start as u64, part(&values, start, values.len().min(start + BATCH_MAX)))
+            });
+            let early = early.into_iter().map(|(number, value)| (number, vec![value]));
+            let batch = move |(first, values)| Batch { source: source.clone(), first, values };
+            counted.chain(early).map(batch)
+        })
     }
 
     /// Whether some source's value equals this one.
@@ -119,11 +115,11 @@ impl Archive {
             new = true;
             log.early.insert(number, value.clone());
             if self.seen.insert(value.clone()) {
-                self.messages.push(value.clone());
+                self.messages.push_back(value.clone());
             }
         }
         while let Some(value) = log.early.remove(&(log.values.len() as u64)) {
-            log.values.push(value);
+            log.values.push_back(value);
         }
         self.have.raise(&batch.source, log.values.len() as u64);
         new.then_some(batch)
@@ -148,7 +144,7 @@ impl Archive {
         let values = &self.logs.get(source)?.values;
         let end = usize::try_from(end).unwrap_or(usize::MAX).min(values.len());
         let start = usize::try_from(first).ok().filter(|start| *start < end)?;
-        Some(Batch { source: source.clone(), first, values: values[start..end].to_vec() })
+        Some(Batch { source: source.clone(), first, values: part(values, start, end) })
     }
 
     /// What `upto` counts and `known` does not: at most `limit` values, and whether that is all.
@@ -180,6 +176,11 @@ impl Archive {
     }
 }
 
+/// The values in these places, the last one not included.
+fn part(values: &Vector<Json>, start: usize, end: usize) -> Vec<Json> {
+    values.focus().narrow(start..end).into_iter().cloned().collect()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -202,10 +203,23 @@ mod tests {
     fn a_value_beyond_a_gap_is_shown_but_not_counted() {
         let mut archive = Archive::default();
         archive.insert(batch(0, 1, 1));
-        assert_eq!(archive.messages(), [Json::from("0/1")]);
+        assert_eq!(*archive.messages(), Vector::unit(Json::from("0/1")));
         assert_eq!(archive.have().get(&source(0)), 0);
         archive.insert(batch(0, 0, 1));
         assert_eq!(archive.have().get(&source(0)), 2);
+    }
+
+    /// What comes while a checkpoint is written is not in it: it is stored behind it.
+    #[test]
+    fn all_is_what_there_was_when_it_was_asked_for() {
+        let mut archive = Archive::default();
+        archive.insert(batch(0, 0, 250));
+        archive.insert(batch(1, 7, 1));
+        let all = archive.all();
+        archive.insert(batch(0, 250, 100));
+        let all: Vec<Batch> = all.collect();
+        let expected = [batch(0, 0, 100), batch(0, 100, 100), batch(0, 200, 50), batch(1, 7, 1)];
+        assert_eq!(all, expected);
     }
 
     #[test]

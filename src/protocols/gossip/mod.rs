@@ -68,6 +68,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use imbl::Vector;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -198,7 +199,7 @@ impl Core for Gossip {
 
     fn checkpoint(&self) -> Box<dyn Iterator<Item = Record>> {
         let name = std::iter::once(Record::Incarnation(self.me.clone()));
-        Box::new(name.chain(self.archive.all().into_iter().map(Record::Batch)))
+        Box::new(name.chain(self.archive.all().map(Record::Batch)))
     }
 
     fn inspect(&self) -> Value {
@@ -283,7 +284,9 @@ impl Gossip {
     }
 
     /// Every message this node knows, each once, in the order of arrival.
-    pub fn messages(&self) -> &[Json] {
+    ///
+    /// A clone of it shares its parts, so a reader may take one however many there are.
+    pub fn messages(&self) -> &Vector<Json> {
         self.archive.messages()
     }
 

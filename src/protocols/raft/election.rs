@@ -28,6 +28,7 @@ impl<C: Clone + Serialize> Raft<C> {
     pub(super) fn set_election_due(&mut self) {
         let jitter = self.random_up_to_election_timeout();
         self.election_due = self.now + self.config.election_timeout + jitter;
+        assert!(self.election_due > self.now, "there is time to hear from a leader");
     }
 
     fn random_up_to_election_timeout(&mut self) -> Duration {
@@ -48,17 +49,21 @@ impl<C: Clone + Serialize> Raft<C> {
 
     /// Asks everyone whether an election could be won.
     fn start_pre_vote(&mut self) {
+        assert!(!self.is_leader(), "a leader does not look for one");
+        let commit = self.commit;
         self.follow(self.state.term, None);
         self.set_election_due();
         self.role = Role::PreCandidate(Votes::from([self.config.id.clone()]));
         let term = self.state.term + 1;
         let last = self.log.last();
+        assert!(last.index >= commit, "what is committed is in the log");
         self.broadcast(&Message::PreVote { term, last });
         self.count_votes();
     }
 
     /// Begins a term and asks for votes in it.
     fn campaign(&mut self, transfer: bool) {
+        assert!(!self.is_leader(), "a leader does not look for one");
         let id = self.config.id.clone();
         self.follow(self.state.term + 1, None);
         self.set_election_due();
@@ -75,6 +80,7 @@ impl<C: Clone + Serialize> Raft<C> {
     fn give_vote(&mut self, candidate: NodeId) {
         let vote = &mut self.state.vote;
         assert!(vote.as_ref().is_none_or(|given| *given == candidate), "one vote a term");
+        assert!(self.state.term > 0, "a vote is for a term that was begun");
         *vote = Some(candidate);
     }
 
@@ -109,6 +115,8 @@ impl<C: Clone + Serialize> Raft<C> {
     /// have not tried yet wait a little. That is not in the dissertation, but a pre-vote binds
     /// nobody, so it is as safe with it as without.
     fn let_try(&mut self, candidate: &NodeId, last: LogId) {
+        assert!(last >= self.log.last(), "it would get this node's vote");
+        assert!(*candidate != self.config.id, "nobody asks itself");
         let is_lesser = (self.log.last(), &self.config.id) < (last, candidate);
         if matches!(self.role, Role::PreCandidate(_)) && is_lesser {
             self.follow(self.state.term, None);
@@ -118,11 +126,13 @@ impl<C: Clone + Serialize> Raft<C> {
     }
 
     pub(super) fn on_pre_vote_reply(&mut self, from: NodeId, term: Term, granted: bool) {
+        assert!(self.config.peers.contains(&from), "only nodes of the cluster vote");
         if let Role::PreCandidate(votes) = &mut self.role
             && granted
             && term == self.state.term + 1
         {
             votes.insert(from);
+            assert!(votes.len() <= self.config.peers.len() + 1, "one vote a node");
             self.count_votes();
         }
     }
@@ -136,6 +146,8 @@ impl<C: Clone + Serialize> Raft<C> {
         let free = self.state.vote.as_ref().is_none_or(|vote| *vote == from);
         let granted = free && last >= self.log.last();
         if granted {
+            assert!(!self.is_leader(), "a leader has given its vote to itself");
+            assert!(last.index >= self.commit, "a leader has every committed entry");
             self.give_vote(from.clone());
             self.set_election_due();
         }
@@ -148,6 +160,7 @@ impl<C: Clone + Serialize> Raft<C> {
             && granted
         {
             votes.insert(from);
+            assert!(votes.len() <= self.config.peers.len() + 1, "one vote a node");
             self.count_votes();
         }
     }
@@ -155,8 +168,11 @@ impl<C: Clone + Serialize> Raft<C> {
     /// Leadership transfer, the other end (dissertation §3.10): the leader asks this node to
     /// take over, so no pre-vote is needed.
     pub(super) fn on_timeout_now(&mut self, from: &NodeId) {
+        let term = self.state.term;
         if self.leader.as_ref() == Some(from) {
             self.campaign(true);
+            assert!(self.state.term == term + 1, "a campaign begins the next term");
+            assert!(self.leader.as_ref() != Some(from), "the former leader leads no more");
         }
     }
 }

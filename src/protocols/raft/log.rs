@@ -8,6 +8,8 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
+use crate::types::json;
+
 /// A term: the period of at most one leader, and Raft's logical clock (§5.1).
 pub type Term = u64;
 
@@ -147,7 +149,7 @@ impl<C: Clone + Serialize> Log<C> {
     pub fn append(&mut self, entry: Entry<C>) {
         let last = self.last();
         assert!(entry.term >= last.term, "terms never decrease along a log");
-        let bytes_up_to = self.bytes_up_to(last.index) + json_bytes(&entry);
+        let bytes_up_to = self.bytes_up_to(last.index) + json::bytes_of(&entry);
         self.entries.push_back(Stored { entry, bytes_up_to });
         assert!(self.last_index() == last.index + 1, "a log has no gaps");
     }
@@ -166,16 +168,19 @@ impl<C: Clone + Serialize> Log<C> {
     pub fn forget(&mut self, limit: Index, kept_bytes: u64) {
         assert!(limit <= self.last_index(), "what is forgotten was there");
         assert!(limit < self.unsaved_from, "what is forgotten is on disk");
+        let before = self.base.index;
         while self.base.index < limit && self.bytes_between(self.base.index, limit) > kept_bytes {
             let stored = self.entries.pop_front().expect("the limit is in the log");
             self.base = LogId { term: stored.entry.term, index: self.base.index + 1 };
             self.forgotten_bytes = stored.bytes_up_to;
         }
+        assert!(self.base.index <= limit || self.base.index == before, "no more is forgotten");
     }
 
     /// Replaces everything by a snapshot that ends at `base` and is on disk.
     pub fn reset(&mut self, base: LogId) {
         assert!(!self.contains(base), "a log that has an entry needs no snapshot of it");
+        assert!(base > self.base, "what is forgotten stays so");
         *self = Log::new(base, Vec::new());
     }
 
@@ -194,24 +199,9 @@ impl<C: Clone + Serialize> Log<C> {
 
     pub fn mark_saved(&mut self) {
         self.unsaved_from = self.last_index() + 1;
+        assert!(self.unsaved_from > self.base.index, "what is forgotten is on disk");
+        assert!(!self.has_unsaved(), "all of it is saved");
     }
-}
-
-/// How long a value is as JSON, in bytes.
-pub(in crate::protocols) fn json_bytes(value: &impl Serialize) -> u64 {
-    struct Counter(u64);
-    impl std::io::Write for Counter {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0 += bytes.len() as u64;
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut counter = Counter(0);
-    serde_json::to_writer(&mut counter, value).expect("a command is made of JSON");
-    counter.0
 }
 
 #[cfg(test)]
@@ -256,7 +246,7 @@ mod tests {
     #[test]
     fn what_is_forgotten_is_counted_in_bytes_and_ids_stay() {
         let mut log = log(LogId::default(), &[1, 1, 2, 3]);
-        let entry_bytes = json_bytes(&Entry::<()> { term: 1, command: None });
+        let entry_bytes = json::bytes_of(&Entry::<()> { term: 1, command: None });
         log.forget(3, 2 * entry_bytes);
         assert_eq!(log.id(0), None);
         assert_eq!(log.base(), LogId { term: 1, index: 1 });
@@ -270,7 +260,7 @@ mod tests {
     #[test]
     fn entries_are_as_many_as_fit() {
         let log = log(LogId::default(), &[1; 10]);
-        let entry_bytes = json_bytes(&Entry::<()> { term: 1, command: None });
+        let entry_bytes = json::bytes_of(&Entry::<()> { term: 1, command: None });
         for (count, bytes, expected) in [(3, u64::MAX, 3), (9, 2 * entry_bytes, 2), (9, 0, 1)] {
             assert_eq!(log.entries(2, count, bytes).len(), expected);
         }

@@ -50,7 +50,6 @@ use serde::Serialize;
 
 pub use durable::{Change, Checkpoint, Durable, HardState, Record};
 pub use invariants::Invariants;
-pub(in crate::protocols) use log::json_bytes;
 pub use log::{Entry, Index, LogId, Term};
 pub use message::{Message, Outcome};
 pub use rules::Rules;
@@ -259,6 +258,7 @@ impl<C: Clone + Serialize> Raft<C> {
 
     /// Takes one thing that happened at `now`.
     pub fn step(&mut self, now: Time, input: Input<C>) {
+        let (term, commit, base) = (self.state.term, self.commit, self.log.base());
         self.now = self.now.max(now);
         match input {
             Input::Timeout => self.on_timeout(),
@@ -271,6 +271,20 @@ impl<C: Clone + Serialize> Raft<C> {
             Input::Applied { index } => self.forget(index),
             Input::SnapshotStored => self.on_snapshot_stored(),
         }
+        assert!(self.state.term >= term, "terms never fall");
+        assert!(self.commit >= commit, "what is committed stays so");
+        assert!(self.log.base() >= base, "what is forgotten stays so");
+        self.assert_order();
+    }
+
+    /// The places of a log are in this order: forgotten ≤ committed ≤ the end, and so is what is
+    /// known of the leader's log.
+    fn assert_order(&self) {
+        let last = self.log.last();
+        assert!(self.log.base().index <= self.commit, "only what is committed is forgotten");
+        assert!(self.commit <= last.index, "what is committed is in the log");
+        assert!(self.verified <= last.index, "what is verified is in the log");
+        assert!(last.term <= self.state.term, "no entry is of a term to come");
     }
 
     /// What is to be done about the steps since the last call. `freeze` gives the state as it
@@ -279,8 +293,7 @@ impl<C: Clone + Serialize> Raft<C> {
         self.lead(freeze);
         self.release_reads();
         self.output.persist = self.take_changes();
-        assert!(self.commit <= self.log.last_index(), "what is committed is in the log");
-        assert!(self.log.base().index <= self.commit, "only what is committed is forgotten");
+        self.assert_order();
         std::mem::take(&mut self.output)
     }
 
@@ -485,6 +498,7 @@ impl<C: Clone + Serialize> Raft<C> {
     /// Becomes a follower in `term`, which is this one or a later one.
     fn follow(&mut self, term: Term, leader: Option<NodeId>) {
         assert!(term >= self.state.term, "terms never fall");
+        assert!(leader.as_ref() != Some(&self.config.id), "nobody follows itself");
         if term > self.state.term {
             self.state = HardState { term, vote: None };
         }
@@ -508,6 +522,7 @@ impl<C: Clone + Serialize> Raft<C> {
             _ => Index::MAX,
         };
         self.log.forget(index.min(needed_from - 1), kept_bytes);
+        assert!(self.log.base().index <= index, "only what is applied is forgotten");
     }
 
     /// What this step changed of what must survive a crash.
@@ -520,6 +535,7 @@ impl<C: Clone + Serialize> Raft<C> {
         let (first, entries) = self.log.unsaved();
         self.saved_state = self.state.clone();
         self.log.mark_saved();
+        assert!(!self.has_changes(), "each change is given out once");
         let state = (self.config.rules.remembered)(&self.state);
         Some(Record::Change(Change { state: state_changed.then_some(state), first, entries }))
     }

@@ -159,6 +159,7 @@ impl Progress {
             let Frozen { index, pieces } = (view.freeze)();
             let last = view.log.id(index).expect("the state is as recent as the log's base");
             assert!(last.index <= view.commit, "what is applied is committed");
+            assert!(last.index >= needed, "the state covers what is needed");
             self.mode = Mode::Snapshot(Sending::new(last, pieces));
         } else {
             self.mode = Mode::Probe { asked: false };
@@ -186,6 +187,7 @@ impl Progress {
             entries = view.log.entries(self.next, count, view.config.max_bytes_per_message);
             self.next += entries.len() as u64;
             self.in_flight.push_back(self.next - 1);
+            assert!(self.in_flight.len() <= view.config.max_in_flight, "so many are under way");
         }
         assert!(self.next <= view.log.last_index() + 1, "only what there is is sent");
         self.round_sent = view.round;
@@ -230,6 +232,7 @@ impl Progress {
         self.next = shared.max(self.matched) + 1;
         self.mode = Mode::Probe { asked: false };
         self.in_flight.clear();
+        assert!(self.matched < self.next, "what it has it is not sent");
         assert!(self.next <= prev.max(self.matched + 1), "the search for the meeting goes back");
     }
 
@@ -242,6 +245,8 @@ impl Progress {
             // It was restarted. Where the logs meet shows again whether it needs a snapshot.
             self.mode = Mode::Probe { asked: false };
             self.next = self.matched + 1;
+            assert!(self.in_flight.is_empty(), "no entries are sent beside a snapshot");
+            assert!(self.matched < last.index, "it needs what it is sent");
         }
     }
 }

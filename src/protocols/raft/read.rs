@@ -102,7 +102,8 @@ impl LeaderReads {
 impl<C: Clone + Serialize> Raft<C> {
     /// A read by this node's own client: it waits until there is a leader to confirm it.
     pub(super) fn read(&mut self, request: u64) {
-        self.asking.waiting.insert(request);
+        let is_new = self.asking.waiting.insert(request);
+        assert!(is_new, "read {request} began twice");
     }
 
     /// Nobody waits for a read any more.
@@ -143,6 +144,7 @@ impl<C: Clone + Serialize> Raft<C> {
     /// The leader that was to confirm them is gone: the reads wait for another one, but for
     /// those whose read index is known already.
     pub(super) fn reads_lose_leader(&mut self) {
+        let count = self.reads_waiting();
         let asking = &mut self.asking;
         let asked = std::mem::take(&mut asking.asked);
         asking.waiting.extend(asked.into_values().flat_map(|question| question.reads));
@@ -151,6 +153,8 @@ impl<C: Clone + Serialize> Raft<C> {
             asking.waiting.extend(rounds.into_values().flat_map(|round| round.own));
             leader.reads.waiting.clear();
         }
+        assert!(self.asking.asked.is_empty(), "the former leader owes no answer");
+        assert!(self.reads_waiting() == count, "no read is lost");
     }
 
     /// The leader's part: answers what is confirmed and begins a round for what is not.
@@ -194,6 +198,7 @@ impl<C: Clone + Serialize> Raft<C> {
         }
         reads.last_round += u64::from(begins);
         assert!(reads.rounds.keys().all(|&round| round <= next), "rounds begin in order");
+        assert!(reads.last_round <= next, "one round begins at a time");
     }
 
     /// Answers the reads whose round a majority has acknowledged.
@@ -216,6 +221,7 @@ impl<C: Clone + Serialize> Raft<C> {
             }
         }
         leader.reads.rounds.retain(|_, round| !round.own.is_empty() || !round.asked.is_empty());
+        assert!(self.commit >= leader.first_index, "the commit index is not behind");
     }
 
     /// Everyone's part: asks the leader, and hands out the reads that can be answered.
@@ -223,6 +229,7 @@ impl<C: Clone + Serialize> Raft<C> {
         self.ask_leader();
         let later = self.asking.confirmed.split_off(&(self.commit + 1));
         let ready = std::mem::replace(&mut self.asking.confirmed, later);
+        assert!(ready.keys().all(|&index| index <= self.commit), "a read sees what is committed");
         self.output.readable.extend(ready.into_values().flatten());
     }
 
@@ -249,6 +256,7 @@ impl<C: Clone + Serialize> Raft<C> {
         let reads = std::mem::take(&mut asking.waiting);
         let former = asking.asked.insert(request, Question { asked_at: self.now, reads });
         assert!(former.is_none(), "question {request} was asked twice");
+        assert!(asking.asked.len() <= self.config.max_in_flight, "so many are under way");
         self.send(leader, Message::ReadIndex { term: self.state.term, request });
     }
 }

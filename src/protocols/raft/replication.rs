@@ -112,7 +112,11 @@ impl<C: Clone + Serialize> Raft<C> {
         }
         let Role::Leader(leader) = &mut self.role else { return };
         self.log.append(Entry { term: self.state.term, command: Some(command) });
-        leader.passed_on.extend(from.map(|from| (self.log.last_index(), from)));
+        let index = self.log.last_index();
+        assert!(index > leader.first_index, "a term begins with a no-op");
+        let last_passed_on = leader.passed_on.back().map_or(0, |(passed_on, _)| *passed_on);
+        assert!(last_passed_on < index, "entries are passed on in order");
+        leader.passed_on.extend(from.map(|from| (index, from)));
     }
 
     /// Whether this node leads and has room for another command. Not while it hands over
@@ -136,7 +140,9 @@ impl<C: Clone + Serialize> Raft<C> {
             Some(_) => Outcome::Installing,
             None => self.store(prev, entries),
         };
+        assert!(!self.is_leader(), "whoever takes entries follows");
         if let Outcome::Matched(index) = outcome {
+            assert!(index >= prev.index, "the logs are the same up to there");
             self.verified = self.verified.max(index);
             self.learn_commit(commit);
         }
@@ -151,6 +157,7 @@ impl<C: Clone + Serialize> Raft<C> {
         if self.leader.as_ref() != Some(from) {
             self.follow(term, Some(from.clone()));
         }
+        assert!(self.leader.as_ref() == Some(from), "a term has one leader");
         self.heard_leader = self.now;
         self.set_election_due();
     }
@@ -201,6 +208,7 @@ impl<C: Clone + Serialize> Raft<C> {
         self.note_heard(from);
         let Role::Leader(leader) = &mut self.role else { return };
         let follower = leader.progress.get_mut(from).expect("every peer is a follower");
+        assert!(round <= leader.reads.round(), "what it acknowledges was begun in this term");
         // Whatever it says of the log, it has acknowledged the leader (dissertation §6.4).
         follower.round = follower.round.max(round);
         match outcome {
@@ -208,6 +216,7 @@ impl<C: Clone + Serialize> Raft<C> {
             Outcome::Conflict { prev, hint } => follower.on_conflict(prev, hint, &self.log),
             Outcome::Installing | Outcome::StaleTerm => {}
         }
+        assert!(follower.matched() <= self.log.last_index(), "it has no more than the leader");
     }
 
     /// Takes note that a follower lives, and is in this term.
@@ -215,6 +224,7 @@ impl<C: Clone + Serialize> Raft<C> {
         if let Role::Leader(leader) = &mut self.role
             && let Some(follower) = leader.progress.get_mut(from)
         {
+            assert!(follower.heard <= self.now, "time does not go back");
             follower.heard = self.now;
         }
     }
@@ -243,7 +253,8 @@ impl<C: Clone + Serialize> Raft<C> {
         if !(self.config.rules.may_commit)(entry_term, self.state.term) {
             return;
         }
-        assert!(stored > self.commit && stored <= last, "the commit index rises within the log");
+        assert!(stored > self.commit, "the commit index rises");
+        assert!(stored <= last, "the commit index stays within the log");
         self.commit = stored;
         let count = leader.passed_on.partition_point(|(index, _)| *index <= stored);
         for (_, from) in leader.passed_on.drain(..count) {
@@ -288,6 +299,8 @@ impl<C: Clone + Serialize> Raft<C> {
         if let Role::Leader(leader) = &mut self.role
             && leader.progress.contains_key(&to)
         {
+            assert!(to != self.config.id, "leadership passes to another node");
+            assert!(until > self.now, "the other node has time to take it");
             leader.transfer = Some(Transfer { to, until, told: false });
         }
     }
@@ -302,9 +315,11 @@ impl<C: Clone + Serialize> Raft<C> {
             return;
         }
         let follower = &leader.progress[&transfer.to];
+        assert!(follower.matched() <= self.log.last_index(), "it has no more than the leader");
         if !transfer.told && follower.matched() == self.log.last_index() {
             transfer.told = true;
             let term = self.state.term;
+            assert!(self.commit <= follower.matched(), "the next leader has all that is committed");
             self.output.messages.push((transfer.to.clone(), Message::TimeoutNow { term }));
         }
     }

@@ -126,6 +126,7 @@ impl Sending {
         }
         self.sent += 1;
         assert!(self.sent <= self.window.len(), "what was sent is in the window");
+        assert!(self.window.len() <= max_in_flight, "so many are under way");
         Some(self.window[self.sent - 1].clone())
     }
 
@@ -136,6 +137,9 @@ impl Sending {
 
     /// The follower has the first `stored` pieces of the state up to `last`. Whether it can go
     /// on: if it was restarted since the beginning, what it had is gone.
+    ///
+    /// It may have more than were sent from here, from another leader: all replicas cut the same
+    /// state into the same pieces.
     pub fn on_stored(&mut self, last: LogId, since: u64, stored: u64) -> bool {
         if last != self.last {
             return true;
@@ -148,6 +152,8 @@ impl Sending {
             self.window.pop_front();
             self.sent = self.sent.saturating_sub(1);
         }
+        assert!(self.sent <= self.window.len(), "what was sent is in the window");
+        assert!(self.window.len() as u64 <= self.next, "what is in the window was made");
         true
     }
 }
@@ -195,9 +201,11 @@ impl<C: Clone + Serialize> Raft<C> {
             let outcome = Outcome::Matched(self.commit);
             return self.send(from, Message::AppendEntriesReply { term, outcome, round });
         }
+        assert!(last.index > self.commit, "a snapshot brings what is not here");
         if self.storing.is_none() {
             self.take_piece(last, piece);
         }
+        assert!(self.storing.is_none() || self.arriving.is_some(), "what is stored has arrived");
         let (stored, since) = self
             .arriving
             .as_ref()
@@ -207,6 +215,7 @@ impl<C: Clone + Serialize> Raft<C> {
     }
 
     fn take_piece(&mut self, last: LogId, piece: Numbered) {
+        assert!(self.storing.is_none(), "one state is stored at a time");
         let now = self.now;
         let arriving = match &mut self.arriving {
             Some(arriving) if arriving.last == last => arriving,
@@ -225,6 +234,7 @@ impl<C: Clone + Serialize> Raft<C> {
             }
             self.output.arrived.push(Arrived { last, piece });
         }
+        assert!(arriving.early.len() <= self.config.max_in_flight, "what came early is bounded");
     }
 
     /// The state whose pieces have all arrived is on disk: this node goes on from there.
@@ -255,6 +265,7 @@ impl<C: Clone + Serialize> Raft<C> {
         if let Role::Leader(leader) = &mut self.role
             && let Some(follower) = leader.progress.get_mut(from)
         {
+            assert!(round <= leader.reads.round(), "what it acknowledges was begun in this term");
             follower.round = follower.round.max(round);
             follower.on_pieces_stored(last, since, stored);
         }

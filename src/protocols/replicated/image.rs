@@ -32,7 +32,7 @@ impl<S: StateMachine> Image<S> {
     pub fn pieces(&self, piece_bytes: usize) -> Pieces {
         let sessions = Content::<S::Part>::Sessions(self.sessions.clone());
         let sessions = serde_json::to_string(&sessions).expect("sessions are JSON");
-        let mut parts = self.state.parts();
+        let mut parts = self.state.clone().into_parts();
         let pieces = std::iter::from_fn(move || state_piece(&mut parts, piece_bytes));
         let text = std::iter::once(sessions).chain(pieces);
         Box::new(text.map(|text| Piece::new(text).expect("it was written as JSON")))

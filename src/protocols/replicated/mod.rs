@@ -13,7 +13,7 @@ mod sessions;
 #[cfg(test)]
 mod simulation;
 
-pub use replica::{Operation, Options, Outcome, RaftOf, Replica};
+pub use replica::{Operation, Options, Outcome, RaftOf, Replica, counts_installed};
 pub use sessions::Request;
 
 pub use crate::state_machines::StateMachine;

@@ -7,27 +7,32 @@
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::image::Image;
 use super::sessions::Request;
-use crate::protocols::core::{self, Core, Outputs, RequestId};
+use crate::protocols::core::{self, CheckpointSizes, Core, Outputs, RequestId};
 use crate::protocols::raft::{
-    self, Arrived, Durable, Frozen, Index, Input, Message, Raft, Record, Term, json_bytes,
+    self, Arrived, Durable, Frozen, Index, Input, Message, Raft, Record, Term,
 };
 use crate::state_machines::StateMachine;
-use crate::types::Time;
+use crate::types::{Time, json};
 
 /// The most entries that are applied in one go. A node that starts with a long log goes on
-/// after [`APPLY_PAUSE`], so that it hears what is said meanwhile.
+/// after a [`PAUSE`], so that it hears what is said meanwhile.
 const APPLIED_AT_ONCE_MAX: u64 = 4_096;
 
-/// See [`APPLIED_AT_ONCE_MAX`].
-const APPLY_PAUSE: Duration = Duration::from_millis(1);
+/// The most parts that are dropped in one go of a state that another has replaced.
+const DROPPED_AT_ONCE_MAX: usize = 1_024;
+
+/// How long the pause is after that much was done at once.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// What a request that waits takes besides its command, in bytes.
 const REQUEST_BYTES: u64 = 128;
@@ -46,6 +51,8 @@ pub struct Options {
     pub waiting_bytes_max: u64,
     /// How long the pieces are in which the state is stored and sent.
     pub piece_bytes: usize,
+    /// When the state is stored, and how much of it at once.
+    pub checkpoint_sizes: CheckpointSizes,
     /// Changes Raft's settings. To change its rules is to plant a bug, and so is to change the
     /// two rules that follow.
     pub configure: fn(raft::Config) -> raft::Config,
@@ -63,9 +70,23 @@ impl Default for Options {
             give_up_after: Duration::from_millis(4_400),
             waiting_bytes_max: 16 << 20,
             piece_bytes: 64 * 1024,
+            checkpoint_sizes: CheckpointSizes::default(),
             configure: |config| config,
             ignores: |is_done| is_done,
             persists_late: false,
+        }
+    }
+}
+
+impl Options {
+    /// For tests: hardly any log is kept, and states are stored and sent a few hundred bytes at a
+    /// time. So there are many checkpoints, and whoever was away for a moment is sent the state.
+    pub fn with_short_log() -> Options {
+        Options {
+            piece_bytes: 200,
+            checkpoint_sizes: CheckpointSizes { log_slack_bytes: 1_000, slice_bytes: 300 },
+            configure: |config| raft::Config { log_kept_bytes: 300, ..config },
+            ..Options::default()
         }
     }
 }
@@ -106,6 +127,17 @@ type Watcher<S> = Box<dyn Fn(&RaftOf<S>)>;
 /// A replica's part in the consensus.
 pub type RaftOf<S> = Raft<Request<<S as StateMachine>::Command>>;
 
+/// For tests: a watcher that counts the states that took the place of a replica's own.
+pub fn counts_installed<C: Clone + Serialize>(count: &'static AtomicU64) -> impl Fn(&Raft<C>) {
+    let stored = Cell::new(None);
+    move |raft| {
+        let last_stored = stored.replace(raft.storing());
+        if last_stored == Some(raft.base()) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
 /// One replica.
 pub struct Replica<S: StateMachine> {
     options: Options,
@@ -120,6 +152,8 @@ pub struct Replica<S: StateMachine> {
     arriving: Image<S>,
     /// The last entry of that state, once all of it is there.
     arrived: Option<Index>,
+    /// States that are no more, and are dropped bit by bit.
+    leaving: Vec<Box<dyn Iterator<Item = S::Part>>>,
     /// Up to which entry the latest checkpoint goes.
     checkpoint_index: Cell<Index>,
 
@@ -197,6 +231,7 @@ impl<S: StateMachine> Core for Replica<S> {
         self.readable.extend(output.readable.into_iter().map(|id| (commit, id)));
         self.apply_committed();
         self.end_reads();
+        self.drop_parts();
         let mut persist = Vec::from_iter(output.persist);
         if self.options.persists_late {
             std::mem::swap(&mut persist, &mut self.late);
@@ -213,7 +248,7 @@ impl<S: StateMachine> Core for Replica<S> {
     fn next_wake(&self) -> Option<Time> {
         let check = self.checks.first().map(|(due, _)| *due);
         let is_behind = self.applied < self.raft.commit();
-        let go_on = is_behind.then(|| self.now + APPLY_PAUSE);
+        let go_on = (is_behind || !self.leaving.is_empty()).then(|| self.now + PAUSE);
         check.into_iter().chain(go_on).chain([self.raft.deadline()]).min()
     }
 
@@ -225,6 +260,10 @@ impl<S: StateMachine> Core for Replica<S> {
         self.checkpoint_index.set(index);
         let pieces = image.pieces(self.options.piece_bytes);
         Box::new(self.raft.checkpoint(Frozen { index, pieces }))
+    }
+
+    fn checkpoint_sizes(&self) -> CheckpointSizes {
+        self.options.checkpoint_sizes
     }
 
     /// When another node leads, or nobody else can: it may hand over in vain.
@@ -275,6 +314,7 @@ impl<S: StateMachine> Replica<S> {
             applied,
             arriving: Image::default(),
             arrived: None,
+            leaving: Vec::new(),
             checkpoint_index: Cell::new(applied),
             session,
             pending: BTreeMap::new(),
@@ -311,7 +351,7 @@ impl<S: StateMachine> Replica<S> {
         let check_at = self.now + patience;
         let (is_read, bytes) = match &operation {
             Operation::Read => (true, REQUEST_BYTES),
-            Operation::Command(command) => (false, REQUEST_BYTES + json_bytes(command)),
+            Operation::Command(command) => (false, REQUEST_BYTES + json::bytes_of(command)),
         };
         // A command that alone is more than that is taken when nothing else waits.
         let is_full = self.waiting_bytes + bytes > self.options.waiting_bytes_max;
@@ -462,7 +502,8 @@ impl<S: StateMachine> Replica<S> {
     fn take_piece(&mut self, Arrived { last, piece }: &Arrived) {
         assert!(self.arrived.is_none(), "one state arrives at a time");
         if piece.number == 0 {
-            self.arriving = Image::default();
+            let unfinished = std::mem::take(&mut self.arriving);
+            self.leaving.push(unfinished.state.into_parts());
         }
         self.arriving.add(&piece.piece).expect("replicas of one version understand each other");
         self.arrived = piece.done.then_some(last.index);
@@ -475,10 +516,19 @@ impl<S: StateMachine> Replica<S> {
         let Some(index) = self.arrived.take_if(|index| *index == checkpoint_index) else { return };
         self.raft.step(self.now, Input::SnapshotStored);
         assert!(index > self.applied, "the state never goes back");
-        self.image = std::mem::take(&mut self.arriving);
+        let former = std::mem::replace(&mut self.image, std::mem::take(&mut self.arriving));
+        self.leaving.push(former.state.into_parts());
         self.applied = index;
         assert!(self.applied == self.raft.commit(), "the log goes on after the state");
         self.end_those_in_snapshot();
+    }
+
+    /// Drops some of the state that another has replaced.
+    fn drop_parts(&mut self) {
+        let Some(parts) = self.leaving.last_mut() else { return };
+        if parts.take(DROPPED_AT_ONCE_MAX).count() < DROPPED_AT_ONCE_MAX {
+            self.leaving.pop();
+        }
     }
 
     /// Commands that a snapshot has applied here: their replies went by unseen.

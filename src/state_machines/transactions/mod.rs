@@ -190,8 +190,8 @@ impl<K: Kind> StateMachine for Store<K> {
         self.execute(txn)
     }
 
-    fn parts(&self) -> Box<dyn Iterator<Item = (String, K::Held)>> {
-        Box::new(self.held.clone().into_iter())
+    fn into_parts(self) -> Box<dyn Iterator<Item = (String, K::Held)>> {
+        Box::new(self.held.into_iter())
     }
 
     fn add(&mut self, (key, held): (String, K::Held)) {
@@ -241,7 +241,7 @@ mod tests {
         let mut store = Store::<Lists>::default();
         execute(&mut store, r#"[["append",1,5],["append",{"b":1,"a":2},6]]"#);
         let mut copy = Store::<Lists>::default();
-        store.parts().for_each(|part| copy.add(part));
+        store.clone().into_parts().for_each(|part| copy.add(part));
         assert_eq!(copy, store);
         let json = |text| Json::parse(text).unwrap();
         assert_eq!(copy.read(&json(r#"{"a":2,"b":1}"#)), json("[6]"));

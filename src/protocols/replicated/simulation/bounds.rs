@@ -1,13 +1,16 @@
 //! What waits is bounded, and what is abandoned is gone: one replica, looked at closely.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 
 use crate::protocols::core::{Core, Input};
-use crate::protocols::raft::Config;
+use crate::protocols::raft::{Checkpoint, Config, HardState, LogId, Message, Numbered, Record};
 use crate::protocols::replicated::StateMachine;
+use crate::protocols::replicated::image::Image;
 use crate::protocols::replicated::replica::{Operation, Options, Outcome, Replica};
 use crate::types::{NodeId, Time};
 
@@ -24,8 +27,8 @@ impl StateMachine for Note {
         self.0.clone_from(text);
     }
 
-    fn parts(&self) -> Box<dyn Iterator<Item = String>> {
-        Box::new(std::iter::once(self.0.clone()))
+    fn into_parts(self) -> Box<dyn Iterator<Item = String>> {
+        Box::new(std::iter::once(self.0))
     }
 
     fn add(&mut self, part: String) {
@@ -114,6 +117,91 @@ fn a_log_in_memory_is_bounded_in_bytes_not_entries() {
     let kept = raft.last().index - raft.base().index;
     // 4 MiB, and what the latest step added.
     assert!((2_500..2_800).contains(&kept), "{kept} entries of 1.6 kB are kept");
+}
+
+thread_local! {
+    /// How many entries of rolls were dropped.
+    static DROPPED: Cell<usize> = const { Cell::new(0) };
+}
+
+/// An entry of a roll. It shows when it is dropped.
+#[derive(Clone, Serialize, Deserialize)]
+struct Entry(u64);
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        DROPPED.set(DROPPED.get() + 1);
+    }
+}
+
+/// Everything that was ever said.
+#[derive(Clone, Default)]
+struct Roll(Vec<Entry>);
+
+impl StateMachine for Roll {
+    type Command = u64;
+    type Reply = ();
+    type Part = Entry;
+
+    fn apply(&mut self, number: &u64) {
+        self.0.push(Entry(*number));
+    }
+
+    fn into_parts(self) -> Box<dyn Iterator<Item = Entry>> {
+        Box::new(self.0.into_iter())
+    }
+
+    fn add(&mut self, entry: Entry) {
+        self.0.push(entry);
+    }
+}
+
+/// A step in which a large state was dropped would be a long one.
+#[test]
+fn a_state_that_was_replaced_is_dropped_bit_by_bit() {
+    const ENTRIES: u64 = 20_000;
+    let nodes = ["n0", "n1", "n2"].map(NodeId::from);
+    let image = |count: u64| {
+        let mut image = Image::<Roll>::default();
+        (0..count).for_each(|number| image.state.apply(&number));
+        image
+    };
+    let base = |index| Checkpoint {
+        state: HardState { term: 1, vote: None },
+        base: LogId { term: 1, index },
+        entries: Vec::new(),
+    };
+    let records: Vec<_> = std::iter::once(Record::Checkpoint(base(ENTRIES)))
+        .chain(image(ENTRIES).pieces(10_000).map(Record::Piece))
+        .collect();
+    let config = Config::new(nodes[0].clone(), nodes[1..].to_vec());
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let mut replica: Replica<Roll> =
+        Replica::new(Options::default(), config, records, Time::ZERO, &mut rng).unwrap();
+    let last = LogId { term: 2, index: ENTRIES + 10 };
+    let pieces: Vec<_> = image(10).pieces(10_000).collect();
+    for (number, piece) in (0..).zip(&pieces) {
+        let done = number + 1 == pieces.len() as u64;
+        let piece = Numbered { number, done, piece: piece.clone() };
+        let message = Message::InstallSnapshot { term: 2, last, piece, round: 0 };
+        let from = nodes[1].clone();
+        replica.step(Time::ZERO, Input::Message { from, message }, &mut rng);
+        replica.outputs();
+    }
+    assert_eq!(replica.checkpoint().count(), 1 + pieces.len());
+    replica.step(Time::ZERO, Input::Checkpointed, &mut rng);
+    assert_eq!(replica.state().0.len(), 10);
+    let mut steps = 0;
+    DROPPED.set(0);
+    while DROPPED.get() < ENTRIES as usize {
+        let before = DROPPED.get();
+        replica.outputs();
+        assert!(DROPPED.get() <= before + 1_024, "{} in one step", DROPPED.get() - before);
+        let wake = replica.next_wake().expect("it goes on");
+        replica.step(wake, Input::Wake, &mut rng);
+        steps += 1;
+    }
+    assert!(steps >= ENTRIES / 1_024, "all of it in {steps} steps");
 }
 
 /// Replies to clients are withheld after 4.5 s.

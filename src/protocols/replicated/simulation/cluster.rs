@@ -32,8 +32,8 @@ impl StateMachine for Ledger {
         self.0.len()
     }
 
-    fn parts(&self) -> Box<dyn Iterator<Item = u64>> {
-        Box::new(self.0.clone().into_iter())
+    fn into_parts(self) -> Box<dyn Iterator<Item = u64>> {
+        Box::new(self.0.into_iter())
     }
 
     fn add(&mut self, command: u64) {
