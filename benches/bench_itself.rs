@@ -112,7 +112,10 @@ fn run(options: &TestOptions, seed: Option<u64>) -> (Duration, usize) {
         clock: seed.map_or(Clock::Wall, |seed| Clock::Seed { seed, writes_tape: false }),
         store: store.path().to_owned(),
         log: LogOptions::default(),
+        has_data_dirs: true,
+        argv: Vec::new(),
         watchdog: None,
+        memory_bytes: maelstrom::spool::SPOOL_BYTES,
     };
     let report = test.run(Terminal::nobody()).expect("echo runs");
     assert_eq!(report.exit_status(), 0, "echo is valid");

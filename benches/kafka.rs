@@ -73,7 +73,10 @@ fn in_real_time() {
         clock: Clock::Wall,
         store: store.path().to_owned(),
         log: LogOptions::default(),
+        has_data_dirs: true,
+        argv: Vec::new(),
         watchdog: None,
+        memory_bytes: maelstrom::spool::SPOOL_BYTES,
     };
     let report = test.run(Terminal::nobody()).expect("the test can run");
     let stats = report.results.to_edn();

@@ -111,7 +111,10 @@ fn in_real_time(nodes: usize) {
         clock: Clock::Wall,
         store: store.path().to_owned(),
         log: LogOptions::default(),
+        has_data_dirs: true,
+        argv: Vec::new(),
         watchdog: None,
+        memory_bytes: maelstrom::spool::SPOOL_BYTES,
     };
     let report = test.run(Terminal::nobody()).expect("the test can run");
     let text = std::fs::read_to_string(report.folder.join("history.edn")).expect("a history");

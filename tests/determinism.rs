@@ -113,6 +113,11 @@ fn options(faults: &[Fault]) -> TestOptions {
 
 /// Runs the node's program in lockstep; returns every file of the run by its name.
 fn lockstep(faults: &[Fault], seed: u64) -> Files {
+    lockstep_within(faults, seed, maelstrom::spool::SPOOL_BYTES)
+}
+
+/// The same, with so much memory for what the run writes down.
+fn lockstep_within(faults: &[Fault], seed: u64, memory_bytes: usize) -> Files {
     let store = tempfile::tempdir().unwrap();
     let options = options(faults);
     let workload = workload::by_name("unique-ids").unwrap();
@@ -125,6 +130,7 @@ fn lockstep(faults: &[Fault], seed: u64) -> Files {
         store: store.path().to_owned(),
         log: LogOptions { stderr: true, net_send: true, net_recv: true },
         watchdog: None,
+        memory_bytes,
     };
     let report = test.run(Terminal::nobody()).unwrap();
     assert_eq!(report.failure, None);
@@ -160,6 +166,14 @@ fn lockstep_twice_gives_the_same_files() {
     }
 }
 
+/// A run on disk is the run in memory.
+fn memory_makes_no_difference() {
+    let expected = lockstep(&[Partition, Kill], 1);
+    for memory_bytes in [0, 5000] {
+        assert!(lockstep_within(&[Partition, Kill], 1, memory_bytes) == expected);
+    }
+}
+
 fn another_seed_gives_another_run() {
     let history = Path::new("history.edn");
     assert_ne!(lockstep(&[], 1)[history], lockstep(&[], 2)[history]);
@@ -186,7 +200,8 @@ fn main() -> ExitCode {
     if std::env::var_os("MAELSTROM_LOCKSTEP").is_some() {
         return gyre::run(Restless::new);
     }
-    let tests: [(&str, fn()); 3] = [
+    let tests: [(&str, fn()); 4] = [
+        ("memory_makes_no_difference", memory_makes_no_difference),
         ("lockstep_twice_gives_the_same_files", lockstep_twice_gives_the_same_files),
         ("another_seed_gives_another_run", another_seed_gives_another_run),
         (

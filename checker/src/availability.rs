@@ -7,8 +7,8 @@
 
 use std::str::FromStr;
 
-use super::{Judgement, Validity, fraction};
-use crate::history::{History, OpType};
+use super::{Checker, Judgement, Validity, fraction};
+use crate::history::{History, Op, OpType};
 
 /// What `--availability` asks for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -43,8 +43,35 @@ pub fn number(text: &str) -> Option<f64> {
 
 /// The fraction of operations that are known to have succeeded; `None` asks for nothing.
 pub fn check(history: &History, target: Option<Availability>) -> Judgement {
-    let of_kind = |kind| history.ops.iter().filter(|op| op.is_client() && op.kind == kind).count();
-    let (begun, ok) = (of_kind(OpType::Invoke), of_kind(OpType::Ok));
+    history.judge(Available::new(target))
+}
+
+/// How many operations of a history are known to have succeeded.
+pub struct Available {
+    target: Option<Availability>,
+    begun: usize,
+    ok: usize,
+}
+
+impl Available {
+    /// To be compared with the target; `None` asks for nothing.
+    pub fn new(target: Option<Availability>) -> Available {
+        Available { target, begun: 0, ok: 0 }
+    }
+}
+
+impl Checker for Available {
+    fn push(&mut self, op: &Op) {
+        self.begun += usize::from(op.is_client() && op.kind == OpType::Invoke);
+        self.ok += usize::from(op.is_client() && op.kind == OpType::Ok);
+    }
+
+    fn finish(self: Box<Self>) -> Judgement {
+        judge(self.begun, self.ok, self.target)
+    }
+}
+
+fn judge(begun: usize, ok: usize, target: Option<Availability>) -> Judgement {
     if begun == 0 {
         return Judgement::no_operations();
     }

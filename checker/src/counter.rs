@@ -7,21 +7,79 @@
 //! Source: `workload/pn_counter.clj` of the original. Unlike there, a read that is no integer
 //! is a wrong read, not a crash, and a run without final reads is unknown.
 
-use super::{Finding, Findings, Judgement, Validity};
+use super::{Checker, Finding, Findings, Judgement, Validity};
 use crate::edn::Edn;
-use crate::history::{Op, OpType, Operations, ProcessId};
+use crate::history::{History, Op, OpType, Pairs};
 
 /// Far more ranges than additions of like size can make, and few enough to be quick.
 const RANGE_LIMIT: usize = 100_000;
 
 /// Compares every successful read marked `:final?` with the acceptable sums.
-pub fn check(operations: &Operations) -> Judgement {
-    let acceptable = match acceptable_sums(operations) {
-        Ok(None) => return Judgement::no_operations(),
-        Ok(Some(acceptable)) => acceptable,
-        Err(error) => return Judgement::unknown(error),
-    };
-    let reads = final_reads(operations);
+pub fn check(history: &History) -> Judgement {
+    history.judge(Counter::default())
+}
+
+/// Sums up as additions end, and keeps what is uncertain, and the final reads.
+#[derive(Default)]
+pub struct Counter {
+    pairs: Pairs,
+    definite: i128,
+    /// Each with its place in the history.
+    uncertain: Vec<(usize, i128)>,
+    /// The first addition of something that is no integer.
+    problem: Option<(usize, String)>,
+    reads: Vec<Op>,
+}
+
+impl Counter {
+    fn add(&mut self, position: usize, invoke: &Op, outcome: OpType) {
+        if &*invoke.f != "add" {
+            return;
+        }
+        match (integer(&invoke.value), outcome) {
+            (None, _) => {
+                let (index, value) = (invoke.index, &invoke.value);
+                let problem = format!("Operation {index} adds {value}, which is not an integer.");
+                if self.problem.as_ref().is_none_or(|(first, _)| position < *first) {
+                    self.problem = Some((position, problem));
+                }
+            }
+            (Some(delta), OpType::Ok) => self.definite += delta,
+            (Some(delta), OpType::Info) => self.uncertain.push((position, delta)),
+            (Some(_), OpType::Fail | OpType::Invoke) => {}
+        }
+    }
+}
+
+impl Checker for Counter {
+    fn push(&mut self, op: &Op) {
+        if let Some((position, invoke)) = self.pairs.push(op) {
+            self.add(position, &invoke, op.kind);
+        }
+        if is_final_read(op) {
+            self.reads.push(op.clone());
+        }
+    }
+
+    fn finish(mut self: Box<Self>) -> Judgement {
+        let open = match std::mem::take(&mut self.pairs).finish() {
+            Ok((0, _)) => return Judgement::no_operations(),
+            Ok((_, open)) => open,
+            Err(error) => return Judgement::unknown(error),
+        };
+        // Nobody knows what becomes of what has not ended.
+        open.iter().for_each(|(position, op)| self.add(*position, op, OpType::Info));
+        if let Some((_, problem)) = self.problem {
+            return Judgement::unknown(problem);
+        }
+        let mut sums = Sums { ranges: vec![(self.definite, self.definite)], exact: true };
+        self.uncertain.sort_unstable();
+        self.uncertain.into_iter().for_each(|(_, delta)| sums.allow(delta));
+        judge(&self.reads, &sums)
+    }
+}
+
+fn judge(reads: &[Op], acceptable: &Sums) -> Judgement {
     let wrong = |op: &&Op| !integer(&op.value).is_some_and(|sum| acceptable.contains(sum));
     let wrong: Vec<&Op> = reads.iter().filter(wrong).collect();
     let mut findings = Findings::default();
@@ -68,43 +126,11 @@ pub fn check(operations: &Operations) -> Judgement {
     }
 }
 
-/// The ends of the successful final reads.
-fn final_reads(operations: &Operations) -> Vec<Op> {
-    let is_marked = |op: &Op| {
-        op.extra("final?").is_some_and(|mark| !matches!(mark, Edn::Nil | Edn::Bool(false)))
-    };
-    let ends = (0..operations.entries()).filter(|&position| {
-        let head = operations.head(position);
-        head.kind == OpType::Ok && head.process != ProcessId::Nemesis && &**head.f != "add"
-    });
-    ends.map(|position| operations.op(position)).filter(is_marked).collect()
-}
-
-/// The sums that a final read may show; `None` without any operation.
-fn acceptable_sums(operations: &Operations) -> Result<Option<Sums>, String> {
-    let spans = operations.spans()?;
-    if spans.is_empty() {
-        return Ok(None);
-    }
-    let (mut definite, mut uncertain) = (0, Vec::new());
-    for span in spans {
-        let head = operations.head(span.invoked_at());
-        if &**head.f != "add" {
-            continue;
-        }
-        let value = operations.value(span.invoked_at());
-        let Some(delta) = integer(&value) else {
-            return Err(format!("Operation {} adds {value}, which is not an integer.", head.index));
-        };
-        match span.outcome {
-            OpType::Ok => definite += delta,
-            OpType::Info => uncertain.push(delta),
-            OpType::Fail | OpType::Invoke => {}
-        }
-    }
-    let mut sums = Sums { ranges: vec![(definite, definite)], exact: true };
-    uncertain.into_iter().for_each(|delta| sums.allow(delta));
-    Ok(Some(sums))
+/// Whether this is the end of a successful final read.
+fn is_final_read(op: &Op) -> bool {
+    let marked =
+        op.extra("final?").is_some_and(|mark| !matches!(mark, Edn::Nil | Edn::Bool(false)));
+    op.is_client() && op.kind == OpType::Ok && marked
 }
 
 /// An integer of up to 64 bits, or a larger one as Clojure prints it. Sums of them have room
@@ -172,7 +198,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::history::History;
 
     /// A history of additions `(outcome, delta)` and final reads.
     fn history(adds: &[(&str, i64)], reads: &[&str]) -> History {
@@ -189,7 +214,7 @@ mod tests {
     }
 
     fn check_text(adds: &[(&str, i64)], reads: &[&str]) -> String {
-        check(&(&history(adds, reads)).into()).to_edn().to_string()
+        check(&history(adds, reads)).to_edn().to_string()
     }
 
     #[test]
@@ -229,7 +254,7 @@ mod tests {
             assert!(text.starts_with("{:valid? :unknown") && text.contains(":error"), "{text}");
         }
         let odd = "{:type :invoke, :process 0, :f :add, :value \"x\"}";
-        let result = check(&(&History::parse(odd).unwrap()).into());
+        let result = check(&History::parse(odd).unwrap());
         assert_eq!(result.verdict, Validity::Unknown);
     }
 

@@ -4,76 +4,96 @@
 //! the original (its `workload/echo.clj`). Of a request that had not ended when the history
 //! did, nobody can say anything.
 
-use super::{Finding, Findings, Judgement, Validity};
+use super::{Checker, Finding, Findings, Judgement, Validity};
 use crate::edn::Edn;
-use crate::history::{Op, OpType, Operations};
+use crate::history::{History, Op, OpType, Pairs};
 
 /// Compares each request with its reply: a map, with the payload under `:echo`.
-pub fn check(operations: &Operations) -> Judgement {
-    let spans = match operations.spans() {
-        Ok(spans)
-            if !spans.iter().any(|span| &**operations.head(span.invoked_at()).f == "echo") =>
+pub fn check(history: &History) -> Judgement {
+    history.judge(Echo::default())
+}
+
+/// Compares them as they come, and keeps those that differ.
+#[derive(Default)]
+pub struct Echo {
+    pairs: Pairs,
+    has_echo: bool,
+    wrong: Vec<Wrong>,
+}
+
+/// A request that was not echoed, with its place in the history.
+struct Wrong {
+    position: usize,
+    invoke: Op,
+    end: Op,
+}
+
+impl Checker for Echo {
+    fn push(&mut self, op: &Op) {
+        self.has_echo |= op.is_client() && op.kind == OpType::Invoke && &*op.f == "echo";
+        if let Some((position, invoke)) = self.pairs.push(op)
+            && !is_echo(&invoke, op)
         {
-            return Judgement::no_operations();
-        }
-        Ok(spans) => spans,
-        Err(error) => return Judgement::unknown(error),
-    };
-    let unfinished = spans.iter().filter(|span| span.ended_at().is_none()).count();
-    let mut findings = Findings::default();
-    let mut errors = Vec::new();
-    for span in spans {
-        if let Some(ended_at) = span.ended_at() {
-            let (sent, reply) = (operations.value(span.invoked_at()), operations.op(ended_at));
-            if let Some(error) = error(&sent, &reply.value) {
-                findings.add("wrong-reply", || finding(&sent, &reply));
-                errors.push(error);
-            }
+            self.wrong.push(Wrong { position, invoke, end: op.clone() });
         }
     }
-    let valid = match (errors.is_empty(), unfinished) {
-        (false, _) => Validity::False,
-        (true, 0) => Validity::True,
-        (true, _) => Validity::Unknown,
-    };
-    let wrong = errors.len();
-    let judgement = Judgement::new(valid, [("errors", Edn::List(errors))]).with(findings);
-    match valid {
-        Validity::Unknown => judgement
-            .because(format!("The history ends before {unfinished} of its requests have ended.")),
-        Validity::False => {
-            judgement.summed_up(format!("{wrong} of {} echoes are wrong", spans.len()))
+
+    fn finish(self: Box<Self>) -> Judgement {
+        let (requests, unfinished) = match self.pairs.finish() {
+            Ok(_) if !self.has_echo => return Judgement::no_operations(),
+            Ok((requests, open)) => (requests, open.len()),
+            Err(error) => return Judgement::unknown(error),
+        };
+        let mut wrong = self.wrong;
+        wrong.sort_unstable_by_key(|wrong| wrong.position);
+        let mut findings = Findings::default();
+        wrong.iter().for_each(|wrong| findings.add("wrong-reply", || finding(wrong)));
+        let valid = match (wrong.is_empty(), unfinished) {
+            (false, _) => Validity::False,
+            (true, 0) => Validity::True,
+            (true, _) => Validity::Unknown,
+        };
+        let errors = Edn::List(wrong.iter().map(error).collect());
+        let judgement = Judgement::new(valid, [("errors", errors)]).with(findings);
+        match valid {
+            Validity::Unknown => judgement.because(format!(
+                "The history ends before {unfinished} of its requests have ended."
+            )),
+            Validity::False => {
+                judgement.summed_up(format!("{} of {requests} echoes are wrong", wrong.len()))
+            }
+            Validity::True => judgement,
         }
-        Validity::True => judgement,
     }
 }
 
-fn finding(sent: &Edn, reply: &Op) -> Finding {
-    let process = reply.process;
-    let words = match reply.kind {
-        OpType::Ok => format!("Process {process} sent {sent} and received {}.", reply.value),
+fn is_echo(invoke: &Op, end: &Op) -> bool {
+    let echo = end.value.get("echo").unwrap_or(&Edn::Nil);
+    echo.canonical() == invoke.value.canonical()
+}
+
+fn finding(wrong: &Wrong) -> Finding {
+    let Wrong { invoke, end, .. } = wrong;
+    let (sent, process) = (&invoke.value, invoke.process);
+    let words = match end.kind {
+        OpType::Ok => format!("Process {process} sent {sent} and received {}.", end.value),
         _ => format!("Process {process} sent {sent}, which was not answered."),
     };
-    Finding::new(words).about(reply.index, "wrong reply")
+    Finding::new(words).about(end.index, "wrong reply")
 }
 
-/// What is wrong with a request that has ended.
-fn error(sent: &Edn, received: &Edn) -> Option<Edn> {
-    let echo = received.get("echo").unwrap_or(&Edn::Nil);
-    if echo.canonical() == sent.canonical() {
-        return None;
-    }
-    let expected = ["Expected a reply with :echo".into(), sent.clone()];
-    Some(Edn::Vector([expected, ["but received".into(), received.clone()]].concat()))
+fn error(wrong: &Wrong) -> Edn {
+    let Wrong { invoke, end, .. } = wrong;
+    let expected = ["Expected a reply with :echo".into(), invoke.value.clone()];
+    Edn::Vector([expected, ["but received".into(), end.value.clone()]].concat())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::history::History;
 
     fn check_text(text: &str) -> String {
-        check(&(&History::parse(text).unwrap()).into()).to_edn().to_string()
+        check(&History::parse(text).unwrap()).to_edn().to_string()
     }
 
     #[test]

@@ -22,6 +22,7 @@ use crate::{Judge, Judgement};
 
 pub use operations::{Operations, Span};
 pub use packed::{Head, Packed};
+pub(crate) use pairing::Pairs;
 pub use pairing::{Common, Pairing};
 pub use parse::Parser;
 pub use record::micro_op;

@@ -153,10 +153,7 @@ pub const ENTRIES: &[Entry] = &[
         functions: &["add", "read"],
         needs_processes: true,
         make: |options| {
-            let is_linearizable = options.is_linearizable;
-            Ok(Judge::whole(move |operations| {
-                set_full::check_with(operations, "add", is_linearizable)
-            }))
+            Ok(set_full::SetFull::new("add").linearizable(options.is_linearizable).into())
         },
     },
     Entry {

@@ -89,12 +89,12 @@ pub struct Gathering {
 }
 
 impl Gathering {
-    /// Takes in the next entry.
+    /// Takes in the next entry; one that is given away need not be copied.
     ///
     /// # Errors
     /// A clause, when it does not belong to the entries before it. There is nothing to judge
     /// then.
-    pub fn push(&mut self, op: Op) -> Result<(), String> {
+    pub fn push(&mut self, op: Cow<Op>) -> Result<(), String> {
         if let Some(pairing) = &self.pairing {
             pairing.check(&op)?;
         }
@@ -102,31 +102,37 @@ impl Gathering {
         if let Some((likeness, _)) = &mut self.likeness {
             likeness.push(&op);
         }
+        if let Some(pairing) = &mut self.pairing {
+            pairing.keep_copy(&op);
+        }
         match &mut self.by {
             By::Steps(checker) => checker.push(&op),
             By::Whole(operations, _) => operations.push(&op),
-        }
-        if let Some(pairing) = &mut self.pairing {
-            pairing.keep(Cow::Owned(op));
         }
         Ok(())
     }
 
     /// The judgement on all that was taken in.
-    pub fn finish(self) -> Judgement {
-        let mut judgement = match self.by {
-            By::Steps(checker) => checker.finish(),
-            By::Whole(operations, judge) => judge(&operations),
-        };
-        if let Some((likeness, expected)) = &self.likeness {
-            judgement = likeness.correct(judgement, *expected);
-        }
-        let exceptions = Box::new(self.exceptions).finish();
+    pub fn finish(mut self) -> Judgement {
+        let exceptions = Box::new(std::mem::take(&mut self.exceptions)).finish();
+        let mut judgement = self.finish_alone();
         if exceptions.verdict == Validity::False {
             judgement.verdict = Validity::False;
             judgement.parts.push(("exceptions", exceptions));
         }
         judgement
+    }
+
+    /// The same, of the judge alone: for whoever looks at exceptions himself.
+    pub fn finish_alone(self) -> Judgement {
+        let judgement = match self.by {
+            By::Steps(checker) => checker.finish(),
+            By::Whole(operations, judge) => judge(&operations),
+        };
+        match self.likeness {
+            Some((likeness, expected)) => likeness.correct(judgement, expected),
+            None => judgement,
+        }
     }
 }
 
@@ -189,17 +195,22 @@ type Row = (Workload, &'static str, Common, fn(&CheckOptions) -> Result<Judge, S
 /// One row a workload.
 const WORKLOADS: [Row; 10] = [
     (Workload::Broadcast, "broadcast", Common::Nothing, |_| {
-        Ok(Judge::whole(|h| set_full::check(h, "broadcast")))
+        Ok(set_full::SetFull::new("broadcast").into())
     }),
-    (Workload::Echo, "echo", Common::Nothing, |_| Ok(Judge::whole(echo::check))),
-    (Workload::GCounter, "g-counter", Common::Nothing, |_| Ok(Judge::whole(counter::check))),
-    (Workload::GSet, "g-set", Common::Nothing, |_| Ok(Judge::whole(|h| set_full::check(h, "add")))),
+    (Workload::Echo, "echo", Common::Nothing, |_| Ok(echo::Echo::default().into())),
+    (Workload::GCounter, "g-counter", Common::Nothing, |_| Ok(counter::Counter::default().into())),
+    (Workload::GSet, "g-set", Common::Nothing, |_| Ok(set_full::SetFull::new("add").into())),
     (Workload::Kafka, "kafka", Common::Nothing, |_| Ok(Judge::whole(kafka::check))),
     (Workload::LinKv, "lin-kv", Common::Key, |options| {
         let budget = options.budget.clone();
         Ok(Judge::whole(move |all| linear::check_lin_kv(all, &budget)))
     }),
-    (Workload::PnCounter, "pn-counter", Common::Nothing, |_| Ok(Judge::whole(counter::check))),
+    (
+        Workload::PnCounter,
+        "pn-counter",
+        Common::Nothing,
+        |_| Ok(counter::Counter::default().into()),
+    ),
     (Workload::TxnListAppend, "txn-list-append", Common::MicroOps, |options| {
         Ok(elle::ListAppend::new(options.elle()?).into())
     }),
@@ -382,7 +393,7 @@ mod tests {
         let history = History::parse(text).unwrap();
         for workload in Workload::all() {
             let mut gathering = Judge::from(workload).gather();
-            history.ops.iter().for_each(|op| gathering.push(op.clone()).unwrap());
+            history.ops.iter().for_each(|op| gathering.push(Cow::Borrowed(op)).unwrap());
             assert_eq!(gathering.finish(), history.judge(workload), "{workload:?}");
         }
     }

@@ -21,11 +21,12 @@ mod scan;
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
-use self::scan::{Element, Position, Scan, scan};
-use super::{Finding, Findings, Judgement, Validity, count};
+use self::scan::{Begin, Element, Elements, Scan};
+use super::{Checker, Finding, Findings, Judgement, Validity, count};
 use crate::edn::Edn;
-use crate::history::Operations;
+use crate::history::{History, Op};
 
 /// This many of the elements that took longest to settle are shown in full.
 const WORST_SHOWN: usize = 8;
@@ -41,19 +42,49 @@ const QUANTILES: [(Edn, f64); 5] = [
 
 /// Checks a history of additions, whose function is `add`, and of reads, whose function is
 /// `read` and whose value is everything that is there.
-pub fn check(operations: &Operations, add: &str) -> Judgement {
-    check_with(operations, add, false)
+pub fn check(history: &History, add: &'static str) -> Judgement {
+    history.judge(SetFull::new(add))
 }
 
-/// The same; and if `is_linearizable`, an element must be in every read that begins after it is
-/// known.
-pub fn check_with(operations: &Operations, add: &str, is_linearizable: bool) -> Judgement {
-    if operations.has_none() {
-        return Judgement::no_operations();
+/// Checks such a history entry by entry. What it keeps grows with the elements, not with the
+/// reads.
+pub struct SetFull {
+    add: &'static str,
+    /// What has been seen; or why that cannot be judged.
+    scan: Result<Scan, String>,
+    has_operation: bool,
+    is_linearizable: bool,
+}
+
+impl SetFull {
+    /// A checker of histories in which this function adds.
+    pub fn new(add: &'static str) -> SetFull {
+        SetFull { add, scan: Ok(Scan::new(add)), has_operation: false, is_linearizable: false }
     }
-    match scan(operations, add) {
-        Ok(scan) => judge(operations, &scan, is_linearizable),
-        Err(error) => Judgement::unknown(error),
+
+    /// The same; but if `is_linearizable`, an element must be in every read that begins after it
+    /// is known.
+    pub fn linearizable(self, is_linearizable: bool) -> SetFull {
+        SetFull { is_linearizable, ..self }
+    }
+}
+
+impl Checker for SetFull {
+    fn push(&mut self, op: &Op) {
+        self.has_operation |= op.is_client();
+        if let Ok(scan) = &mut self.scan
+            && let Err(error) = scan.push(op)
+        {
+            self.scan = Err(error);
+        }
+    }
+
+    fn finish(self: Box<Self>) -> Judgement {
+        match self.scan {
+            _ if !self.has_operation => Judgement::no_operations(),
+            Ok(scan) => judge(&scan.finish(), self.add, self.is_linearizable),
+            Err(error) => Judgement::unknown(error),
+        }
     }
 }
 
@@ -67,7 +98,10 @@ enum Outcome {
 
 impl Outcome {
     fn of(element: &Element) -> Outcome {
-        let Element { known, last_present, last_absent, .. } = *element;
+        let Element { known, last_present, last_absent, .. } = element;
+        let begin = |read: &Option<Rc<Begin>>| read.as_ref().map(|read| read.position);
+        let (last_present, last_absent) = (begin(last_present), begin(last_absent));
+        let known = known.as_ref().map(|known| known.entry.position);
         // `None` comes before every position.
         if last_present.is_some() && last_absent < last_present {
             Outcome::Stable
@@ -94,38 +128,36 @@ struct Judged<'a> {
     latency_ms: i64,
 }
 
-fn judge_element<'a>(operations: &Operations, element: &'a Element) -> Judged<'a> {
+fn judge_element(element: &Element) -> Judged<'_> {
     let outcome = Outcome::of(element);
     // The earliest moment at which it can have settled, if it settled at once.
     let settled_after = match outcome {
-        Outcome::Stable => element.last_absent,
-        Outcome::Lost => element.last_present,
+        Outcome::Stable => element.last_absent.as_ref(),
+        Outcome::Lost => element.last_present.as_ref(),
         Outcome::NeverRead => None,
     };
-    let time = |position: Position| operations.head(position as usize).time;
-    let settled = settled_after.map_or(0, |read| time(read).saturating_add(1));
-    let known = element.known.map_or(0, time);
+    let settled = settled_after.map_or(0, |read| read.op.time.saturating_add(1));
+    let known = element.known.as_ref().map_or(0, |known| known.entry.time);
     let latency_ms = settled.saturating_sub(known).max(0) / 1_000_000;
     Judged { element, outcome, latency_ms }
 }
 
-fn judge(operations: &Operations, scan: &Scan, is_linearizable: bool) -> Judgement {
-    let judged: Vec<Judged> =
-        scan.elements.iter().map(|element| judge_element(operations, element)).collect();
+fn judge(elements: &Elements, add: &str, is_linearizable: bool) -> Judgement {
+    let judged: Vec<Judged> = elements.list.iter().map(judge_element).collect();
     let with = |outcome| judged.iter().filter(move |judged| judged.outcome == outcome);
     let latencies =
         |outcome| -> Vec<i64> { with(outcome).map(|judged| judged.latency_ms).collect() };
 
     let mut findings = Findings::default();
     for judged in with(Outcome::Lost) {
-        findings.add("lost", || lost_element(operations, judged));
+        findings.add("lost", || lost_element(judged));
     }
     let lost = values(with(Outcome::Lost));
     let lost_count = lost.len();
     let never_read = values(with(Outcome::NeverRead));
     let mut stale: Vec<&Judged> = with(Outcome::Stable).filter(|j| j.latency_ms > 0).collect();
     for judged in &stale {
-        findings.add("stale", || stale_element(operations, judged));
+        findings.add("stale", || stale_element(judged));
     }
     let stale_values = values(stale.iter().copied());
     let stale_count = stale_values.len();
@@ -150,10 +182,7 @@ fn judge(operations: &Operations, scan: &Scan, is_linearizable: bool) -> Judgeme
             ("never-read", Edn::List(never_read)),
             ("stale-count", stale_values.len().into()),
             ("stale", Edn::List(stale_values)),
-            (
-                "worst-stale",
-                Edn::List(stale.into_iter().map(|j| describe(operations, j)).collect()),
-            ),
+            ("worst-stale", Edn::List(stale.into_iter().map(|j| describe(j, add)).collect())),
         ],
     );
     for (name, outcome) in
@@ -161,7 +190,7 @@ fn judge(operations: &Operations, scan: &Scan, is_linearizable: bool) -> Judgeme
     {
         result.results.extend(quantiles(latencies(outcome)).map(|q| (Edn::keyword(name), q)));
     }
-    result.results.extend(duplicated(&scan.duplicated));
+    result.results.extend(duplicated(&elements.duplicated));
     let judgement = result.with(findings);
     match valid {
         Validity::Unknown => judgement.because("No read shows an element to be there for good."),
@@ -174,34 +203,33 @@ fn judge(operations: &Operations, scan: &Scan, is_linearizable: bool) -> Judgeme
 }
 
 /// An element that was there and is not any more.
-fn lost_element(operations: &Operations, judged: &Judged) -> Finding {
+fn lost_element(judged: &Judged) -> Finding {
     let Element { value, added, known, last_present, last_absent } = judged.element;
-    let index = |position: Position| operations.head(position as usize).index;
     let words = match last_present {
         Some(_) => format!("Element {value} was read, and a later read lacks it, as do all after."),
         None => format!("The addition of element {value} was acknowledged; no read shows it."),
     };
-    let mut finding = Finding::new(words).on(value.clone()).about(index(*added), "added");
-    for (position, role) in [
-        (known, "known since"),
-        (last_present, "last seen by"),
-        (last_absent, "should have been seen by"),
+    let mut finding = Finding::new(words).on(Edn::clone(value)).about(added.index, "added");
+    let index = |read: &Option<Rc<Begin>>| read.as_ref().map(|read| read.op.index);
+    for (index, role) in [
+        (known.as_ref().map(|known| known.entry.index), "known since"),
+        (index(last_present), "last seen by"),
+        (index(last_absent), "should have been seen by"),
     ] {
-        if let Some(position) = position {
-            finding = finding.about(index(*position), role);
+        if let Some(index) = index {
+            finding = finding.about(index, role);
         }
     }
     finding
 }
 
 /// An element that some read lacked although it was known.
-fn stale_element(operations: &Operations, judged: &Judged) -> Finding {
+fn stale_element(judged: &Judged) -> Finding {
     let Element { value, added, last_absent, .. } = judged.element;
     let words = format!("Element {value} was seen {} ms after it was known.", judged.latency_ms);
-    let index = |position: Position| operations.head(position as usize).index;
-    let finding = Finding::new(words).on(value.clone()).about(index(*added), "added");
+    let finding = Finding::new(words).on(Edn::clone(value)).about(added.index, "added");
     match last_absent {
-        Some(read) => finding.about(index(*read), "should have been seen by"),
+        Some(read) => finding.about(read.op.index, "should have been seen by"),
         None => finding,
     }
 }
@@ -211,18 +239,16 @@ fn values<'a>(judged: impl Iterator<Item = &'a Judged<'a>>) -> Vec<Edn> {
 }
 
 /// Everything about one element, as the original lays it out.
-fn describe(operations: &Operations, judged: &Judged) -> Edn {
+fn describe(judged: &Judged, add: &str) -> Edn {
     let latency = |outcome| (judged.outcome == outcome).then_some(judged.latency_ms);
-    let op = |position: Option<Position>| {
-        Edn::from(position.map(|position| operations.op(position as usize).to_edn()))
-    };
+    let last_absent = judged.element.last_absent.as_ref().map(|read| read.op.to_edn());
     Edn::map([
         ("element", judged.element.value.clone()),
         ("outcome", Edn::keyword(judged.outcome.name())),
         ("stable-latency", latency(Outcome::Stable).into()),
         ("lost-latency", latency(Outcome::Lost).into()),
-        ("known", op(judged.element.known)),
-        ("last-absent", op(judged.element.last_absent)),
+        ("known", judged.element.known_op(add).into()),
+        ("last-absent", last_absent.into()),
     ])
 }
 

@@ -7,10 +7,11 @@
 //! Source: `stats` in Jepsen's `checker.clj`, `stats-checker` in its `tests/kafka.clj`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use super::{Finding, Findings, Judgement, Validity};
+use super::{Checker, Finding, Findings, Judgement, Validity};
 use crate::edn::Edn;
-use crate::history::{History, OpType};
+use crate::history::{History, Op, OpType};
 
 /// Functions that need no success.
 const NEVER_OK: [&str; 2] = ["crash", "debug-topic-partitions"];
@@ -41,12 +42,29 @@ impl Count {
 
 /// Counts the completions of clients' operations.
 pub fn check(history: &History) -> Judgement {
-    let mut all = Count::default();
-    let mut by_f: BTreeMap<&str, Count> = BTreeMap::new();
-    for op in history.ops.iter().filter(|op| op.is_client()) {
-        for count in [&mut all, by_f.entry(&op.f).or_default()] {
+    history.judge(Stats::default())
+}
+
+/// How many operations of a history ended how.
+#[derive(Default)]
+pub struct Stats {
+    all: Count,
+    by_f: BTreeMap<Arc<str>, Count>,
+}
+
+impl Checker for Stats {
+    fn push(&mut self, op: &Op) {
+        // An operation that was begun and never ended is in no count.
+        if !op.is_client() || op.kind == OpType::Invoke {
+            return;
+        }
+        if !self.by_f.contains_key(&op.f) {
+            self.by_f.insert(op.f.clone(), Count::default());
+        }
+        let by_f = self.by_f.get_mut(&op.f).expect("it is there now");
+        for count in [&mut self.all, by_f] {
             match op.kind {
-                OpType::Invoke => continue,
+                OpType::Invoke => {}
                 OpType::Ok => count.ok += 1,
                 OpType::Fail => count.fail += 1,
                 OpType::Info => count.info += 1,
@@ -56,17 +74,22 @@ pub fn check(history: &History) -> Judgement {
             }
         }
     }
-    // An operation that was begun and never ended is in no count.
-    by_f.retain(|_, count| count.total() > 0);
+
+    fn finish(self: Box<Self>) -> Judgement {
+        judge(self.all, &self.by_f)
+    }
+}
+
+fn judge(all: Count, by_f: &BTreeMap<Arc<str>, Count>) -> Judgement {
     if by_f.is_empty() {
         return Judgement::no_operations();
     }
     let never_ok: Vec<(&str, Count)> = by_f
         .iter()
-        .filter(|(f, count)| count.ok == 0 && !NEVER_OK.contains(f))
-        .map(|(f, count)| (*f, *count))
+        .filter(|(f, count)| count.ok == 0 && !NEVER_OK.contains(&&***f))
+        .map(|(f, count)| (&**f, *count))
         .collect();
-    let by_f = by_f.into_iter().map(|(f, count)| {
+    let by_f = by_f.iter().map(|(f, count)| {
         let result = Judgement::new(Validity::from(count.ok > 0), count.entries());
         (Edn::keyword(f), result.to_edn())
     });

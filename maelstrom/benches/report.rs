@@ -19,7 +19,7 @@ use maelstrom::checker::{Judgement, Validity};
 use maelstrom::history::History;
 use maelstrom::journal::Journal;
 use maelstrom::options::TestOptions;
-use maelstrom::report::{self, Recorded};
+use maelstrom::report::{self, Activity, Recorded};
 
 /// A minute of broadcasts over five nodes, each a request, four messages between nodes with
 /// their answers, and a reply.
@@ -113,12 +113,14 @@ fn measured(profile: &Path, page: &Path) -> Option<String> {
 fn main() {
     for messages in [10_000, 100_000, 1_000_000] {
         let (history, journal) = run(messages);
+        let activity = Activity::of(&history);
         let options = TestOptions::default();
         let results = Judgement::new(Validity::True, []);
         let recorded = Recorded {
             workload: "broadcast",
             options: &options,
             seed: None,
+            activity: &activity,
             history: &history,
             journal: &journal,
             results: &results,

@@ -29,7 +29,7 @@ use serde_json::json;
 
 use crate::client::Operation;
 use crate::generator::{Generator, GeneratorContext, Next};
-use crate::history::{History, Op};
+use crate::history::{History, Op, OpType};
 use crate::journal::Journal;
 use crate::nemesis::Nemesis;
 use crate::net::Network;
@@ -111,8 +111,10 @@ pub struct Progress {
 
 /// What a run left behind.
 pub struct Outcome {
-    /// What the clients saw.
+    /// What the clients saw; empty when only the observer was to have it.
     pub history: History,
+    /// How many entries the history has.
+    pub entries: usize,
     /// What the network saw.
     pub journal: Journal,
     /// Why the run ended before its time: a sentence.
@@ -236,7 +238,10 @@ pub struct Engine<'a> {
     is_calm: bool,
     next_message_id: u64,
     late_replies: u64,
-    history: History,
+    /// `None` when only the observer wants it.
+    history: Option<History>,
+    /// How many entries the history has.
+    entries: usize,
     outcomes: [u64; 3],
     journal: Journal,
     outputs: Vec<Output>,
@@ -246,16 +251,15 @@ pub struct Engine<'a> {
 impl<'a> Engine<'a> {
     /// Prepares a run.
     ///
-    /// What chance decides comes from the tape, which may be only a seed. `journal_events` says
-    /// how many events of the network are kept for drawing them; its
-    /// statistics count all.
+    /// What chance decides comes from the tape, which may be only a seed. The `journal` says how
+    /// many events of the network are kept for drawing them, and where; its statistics count all.
     pub fn new(
         options: &'a TestOptions,
         workload: &'a dyn Workload,
         cluster: &'a mut dyn Cluster,
         observer: &'a mut dyn Observer,
         tape: impl Into<Tape>,
-        journal_events: usize,
+        journal: impl Into<Journal>,
     ) -> Engine<'a> {
         let tape = tape.into();
         let seeds = tape.seeds();
@@ -299,12 +303,20 @@ impl<'a> Engine<'a> {
             is_calm: false,
             next_message_id: 0,
             late_replies: 0,
-            history: History::default(),
+            history: Some(History::default()),
+            entries: 0,
             outcomes: [0; 3],
-            journal: Journal::new(journal_events),
+            journal: journal.into(),
             outputs: Vec::new(),
             failure: None,
         }
+    }
+
+    /// The same run, but its history goes to the observer alone: the memory that it takes does
+    /// not grow with its length.
+    pub fn without_history(mut self) -> Engine<'a> {
+        self.history = None;
+        self
     }
 
     /// Runs to the end, or to the first failure; what was recorded until then is kept.
@@ -350,7 +362,8 @@ impl<'a> Engine<'a> {
         }
         self.report_progress();
         Outcome {
-            history: self.history,
+            history: self.history.unwrap_or_default(),
+            entries: self.entries,
             journal: self.journal,
             failure: self.failure,
             tape: self.tape.into_recorded(),
@@ -583,9 +596,15 @@ impl<'a> Engine<'a> {
     }
 
     fn record(&mut self, mut op: Op) {
-        op.index = self.history.ops.len();
+        op.index = self.entries;
         op.time = self.now.since(self.main_start).as_nanos() as i64;
+        self.entries += 1;
         self.observer.operation(&op);
-        self.history.ops.push(op);
+        if op.is_client() && op.kind != OpType::Invoke {
+            self.generator.observe(&op);
+        }
+        if let Some(history) = &mut self.history {
+            history.ops.push(op);
+        }
     }
 }

@@ -2,15 +2,27 @@
 //!
 //! Counting and keeping are apart. The statistics of a run are six counters, kept as the
 //! messages go by, so that a test of a hundred million messages costs no memory. The first
-//! events are kept as well, up to a limit, for the diagram of messages in the report.
+//! events, up to a limit, are kept as well, for the diagrams of the report: each message as one
+//! [`Flight`] with the beginning of its body, in [`spool`](crate::spool)s, which a run with a
+//! folder keeps on disk. What caused a flight is found when it is sent (`cause`).
 //!
-//! Deliberately absent: a file. The original writes every message to disk and counts them
-//! afterwards; nothing but its own diagram ever reads that file.
+//! Deliberately absent: a file for others. The original writes every message to disk and counts
+//! them afterwards; nothing but its own diagram ever reads that file.
 
-use std::sync::Arc;
+mod cause;
 
-use gyre::{Message, Time};
+use gyre::{Message, NodeId, Time};
 use rustc_hash::FxHashMap;
+
+use crate::spool::{MakeSpool, Spool, Table, row};
+
+use cause::{Causes, Heard};
+
+/// Of a body so many characters are kept.
+pub const BODY_CHARACTERS: usize = 240;
+
+/// So many of the first events are kept with whole messages, but for those of `init`.
+pub const WHOLE_MESSAGES: usize = 10_000;
 
 /// Whether a message entered the network or left it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,20 +31,6 @@ pub enum JournalKind {
     Send,
     /// The receiver took it from the network.
     Recv,
-}
-
-/// One message entering or leaving the network.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JournalEvent {
-    /// When.
-    pub time: Time,
-    /// Whether it entered or left.
-    pub kind: JournalKind,
-    /// The message's number. A message has the same one when it is sent and whenever it is
-    /// received, even if the network delivers it twice.
-    pub id: u64,
-    /// The message itself.
-    pub message: Arc<Message>,
 }
 
 /// How many messages went in and came out.
@@ -73,15 +71,6 @@ impl NetStats {
         }
     }
 
-    /// The statistics of events that were kept.
-    pub fn of<'a>(events: impl IntoIterator<Item = &'a JournalEvent>) -> NetStats {
-        let mut stats = NetStats::default();
-        for event in events {
-            stats.record(event.kind, &event.message);
-        }
-        stats
-    }
-
     /// All messages together.
     pub fn all(&self) -> MessageCount {
         MessageCount {
@@ -91,30 +80,138 @@ impl NetStats {
     }
 }
 
+/// The number of a name, or of a type of messages, in a journal.
+pub type Number = u32;
+
+/// A message on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flight {
+    /// When it was sent, in nanoseconds since the main phase began.
+    pub sent: i64,
+    /// When it arrived, likewise; `None` if it was lost.
+    pub received: Option<i64>,
+    /// Who sent it.
+    pub src: Number,
+    /// To whom.
+    pub dest: Number,
+    /// Its type.
+    pub kind: Number,
+    /// The flight that caused it: always an earlier one.
+    pub cause: Option<usize>,
+    /// The index in the history of the invocation behind it all.
+    pub operation: Option<usize>,
+    /// Whether this is a further delivery of a message that has already arrived.
+    pub is_duplicate: bool,
+    /// The bytes of its body that are shown: [`BODY_CHARACTERS`] at most.
+    pub body_bytes: usize,
+    body: (u64, u16),
+}
+
+row! {
+    /// A flight on disk. What there is none of is the greatest number of its type.
+    struct FlightRow {
+        sent: u64,
+        received: u64,
+        src: u32,
+        dest: u32,
+        kind: u32,
+        cause: u32,
+        operation: u32,
+        is_duplicate: u8,
+        body_bytes: u8,
+        body_length: u16,
+        body_place: u64,
+    }
+}
+
+/// One of the first events.
+#[derive(Clone, Copy, Debug)]
+pub struct FirstEvent {
+    /// Whether the message was sent or received.
+    pub kind: JournalKind,
+    /// The message's number, the same when it is sent and whenever it is received.
+    pub id: u64,
+    message: (u64, usize),
+}
+
+/// Gives numbers to names.
+#[derive(Default)]
+struct Numbers<T> {
+    numbers: FxHashMap<T, Number>,
+    all: Vec<T>,
+}
+
+impl<T: Clone + Eq + std::hash::Hash> Numbers<T> {
+    fn of<Q>(&mut self, name: &Q) -> Number
+    where
+        Q: ?Sized + Eq + std::hash::Hash + ToOwned<Owned = T>,
+        T: std::borrow::Borrow<Q>,
+    {
+        if let Some(&number) = self.numbers.get(name) {
+            return number;
+        }
+        let number = Number::try_from(self.all.len()).expect("more names than can be numbered");
+        self.numbers.insert(name.to_owned(), number);
+        self.all.push(name.to_owned());
+        number
+    }
+}
+
 /// What the network carried.
-#[derive(Clone, Debug)]
 pub struct Journal {
     stats: NetStats,
-    events: Vec<JournalEvent>,
     keep: usize,
+    kept: usize,
     main_start: Time,
-    requests: Vec<(u64, usize)>,
-    /// The messages among `events` that were sent, so that their receipt shares them instead
-    /// of copying their text.
-    sent: FxHashMap<u64, Arc<Message>>,
+    flights: Table<FlightRow>,
+    texts: Spool,
+    names: Numbers<NodeId>,
+    kinds: Numbers<String>,
+    causes: Causes,
+    /// The request that is about to be sent, with the operation that it is for.
+    request: Option<(u64, usize)>,
+    /// The number of the flight of each message that was kept, by its id.
+    by_id: Vec<u32>,
+    first: Vec<FirstEvent>,
+    is_first_truncated: bool,
+}
+
+/// What stands for no number.
+const NONE: u32 = u32::MAX;
+
+impl From<usize> for Journal {
+    fn from(keep: usize) -> Journal {
+        Journal::new(keep)
+    }
 }
 
 impl Journal {
-    /// An empty journal that keeps the first `keep` events; 0 only counts.
+    /// An empty journal that keeps the first `keep` events, in memory; 0 only counts.
     pub fn new(keep: usize) -> Journal {
-        Journal {
+        let made = Journal::spooled(keep, &mut || Ok(Spool::in_memory()));
+        made.expect("memory is there")
+    }
+
+    /// The same, in spools that `make` makes.
+    ///
+    /// # Errors
+    /// What `make` answers.
+    pub fn spooled(keep: usize, make: &mut MakeSpool) -> anyhow::Result<Journal> {
+        Ok(Journal {
             stats: NetStats::default(),
-            events: Vec::new(),
             keep,
+            kept: 0,
             main_start: Time::ZERO,
-            requests: Vec::new(),
-            sent: FxHashMap::default(),
-        }
+            flights: Table::new(make()?),
+            texts: make()?,
+            names: Numbers { numbers: FxHashMap::default(), all: Vec::new() },
+            kinds: Numbers { numbers: FxHashMap::default(), all: Vec::new() },
+            causes: Causes::default(),
+            request: None,
+            by_id: Vec::new(),
+            first: Vec::new(),
+            is_first_truncated: false,
+        })
     }
 
     /// Notes that the main phase begins: the history's times count from here.
@@ -123,31 +220,90 @@ impl Journal {
     }
 
     /// Notes that the message of this `id`, which is about to be sent, is a request of the
-    /// operation whose invocation has this place in the history.
+    /// operation whose invocation has this index in the history.
     pub fn record_request(&mut self, id: u64, invocation: usize) {
-        if self.events.len() < self.keep {
-            self.requests.push((id, invocation));
-        }
+        self.request = Some((id, invocation));
     }
 
     /// Notes that the message entered the network, once for each `id`.
     pub fn record_send(&mut self, time: Time, id: u64, message: &Message) {
         self.stats.record(JournalKind::Send, message);
-        if self.events.len() < self.keep {
-            let message = Arc::new(message.clone());
-            self.sent.insert(id, message.clone());
-            self.events.push(JournalEvent { time, kind: JournalKind::Send, id, message });
+        if self.kept >= self.keep {
+            return;
         }
+        self.kept += 1;
+        let (src, dest) = (self.names.of(&message.src), self.names.of(&message.dest));
+        let kind = self.kinds.of(message.body.kind());
+        let cause = self.causes.of(time, (src, dest), message);
+        let own = self.request.take().filter(|(request, _)| *request == id);
+        let operation = match own {
+            Some((_, invocation)) => number(invocation),
+            None => cause.map_or(NONE, |cause| self.flights.get(cause as usize).operation),
+        };
+        let body = message.body.as_json();
+        let shown = start(body, BODY_CHARACTERS + 1);
+        let flight = self.flights.push(FlightRow {
+            sent: time.as_nanos(),
+            received: u64::MAX,
+            src,
+            dest,
+            kind,
+            cause: cause.unwrap_or(NONE),
+            operation,
+            is_duplicate: 0,
+            body_bytes: body.len().min(BODY_CHARACTERS) as u8,
+            body_length: shown.len() as u16,
+            body_place: self.texts.push(shown.as_bytes()),
+        });
+        let flight = number(flight);
+        let index = id as usize;
+        if self.by_id.len() <= index {
+            self.by_id.resize(index + 1, NONE);
+        }
+        self.by_id[index] = flight;
+        self.causes.sent((src, dest), message, flight);
+        self.keep_whole(JournalKind::Send, id, message);
     }
 
     /// Notes that the message was delivered, as often as it is.
     pub fn record_recv(&mut self, time: Time, id: u64, message: &Message) {
         self.stats.record(JournalKind::Recv, message);
-        if self.events.len() < self.keep {
-            let sent = self.sent.get(&id).cloned();
-            let message = sent.unwrap_or_else(|| Arc::new(message.clone()));
-            self.events.push(JournalEvent { time, kind: JournalKind::Recv, id, message });
+        if self.kept >= self.keep {
+            return;
         }
+        self.kept += 1;
+        self.keep_whole(JournalKind::Recv, id, message);
+        let number = self.by_id.get(id as usize).copied().unwrap_or(NONE);
+        if number == NONE {
+            return;
+        }
+        let mut flight = self.flights.get(number as usize);
+        self.causes.heard(flight.dest, Heard { time, flight: number });
+        let is_first = flight.received == u64::MAX;
+        flight.received = time.as_nanos();
+        if is_first {
+            self.flights.set(number as usize, flight);
+        } else {
+            self.flights.push(FlightRow { is_duplicate: 1, ..flight });
+        }
+    }
+
+    fn keep_whole(&mut self, kind: JournalKind, id: u64, message: &Message) {
+        if matches!(message.body.kind(), "init" | "init_ok") {
+            return;
+        }
+        if self.first.len() == WHOLE_MESSAGES {
+            self.is_first_truncated = true;
+            return;
+        }
+        let message = match kind {
+            JournalKind::Send => {
+                let line = message.to_line();
+                (self.texts.push(line.as_bytes()), line.len())
+            }
+            JournalKind::Recv => (0, 0),
+        };
+        self.first.push(FirstEvent { kind, id, message });
     }
 
     /// The statistics of everything so far.
@@ -155,36 +311,98 @@ impl Journal {
         &self.stats
     }
 
-    /// The events that were kept, in order.
-    pub fn events(&self) -> &[JournalEvent] {
-        &self.events
+    /// Every message that was kept, in the order in which they were sent; a further delivery of
+    /// one stands where it arrived.
+    pub fn flights(&self) -> impl Iterator<Item = Flight> + '_ {
+        self.flights.iter().map(|row| self.flight(row))
     }
 
-    /// When the main phase began, on the clock of the events.
-    pub fn main_start(&self) -> Time {
-        self.main_start
+    /// How many flights there are.
+    pub fn flight_count(&self) -> usize {
+        self.flights.len()
     }
 
-    /// The requests of clients' operations, by `id`, each with the place in the history of the
-    /// operation's invocation.
-    pub fn requests(&self) -> &[(u64, usize)] {
-        &self.requests
+    fn flight(&self, row: FlightRow) -> Flight {
+        let some = |number: u32| (number != NONE).then_some(number as usize);
+        let since_main = |nanos: u64| nanos as i64 - self.main_start.as_nanos() as i64;
+        Flight {
+            sent: since_main(row.sent),
+            received: (row.received != u64::MAX).then(|| since_main(row.received)),
+            src: row.src,
+            dest: row.dest,
+            kind: row.kind,
+            cause: some(row.cause),
+            operation: some(row.operation),
+            is_duplicate: row.is_duplicate > 0,
+            body_bytes: row.body_bytes.into(),
+            body: (row.body_place, row.body_length),
+        }
+    }
+
+    /// A flight's body, or more of its beginning than is shown.
+    pub fn body(&self, flight: &Flight) -> String {
+        let (place, length) = flight.body;
+        self.texts.text(place, length.into())
+    }
+
+    /// Those who sent or received, by number.
+    pub fn names(&self) -> &[NodeId] {
+        &self.names.all
+    }
+
+    /// The types of messages, by number.
+    pub fn kinds(&self) -> &[String] {
+        &self.kinds.all
+    }
+
+    /// The first events but for those of `init`, in order.
+    pub fn first(&self) -> &[FirstEvent] {
+        &self.first
+    }
+
+    /// Whether there were more than these.
+    pub fn is_first_truncated(&self) -> bool {
+        self.is_first_truncated || self.is_truncated()
+    }
+
+    /// The message of a first event; `None` for one that was received, or if it cannot be read.
+    pub fn message(&self, event: &FirstEvent) -> Option<Message> {
+        let (place, length) = event.message;
+        Message::parse(&self.texts.text(place, length)).ok()
     }
 
     /// Whether there were more events than are kept.
     pub fn is_truncated(&self) -> bool {
         let all = self.stats.all();
-        all.send_count + all.recv_count > self.events.len() as u64
+        all.send_count + all.recv_count > self.kept as u64
     }
+
+    /// Why what was kept is not whole, if it is not: a sentence.
+    pub fn failure(&self) -> Option<&str> {
+        self.flights.failure().or(self.texts.failure())
+    }
+}
+
+fn number(index: usize) -> u32 {
+    u32::try_from(index).ok().filter(|&n| n != NONE).expect("fewer events than can be numbered")
+}
+
+/// The first so many characters.
+fn start(text: &str, characters: usize) -> &str {
+    // Nearly every text is short, and then nobody counts its characters.
+    if text.len() <= characters {
+        return text;
+    }
+    text.char_indices().nth(characters).map_or(text, |(end, _)| &text[..end])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn message(src: &str, dest: &str) -> Message {
-        Message::parse(&format!(r#"{{"src":"{src}","dest":"{dest}","body":{{"type":"x"}}}}"#))
-            .unwrap()
+    fn message(src: &str, dest: &str, body: &str) -> Message {
+        let line = format!(r#"{{"src":"{src}","dest":"{dest}","body":{{"type":"x"{body}}}}}"#);
+        Message::parse(&line).unwrap()
     }
 
     #[test]
@@ -193,15 +411,14 @@ mod tests {
         let traffic =
             [("c1", "n1"), ("n1", "c1"), ("n1", "n2"), ("n1", "lin-kv"), ("c2", "seq-kv")];
         for (id, (src, dest)) in traffic.into_iter().enumerate() {
-            journal.record_send(Time::from_millis(id as u64), id as u64, &message(src, dest));
+            journal.record_send(Time::from_millis(id as u64), id as u64, &message(src, dest, ""));
         }
-        journal.record_recv(Time::from_millis(9), 2, &message("n1", "n2"));
-        journal.record_recv(Time::from_millis(9), 2, &message("n1", "n2"));
+        journal.record_recv(Time::from_millis(9), 2, &message("n1", "n2", ""));
+        journal.record_recv(Time::from_millis(9), 2, &message("n1", "n2", ""));
         let count = |send_count, recv_count| MessageCount { send_count, recv_count };
         assert_eq!(journal.stats().clients, count(3, 0));
         assert_eq!(journal.stats().servers, count(2, 2));
         assert_eq!(journal.stats().all(), count(5, 2));
-        assert_eq!(NetStats::of(journal.events()), *journal.stats());
         assert!(!journal.is_truncated());
     }
 
@@ -209,13 +426,58 @@ mod tests {
     fn only_the_first_events_are_kept() {
         let mut journal = Journal::new(3);
         for id in 0..10 {
-            journal.record_send(Time::ZERO, id, &message("n1", "n2"));
-            journal.record_recv(Time::ZERO, id, &message("n1", "n2"));
+            journal.record_send(Time::ZERO, id, &message("n1", "n2", ""));
+            journal.record_recv(Time::ZERO, id, &message("n1", "n2", ""));
         }
         assert_eq!(journal.stats().all().send_count, 10);
-        assert_eq!(journal.events().len(), 3);
-        assert!(journal.is_truncated());
-        let [sent, received, _] = journal.events() else { panic!("three events") };
-        assert!(Arc::ptr_eq(&sent.message, &received.message), "a receipt shares its message");
+        let received: Vec<bool> = journal.flights().map(|f| f.received.is_some()).collect();
+        assert_eq!(received, [true, false]);
+        assert!(journal.is_truncated() && journal.is_first_truncated());
+    }
+
+    #[test]
+    fn an_operation_owns_what_its_request_set_in_motion() {
+        let mut journal = Journal::new(100);
+        let traffic = [
+            (0, message("c1", "n1", r#","msg_id":1"#)),
+            (0, message("n1", "n2", r#","msg_id":7"#)),
+            (5, message("n2", "n1", r#","in_reply_to":7"#)),
+            // n1 waited for that answer before it gave its own, long after it heard the request.
+            (5, message("n1", "c1", r#","in_reply_to":1"#)),
+            // On a timer.
+            (900, message("n1", "n2", "")),
+        ];
+        for (id, (millis, message)) in traffic.iter().enumerate() {
+            if id == 0 {
+                journal.record_request(0, 40);
+            }
+            journal.record_send(Time::from_millis(*millis), id as u64, message);
+            journal.record_recv(Time::from_millis(*millis), id as u64, message);
+        }
+        journal.record_recv(Time::from_millis(901), 4, &traffic[4].1);
+        let flights: Vec<Flight> = journal.flights().collect();
+        let causes: Vec<Option<usize>> = flights.iter().map(|flight| flight.cause).collect();
+        assert_eq!(causes, [None, Some(0), Some(1), Some(0), None, None]);
+        let owned: Vec<bool> = flights.iter().map(|f| f.operation == Some(40)).collect();
+        assert_eq!(owned, [true, true, true, true, false, false]);
+        assert!(flights[5].is_duplicate);
+        assert_eq!(flights[5].received, Some(901_000_000));
+        let kinds: Vec<JournalKind> = journal.first().iter().map(|event| event.kind).collect();
+        assert_eq!(kinds[..3], [JournalKind::Send, JournalKind::Recv, JournalKind::Send]);
+        assert_eq!(journal.message(&journal.first()[2]), Some(traffic[1].1.clone()));
+    }
+
+    #[test]
+    fn of_a_long_body_the_beginning_is_kept() {
+        let mut journal = Journal::new(100);
+        for (id, characters) in [10, 1000].into_iter().enumerate() {
+            let body = format!(r#","text":"{}""#, "ü".repeat(characters));
+            journal.record_send(Time::ZERO, id as u64, &message("n1", "n2", &body));
+        }
+        let flights: Vec<Flight> = journal.flights().collect();
+        let bodies: Vec<String> = flights.iter().map(|flight| journal.body(flight)).collect();
+        assert_eq!(bodies[0], format!(r#"{{"type":"x","text":"{}"}}"#, "ü".repeat(10)));
+        assert_eq!(bodies[1].chars().count(), BODY_CHARACTERS + 1);
+        assert_eq!(flights[1].body_bytes, BODY_CHARACTERS);
     }
 }

@@ -47,6 +47,7 @@ pub mod seeds;
 pub mod serve;
 pub mod service;
 pub mod simulation;
+pub mod spool;
 #[cfg(feature = "host")]
 pub mod store;
 pub mod tape;

@@ -22,8 +22,7 @@
 //!
 //! Absent: judging. Reports show what the checkers found and never find anything themselves.
 
-mod activity;
-mod cause;
+pub mod activity;
 mod drawings;
 mod explanations;
 mod faults;
@@ -48,14 +47,15 @@ mod unseen;
 
 use crate::checker::Judgement;
 use crate::edn;
-use crate::history::History;
+use crate::history::{History, Op};
 use crate::journal::Journal;
 use crate::options::TestOptions;
 use crate::parallel;
 use crate::workload::{self, Workload};
 
-use activity::Activity;
+use logs::Logs;
 
+pub use activity::Activity;
 pub use explanations::{Explanation, Explanations, OTHER_FOLDER, of as explain};
 pub use findings::headline;
 pub use format::{count, duration_ms, shorten};
@@ -69,14 +69,33 @@ pub struct Recorded<'a> {
     pub options: &'a TestOptions,
     /// The seed of a run in virtual time.
     pub seed: Option<u64>,
-    /// What the clients saw.
-    pub history: &'a History,
+    /// What the clients saw, as it is drawn.
+    pub activity: &'a Activity,
+    /// The same, entry by entry.
+    pub history: &'a dyn Entries,
     /// What the network saw.
     pub journal: &'a Journal,
     /// What the checkers found.
     pub results: &'a Judgement,
     /// Why the run broke off, if it did.
     pub failure: Option<&'a str>,
+}
+
+/// A history that is read from its beginning to its end, as often as it is needed. It may be
+/// larger than memory.
+pub trait Entries: Sync {
+    /// Gives each entry in turn to `take`.
+    ///
+    /// # Errors
+    /// A sentence, when the history cannot be read.
+    fn for_each(&self, take: &mut dyn FnMut(&Op)) -> anyhow::Result<()>;
+}
+
+impl Entries for History {
+    fn for_each(&self, take: &mut dyn FnMut(&Op)) -> anyhow::Result<()> {
+        self.ops.iter().for_each(take);
+        Ok(())
+    }
 }
 
 /// How a drawing in a folder of its own links to operations on the page of the run.
@@ -101,13 +120,13 @@ pub fn write(
     progress: &mut dyn FnMut(&'static str),
     write: &mut dyn FnMut(&str, &[u8]) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let (name, activity) = (recorded.workload, &Activity::new(recorded.history));
+    let (name, activity) = (recorded.workload, recorded.activity);
     progress("drawing what is wrong");
     let folder = workload::by_name(name).map_or(OTHER_FOLDER, Workload::explanations);
     let explanations = &explanations::of(recorded.results, folder);
     explanations.write(write)?;
     if recorded.has_logs() {
-        write_logs(recorded, activity, write)?;
+        write_logs(recorded, write)?;
     }
     keys::write(name, recorded.history, recorded.results, write)?;
     progress("drawing plots and pages");
@@ -115,9 +134,7 @@ pub fn write(
     let pages: &[Page] = &[
         (
             "index.html",
-            Box::new(move || {
-                Ok(page::page(recorded, activity, pointers, &explanations.shown).into())
-            }),
+            Box::new(move || Ok(page::page(recorded, pointers, &explanations.shown).into())),
         ),
         #[cfg(feature = "program")]
         ("latency-raw.png", Box::new(move || plots::latency_raw(name, activity))),
@@ -125,26 +142,29 @@ pub fn write(
         ("latency-quantiles.png", Box::new(move || plots::latency_quantiles(name, activity))),
         #[cfg(feature = "program")]
         ("rate.png", Box::new(move || plots::rate(name, activity))),
-        ("timeline.html", Box::new(move || Ok(timeline::page(name, activity).into()))),
+        ("timeline.html", Box::new(move || Ok(activity.timeline.page(name).into()))),
         ("messages.svg", Box::new(move || Ok(messages::diagram(recorded.journal).into()))),
     ];
     let make = |(path, make): &Page| make().map(|bytes| (*path, bytes));
     parallel::in_order(pages, make, |made| {
         let (path, bytes) = made?;
         write(path, &bytes)
-    })
+    })?;
+    match activity.failure().or(recorded.journal.failure()) {
+        Some(sentence) => Err(anyhow::anyhow!("{sentence}")),
+        None => Ok(()),
+    }
 }
 
 /// What there is to show of logs.
 fn write_logs(
     recorded: &Recorded,
-    activity: &Activity,
     write: &mut dyn FnMut(&str, &[u8]) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     #[cfg(feature = "program")]
     {
-        let name = recorded.workload;
-        let lags = lag::lags(activity, recorded.options.concurrency);
+        let (name, activity) = (recorded.workload, recorded.activity);
+        let lags = lag::lags(recorded.history, activity.end(), recorded.options.concurrency)?;
         for (group, lags) in [
             ("key", &lags.by_key),
             ("thread", &lags.by_thread),
@@ -153,7 +173,7 @@ fn write_logs(
             let plot = plots::realtime_lag(name, group, activity, lags)?;
             write(&format!("realtime-lag-{group}.png"), &plot)?;
         }
-        let unseen = unseen::unseen(activity);
+        let unseen = unseen::unseen(recorded.history)?;
         write("unseen.png", &plots::unseen(name, activity, &unseen)?)?;
     }
     let results = recorded.results.part("workload").map_or(&[][..], |part| &part.results);
@@ -161,7 +181,7 @@ fn write_logs(
     if let Some((_, counts)) = counts {
         write("consume-counts.edn", format!("{}\n", edn::pretty(counts)).as_bytes())?;
     }
-    for (path, svg) in logs::orders(activity) {
+    for (path, svg) in Logs::of(recorded.history)?.orders() {
         write(&path, svg.as_bytes())?;
     }
     Ok(())

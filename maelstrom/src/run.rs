@@ -4,16 +4,18 @@ use std::fmt;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use gyre::NodeId;
+use gyre::{Message, NodeId, Time};
 
 use crate::checker::{Judgement, Validity};
 use crate::child::{ChildOptions, LockstepChild, NodeLog, Watchdog, pin_to_one_core};
 use crate::engine::cluster::{Cluster, INTERRUPTED, NodeFactory, SimulatedNode, VirtualCluster};
-use crate::engine::{Engine, Outcome};
+use crate::engine::{Direction, Engine, Observer, Outcome, Progress};
+use crate::history::Op;
+use crate::journal::Journal;
 use crate::options::TestOptions;
 use crate::recorder::{LogOptions, ProgressDisplay, Recorder};
-use crate::report::{self, Recorded, count};
-use crate::results;
+use crate::report::{self, Activity, Recorded, count};
+use crate::results::Results;
 use crate::seeds::Seeds;
 use crate::store::{Console, Ended, RunCommand, RunFolder, RunName, shell_line};
 use crate::tape::{Tape, TapeFile};
@@ -102,6 +104,9 @@ pub struct Test<'a> {
     pub log: LogOptions,
     /// The bench's own program, which watches over the children.
     pub watchdog: Option<PathBuf>,
+    /// How much of each thing that the run notes for its report is kept in memory: the rest is
+    /// in the run's folder. The files of the run do not depend on it.
+    pub memory_bytes: usize,
 }
 
 /// Who watches a test on the terminal, and may end it.
@@ -185,15 +190,17 @@ impl Test<'_> {
                 Box::new(VirtualCluster::new(self.options.nodes.len(), factory, interrupted))
             }
         };
-        let outcome = Engine::new(
-            self.options,
-            self.workload,
-            &mut *cluster,
-            &mut recorder,
-            tape,
-            JOURNAL_EVENTS,
-        )
-        .run();
+        let make = &mut || folder.spool(self.memory_bytes);
+        let journal = Journal::spooled(JOURNAL_EVENTS, make)?;
+        let mut watching = Watching {
+            recorder,
+            activity: Activity::spooled(make)?,
+            results: Results::new(self.workload, self.options),
+        };
+        let (options, workload) = (self.options, self.workload);
+        let engine = Engine::new(options, workload, &mut *cluster, &mut watching, tape, journal);
+        let outcome = engine.without_history().run();
+        watching.activity.finish();
         drop(cluster);
         // What follows may use all processors.
         drop(pinned);
@@ -201,7 +208,7 @@ impl Test<'_> {
         command.messages = Some(*outcome.journal.stats());
         command.ended = outcome.failure.clone().map_or(Ended::Complete, Ended::BrokeOff);
         command.write(&folder)?;
-        self.judge(outcome, &folder, &mut recorder)
+        self.judge(outcome, &folder, watching)
     }
 
     fn interrupted_analysis(&self, folder: &RunFolder) -> String {
@@ -237,8 +244,10 @@ impl Test<'_> {
         &self,
         outcome: Outcome,
         folder: &RunFolder,
-        recorder: &mut Recorder,
+        watching: Watching,
     ) -> anyhow::Result<Report> {
+        let Watching { mut recorder, activity, results } = watching;
+        let recorder = &mut recorder;
         if outcome.late_replies > 0 {
             let late = outcome.late_replies;
             recorder.warn(&format!(
@@ -252,10 +261,11 @@ impl Test<'_> {
         }
         let recorded = recorder.finish();
         recorder.show_phase("checking");
-        let results = results::check(&outcome, self.workload, self.options);
-        let written = recorded.and_then(|()| self.write(&outcome, &results, folder, recorder));
+        let results = results.finish(outcome.journal.stats(), outcome.failure.is_some());
+        let written =
+            recorded.and_then(|()| self.write(&outcome, &activity, &results, folder, recorder));
         let is_worth_a_replay = match &outcome.failure {
-            Some(sentence) => !outcome.history.ops.is_empty() && sentence != INTERRUPTED,
+            Some(sentence) => outcome.entries > 0 && sentence != INTERRUPTED,
             None => results.verdict == Validity::False,
         };
         let broke_off = outcome.failure.map(|sentence| format!("The run broke off: {sentence}"));
@@ -271,6 +281,7 @@ impl Test<'_> {
     fn write(
         &self,
         outcome: &Outcome,
+        activity: &Activity,
         results: &Judgement,
         folder: &RunFolder,
         recorder: &mut Recorder,
@@ -288,7 +299,8 @@ impl Test<'_> {
             workload: self.workload.name(),
             options: self.options,
             seed: self.clock.seed(),
-            history: &outcome.history,
+            activity,
+            history: &folder.history(),
             journal: &outcome.journal,
             results,
             failure: outcome.failure.as_deref(),
@@ -297,6 +309,41 @@ impl Test<'_> {
             folder.write(path, bytes)
         })?;
         folder.finish()
+    }
+}
+
+/// All who take the history in while the run goes on: it is nowhere as a whole but on disk.
+struct Watching {
+    recorder: Recorder,
+    activity: Activity,
+    results: Results,
+}
+
+impl Observer for Watching {
+    fn operation(&mut self, op: &Op) {
+        self.recorder.operation(op);
+        self.activity.push(op);
+        self.results.push(op);
+    }
+
+    fn node_log(&mut self, node: &NodeId, line: &str) {
+        self.recorder.node_log(node, line);
+    }
+
+    fn log(&mut self, now: Time, sentence: &str) {
+        self.recorder.log(now, sentence);
+    }
+
+    fn message(&mut self, now: Time, direction: Direction, id: u64, message: &Message) {
+        self.recorder.message(now, direction, id, message);
+    }
+
+    fn progress(&mut self, now: Time, progress: &Progress) {
+        self.recorder.progress(now, progress);
+    }
+
+    fn failure(&mut self) -> Option<String> {
+        self.recorder.failure().or_else(|| self.activity.failure().map(str::to_owned))
     }
 }
 

@@ -29,7 +29,7 @@ mod log;
 use std::fmt;
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::fs::{FileExt, MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -41,9 +41,10 @@ use rustix::io::Errno;
 
 use crate::checker::Judgement;
 use crate::edn;
+use crate::spool::{Beyond, Spool};
 
 pub use command::{COMMAND_FILE, Ended, RunCommand, shell_line};
-pub use history::HistoryWriter;
+pub use history::{HistoryFile, HistoryWriter};
 pub use log::{Console, Level, RunLog, Source};
 
 /// What a run's folder is called.
@@ -195,6 +196,25 @@ impl RunFolder {
         RunLog::create(&self.file("jepsen.log"), self.origin, console, is_json)
     }
 
+    /// The history that the run wrote.
+    pub fn history(&self) -> HistoryFile {
+        HistoryFile(self.file("history.edn"))
+    }
+
+    /// A spool that goes on in a file of this folder. The file has no name: it is gone as soon as
+    /// nobody has it open, however that came to be.
+    ///
+    /// # Errors
+    /// When the file cannot be created.
+    pub fn spool(&self, memory_limit: usize) -> anyhow::Result<Spool> {
+        let path = hidden_beside(&self.file("spool"));
+        let mut options = File::options();
+        let file = options.read(true).write(true).create_new(true).open(&path);
+        let file = file.map_err(failed("create", &path))?;
+        std::fs::remove_file(&path).map_err(failed("replace", &path))?;
+        Ok(Spool::new(Box::new(SpoolFile(file)), memory_limit))
+    }
+
     /// Writes a file of the run, folders above it included. A reader sees all of it or, until
     /// it is complete, nothing.
     ///
@@ -263,6 +283,19 @@ impl RunFolder {
         symlink(target, &unfinished)
             .and_then(|()| std::fs::rename(&unfinished, &link))
             .map_err(failed("replace the link", &link))
+    }
+}
+
+/// What of a spool is not in memory.
+struct SpoolFile(File);
+
+impl Beyond for SpoolFile {
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.0.write_all_at(bytes, offset)
+    }
+
+    fn read_at(&self, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
+        self.0.read_exact_at(bytes, offset)
     }
 }
 

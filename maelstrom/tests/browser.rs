@@ -20,7 +20,7 @@ use maelstrom::checker;
 use maelstrom::history::History;
 use maelstrom::journal::Journal;
 use maelstrom::options::TestOptions;
-use maelstrom::report::{self, Recorded};
+use maelstrom::report::{self, Activity, Recorded};
 
 fn browser() -> Option<&'static str> {
     let is_there = |name: &&str| Command::new(name).arg("--version").output().is_ok();
@@ -192,16 +192,18 @@ fn g_single_of_registers() -> Run {
 fn write(store: &Path, run: &Run) {
     let folder = store.join(run.workload).join("seed-1");
     let history = History::parse(&run.history).unwrap();
+    let activity = Activity::of(&history);
     let judged = history.judge(run.workload.parse::<checker::Workload>().unwrap());
     let results = checker::Judgement::of_parts([
         ("stats", checker::stats::check(&history)),
-        ("net", maelstrom::results::traffic::check(run.journal.stats(), &history)),
+        ("net", maelstrom::results::traffic::check(run.journal.stats(), activity.count() as u64)),
         ("workload", judged),
     ]);
     let recorded = Recorded {
         workload: run.workload,
         options: &TestOptions::default(),
         seed: Some(1),
+        activity: &activity,
         history: &history,
         journal: &run.journal,
         results: &results,

@@ -10,7 +10,7 @@ use gyre::{Body, Message, NodeId, Process, Time};
 use maelstrom::checker::Validity;
 use maelstrom::engine::cluster::{NodeFactory, SimulatedNode, VirtualCluster};
 use maelstrom::engine::{Engine, Nobody, Observer, Outcome, Progress};
-use maelstrom::history::OpType;
+use maelstrom::history::{Op, OpType};
 use maelstrom::nemesis::Fault;
 use maelstrom::options::{TestOptions, numbered_nodes};
 use maelstrom::results;
@@ -438,4 +438,32 @@ fn the_same_seed_gives_the_same_run_whoever_watches() {
     let unwatched = Engine::new(&options, workload, &mut cluster, &mut Nobody, seeds, 1000).run();
     let watched = run(Script::Chatter, &options, 9);
     assert_eq!(unwatched.history, watched.outcome.history);
+}
+
+/// Takes a history in and judges it as it comes.
+struct Judging(results::Results, usize);
+
+impl Observer for Judging {
+    fn operation(&mut self, op: &Op) {
+        assert_eq!(op.index, self.1);
+        self.1 += 1;
+        self.0.push(op);
+    }
+}
+
+#[test]
+fn a_run_that_keeps_no_history_is_judged_alike() {
+    let options = TestOptions { latency_ms: 7, ..options(&Fault::ALL) };
+    let kept = run(Script::Answer, &options, 4).outcome;
+    let received: Vec<Received> = vec![Received::default(), Received::default()];
+    let probes = Probes { script: Script::Answer, received, starts: vec![0; 2] };
+    let mut cluster = VirtualCluster::new(options.nodes.len(), probes, || false);
+    let workload = workload::by_name("echo").unwrap();
+    let mut judging = Judging(results::Results::new(workload, &options), 0);
+    let seeds = Seeds::new(4);
+    let engine = Engine::new(&options, workload, &mut cluster, &mut judging, seeds, 0);
+    let outcome = engine.without_history().run();
+    assert_eq!((outcome.history.ops.len(), outcome.entries), (0, kept.history.ops.len()));
+    let judged = judging.0.finish(outcome.journal.stats(), false);
+    assert_eq!(judged, results::check(&kept, workload, &options));
 }

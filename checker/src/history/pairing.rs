@@ -103,6 +103,68 @@ impl<'a> Pairing<'a> {
             self.open.remove(&op.process);
         }
     }
+
+    /// The same, of an entry that whoever has it may drop: what begins is copied.
+    pub fn keep_copy(&mut self, op: &Op) {
+        if op.kind == OpType::Invoke {
+            self.open.insert(op.process, Cow::Owned(op.clone()));
+        } else {
+            self.open.remove(&op.process);
+        }
+    }
+}
+
+/// Finds the invocation of each completion of a history that comes entry by entry, by the rules
+/// of [`History::pairs`].
+#[derive(Default)]
+pub(crate) struct Pairs {
+    position: usize,
+    /// How many operations have begun.
+    begun: usize,
+    open: BTreeMap<ProcessId, (usize, Op)>,
+    problem: Option<String>,
+}
+
+impl Pairs {
+    /// Takes in the next entry of the history; gives the invocation of a completion, with its
+    /// place in the history.
+    pub(crate) fn push(&mut self, op: &Op) -> Option<(usize, Op)> {
+        let position = self.position;
+        self.position += 1;
+        if !op.is_client() || self.problem.is_some() {
+            return None;
+        }
+        let (process, index) = (op.process, op.index);
+        if op.kind == OpType::Invoke {
+            self.begun += 1;
+            if self.open.insert(process, (position, op.clone())).is_some() {
+                self.problem = Some(format!(
+                    "process {process} begins operation {index} before its last one has ended"
+                ));
+            }
+            return None;
+        }
+        let invoke = self.open.remove(&process);
+        if invoke.is_none() {
+            self.problem =
+                Some(format!("process {process} ends operation {index} without having begun one"));
+        }
+        invoke
+    }
+
+    /// How many operations there are, and the invocations of those that did not end, in order.
+    ///
+    /// # Errors
+    /// A sentence, when a process completed what it did not begin, or began a second operation
+    /// before the first had ended.
+    pub(crate) fn finish(self) -> Result<(usize, Vec<(usize, Op)>), String> {
+        if let Some(problem) = self.problem {
+            return Err(problem);
+        }
+        let mut open: Vec<(usize, Op)> = self.open.into_values().collect();
+        open.sort_unstable_by_key(|(position, _)| *position);
+        Ok((self.begun, open))
+    }
 }
 
 fn is_equal(a: &Edn, b: &Edn) -> bool {

@@ -1,28 +1,27 @@
-//! One look at every element of every read, and no more.
+//! One look at every element of every read, and no more; and nothing is kept of a read once it
+//! has been looked at.
 //!
-//! An element wants the last read to begin that shows it, and the last that lacks it. So the
-//! reads are taken from the last to begin to the first: the first one met that shows an
-//! element is the last that does, and likewise for the first that lacks it.
+//! An element wants the last read to begin that shows it, and the last that lacks it. To show is
+//! cheap: the read lists what it shows. To lack is not, for nearly every read lacks nearly
+//! everything at one time or another. So an element is in one of two states:
 //!
-//! To show is cheap: the read lists what it shows. To lack is not, for nearly every read lacks
-//! nearly everything before the end of a long run. So the elements for which no read lacking
-//! them has been met are kept in a list. Each read goes through the list, takes out those it
-//! lacks, and passes by those it shows: at most its own length, and each element is taken out
-//! once. Together that is linear in the total length of the reads.
+//! - *Shown* by the read that was looked at last. The next read goes through these, and finds
+//!   those that it lacks: that takes no longer than the read before was.
+//! - *Lacked* by every read since the one with a certain number. Nobody touches it until a read
+//!   shows it, or the history ends. Then the last of those reads to begin is the one wanted.
+//!
+//! That one is found in a stack of reads, each of which began before the ones below it and was
+//! looked at after them. Reads end in about the order in which they begin, so it is never higher
+//! than there are processes. Together all this is linear in the total length of the reads, and
+//! takes memory for each element, not for each read.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
 
-use crate::atom::{Atom, Atoms};
 use crate::edn::Edn;
-use crate::history::{OpType, Operations, ProcessId};
-
-/// Where an entry is in the history.
-pub(super) type Position = u32;
-
-/// A position that no operation has, after all that one can have.
-const NEVER: Position = u32::MAX;
+use crate::history::{Op, OpType, ProcessId};
 
 /// Integers from 0 up to this are looked up in a table instead of a hash map: 4 MiB at most.
 const SMALL_INTS: i64 = 1 << 20;
@@ -30,72 +29,203 @@ const SMALL_INTS: i64 = 1 << 20;
 /// Marks what has no number yet in that table.
 const UNMET: u32 = u32::MAX;
 
+/// A result shows the read by which an element became known. Of reads with so many elements in
+/// all the values are kept for that; of further ones the result says [`LEFT_OUT`].
+const KEPT_ELEMENTS: usize = 1 << 19;
+
+/// Stands for the value of a read that is not kept.
+const LEFT_OUT: &str = "left-out";
+
+/// An entry of the history: its place there, and what its index and time are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) position: usize,
+    pub(super) index: usize,
+    pub(super) time: i64,
+}
+
+/// The entry by which an element became known.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    pub(super) entry: Entry,
+    by: KnownBy,
+}
+
+#[derive(Clone, Debug)]
+enum KnownBy {
+    /// The acknowledgement of its addition, by this process.
+    Acknowledged(ProcessId),
+    /// Another entry.
+    Other(Rc<Op>),
+}
+
+/// The beginning of a read.
+#[derive(Debug)]
+pub(super) struct Begin {
+    pub(super) position: usize,
+    pub(super) op: Op,
+}
+
 /// What the history says of one element.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) struct Element {
     pub(super) value: Edn,
     /// The last request to add it.
-    pub(super) added: Position,
+    pub(super) added: Entry,
     /// The first acknowledgement of its addition, or the end of the first read that shows it.
-    pub(super) known: Option<Position>,
+    pub(super) known: Option<Known>,
     /// The beginning of the last read to begin that shows it.
-    pub(super) last_present: Option<Position>,
+    pub(super) last_present: Option<Rc<Begin>>,
     /// The beginning of the last read to begin that lacks it, of the reads that ended after
     /// its addition was requested.
-    pub(super) last_absent: Option<Position>,
+    pub(super) last_absent: Option<Rc<Begin>>,
+}
+
+impl Element {
+    /// The entry by which it became known, in full.
+    pub(super) fn known_op(&self, add: &str) -> Option<Edn> {
+        let Known { entry, by } = self.known.as_ref()?;
+        Some(match by {
+            KnownBy::Other(op) => op.to_edn(),
+            KnownBy::Acknowledged(process) => Op {
+                index: entry.index,
+                time: entry.time,
+                kind: OpType::Ok,
+                process: *process,
+                f: add.into(),
+                value: self.value.clone(),
+                extra: Vec::new(),
+            }
+            .to_edn(),
+        })
+    }
 }
 
 /// What the history says of all elements.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Scan {
+#[derive(Clone, Debug)]
+pub(super) struct Elements {
     /// Those whose addition was requested, by value.
-    pub(super) elements: Vec<Element>,
+    pub(super) list: Vec<Element>,
     /// The most copies in one read, where there were several.
     pub(super) duplicated: BTreeMap<Edn, usize>,
 }
 
-/// A read that succeeded.
-struct Read {
-    begin: Position,
-    end: Position,
-}
-
 /// What is noted of an element, or of a value that was read and never added, on the way.
 struct Track {
+    value: Edn,
     /// The last request to add it. An element that is added anew begins anew.
-    added: Position,
-    known: Position,
-    last_present: Option<Position>,
-    last_absent: Option<Position>,
-    /// The number of the latest read that was found to show it, and its copies there.
+    added: Option<Entry>,
+    known: Option<Known>,
+    last_present: Option<Rc<Begin>>,
+    last_absent: Option<Rc<Begin>>,
+    /// Every read from the one with this number on lacks it.
+    lacked_since: Option<u32>,
+    /// The number of the latest read that shows it, and its copies there.
     seen: u32,
     copies: u32,
     most_copies: u32,
 }
 
-const UNTRACKED: Track = Track {
-    added: NEVER,
-    known: NEVER,
-    last_present: None,
-    last_absent: None,
-    seen: 0,
-    copies: 0,
-    most_copies: 0,
-};
+impl Track {
+    fn new(value: Edn) -> Track {
+        Track {
+            value,
+            added: None,
+            known: None,
+            last_present: None,
+            last_absent: None,
+            lacked_since: None,
+            seen: 0,
+            copies: 0,
+            most_copies: 0,
+        }
+    }
 
-/// Numbers values in the order in which they are first met.
-#[derive(Default)]
-struct Tracks {
-    atoms: Atoms,
-    values: Vec<Atom>,
+    /// No read lacks it any more: the last one that did is found among these.
+    fn settle(&mut self, reads: &[(u32, Rc<Begin>)]) {
+        let Some(since) = self.lacked_since.take() else { return };
+        let first = reads.partition_point(|(number, _)| *number < since);
+        if let Some((_, read)) = reads.get(first) {
+            raise(&mut self.last_absent, read);
+        }
+    }
+}
+
+/// Makes the later of two beginnings of the first.
+fn raise(last: &mut Option<Rc<Begin>>, read: &Rc<Begin>) {
+    if last.as_ref().is_none_or(|last| last.position < read.position) {
+        *last = Some(read.clone());
+    }
+}
+
+/// Collects what [`Elements`] says, entry by entry.
+pub(super) struct Scan {
+    add: &'static str,
+    /// Where the next entry stands in the history.
+    position: usize,
     tracks: Vec<Track>,
     /// Nearly all elements are 0, 1, 2, …: they need no hashing. [`UNMET`] is no number.
     small: Vec<u32>,
-    by_value: FxHashMap<Atom, u32>,
+    by_value: FxHashMap<Edn, u32>,
+    /// The operations that have begun and not ended.
+    began: FxHashMap<ProcessId, Rc<Begin>>,
+    /// The number of the latest read: 0 is that of none.
+    number: u32,
+    /// What it shows.
+    shown: Vec<u32>,
+    /// Of the reads so far, each that began after all that came later.
+    reads: Vec<(u32, Rc<Begin>)>,
+    kept_elements: usize,
 }
 
-impl Tracks {
-    fn of(&mut self, value: &Edn) -> &mut Track {
+impl Scan {
+    /// Nothing yet of a history in which elements are added by this function.
+    pub(super) fn new(add: &'static str) -> Scan {
+        Scan {
+            add,
+            position: 0,
+            tracks: Vec::new(),
+            small: Vec::new(),
+            by_value: FxHashMap::default(),
+            began: FxHashMap::default(),
+            number: 0,
+            shown: Vec::new(),
+            reads: Vec::new(),
+            kept_elements: 0,
+        }
+    }
+
+    /// Takes in the next entry.
+    ///
+    /// # Errors
+    /// A sentence, when a read has no beginning or its value is not a collection.
+    pub(super) fn push(&mut self, op: &Op) -> Result<(), String> {
+        let position = self.position;
+        self.position += 1;
+        if !op.is_client() {
+            return Ok(());
+        }
+        let entry = Entry { position, index: op.index, time: op.time };
+        let begin = match op.kind {
+            OpType::Invoke => {
+                self.began.insert(op.process, Rc::new(Begin { position, op: op.clone() }))
+            }
+            _ => self.began.remove(&op.process),
+        };
+        if &*op.f == self.add {
+            self.add(entry, op);
+        } else if &*op.f == "read" && op.kind == OpType::Ok {
+            let problem =
+                |what: &str| format!("The read that ends as operation {} {what}.", op.index);
+            let begin = begin.ok_or_else(|| problem("never began"))?;
+            let values = if op.value.is_nil() { Some(&[][..]) } else { op.value.as_slice() };
+            let values = values.ok_or_else(|| problem("is not a collection"))?;
+            self.read(&begin, entry, op, values);
+        }
+        Ok(())
+    }
+
+    fn number_of(&mut self, value: &Edn) -> usize {
         let next = u32::try_from(self.tracks.len()).expect("values beyond what memory holds");
         let number = match value {
             Edn::Int(int @ 0..SMALL_INTS) => {
@@ -108,137 +238,100 @@ impl Tracks {
                 }
                 self.small[index]
             }
-            other => *self.by_value.entry(self.atoms.intern(other)).or_insert(next),
+            other => {
+                let value = other.canonical();
+                match self.by_value.get(&*value) {
+                    Some(number) => *number,
+                    None => {
+                        self.by_value.insert(value.into_owned(), next);
+                        next
+                    }
+                }
+            }
         };
         if number == next {
-            self.values.push(self.atoms.intern(value));
-            self.tracks.push(UNTRACKED);
+            self.tracks.push(Track::new(value.canonical().into_owned()));
         }
-        &mut self.tracks[number as usize]
+        number as usize
     }
-}
 
-/// Collects what [`Scan`] says.
-///
-/// # Errors
-/// A sentence, when a read has no beginning or its value is not a collection.
-pub(super) fn scan(operations: &Operations, add: &str) -> Result<Scan, String> {
-    let mut tracks = Tracks::default();
-    let mut reads = additions_and_reads(operations, add, &mut tracks)?;
-    reads.sort_unstable_by_key(|read| std::cmp::Reverse(read.begin));
-    let mut lacking = Lacking::new(&tracks.tracks);
-    // From 1: the number 0 is that of no read.
-    for (number, read) in (1..).zip(&reads) {
-        let values = operations.items(read.end as usize).expect("just seen");
-        values.for_each(|value| tracks.of(&value).show(number, read));
-        lacking.take_out(&mut tracks.tracks, number, read);
-    }
-    Ok(tracks.finish())
-}
-
-/// Notes requests to add and their acknowledgements; gives the successful reads.
-fn additions_and_reads(
-    operations: &Operations,
-    add: &str,
-    tracks: &mut Tracks,
-) -> Result<Vec<Read>, String> {
-    let mut reads = Vec::new();
-    let mut began: FxHashMap<ProcessId, Position> = FxHashMap::default();
-    for (place, position) in (0..operations.entries()).zip(0..) {
-        let head = operations.head(place);
-        if head.process == ProcessId::Nemesis {
-            continue;
-        }
-        let begin = match head.kind {
-            OpType::Invoke => began.insert(head.process, position),
-            _ => began.remove(&head.process),
-        };
-        if &**head.f == add {
-            let track = tracks.of(&operations.value(place));
-            match head.kind {
-                OpType::Invoke => *track = Track { added: position, ..UNTRACKED },
-                OpType::Ok if track.added != NEVER => track.known = track.known.min(position),
-                _ => {}
+    fn add(&mut self, entry: Entry, op: &Op) {
+        let number = self.number_of(&op.value);
+        let next_read = self.number + 1;
+        let track = &mut self.tracks[number];
+        match op.kind {
+            OpType::Invoke => {
+                track.added = Some(entry);
+                (track.known, track.last_present, track.last_absent) = (None, None, None);
+                track.lacked_since = Some(next_read);
             }
-        } else if &**head.f == "read" && head.kind == OpType::Ok {
-            let problem =
-                |what: &str| format!("The read that ends as operation {} {what}.", head.index);
-            let begin = begin.ok_or_else(|| problem("never began"))?;
-            if operations.items(place).is_none() {
-                return Err(problem("is not a collection"));
+            OpType::Ok if track.added.is_some() && track.known.is_none() => {
+                let is_plain = op.extra.is_empty() && op.value == track.value;
+                let by = match is_plain {
+                    true => KnownBy::Acknowledged(op.process),
+                    false => KnownBy::Other(Rc::new(op.clone())),
+                };
+                track.known = Some(Known { entry, by });
             }
-            reads.push(Read { begin, end: position });
+            _ => {}
         }
     }
-    Ok(reads)
-}
 
-impl Track {
-    fn show(&mut self, number: u32, read: &Read) {
-        if self.seen == number {
-            self.copies += 1;
-            self.most_copies = self.most_copies.max(self.copies);
-        } else {
-            (self.seen, self.copies) = (number, 1);
+    fn read(&mut self, begin: &Rc<Begin>, end: Entry, op: &Op, values: &[Edn]) {
+        self.number += 1;
+        let number = self.number;
+        let mut shown = Vec::with_capacity(values.len());
+        // Made once, if any element becomes known by this read.
+        let mut kept = None;
+        for value in values {
+            let place = self.number_of(value);
+            let track = &mut self.tracks[place];
+            if track.seen == number {
+                track.copies += 1;
+                track.most_copies = track.most_copies.max(track.copies);
+                continue;
+            }
+            (track.seen, track.copies) = (number, 1);
+            if track.added.is_none() {
+                continue;
+            }
+            if track.known.is_none() {
+                let op = kept.get_or_insert_with(|| {
+                    self.kept_elements = self.kept_elements.saturating_add(values.len());
+                    let is_kept = self.kept_elements <= KEPT_ELEMENTS;
+                    let value = if is_kept { op.value.clone() } else { Edn::keyword(LEFT_OUT) };
+                    Rc::new(Op { value, f: op.f.clone(), extra: op.extra.clone(), ..*op })
+                });
+                track.known = Some(Known { entry: end, by: KnownBy::Other(op.clone()) });
+            }
+            raise(&mut track.last_present, begin);
+            track.settle(&self.reads);
+            shown.push(place as u32);
         }
-        if self.added < read.end {
-            self.known = self.known.min(read.end);
-            self.last_present.get_or_insert(read.begin);
-        }
-    }
-}
-
-/// The elements that no read met so far lacks, in the order in which they were added: a linked
-/// list, because they are taken out anywhere.
-struct Lacking {
-    elements: Vec<u32>,
-    /// The place in `elements` that follows each; the first entry is the list's head, so that
-    /// place `i` is followed by `next[i + 1]`.
-    next: Vec<u32>,
-}
-
-impl Lacking {
-    fn new(tracks: &[Track]) -> Lacking {
-        let added = tracks.iter().zip(0u32..).filter(|(track, _)| track.added != NEVER);
-        let mut elements: Vec<u32> = added.map(|(_, element)| element).collect();
-        elements.sort_unstable_by_key(|&element| tracks[element as usize].added);
-        Lacking { next: (0..).take(elements.len() + 1).collect(), elements }
-    }
-
-    /// Takes out what this read lacks. A read says nothing of an element whose addition was
-    /// requested after its end; such elements are the tail of the list.
-    fn take_out(&mut self, tracks: &mut [Track], number: u32, read: &Read) {
-        let mut link = 0;
-        while let Some(&element) = self.elements.get(self.next[link] as usize) {
-            let track = &mut tracks[element as usize];
-            let place = self.next[link] as usize;
-            if track.added > read.end {
-                break;
-            } else if track.seen == number {
-                link = place + 1;
-            } else {
-                track.last_absent = Some(read.begin);
-                self.next[link] = self.next[place + 1];
+        for place in std::mem::replace(&mut self.shown, shown) {
+            let track = &mut self.tracks[place as usize];
+            if track.seen != number && track.lacked_since.is_none() {
+                track.lacked_since = Some(number);
             }
         }
+        while self.reads.pop_if(|(_, last)| last.position < begin.position).is_some() {}
+        self.reads.push((number, begin.clone()));
     }
-}
 
-impl Tracks {
-    fn finish(self) -> Scan {
-        let mut scan = Scan { elements: Vec::new(), duplicated: BTreeMap::new() };
-        for (value, track) in self.values.into_iter().zip(self.tracks) {
-            let value = self.atoms.edn(value);
+    /// What it all says.
+    pub(super) fn finish(self) -> Elements {
+        let mut elements = Elements { list: Vec::new(), duplicated: BTreeMap::new() };
+        for mut track in self.tracks {
+            track.settle(&self.reads);
             if track.most_copies > 0 {
-                scan.duplicated.insert(value.clone(), track.most_copies as usize);
+                elements.duplicated.insert(track.value.clone(), track.most_copies as usize);
             }
-            if track.added != NEVER {
-                let known = (track.known != NEVER).then_some(track.known);
-                let Track { added, last_present, last_absent, .. } = track;
-                scan.elements.push(Element { value, added, known, last_present, last_absent });
+            let Track { value, known, last_present, last_absent, .. } = track;
+            if let Some(added) = track.added {
+                elements.list.push(Element { value, added, known, last_present, last_absent });
             }
         }
-        scan.elements.sort_unstable_by(|a, b| a.value.cmp(&b.value));
-        scan
+        elements.list.sort_unstable_by(|a, b| a.value.cmp(&b.value));
+        elements
     }
 }

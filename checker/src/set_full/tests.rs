@@ -3,7 +3,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::*;
 use crate::edn::read_one;
-use crate::history::{History, Op, OpType, ProcessId};
+use crate::history::{Op, OpType, ProcessId};
 
 /// A history in a short notation: one operation a line, `process type f value`, each ten
 /// milliseconds after the one before.
@@ -21,7 +21,7 @@ fn history(text: &str) -> History {
 }
 
 fn check_text(text: &str) -> Judgement {
-    check(&(&history(text)).into(), "add")
+    check(&history(text), "add")
 }
 
 /// The entries under these names, on one line.
@@ -171,34 +171,34 @@ fn quantiles_are_taken_from_the_sorted_latencies() {
     assert_eq!(text((1..=100).rev().collect()), "{0 1, 0.5 51, 0.95 96, 0.99 100, 1 100}");
 }
 
+/// The positions of an element's entries: added, known, last present, last absent.
+type Positions = (usize, Option<usize>, Option<usize>, Option<usize>);
+
 /// The rules as they are told, one element and one read at a time.
-fn slow_scan(history: &History) -> (BTreeMap<Edn, Element>, BTreeMap<Edn, usize>) {
-    let mut elements: BTreeMap<Edn, Element> = BTreeMap::new();
+fn slow_scan(history: &History) -> (BTreeMap<Edn, Positions>, BTreeMap<Edn, usize>) {
+    let mut elements: BTreeMap<Edn, Positions> = BTreeMap::new();
     let mut duplicated = BTreeMap::new();
     let mut began = BTreeMap::new();
-    for (op, position) in history.ops.iter().zip(0..) {
+    for (position, op) in history.ops.iter().enumerate() {
         let value = op.value.canonical().into_owned();
         match (&*op.f, op.kind) {
             ("add", OpType::Invoke) => {
-                let (known, last_present, last_absent) = (None, None, None);
-                let added = position;
-                let element = Element { value, added, known, last_present, last_absent };
-                elements.insert(op.value.canonical().into_owned(), element);
+                elements.insert(value, (position, None, None, None));
             }
             ("add", OpType::Ok) => {
                 let element = elements.get_mut(&value);
-                element.map(|element| element.known.get_or_insert(position));
+                element.map(|(_, known, ..)| known.get_or_insert(position));
             }
             ("read", OpType::Invoke) => drop(began.insert(op.process, position)),
             ("read", OpType::Ok) => {
-                let begin: Position = began[&op.process];
+                let begin = began[&op.process];
                 let shown: Vec<Edn> = value.as_slice().unwrap().to_vec();
-                for (value, element) in &mut elements {
+                for (value, (_, known, last_present, last_absent)) in &mut elements {
                     let last = if shown.contains(value) {
-                        element.known.get_or_insert(position);
-                        &mut element.last_present
+                        known.get_or_insert(position);
+                        last_present
                     } else {
-                        &mut element.last_absent
+                        last_absent
                     };
                     *last = (*last).max(Some(begin));
                 }
@@ -261,9 +261,50 @@ fn random_history(rng: &mut impl Rng) -> History {
 fn the_scan_agrees_with_the_rules_as_they_are_told() {
     for seed in 0..5_000 {
         let history = random_history(&mut ChaCha8Rng::seed_from_u64(seed));
-        let fast = scan(&(&history).into(), "add").unwrap();
-        let (elements, duplicated) = slow_scan(&history);
-        let slow = Scan { elements: elements.into_values().collect(), duplicated };
-        assert_eq!(fast, slow, "seed {seed}:\n{}", history.to_edn_text());
+        let mut scan = Scan::new("add");
+        history.ops.iter().for_each(|op| scan.push(op).unwrap());
+        let Elements { list, duplicated } = scan.finish();
+        let begin = |read: Option<Rc<Begin>>| read.map(|read| read.position);
+        let positions = |element: Element| {
+            let Element { value, added, known, last_present, last_absent } = element;
+            let known = known.map(|known| known.entry.position);
+            (value, (added.position, known, begin(last_present), begin(last_absent)))
+        };
+        let fast = (list.into_iter().map(positions).collect(), duplicated);
+        assert_eq!(fast, slow_scan(&history), "seed {seed}:\n{}", history.to_edn_text());
     }
+}
+
+/// Reads that show nothing between reads that show everything cost no more than what they show,
+/// and nothing is kept of any of them.
+#[test]
+fn a_read_that_lacks_everything_is_as_cheap_as_it_is_short() {
+    let elements = 20_000;
+    let mut scan = Scan::new("add");
+    let mut push = |index: usize, kind, f: &str, value: Edn| {
+        let op = Op {
+            index,
+            time: 0,
+            kind,
+            process: ProcessId::Client(0),
+            f: f.into(),
+            value,
+            extra: Vec::new(),
+        };
+        scan.push(&op).unwrap();
+    };
+    for element in 0..elements {
+        push(4 * element, OpType::Invoke, "add", element.into());
+        push(4 * element + 1, OpType::Ok, "add", element.into());
+        push(4 * element + 2, OpType::Invoke, "read", Edn::Nil);
+        push(4 * element + 3, OpType::Ok, "read", Edn::Nil);
+    }
+    let all = Edn::Vector((0..elements).map(Edn::from).collect());
+    push(4 * elements, OpType::Invoke, "read", Edn::Nil);
+    push(4 * elements + 1, OpType::Ok, "read", all);
+    let found = scan.finish().list;
+    assert_eq!(found.len(), elements);
+    let last = |read: &Option<Rc<Begin>>| read.as_ref().map(|read| read.position);
+    assert!(found.iter().all(|e| last(&e.last_absent) == Some(4 * elements - 2)));
+    assert!(found.iter().all(|e| last(&e.last_present) == Some(4 * elements)));
 }

@@ -13,12 +13,12 @@ use clap::Args;
 
 use super::test::{prepare, print_results};
 use super::{CRASH, bad_arguments, crashed, parse_test};
-use crate::history::History;
 use crate::journal::Journal;
-use crate::report::{self, Recorded};
-use crate::results;
+use crate::report::{self, Activity, Entries, Recorded};
+use crate::results::Results;
 use crate::run::default_store;
 use crate::serve::Library;
+use crate::spool::SPOOL_BYTES;
 use crate::store::{COMMAND_FILE, Ended, RunCommand, RunFolder};
 
 /// The flags of `maelstrom analyze`.
@@ -93,19 +93,28 @@ fn analyze_folder(path: &Path) -> anyhow::Result<u8> {
     let prepared = prepare(&command.workload, &flags.run).map_err(|sentence| anyhow!(sentence))?;
     let (workload, options) = (prepared.workload, &prepared.options);
     let folder = RunFolder::open(path)?;
-    let history = read_history(&folder)?;
+    let make = &mut || folder.spool(SPOOL_BYTES);
+    let mut activity = Activity::spooled(make)?;
+    let mut results = Results::new(workload, options);
+    let history = folder.history();
+    history.for_each(&mut |op| {
+        activity.push(op);
+        results.push(op);
+    })?;
+    activity.finish();
     let stats = command.messages.unwrap_or_default();
     let failure = match &command.ended {
         Ended::Complete => None,
         Ended::NotYet => Some("The run was ended before its time.".to_owned()),
         Ended::BrokeOff(sentence) => Some(format!("The run broke off: {sentence}")),
     };
-    let results = results::judge_run(&history, &stats, failure.is_some(), workload, options);
+    let results = results.finish(&stats, failure.is_some());
     folder.write_results(&results)?;
     let recorded = Recorded {
         workload: workload.name(),
         options,
         seed: command.seed,
+        activity: &activity,
         history: &history,
         journal: &Journal::new(0),
         results: &results,
@@ -130,11 +139,4 @@ fn read_command(folder: &Path) -> anyhow::Result<RunCommand> {
         )
     })?;
     RunCommand::parse(&text).map_err(|problem| anyhow!("{} is damaged: {problem}", path.display()))
-}
-
-fn read_history(folder: &RunFolder) -> anyhow::Result<History> {
-    let path = folder.file("history.edn");
-    let text = std::fs::read_to_string(&path)
-        .with_context(|| format!("the history {} cannot be read", path.display()))?;
-    History::parse(&text).map_err(|problem| anyhow!("{} is damaged: {problem}", path.display()))
 }

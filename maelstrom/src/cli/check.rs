@@ -13,6 +13,7 @@
     reason = "the command reads the files it is given, one thread ahead of the judging"
 )]
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::panic::resume_unwind;
@@ -175,7 +176,7 @@ impl CheckFlags {
             let reading = scope.spawn(|| read(path, sender));
             // A problem here ends the loop, and takes the receiver with it, and so the reading.
             for (line, op) in receiver.into_iter().flatten() {
-                let taken = gathering.push(op);
+                let taken = gathering.push(Cow::Owned(op));
                 taken.map_err(|problem| damaged(&format!("line {line}: {problem}")))?;
             }
             reading.join().unwrap_or_else(|panic| resume_unwind(panic))

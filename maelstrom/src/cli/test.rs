@@ -6,6 +6,7 @@ use crate::checker::{Judgement, Validity, elle};
 use crate::edn;
 use crate::options::TestOptions;
 use crate::run::{Clock, Report, Test, default_store};
+use crate::spool::SPOOL_BYTES;
 use crate::tape::TapeFile;
 use crate::workload::{self, Workload};
 
@@ -83,6 +84,7 @@ pub(super) fn run_one(
         store: default_store().to_owned(),
         log: flags.log_options(),
         watchdog: terminal::own_program(),
+        memory_bytes: SPOOL_BYTES,
     };
     match test.run(terminal) {
         Ok(report) => print_report(&report, workload.name(), seed).then_some(report),

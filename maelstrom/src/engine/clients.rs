@@ -43,7 +43,10 @@ struct Thread {
 
 /// All clients.
 pub struct Clients {
-    connections: Vec<Connection>,
+    /// Those that are open, by number.
+    connections: FxHashMap<usize, Connection>,
+    /// How many were ever opened.
+    opened: usize,
     threads: Vec<Thread>,
     /// The threads without an operation, and where each stands in that list.
     free: Vec<usize>,
@@ -64,7 +67,8 @@ impl Clients {
             invocation: 0,
         };
         Clients {
-            connections: Vec::new(),
+            connections: FxHashMap::default(),
+            opened: 0,
             threads: (0..count).map(thread).collect(),
             free: (0..count).collect(),
             place: (0..count).collect(),
@@ -95,14 +99,15 @@ impl Clients {
 
     /// Whether there was once a client of this name.
     pub fn has_departed(&self, name: &NodeId) -> bool {
-        let number = name.as_str().strip_prefix('c').and_then(|n| n.parse::<usize>().ok());
-        number.is_some_and(|n| n < self.connections.len() && self.connections[n].name == *name)
+        let digits = name.as_str().strip_prefix('c').unwrap_or_default();
+        // `c07` is not the name of client 7.
+        digits.parse().is_ok_and(|n: usize| n < self.opened && n.to_string() == digits)
     }
 
     /// If this connection waits for the reply to this request, it no longer does; says what
     /// for.
     pub fn take_reply(&mut self, connection: usize, in_reply_to: Option<i64>) -> Option<Purpose> {
-        let connection = &mut self.connections[connection];
+        let connection = self.connections.get_mut(&connection)?;
         if in_reply_to.is_none() || connection.waiting_for != in_reply_to {
             return None;
         }
@@ -112,7 +117,9 @@ impl Clients {
 
     /// Goes on waiting for a reply that `take_reply` had ended the wait for.
     pub fn wait_on(&mut self, connection: usize, msg_id: i64) {
-        self.connections[connection].waiting_for = Some(msg_id);
+        if let Some(connection) = self.connections.get_mut(&connection) {
+            connection.waiting_for = Some(msg_id);
+        }
     }
 
     fn occupy(&mut self, thread: usize) {
@@ -136,18 +143,19 @@ impl Clients {
 impl Engine<'_> {
     /// A new client of the network.
     pub(super) fn open_connection(&mut self, purpose: Purpose) -> usize {
-        let number = self.clients.connections.len();
+        let number = self.clients.opened;
+        self.clients.opened += 1;
         let name = NodeId::from(format!("c{number}"));
         self.addresses.insert(name.clone(), Address::Connection(number));
         let connection = Connection { name, purpose, last_msg_id: 0, waiting_for: None };
-        self.clients.connections.push(connection);
+        self.clients.connections.insert(number, connection);
         number
     }
 
     pub(super) fn close_connection(&mut self, connection: usize) {
-        let connection = &mut self.clients.connections[connection];
-        connection.waiting_for = None;
-        self.addresses.remove(&connection.name);
+        if let Some(connection) = self.clients.connections.remove(&connection) {
+            self.addresses.remove(&connection.name);
+        }
     }
 
     /// Sends a request to a node, and sees to it that the wait for the reply ends.
@@ -158,7 +166,7 @@ impl Engine<'_> {
         body: Body,
         timeout: Duration,
     ) {
-        let client = &mut self.clients.connections[connection];
+        let client = self.clients.connections.get_mut(&connection).expect("it was not closed");
         client.last_msg_id += 1;
         let msg_id = client.last_msg_id;
         client.waiting_for = Some(msg_id);
@@ -175,7 +183,7 @@ impl Engine<'_> {
         if operation.is_final {
             extra.push(("final?", Edn::Bool(true)));
         }
-        self.clients.threads[thread].invocation = self.history.ops.len();
+        self.clients.threads[thread].invocation = self.entries;
         self.record_client_op(thread, OpType::Invoke, &operation, None, extra);
         let step = self.clients.threads[thread].client.invoke(&operation);
         self.clients.threads[thread].operation = Some(operation);
@@ -254,7 +262,6 @@ impl Engine<'_> {
             self.replace_process(thread);
         }
         self.clients.release(thread);
-        self.generator.observe(self.history.ops.last().expect("the completion was recorded"));
         if self.phase == Phase::Final {
             self.continue_final_phase(thread);
         } else {

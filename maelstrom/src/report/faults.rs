@@ -7,14 +7,14 @@
 use std::collections::BTreeMap;
 
 use crate::edn::Edn;
-use crate::history::{History, Op};
+use crate::history::Op;
 use crate::nemesis::Fault;
 
 /// A time in which a fault was in force.
 #[derive(Clone, Debug, PartialEq)]
-pub struct FaultSpan<'a> {
+pub struct FaultSpan {
     /// The fault's name: `partition`.
-    pub name: &'a str,
+    pub name: String,
     /// When it struck, in nanoseconds since the main phase began.
     pub start: i64,
     /// When it ended; `None` if it lasted to the end.
@@ -25,35 +25,47 @@ pub struct FaultSpan<'a> {
     pub nodes: Vec<String>,
 }
 
-/// The faults of a history, by name and then by time. Each fault's entries come in twos: it
-/// begins, and then it is done and says what it did.
-pub fn spans(history: &History) -> Vec<FaultSpan<'_>> {
-    let mut spans: Vec<FaultSpan> = Vec::new();
-    let mut open: BTreeMap<&str, usize> = BTreeMap::new();
-    for op in history.ops.iter().filter(|op| !op.is_client()) {
+/// The faults of a history. Each fault's entries come in twos: it begins, and then it is done
+/// and says what it did.
+#[derive(Default)]
+pub struct Faults {
+    spans: Vec<FaultSpan>,
+    /// Where each fault stands that is in force.
+    open: BTreeMap<String, usize>,
+}
+
+impl Faults {
+    /// Takes in the next entry of the nemesis.
+    pub fn push(&mut self, op: &Op) {
         let (name, starts) = fault_of(&op.f);
-        match (open.get(name), starts) {
+        match (self.open.get(name), starts) {
             (None, true) => {
-                open.insert(name, spans.len());
-                spans.push(begin(name, op));
+                self.open.insert(name.to_owned(), self.spans.len());
+                self.spans.push(begin(name, op));
             }
             (Some(&span), true) => {
-                spans[span] = FaultSpan { start: spans[span].start, ..begin(name, op) };
+                let start = self.spans[span].start;
+                self.spans[span] = FaultSpan { start, ..begin(name, op) };
             }
             (Some(&span), false) => {
-                spans[span].stop = Some(op.time);
-                open.remove(name);
+                self.spans[span].stop = Some(op.time);
+                self.open.remove(name);
             }
             (None, false) => {}
         }
     }
-    spans.sort_by_key(|span| (span.name, span.start));
-    spans
+
+    /// The faults so far, by name and then by time.
+    pub fn spans(&self) -> Vec<FaultSpan> {
+        let mut spans = self.spans.clone();
+        spans.sort_by(|a, b| (&a.name, a.start).cmp(&(&b.name, b.start)));
+        spans
+    }
 }
 
-fn begin<'a>(name: &'a str, op: &Op) -> FaultSpan<'a> {
+fn begin(name: &str, op: &Op) -> FaultSpan {
     let (effect, nodes) = (effect(&op.value), nodes(&op.value));
-    FaultSpan { name, start: op.time, stop: None, effect, nodes }
+    FaultSpan { name: name.to_owned(), start: op.time, stop: None, effect, nodes }
 }
 
 /// The fault that an operation of the nemesis starts or stops. Names that this bench does not
@@ -122,6 +134,7 @@ fn plain(name: &Edn) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::history::History;
 
     #[test]
     fn a_fault_lasts_from_its_start_to_its_stop() {
@@ -132,15 +145,17 @@ mod tests {
              {:process :nemesis, :type :info, :f :stop-partition, :value nil, :time 9}",
         )
         .unwrap();
-        let span = |name, start, stop, effect: &str| FaultSpan {
-            name,
+        let span = |name: &str, start, stop, effect: &str| FaultSpan {
+            name: name.into(),
             start,
             stop,
             effect: effect.into(),
             nodes: Vec::new(),
         };
         let expected = [span("kill", 7, None, "one"), span("partition", 5, Some(9), "")];
-        assert_eq!(spans(&history), expected);
+        let mut faults = Faults::default();
+        history.ops.iter().for_each(|op| faults.push(op));
+        assert_eq!(faults.spans(), expected);
     }
 
     #[test]

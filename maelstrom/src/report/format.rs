@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Display, Write};
 
+use crate::history::Op;
+
 /// A text with what HTML and SVG would misread replaced.
 pub fn html_escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
@@ -55,6 +57,20 @@ impl Write for Start {
     }
 }
 
+/// An entry of the history as in `history.edn`, of which as little is formatted as is shown.
+pub struct EdnLine<'a>(pub &'a Op);
+
+impl Display for EdnLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Op { index, time, kind, process, f: function, value, extra } = self.0;
+        let kind = kind.name();
+        write!(f, "{{:process {process}, :type :{kind}, :f :{function}, :value {value}")?;
+        write!(f, ", :index {index}, :time {time}")?;
+        extra.iter().try_for_each(|(key, value)| write!(f, ", :{key} {value}"))?;
+        f.write_str("}")
+    }
+}
+
 /// A duration with three digits and a unit that suits it.
 pub fn duration_ms(milliseconds: f64) -> String {
     match milliseconds {
@@ -92,6 +108,14 @@ mod tests {
     #[test]
     fn nothing_escapes_the_escape() {
         assert_eq!(html_escape("<a b='\"&\u{1}"), "&lt;a b=&#39;&quot;&amp;\u{fffd}");
+    }
+
+    #[test]
+    fn an_entry_is_shown_as_it_is_written() {
+        let text = "{:process 0, :type :fail, :f :read, :value [1 nil], :index 2, :time 20, \
+                    :error :net-timeout}\n";
+        let history = crate::history::History::parse(text).unwrap();
+        assert_eq!(EdnLine(&history.ops[0]).to_string(), text.trim_end());
     }
 
     #[test]

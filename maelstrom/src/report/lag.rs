@@ -10,14 +10,13 @@
 
 use std::collections::BTreeMap;
 
-use super::activity::Activity;
+use super::Entries;
 use super::logs::records;
 use super::series::{Points, seconds};
 use crate::edn::Edn;
 use crate::history::{OpType, ProcessId};
 
 /// A lag: the thread that polls, the key, when the poll began in nanoseconds, and by how many.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Lag<'a> {
     thread: i64,
     key: &'a Edn,
@@ -39,51 +38,60 @@ pub struct Lags {
 /// How finely the time of a run is divided.
 const COLUMNS: i64 = 1000;
 
-/// The lags of a run with so many client threads.
-pub fn lags(activity: &Activity, threads: usize) -> Lags {
-    let width = (activity.end / COLUMNS).max(1);
-    let mut groups: [BTreeMap<String, BTreeMap<i64, Lag>>; 3] = Default::default();
-    for_each_lag(activity, threads, &mut |lag| {
+/// The lags of a run with so many client threads, whose last entry is of the time `end`.
+///
+/// # Errors
+/// When the history cannot be read.
+pub fn lags(history: &dyn Entries, end: i64, threads: usize) -> anyhow::Result<Lags> {
+    let width = (end / COLUMNS).max(1);
+    // Of each group the worst in each part of the time: when, and how far behind.
+    let mut groups: [BTreeMap<String, BTreeMap<i64, (i64, i64)>>; 3] = Default::default();
+    for_each_lag(history, threads, &mut |Lag { thread, key, time, lag }| {
         let names = [
-            format!("thread {:>3}", lag.thread),
-            format!("key {}", lag.key),
-            format!("thread-key [{} {}]", lag.thread, lag.key),
+            format!("thread {thread:>3}"),
+            format!("key {key}"),
+            format!("thread-key [{thread} {key}]"),
         ];
         for (group, name) in groups.iter_mut().zip(names) {
-            let worst = group.entry(name).or_default().entry(lag.time / width).or_insert(lag);
-            if worst.lag < lag.lag {
-                *worst = lag;
+            let worst = group.entry(name).or_default().entry(time / width).or_insert((time, lag));
+            if worst.1 < lag {
+                *worst = (time, lag);
             }
         }
-    });
+    })?;
     let [by_thread, by_key, by_thread_and_key] = groups.map(|group| {
-        let point = |lag: &Lag| (seconds(lag.time), seconds(lag.lag));
-        let points =
-            |(name, lags): (String, BTreeMap<i64, Lag>)| (name, lags.values().map(point).collect());
-        group.into_iter().map(points).collect()
+        let points = group.into_iter().map(|(name, lags)| {
+            let points = lags.values().map(|(time, lag)| (seconds(*time), seconds(*lag)));
+            (name, points.collect())
+        });
+        points.collect()
     });
-    Lags { by_thread, by_key, by_thread_and_key }
+    Ok(Lags { by_thread, by_key, by_thread_and_key })
 }
 
-fn for_each_lag<'a>(activity: &Activity<'a>, threads: usize, take: &mut dyn FnMut(Lag<'a>)) {
-    let growth = growth(activity);
-    // Where each process is in each key that is assigned to it.
-    let mut positions: BTreeMap<ProcessId, BTreeMap<&Edn, i64>> = BTreeMap::new();
-    let mut ended: Vec<_> = activity
-        .operations
-        .iter()
-        .filter_map(|operation| {
-            operation.complete.filter(|op| op.kind == OpType::Ok).map(|op| (operation.invoke, op))
-        })
-        .collect();
-    ended.sort_by_key(|(_, op)| op.index);
-    for (invoke, op) in ended {
-        let place = positions.entry(op.process).or_default();
+fn for_each_lag(
+    history: &dyn Entries,
+    threads: usize,
+    take: &mut dyn FnMut(Lag),
+) -> anyhow::Result<()> {
+    let growth = growth(history)?;
+    // Where each process is in each key that is assigned to it, and when it began what it does.
+    let mut positions: BTreeMap<i64, BTreeMap<Edn, i64>> = BTreeMap::new();
+    let mut began: BTreeMap<i64, i64> = BTreeMap::new();
+    history.for_each(&mut |op| {
+        let ProcessId::Client(process) = op.process else { return };
+        if op.kind == OpType::Invoke {
+            began.insert(process, op.time);
+            return;
+        }
+        let Some(time) = began.remove(&process).filter(|_| op.kind == OpType::Ok) else { return };
+        let place = positions.entry(process).or_default();
         match &*op.f {
             "assign" => {
                 let before = std::mem::take(place);
                 let keys = op.value.as_slice().unwrap_or_default().iter();
-                *place = keys.map(|key| (key, before.get(key).copied().unwrap_or(-1))).collect();
+                let last = |key: &Edn| before.get(key).copied().unwrap_or(-1);
+                *place = keys.map(|key| (key.clone(), last(key))).collect();
             }
             "poll" | "txn" => {
                 for (_, (key, offset, _)) in records(&op.value) {
@@ -91,8 +99,7 @@ fn for_each_lag<'a>(activity: &Activity<'a>, threads: usize, take: &mut dyn FnMu
                         *last = offset.max(*last);
                     }
                 }
-                let ProcessId::Client(process) = op.process else { continue };
-                let (thread, time) = (process.rem_euclid(threads.max(1) as i64), invoke.time);
+                let thread = process.rem_euclid(threads.max(1) as i64);
                 for (key, last) in place {
                     let offsets = growth.get(key);
                     let next = offsets.and_then(|offsets| offsets.range(*last + 1..).next());
@@ -102,19 +109,25 @@ fn for_each_lag<'a>(activity: &Activity<'a>, threads: usize, take: &mut dyn FnMu
             }
             _ => {}
         }
-    }
+    })
 }
 
 /// Of each key, by offset, when it was first known that there is one so high.
-fn growth<'a>(activity: &Activity<'a>) -> BTreeMap<&'a Edn, BTreeMap<i64, i64>> {
-    let mut growth: BTreeMap<&Edn, BTreeMap<i64, i64>> = BTreeMap::new();
-    let ended = activity.operations.iter().filter_map(|operation| operation.complete);
-    for op in ended.filter(|op| op.kind == OpType::Ok) {
+fn growth(history: &dyn Entries) -> anyhow::Result<BTreeMap<Edn, BTreeMap<i64, i64>>> {
+    let mut growth: BTreeMap<Edn, BTreeMap<i64, i64>> = BTreeMap::new();
+    history.for_each(&mut |op| {
+        if !op.is_client() || op.kind != OpType::Ok {
+            return;
+        }
         for (_, (key, offset, _)) in records(&op.value) {
-            let time = growth.entry(key).or_default().entry(offset).or_insert(op.time);
+            if !growth.contains_key(key) {
+                growth.insert(key.clone(), BTreeMap::new());
+            }
+            let offsets = growth.get_mut(key).expect("it was put there");
+            let time = offsets.entry(offset).or_insert(op.time);
             *time = op.time.min(*time);
         }
-    }
+    })?;
     for offsets in growth.values_mut() {
         let mut earliest = i64::MAX;
         for time in offsets.values_mut().rev() {
@@ -122,7 +135,7 @@ fn growth<'a>(activity: &Activity<'a>) -> BTreeMap<&'a Edn, BTreeMap<i64, i64>> 
             *time = earliest;
         }
     }
-    growth
+    Ok(growth)
 }
 
 #[cfg(test)]
@@ -147,7 +160,7 @@ mod tests {
             {:process 5 :type :ok :f :poll :value [[:poll {"k" [[1 8]]}]] :time 10500000}"#,
         )
         .unwrap();
-        let lags = lags(&Activity::new(&history), 4);
+        let lags = lags(&history, 10_500_000, 4).unwrap();
         let expected = vec![(0.006, 0.005), (0.009, 0.006), (0.01, 0.0)];
         assert_eq!(lags.by_thread, [("thread   1".to_owned(), expected.clone())].into());
         assert_eq!(lags.by_key, [("key \"k\"".to_owned(), expected.clone())].into());

@@ -11,10 +11,7 @@ use gyre::{Message, NodeId};
 use rustc_hash::FxHashMap;
 
 use super::format::{html_escape, shorten};
-use crate::journal::{Journal, JournalEvent, JournalKind};
-
-/// How many events are drawn at most.
-const LIMIT: usize = 10_000;
+use crate::journal::{FirstEvent, Journal, JournalKind};
 
 const WIDTH: f64 = 1200.0;
 const ROW: f64 = 20.0;
@@ -32,11 +29,10 @@ stroke-width:4px;stroke-linejoin:round}
 
 /// The diagram.
 pub fn diagram(journal: &Journal) -> String {
-    let is_init = |event: &&JournalEvent| matches!(event.message.body.kind(), "init" | "init_ok");
-    let mut wanted = journal.events().iter().filter(|event| !is_init(event));
-    let events: Vec<&JournalEvent> = wanted.by_ref().take(LIMIT).collect();
-    let is_truncated = wanted.next().is_some() || journal.is_truncated();
-    let lanes = lanes(&events);
+    let events = journal.first();
+    let sent: Vec<Option<Message>> = events.iter().map(|event| journal.message(event)).collect();
+    let is_truncated = journal.is_first_truncated();
+    let lanes = lanes(&sent);
     let height = (events.len() as f64 + 7.0) * ROW;
     let mut svg = String::with_capacity(400 * events.len() + 4096);
     writeln!(
@@ -49,7 +45,7 @@ pub fn diagram(journal: &Journal) -> String {
     )
     .expect("text");
     write_lanes(&mut svg, &lanes, events.len());
-    write_messages(&mut svg, &lanes, &events);
+    write_messages(&mut svg, &lanes, events, &sent);
     if events.is_empty() {
         note(&mut svg, 1.0, "No message was sent.");
     }
@@ -66,9 +62,9 @@ fn note(svg: &mut String, row: f64, text: &str) {
 }
 
 /// A lane's position, for everyone who takes part: clients, then nodes, then services.
-fn lanes(events: &[&JournalEvent]) -> BTreeMap<NodeId, f64> {
+fn lanes(sent: &[Option<Message>]) -> BTreeMap<NodeId, f64> {
     let mut names: Vec<&NodeId> =
-        events.iter().flat_map(|event| [&event.message.src, &event.message.dest]).collect();
+        sent.iter().flatten().flat_map(|message| [&message.src, &message.dest]).collect();
     names.sort_by_key(|name| sort_key(name));
     names.dedup();
     let count = names.len() as f64;
@@ -111,7 +107,12 @@ fn write_lanes(svg: &mut String, lanes: &BTreeMap<NodeId, f64>, rows: usize) {
     }
 }
 
-fn write_messages(svg: &mut String, lanes: &BTreeMap<NodeId, f64>, events: &[&JournalEvent]) {
+fn write_messages(
+    svg: &mut String,
+    lanes: &BTreeMap<NodeId, f64>,
+    events: &[FirstEvent],
+    messages: &[Option<Message>],
+) {
     let mut sent: FxHashMap<u64, usize> = FxHashMap::default();
     let mut arrived = vec![false; events.len()];
     for (row, event) in events.iter().enumerate() {
@@ -119,12 +120,14 @@ fn write_messages(svg: &mut String, lanes: &BTreeMap<NodeId, f64>, events: &[&Jo
             sent.insert(event.id, row);
         } else if let Some(&from) = sent.get(&event.id) {
             arrived[from] = true;
-            write_message(svg, lanes, &event.message, from, Some(row));
+            if let Some(message) = &messages[from] {
+                write_message(svg, lanes, message, from, Some(row));
+            }
         }
     }
-    for (row, event) in events.iter().enumerate() {
-        if event.kind == JournalKind::Send && !arrived[row] {
-            write_message(svg, lanes, &event.message, row, None);
+    for (row, message) in messages.iter().enumerate() {
+        if let Some(message) = message.as_ref().filter(|_| !arrived[row]) {
+            write_message(svg, lanes, message, row, None);
         }
     }
 }

@@ -10,7 +10,6 @@ mod lanes;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::activity::Activity;
 use super::explanations::Explanation;
 use super::findings::{self, Pointer};
 use super::format::{count, html_escape, shorten};
@@ -38,12 +37,7 @@ const POINTED_TO: usize = 12;
 const DRAWINGS_BYTES: usize = 250_000;
 
 /// The page.
-pub fn page(
-    recorded: &Recorded,
-    activity: &Activity,
-    pointers: &[Pointer],
-    explanations: &[Explanation],
-) -> String {
+pub fn page(recorded: &Recorded, pointers: &[Pointer], explanations: &[Explanation]) -> String {
     let broke_off = recorded.failure.map(|_| Validity::False);
     let verdict = Mark::of(broke_off.unwrap_or(recorded.results.verdict));
     let title = format!("{} {}", verdict.symbol, title(recorded));
@@ -62,12 +56,12 @@ pub fn page(
                     h1.(verdict.class) {
                         span.symbol aria-hidden="true" { (verdict.symbol) }
                         " "
-                        (findings::headline(recorded.results, recorded.history, recorded.failure))
+                        (findings::headline(recorded.results, recorded.activity.ended(), recorded.failure))
                     }
                     @if let Some((_, details)) = recorded.failure.and_then(|f| f.split_once('\n')) {
                         pre { (details) }
                     }
-                    p.files { (files(recorded, activity)) }
+                    p.files { (files(recorded)) }
                 }
                 main {
                     (checkers(recorded, pointers, !explanations.is_empty()))
@@ -75,7 +69,7 @@ pub fn page(
                     (diagram())
                 }
                 script #data type="application/gzip;base64" {
-                    (PreEscaped(data::data(recorded, activity, pointers)))
+                    (PreEscaped(data::data(recorded, pointers)))
                 }
                 script { (PreEscaped(PROGRAM)) }
             }
@@ -113,7 +107,8 @@ impl Mark {
     }
 }
 
-fn files(recorded: &Recorded, activity: &Activity) -> Markup {
+fn files(recorded: &Recorded) -> Markup {
+    let activity = recorded.activity;
     html! {
         @if recorded.has_logs() {
             a href="realtime-lag-key.png" { "lag" } " " a href="unseen.png" { "unseen" } " "
@@ -133,8 +128,8 @@ fn files(recorded: &Recorded, activity: &Activity) -> Markup {
         ] {
             @if is_there { a href=(file) { (name) } " " }
         }
-        span.quiet { (count(activity.operations.len(), "operation")) " in "
-            (format!("{:.1} s", activity.end as f64 / 1e9)) }
+        span.quiet { (count(activity.count(), "operation")) " in "
+            (format!("{:.1} s", activity.end() as f64 / 1e9)) }
     }
 }
 

@@ -199,7 +199,7 @@ pub fn unseen(workload: &str, activity: &Activity, unseen: &Unseen) -> anyhow::R
 }
 
 fn by_outcome<'a>(
-    activity: &Activity<'a>,
+    activity: &'a Activity,
     series: &'a BTreeMap<(&str, OpType), Points>,
     joined: bool,
 ) -> Vec<Line<'a>> {
@@ -235,7 +235,7 @@ fn draw_on(area: &Area, activity: &Activity, plot: &Plot) -> Drawn {
     area.fill(&WHITE)?;
     let (chart_area, legend) = area.split_horizontally(SIZE.0 - LEGEND_WIDTH);
     let last_point = plot.lines.iter().flat_map(|line| line.points).map(|point| point.0);
-    let end = last_point.fold(series::seconds(activity.end), f64::max);
+    let end = last_point.fold(series::seconds(activity.end()), f64::max);
     let x = 0.0..if end > 0.0 { end * 1.02 } else { 1.0 };
     let mut builder = ChartBuilder::on(&chart_area);
     builder
@@ -388,9 +388,9 @@ where
     let row_height = height as i32 / 12;
     let position = |seconds: f64| (width as f64 * (seconds - x.start) / (x.end - x.start)) as i32;
     for (row, name) in fault_names(activity).into_iter().enumerate() {
-        let colour = fault_colour(name);
+        let colour = fault_colour(&name);
         let top = row as i32 * row_height + 2;
-        for span in activity.faults.iter().filter(|span| span.name == name) {
+        for span in activity.faults().iter().filter(|span| span.name == name) {
             let start = position(series::seconds(span.start));
             let stop = span.stop.map_or(width as i32, |stop| position(series::seconds(stop)));
             let strip = [(start, top), (stop, top + row_height - 4)];
@@ -403,9 +403,9 @@ where
     Ok(())
 }
 
-fn fault_names<'a>(activity: &'a Activity) -> Vec<&'a str> {
+fn fault_names(activity: &Activity) -> Vec<String> {
     // The spans are sorted by name.
-    let mut names: Vec<&str> = activity.faults.iter().map(|span| span.name).collect();
+    let mut names: Vec<String> = activity.faults().into_iter().map(|span| span.name).collect();
     names.dedup();
     names
 }
@@ -427,8 +427,8 @@ fn draw_legend(area: &Area, activity: &Activity, plot: &Plot) -> Drawn {
     }
     for name in fault_names(activity) {
         let strip = [(4, y - 5), (20, y + 5)];
-        area.draw(&Rectangle::new(strip, fault_colour(name).mix(0.6).filled()))?;
-        area.draw(&Text::new(name.to_owned(), (26, y), text.clone()))?;
+        area.draw(&Rectangle::new(strip, fault_colour(&name).mix(0.6).filled()))?;
+        area.draw(&Text::new(name, (26, y), text.clone()))?;
         y += 17;
     }
     Ok(())

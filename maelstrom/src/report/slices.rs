@@ -41,7 +41,7 @@ impl Slices {
 
     /// Chooses what to show. `costs` has the cost of each message in the order of `total`'s
     /// slices; `wanted` are the moments of interest, the most important first.
-    pub fn choose(&mut self, costs: &[Vec<usize>], wanted: &[i64], budget: usize) {
+    pub fn choose(&mut self, costs: &[Vec<u16>], wanted: &[i64], budget: usize) {
         let mut order: Vec<usize> = wanted.iter().map(|&time| self.at(time)).collect();
         // Something that a moment shows may have begun a little before it.
         order.extend(order.clone().iter().map(|slice| slice.saturating_sub(1)));
@@ -54,7 +54,7 @@ impl Slices {
             if !seen.insert(slice) {
                 continue;
             }
-            for &cost in &costs[slice] {
+            for cost in costs[slice].iter().map(|&cost| usize::from(cost)) {
                 if cost > left {
                     return;
                 }

@@ -9,6 +9,9 @@ use serde_json::Value;
 
 use super::*;
 use crate::checker::Validity;
+use crate::history::History;
+use crate::spool::tests::spool;
+use crate::spool::{MakeSpool, Spool};
 
 /// A run that is made up.
 #[derive(Default)]
@@ -24,11 +27,24 @@ fn results(valid: Validity) -> Judgement {
 
 impl Made {
     fn files(&self, results: &Judgement) -> BTreeMap<String, Vec<u8>> {
+        self.files_in(results, &mut || Ok(Spool::in_memory())).unwrap()
+    }
+
+    /// The files, when operations are kept in these spools.
+    fn files_in(
+        &self,
+        results: &Judgement,
+        make: &mut MakeSpool,
+    ) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
+        let mut activity = Activity::spooled(make)?;
+        self.history.ops.iter().for_each(|op| activity.push(op));
+        activity.finish();
         let nothing = Journal::new(0);
         let recorded = Recorded {
             workload: "broadcast",
             options: &self.options,
             seed: Some(7),
+            activity: &activity,
             history: &self.history,
             journal: self.journal.as_ref().unwrap_or(&nothing),
             results,
@@ -38,9 +54,8 @@ impl Made {
         write(&recorded, &mut |_| (), &mut |path, bytes| {
             files.insert(path.to_owned(), bytes.to_vec());
             Ok(())
-        })
-        .unwrap();
-        files
+        })?;
+        Ok(files)
     }
 }
 
@@ -61,7 +76,10 @@ fn data_of(page: &str) -> Value {
 /// A run of this many broadcasts, each a request and its reply, a millisecond apart. Only in
 /// so far as `body` says so do messages differ.
 fn broadcasts(count: usize, body: impl Fn(usize) -> String) -> Made {
-    let mut journal = Journal::new(usize::MAX);
+    broadcasts_in(Journal::new(usize::MAX), count, body)
+}
+
+fn broadcasts_in(mut journal: Journal, count: usize, body: impl Fn(usize) -> String) -> Made {
     let mut history = String::new();
     for n in 0..count {
         let (at, request, reply) = (Time::from_millis(n as u64), 2 * n as u64, 2 * n as u64 + 1);
@@ -184,4 +202,25 @@ fn operations_of_a_large_run_are_from_all_over_it() {
 fn the_same_run_has_the_same_files() {
     let made = broadcasts(50, |n| n.to_string());
     assert_eq!(made.files(&results(Validity::True)), made.files(&results(Validity::True)));
+}
+
+#[test]
+fn where_things_are_kept_makes_no_difference() {
+    let body = |n: usize| "ü".repeat(n % 300);
+    let expected = broadcasts(3000, body).files(&results(Validity::False));
+    for memory_limit in [0, 100, 50_000] {
+        let make = &mut || Ok(spool(memory_limit, usize::MAX));
+        let made = broadcasts_in(Journal::spooled(usize::MAX, make).unwrap(), 3000, body);
+        let files = made.files_in(&results(Validity::False), make).unwrap();
+        assert!(files == expected, "with {memory_limit} bytes in memory");
+    }
+}
+
+#[test]
+fn a_report_of_what_could_not_be_kept_says_so() {
+    let make = &mut || Ok(spool(100, 1000));
+    let journal = Journal::spooled(usize::MAX, make).unwrap();
+    let made = broadcasts_in(journal, 100, |n| n.to_string());
+    let error = made.files_in(&results(Validity::True), make).unwrap_err().to_string();
+    assert!(error.contains("is not complete"), "{error}");
 }

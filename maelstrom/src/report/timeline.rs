@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::activity::Activity;
-use super::format::{count, duration_ms, html_escape, shorten, shortened};
+use super::format::{EdnLine, count, duration_ms, html_escape, shorten, shortened};
+use crate::edn::Edn;
 use crate::history::{Op, OpType, ProcessId};
 
 /// How many operations are drawn at most.
@@ -32,115 +32,183 @@ text-decoration:none;box-shadow:0 1px 3px #0002,0 1px 2px #0004}
 .op:hover{z-index:1;min-height:16px;height:auto!important;overflow:visible;width:auto;min-width:96px}
 @media (prefers-color-scheme:dark){body{background:#16181c;color:#eee}a{color:#8cf}.op{color:#111}}";
 
-/// An entry that is drawn: where it begins, and where it ends if it does.
-struct Span<'a> {
-    row: usize,
-    invoke: &'a Op,
-    complete: Option<(usize, &'a Op)>,
+/// The first entries of a history, as far as they are drawn: of a value only what is shown.
+#[derive(Default)]
+pub struct Timeline {
+    shown: Vec<Span>,
+    /// How many there would be to show.
+    all: usize,
+    /// How many entries there were.
+    rows: usize,
+    open: BTreeMap<ProcessId, Open>,
 }
 
-/// The page.
-pub fn page(workload: &str, activity: &Activity) -> String {
-    let ops = &activity.history.ops;
-    let spans = spans(ops);
-    let shown = &spans[..spans.len().min(LIMIT)];
-    let columns: BTreeMap<ProcessId, usize> = {
-        let mut processes: Vec<ProcessId> = shown.iter().map(|span| span.invoke.process).collect();
-        processes.sort_unstable();
-        processes.dedup();
-        processes.into_iter().enumerate().map(|(column, process)| (process, column)).collect()
-    };
-    let last_row = shown.iter().map(|span| span.complete.map_or(span.row, |(row, _)| row)).max();
-    let rows = last_row.map_or(0, |row| row + 2);
-    let mut html = String::with_capacity(400 * shown.len());
-    let title = html_escape(workload);
-    write!(
-        html,
-        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <title>{title}: timeline</title><style>{STYLE}</style></head><body>\
-         <p><a href=\"index.html\">{title}</a> / timeline</p>\n"
-    )
-    .expect("text");
-    if shown.len() < spans.len() {
-        let all = count(spans.len(), "operation");
-        writeln!(html, "<p>The first {LIMIT} of {all} are shown.</p>").expect("text");
+/// An operation that has begun and not ended: its number, and what it asked if it is shown.
+struct Open {
+    number: usize,
+    asked: Edn,
+}
+
+/// Something that is drawn: where it begins, and where it ends if it does.
+struct Span {
+    row: usize,
+    end: Option<usize>,
+    process: ProcessId,
+    index: usize,
+    kind: OpType,
+    f: std::sync::Arc<str>,
+    began: i64,
+    asked: Label,
+    told: Option<Label>,
+    hint: String,
+}
+
+/// A value as it is written on an operation.
+struct Label {
+    text: String,
+    is_nil: bool,
+}
+
+impl Label {
+    fn of(value: &Edn) -> Label {
+        Label { text: shortened(value, LABEL_CHARACTERS), is_nil: value.is_nil() }
     }
-    if shown.is_empty() {
-        html.push_str("<p>There was no operation.</p>\n");
+}
+
+impl Timeline {
+    /// Takes in the next entry. An end is paired with its begin; what the nemesis does has an end
+    /// only as its next entry.
+    pub fn push(&mut self, op: &Op) {
+        let row = self.rows;
+        self.rows += 1;
+        match self.open.remove(&op.process) {
+            Some(open) if op.kind != OpType::Invoke => self.end(&open, row, op),
+            _ => self.begin(row, op),
+        }
     }
-    html.push_str("<div class=\"head\">");
-    for (process, column) in &columns {
-        let (left, name) = (column * COLUMN, name(*process));
-        write!(html, "<span style=\"left:{}px\">{name}</span>", left + 16).expect("text");
+
+    fn begin(&mut self, row: usize, op: &Op) {
+        let number = self.all;
+        self.all += 1;
+        let is_shown = number < LIMIT;
+        if op.kind == OpType::Invoke {
+            let asked = if is_shown { op.value.clone() } else { Edn::Nil };
+            self.open.insert(op.process, Open { number, asked });
+        }
+        if is_shown {
+            self.shown.push(Span {
+                row,
+                end: None,
+                process: op.process,
+                index: op.index,
+                kind: op.kind,
+                f: op.f.clone(),
+                began: op.time,
+                asked: Label::of(&op.value),
+                told: None,
+                hint: hint(op.time, None, op),
+            });
+        }
     }
-    writeln!(html, "</div>\n<div class=\"ops\" style=\"height:{}px\">", rows * ROW).expect("text");
-    for span in shown {
-        write_span(&mut html, span, columns[&span.invoke.process], rows);
+
+    fn end(&mut self, open: &Open, row: usize, op: &Op) {
+        if let Some(span) = self.shown.get_mut(open.number) {
+            span.end = Some(row);
+            span.index = op.index;
+            span.kind = op.kind;
+            span.told = (op.value != open.asked).then(|| Label::of(&op.value));
+            span.hint = hint(span.began, Some(op.time), op);
+        }
     }
-    html.push_str("</div></body></html>\n");
-    html
+
+    /// The page.
+    pub fn page(&self, workload: &str) -> String {
+        let columns: BTreeMap<ProcessId, usize> = {
+            let mut processes: Vec<ProcessId> =
+                self.shown.iter().map(|span| span.process).collect();
+            processes.sort_unstable();
+            processes.dedup();
+            processes.into_iter().enumerate().map(|(column, process)| (process, column)).collect()
+        };
+        let last_row = self.shown.iter().map(|span| span.end.unwrap_or(span.row)).max();
+        let rows = last_row.map_or(0, |row| row + 2);
+        let mut html = String::with_capacity(400 * self.shown.len());
+        let title = html_escape(workload);
+        write!(
+            html,
+            "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
+             <title>{title}: timeline</title><style>{STYLE}</style></head><body>\
+             <p><a href=\"index.html\">{title}</a> / timeline</p>\n"
+        )
+        .expect("text");
+        if self.shown.len() < self.all {
+            let all = count(self.all, "operation");
+            writeln!(html, "<p>The first {LIMIT} of {all} are shown.</p>").expect("text");
+        }
+        if self.shown.is_empty() {
+            html.push_str("<p>There was no operation.</p>\n");
+        }
+        html.push_str("<div class=\"head\">");
+        for (process, column) in &columns {
+            let (left, name) = (column * COLUMN, name(*process));
+            write!(html, "<span style=\"left:{}px\">{name}</span>", left + 16).expect("text");
+        }
+        writeln!(html, "</div>\n<div class=\"ops\" style=\"height:{}px\">", rows * ROW)
+            .expect("text");
+        for span in &self.shown {
+            write_span(&mut html, span, columns[&span.process], rows);
+        }
+        html.push_str("</div></body></html>\n");
+        html
+    }
 }
 
 fn name(process: ProcessId) -> String {
     process.to_string().trim_start_matches(':').to_owned()
 }
 
-/// Pairs begins and ends. What the nemesis does has an end only as its next entry.
-fn spans(ops: &[Op]) -> Vec<Span<'_>> {
-    let mut spans: Vec<Span> = Vec::new();
-    let mut open: BTreeMap<ProcessId, usize> = BTreeMap::new();
-    for (row, op) in ops.iter().enumerate() {
-        match open.remove(&op.process) {
-            Some(span) if op.kind != OpType::Invoke => spans[span].complete = Some((row, op)),
-            _ => {
-                if op.kind == OpType::Invoke {
-                    open.insert(op.process, spans.len());
-                }
-                spans.push(Span { row, invoke: op, complete: None });
-            }
-        }
+/// What is said where the pointer rests: times, and the last entry.
+fn hint(began: i64, ended: Option<i64>, last: &Op) -> String {
+    let mut hint = String::new();
+    if let Some(ended) = ended {
+        let took = duration_ms((ended - began).max(0) as f64 / 1e6);
+        writeln!(hint, "took {took}").expect("text");
     }
-    spans
+    writeln!(hint, "began at {:.6} s", began.max(0) as f64 / 1e9).expect("text");
+    hint += &shortened(&EdnLine(last), HINT_CHARACTERS);
+    shorten(&hint, HINT_CHARACTERS)
 }
 
 fn write_span(html: &mut String, span: &Span, column: usize, rows: usize) {
-    let Span { row, invoke, complete } = span;
-    let last = complete.map_or(*invoke, |(_, op)| op);
-    let kind = if last.kind == OpType::Invoke { OpType::Info } else { last.kind };
+    let kind = if span.kind == OpType::Invoke { OpType::Info } else { span.kind };
+    let is_client = span.process != ProcessId::Nemesis;
     // An operation of which nobody knows may take effect at any time from its begin on.
-    let height = match (kind, complete) {
-        (OpType::Info, _) if invoke.is_client() => rows - row,
-        (_, Some((end, _))) => end - row,
+    let height = match (kind, span.end) {
+        (OpType::Info, _) if is_client => rows - span.row,
+        (_, Some(end)) => end - span.row,
         _ => 1,
     };
-    let mut label = format!("{} {}", name(invoke.process), invoke.f);
+    let mut label = format!("{} {}", name(span.process), span.f);
     // Where there is room for one line only, what came of it is the better one.
     let has_room = height > 1;
-    let first = if has_room { &invoke.value } else { &last.value };
-    if !first.is_nil() {
-        write!(label, " {}", shortened(first, LABEL_CHARACTERS)).expect("text");
+    let told = span.told.as_ref();
+    let first = if has_room { &span.asked } else { told.unwrap_or(&span.asked) };
+    if !first.is_nil {
+        write!(label, " {}", first.text).expect("text");
     }
     let mut label = html_escape(&label);
-    if has_room && last.value != invoke.value {
-        let value = shortened(&last.value, LABEL_CHARACTERS);
-        write!(label, "<br>{}", html_escape(&value)).expect("text");
+    if let (true, Some(told)) = (has_room, told) {
+        write!(label, "<br>{}", html_escape(&told.text)).expect("text");
     }
-    let mut hint = String::new();
-    if complete.is_some() {
-        let took = duration_ms((last.time - invoke.time).max(0) as f64 / 1e6);
-        writeln!(hint, "took {took}").expect("text");
-    }
-    writeln!(hint, "began at {:.6} s", invoke.time.max(0) as f64 / 1e9).expect("text");
-    last.write_edn_line(&mut hint);
-    let hint = html_escape(&shorten(hint.trim_end(), HINT_CHARACTERS));
+    let hint = html_escape(&span.hint);
     writeln!(
         html,
         "<a class=\"op {kind}\" id=\"i{index}\" href=\"#i{index}\" title=\"{hint}\" \
          style=\"left:{left}px;top:{top}px;height:{height}px\">{label}</a>",
         kind = kind.name(),
-        index = last.index,
+        index = span.index,
         left = column * COLUMN,
-        top = row * ROW,
+        top = span.row * ROW,
         height = (height * ROW).saturating_sub(4).max(ROW - 4),
     )
     .expect("text");

@@ -1,13 +1,13 @@
 //! Messages that were acknowledged and that nobody has polled yet: how many of each log, over
 //! time. Source: `unseen` in Jepsen's `tests/kafka.clj`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::activity::Activity;
+use super::Entries;
 use super::logs::records;
 use super::series::seconds;
 use crate::edn::Edn;
-use crate::history::OpType;
+use crate::history::{Op, OpType};
 
 /// How many messages of each log were unseen.
 #[derive(Debug, Default, PartialEq)]
@@ -22,37 +22,53 @@ pub struct Unseen {
 const MOMENTS: usize = 800;
 
 /// Counts through a history.
-pub fn unseen(activity: &Activity) -> Unseen {
-    let ops = || activity.history.ops.iter().filter(|op| op.is_client() && op.kind == OpType::Ok);
-    let mut keys: BTreeSet<&Edn> = BTreeSet::new();
+///
+/// # Errors
+/// When it cannot be read.
+pub fn unseen(history: &dyn Entries) -> anyhow::Result<Unseen> {
+    let is_counted = |op: &Op| op.is_client() && op.kind == OpType::Ok;
+    let mut places: BTreeMap<Edn, usize> = BTreeMap::new();
     let mut count = 0;
-    for op in ops() {
-        let records = records(&op.value);
+    history.for_each(&mut |op| {
+        let records = if is_counted(op) { records(&op.value) } else { Vec::new() };
         count += usize::from(!records.is_empty());
-        keys.extend(records.iter().map(|(_, (key, ..))| *key));
-    }
-    let places: BTreeMap<&Edn, usize> = keys.iter().enumerate().map(|(i, key)| (*key, i)).collect();
-    let mut sent: Vec<BTreeSet<&Edn>> = vec![BTreeSet::new(); keys.len()];
-    let mut polled = sent.clone();
+        for (_, (key, ..)) in records {
+            if !places.contains_key(key) {
+                places.insert(key.clone(), 0);
+            }
+        }
+    })?;
+    places.values_mut().zip(0..).for_each(|(place, number)| *place = number);
+    // Each message with whether it was polled.
+    let mut messages: Vec<BTreeMap<Edn, bool>> = vec![BTreeMap::new(); places.len()];
+    let mut unseen = vec![0; places.len()];
     let mut moments = Vec::new();
     let every = count.div_ceil(MOMENTS).max(1);
-    let with_records = ops().map(|op| (op, records(&op.value))).filter(|(_, r)| !r.is_empty());
-    for (number, (op, records)) in with_records.enumerate() {
+    let mut number = 0;
+    history.for_each(&mut |op| {
+        let records = if is_counted(op) { records(&op.value) } else { Vec::new() };
+        if records.is_empty() {
+            return;
+        }
         for (is_send, (key, _, value)) in records {
             let place = places[key];
-            if !is_send {
-                sent[place].remove(value);
-                polled[place].insert(value);
-            } else if !polled[place].contains(value) {
-                sent[place].insert(value);
+            let before = messages[place].get(value).copied();
+            match (is_send, before) {
+                (true, None) => unseen[place] += 1,
+                (false, Some(false)) => unseen[place] -= 1,
+                _ => {}
+            }
+            if before.is_none() || !is_send {
+                messages[place].insert(value.clone(), !is_send);
             }
         }
         // The last one shows what nobody ever polled.
         if number % every == 0 || number + 1 == count {
-            moments.push((seconds(op.time), sent.iter().map(BTreeSet::len).collect()));
+            moments.push((seconds(op.time), unseen.clone()));
         }
-    }
-    Unseen { keys: keys.into_iter().map(Edn::to_string).collect(), moments }
+        number += 1;
+    })?;
+    Ok(Unseen { keys: places.into_keys().map(|key| key.to_string()).collect(), moments })
 }
 
 #[cfg(test)]
@@ -70,7 +86,7 @@ mod tests {
             {:process 0 :type :ok :f :send :value [[:send "a" [1 8]]] :time 4000000000}"#,
         )
         .unwrap();
-        let unseen = unseen(&Activity::new(&history));
+        let unseen = unseen(&history).unwrap();
         assert_eq!(unseen.keys, ["\"a\"", "\"b\""]);
         let expected = [(1.0, vec![1, 0]), (2.0, vec![1, 1]), (3.0, vec![0, 1]), (4.0, vec![0, 1])];
         assert_eq!(unseen.moments, expected);

@@ -18,7 +18,7 @@ use crate::child::NodeLog;
 use crate::engine::{Observer, Outcome, Progress};
 use crate::history::Op;
 use crate::recorder::{LogOptions, Recorder};
-use crate::report::{self, Recorded};
+use crate::report::{self, Activity, Recorded};
 use crate::store::{RunFolder, RunName};
 
 /// After so many seeds the progress is shown.
@@ -150,6 +150,7 @@ fn try_write<N: Node>(check: &Check<N>, seed: u64) -> anyhow::Result<()> {
         workload,
         options: &check.options_for(seed),
         seed: Some(seed),
+        activity: &Activity::of(&outcome.history),
         history: &outcome.history,
         journal: &outcome.journal,
         results: &results,

@@ -1,11 +1,16 @@
-//! `history.edn` for programs and `history.txt` for people, written while the run goes.
+//! `history.edn` for programs and `history.txt` for people, written while the run goes; and the
+//! former read again, as often as a report needs it.
 
-use std::path::Path;
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
 
+use anyhow::{Context, anyhow};
 use gyre::Time;
 
 use super::append::AppendFile;
-use crate::history::Op;
+use crate::history::{Op, Parser};
+use crate::report::Entries;
 
 /// Appends operations to both files.
 #[derive(Debug)]
@@ -50,5 +55,35 @@ impl HistoryWriter {
     /// When a file cannot be written.
     pub fn flush(&mut self) -> anyhow::Result<()> {
         self.edn.flush().and(self.text.flush())
+    }
+}
+
+/// The file is read in pieces of this size.
+const PIECE_BYTES: usize = 1 << 18;
+
+/// A `history.edn` that is read entry by entry: it may be larger than memory.
+#[derive(Clone, Debug)]
+pub struct HistoryFile(pub(super) PathBuf);
+
+impl Entries for HistoryFile {
+    fn for_each(&self, take: &mut dyn FnMut(&Op)) -> anyhow::Result<()> {
+        let path = &self.0;
+        let unreadable = || format!("the history {} cannot be read", path.display());
+        let damaged = |problem: String| anyhow!("{} is damaged: {problem}", path.display());
+        let mut file = File::open(path).with_context(unreadable)?;
+        let mut parser = Parser::default();
+        let mut piece = vec![0; PIECE_BYTES];
+        let mut take = |_, op| {
+            take(&op);
+            Ok(())
+        };
+        loop {
+            match file.read(&mut piece) {
+                Ok(0) => return parser.finish(&mut take).map_err(damaged),
+                Ok(length) => parser.feed(&piece[..length], &mut take).map_err(damaged)?,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error).with_context(unreadable),
+            }
+        }
     }
 }

@@ -4,7 +4,7 @@
 //! while single messages and operations are kept as far as they fit (see `slices`). Columns of
 //! numbers, each the difference from the one before, compress to a byte or two a message.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::io::Write;
 
 use base64::Engine;
@@ -14,12 +14,12 @@ use serde::Serialize;
 
 use super::lanes::{Lane, Lanes};
 use crate::history::OpType;
+use crate::journal::{BODY_CHARACTERS, Flight};
 use crate::report::Recorded;
-use crate::report::activity::{Activity, Operation};
-use crate::report::cause::{Flight, flights};
+use crate::report::activity::{End, Operation};
 use crate::report::faults::FaultSpan;
 use crate::report::findings::Pointer;
-use crate::report::format::{shorten, shortened};
+use crate::report::format::shorten;
 use crate::report::series;
 use crate::report::slices::{SLICES, Slices};
 
@@ -30,8 +30,6 @@ const LIMIT_BYTES: usize = 1_400_000;
 const MESSAGE_CHARACTERS: usize = 8_000_000;
 const OPERATIONS: usize = 25_000;
 
-const BODY_CHARACTERS: usize = 240;
-const VALUE_CHARACTERS: usize = 160;
 const LATENCY_POINTS: usize = 12_000;
 const FLOWS: usize = 40_000;
 
@@ -132,6 +130,17 @@ struct Rates<'a> {
     lines: Vec<(&'a str, u8, Vec<f64>)>,
 }
 
+/// An operation that ended, among the latencies. Times are in nanoseconds.
+struct Point {
+    start: i64,
+    took: i64,
+    function: usize,
+    outcome: OpType,
+}
+
+/// Of a message that is not shown.
+const NOWHERE: u32 = u32::MAX;
+
 fn micros(nanoseconds: i64) -> i64 {
     nanoseconds.div_euclid(1000)
 }
@@ -152,10 +161,10 @@ fn steps(values: &[i64]) -> Vec<i64> {
 }
 
 /// The data, compressed and in base64, for [`super::page`].
-pub fn data(recorded: &Recorded, activity: &Activity, pointers: &[Pointer]) -> String {
-    let flights = flights(recorded.journal);
-    let lanes = Lanes::new(recorded, &flights);
-    let source = Source { recorded, activity, pointers, flights: &flights, lanes: &lanes };
+pub fn data(recorded: &Recorded, pointers: &[Pointer]) -> String {
+    let lanes = Lanes::new(recorded);
+    let faults = recorded.activity.faults();
+    let source = Source { recorded, pointers, faults: &faults, lanes: &lanes };
     let mut share = 1.0;
     loop {
         let text = encode(&source.data(share));
@@ -178,15 +187,14 @@ fn encode(data: &Data) -> String {
 
 struct Source<'a> {
     recorded: &'a Recorded<'a>,
-    activity: &'a Activity<'a>,
     pointers: &'a [Pointer],
-    flights: &'a [Flight<'a>],
+    faults: &'a [FaultSpan],
     lanes: &'a Lanes,
 }
 
 impl<'a> Source<'a> {
     fn data(&self, share: f64) -> Data<'a> {
-        let functions = self.activity.functions();
+        let functions = self.recorded.activity.functions();
         let types = self.types();
         let (start, end) = self.bounds();
         let slices = self.slices(start, end, (MESSAGE_CHARACTERS as f64 * share) as usize);
@@ -198,7 +206,7 @@ impl<'a> Source<'a> {
             operations: self.operations(&slices, &functions, limit),
             messages: self.messages(&slices, &types),
             flows: self.flows(&slices),
-            faults: self.activity.faults.iter().map(|fault| self.fault(fault)).collect(),
+            faults: self.faults.iter().map(|fault| self.fault(fault)).collect(),
             latency: self.latency(&functions),
             rates: self.rates(),
             findings: self.pointers.iter().map(|p| (p.index, &*p.label)).collect(),
@@ -213,10 +221,10 @@ impl<'a> Source<'a> {
         }
     }
 
-    fn fault(&self, fault: &'a FaultSpan<'a>) -> FaultData<'a> {
+    fn fault(&self, fault: &'a FaultSpan) -> FaultData<'a> {
         let place = |name: &String| self.lanes.lanes.iter().position(|lane| lane.name == *name);
         FaultData {
-            name: fault.name,
+            name: &fault.name,
             start: micros(fault.start),
             stop: fault.stop.map(micros),
             effect: &fault.effect,
@@ -224,35 +232,29 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// The types of messages, in order. Every type in the journal is that of a message.
     fn types(&self) -> Vec<&'a str> {
-        let mut types: Vec<&str> =
-            self.flights.iter().map(|flight| flight.sent.message.body.kind()).collect();
+        let mut types: Vec<&str> = self.recorded.journal.kinds().iter().map(|k| &**k).collect();
         types.sort_unstable();
-        types.dedup();
         types
-    }
-
-    fn sent_at(&self, flight: &Flight) -> i64 {
-        flight.sent_at(self.recorded.journal)
     }
 
     /// From the first message or operation to the last.
     fn bounds(&self) -> (i64, i64) {
-        let first = self.flights.first().map_or(0, |flight| self.sent_at(flight));
-        let arrivals = self.flights.iter().filter_map(|flight| flight.received);
-        let sent = self.flights.iter().map(|flight| self.sent_at(flight));
-        let last = arrivals.chain(sent).max().unwrap_or(0);
-        (first.min(0), last.max(self.activity.end))
+        let mut flights = self.recorded.journal.flights();
+        let latest = |flight: &Flight| flight.received.map_or(flight.sent, |r| r.max(flight.sent));
+        let Some(first) = flights.next() else { return (0, self.recorded.activity.end().max(0)) };
+        let last = flights.map(|flight| latest(&flight)).fold(latest(&first), i64::max);
+        (first.sent.min(0), last.max(self.recorded.activity.end()))
     }
 
     fn slices(&self, start: i64, end: i64, budget: usize) -> Slices {
         let mut slices = Slices::new(start..end);
         let mut costs = vec![Vec::new(); SLICES];
-        for flight in self.flights {
-            let slice = slices.at(self.sent_at(flight));
+        for flight in self.recorded.journal.flights() {
+            let slice = slices.at(flight.sent);
             slices.total[slice] += 1;
-            let length = flight.sent.message.body.as_json().len();
-            costs[slice].push(length.min(BODY_CHARACTERS) + 24);
+            costs[slice].push((flight.body_bytes + 24) as u16);
         }
         slices.choose(&costs, &self.moments(), budget);
         slices
@@ -260,13 +262,18 @@ impl<'a> Source<'a> {
 
     /// When something happens that a reader will want to see from near.
     fn moments(&self) -> Vec<i64> {
+        let wanted: BTreeSet<usize> = self.pointers.iter().map(|p| p.index).collect();
         let mut by_index: BTreeMap<usize, i64> = BTreeMap::new();
-        for op in &self.activity.history.ops {
-            by_index.insert(op.index, op.time);
+        if !wanted.is_empty() {
+            for operation in self.recorded.activity.operations() {
+                let end = operation.end.map(|end| (end.index, end.time));
+                let entries = [Some((operation.index, operation.start)), end];
+                by_index.extend(entries.into_iter().flatten().filter(|e| wanted.contains(&e.0)));
+            }
         }
         let mut moments: Vec<i64> =
             self.pointers.iter().filter_map(|p| by_index.get(&p.index).copied()).collect();
-        for fault in &self.activity.faults {
+        for fault in self.faults {
             moments.push(fault.start);
             moments.extend(fault.stop);
         }
@@ -275,101 +282,102 @@ impl<'a> Source<'a> {
 
     fn messages(&self, slices: &Slices, types: &[&str]) -> Messages {
         let journal = self.recorded.journal;
-        let mut columns = Messages {
-            all: self.flights.iter().filter(|flight| !flight.is_duplicate).count(),
-            is_truncated: journal.is_truncated(),
-            ..Messages::default()
-        };
+        let mut columns = Messages { is_truncated: journal.is_truncated(), ..Messages::default() };
+        // By the number of the type, its place among the sorted ones.
+        let kinds: Vec<usize> =
+            journal.kinds().iter().map(|k| types.binary_search(&&**k).unwrap_or(0)).collect();
         let mut left = slices.shown.clone();
-        let mut place = vec![None; self.flights.len()];
+        let mut place = vec![NOWHERE; journal.flight_count()];
         let mut sent = Vec::new();
-        for (number, flight) in self.flights.iter().enumerate() {
-            let sent_at = self.sent_at(flight);
-            let slice = slices.at(sent_at);
+        for (number, flight) in journal.flights().enumerate() {
+            columns.all += usize::from(!flight.is_duplicate);
+            let slice = slices.at(flight.sent);
             if left[slice] == 0 {
                 continue;
             }
             left[slice] -= 1;
             let row = sent.len();
-            place[number] = Some(row);
-            sent.push(micros(sent_at));
-            let message = &flight.sent.message;
-            let took = flight.received.map_or(-1, |at| micros(at) - micros(sent_at));
-            let cause = flight.cause.and_then(|cause| place[cause]);
+            place[number] = row as u32;
+            sent.push(micros(flight.sent));
+            let took = flight.received.map_or(-1, |at| micros(at) - micros(flight.sent));
+            let cause = flight.cause.map(|cause| place[cause]).filter(|cause| *cause != NOWHERE);
             columns.took.push(took);
-            columns.from.push(self.lanes.of_name(&message.src));
-            columns.to.push(self.lanes.of_name(&message.dest));
-            columns.kind.push(types.binary_search(&message.body.kind()).unwrap_or(0));
-            columns.cause.push(cause.map_or(0, |cause| row - cause));
-            columns.operation.push(self.index_of(flight.operation));
+            columns.from.push(self.lanes.of_name(flight.src));
+            columns.to.push(self.lanes.of_name(flight.dest));
+            columns.kind.push(kinds[flight.kind as usize]);
+            columns.cause.push(cause.map_or(0, |cause| row - cause as usize));
+            columns.operation.push(flight.operation.map_or(-1, |index| index as i64));
             columns.duplicate.push(u8::from(flight.is_duplicate));
-            columns.body.push(shorten(message.body.as_json(), BODY_CHARACTERS));
+            columns.body.push(shorten(&journal.body(&flight), BODY_CHARACTERS));
         }
         columns.sent_steps = steps(&sent);
         columns
     }
 
-    fn index_of(&self, operation: Option<usize>) -> i64 {
-        let op = operation.and_then(|place| self.activity.history.ops.get(place));
-        op.map_or(-1, |op| op.index as i64)
-    }
-
     fn operations(&self, slices: &Slices, functions: &[&str], limit: usize) -> Operations {
-        let all = &self.activity.operations;
-        let mut columns = Operations { all: all.len(), ..Operations::default() };
+        let activity = self.recorded.activity;
+        let mut columns = Operations { all: activity.count(), ..Operations::default() };
         let (mut index, mut start) = (Vec::new(), Vec::new());
-        for operation in self.chosen_operations(slices, limit) {
-            let Operation { invoke, complete } = operation;
-            index.push(invoke.index as i64);
-            start.push(micros(invoke.time));
-            columns.length.push(complete.map_or(0, |op| op.index.saturating_sub(invoke.index)));
-            columns.lane.push(self.lanes.of_operation(invoke));
-            columns.took.push(complete.map_or(-1, |op| micros(op.time) - micros(invoke.time)));
-            columns.function.push(functions.binary_search(&&*invoke.f).unwrap_or(0));
+        for number in self.chosen_operations(slices, limit) {
+            let operation = activity.operation(number);
+            index.push(operation.index as i64);
+            start.push(micros(operation.start));
+            let took = |end: End| micros(end.time) - micros(operation.start);
+            let length = |end: End| end.index.saturating_sub(operation.index);
+            columns.length.push(operation.end.map_or(0, length));
+            columns.lane.push(self.lanes.of_operation(&operation));
+            columns.took.push(operation.end.map_or(-1, took));
+            columns.function.push(self.function(functions, &operation));
             columns.outcome.push(outcome_number(operation.outcome()));
-            columns.text.push(text(operation));
+            columns.text.push(activity.text(&operation));
         }
         columns.index_steps = steps(&index);
         columns.start_steps = steps(&start);
         columns
     }
 
+    fn function(&self, functions: &[&str], operation: &Operation) -> usize {
+        functions.binary_search(&self.recorded.activity.function(operation)).unwrap_or(0)
+    }
+
     /// All operations, or the most interesting: those that findings point to, those that did
     /// not succeed, and those in the slices whose messages are shown.
-    fn chosen_operations(&self, slices: &Slices, limit: usize) -> Vec<&'a Operation<'a>> {
-        let all = &self.activity.operations;
-        if all.len() <= limit {
-            return all.iter().collect();
+    fn chosen_operations(&self, slices: &Slices, limit: usize) -> Vec<usize> {
+        let activity = self.recorded.activity;
+        if activity.count() <= limit {
+            return (0..activity.count()).collect();
         }
-        let pointed: std::collections::BTreeSet<usize> =
-            self.pointers.iter().map(|pointer| pointer.index).collect();
+        let pointed: BTreeSet<usize> = self.pointers.iter().map(|pointer| pointer.index).collect();
         let rank = |operation: &Operation| {
-            let end = operation.complete.map_or(usize::MAX, |op| op.index);
+            let end = operation.end.map_or(usize::MAX, |end| end.index);
             match () {
-                () if pointed.contains(&operation.invoke.index) || pointed.contains(&end) => 0,
-                () if slices.shown[slices.at(operation.invoke.time)] > 0 => 1,
+                () if pointed.contains(&operation.index) || pointed.contains(&end) => 0,
+                () if slices.shown[slices.at(operation.start)] > 0 => 1,
                 () if operation.outcome() != OpType::Ok => 2,
                 () => 3,
             }
         };
-        let mut order: Vec<usize> = (0..all.len()).collect();
         // Of those that are alike, some from all over the run: not its first part, after which
-        // it would look as if nothing had happened.
-        order.sort_by_key(|&place| (rank(&all[place]), place.reverse_bits()));
-        order.truncate(limit);
-        order.sort_unstable();
-        order.into_iter().map(|place| &all[place]).collect()
+        // it would look as if nothing had happened. The worst that is kept is on top.
+        let mut chosen = BinaryHeap::new();
+        for (place, operation) in activity.operations().enumerate() {
+            chosen.push((rank(&operation), place.reverse_bits(), place));
+            if chosen.len() > limit {
+                chosen.pop();
+            }
+        }
+        let mut chosen: Vec<usize> = chosen.into_iter().map(|(_, _, place)| place).collect();
+        chosen.sort_unstable();
+        chosen
     }
 
     fn flows(&self, slices: &Slices) -> Flows {
         let mut slices_per_step = 2;
         loop {
             let mut counts: BTreeMap<(usize, usize, usize), (usize, usize)> = BTreeMap::new();
-            for flight in self.flights {
-                let step = slices.at(self.sent_at(flight)) / slices_per_step;
-                let message = &flight.sent.message;
-                let (from, to) =
-                    (self.lanes.of_name(&message.src), self.lanes.of_name(&message.dest));
+            for flight in self.recorded.journal.flights() {
+                let step = slices.at(flight.sent) / slices_per_step;
+                let (from, to) = (self.lanes.of_name(flight.src), self.lanes.of_name(flight.dest));
                 let (count, lost) = counts.entry((step, from, to)).or_default();
                 *count += 1;
                 *lost += usize::from(flight.received.is_none());
@@ -394,43 +402,50 @@ impl<'a> Source<'a> {
     /// All points, or of each short time, function and outcome the lowest, the median and the
     /// highest.
     fn latency(&self, functions: &[&str]) -> Latency {
-        let ended = self.activity.operations.iter().filter(|op| op.complete.is_some());
-        let mut points: Vec<&Operation> = ended.collect();
-        let is_sampled = points.len() > LATENCY_POINTS;
+        let activity = self.recorded.activity;
+        let ended = || activity.operations().filter(|operation| operation.end.is_some());
+        let is_sampled = ended().nth(LATENCY_POINTS).is_some();
+        let mut points: Vec<Point> = Vec::new();
         if is_sampled {
             let windows = (LATENCY_POINTS / 3 / (functions.len().max(1) * 2)).max(50) as i64;
-            let width = self.activity.end / windows + 1;
-            let mut groups: BTreeMap<_, Vec<&Operation>> = BTreeMap::new();
-            for point in points {
-                let window = point.invoke.time / width;
-                let key = (window, &point.invoke.f, point.outcome());
-                groups.entry(key).or_default().push(point);
+            let width = activity.end() / windows + 1;
+            let mut groups: BTreeMap<_, Vec<(i64, i64)>> = BTreeMap::new();
+            for operation in ended() {
+                let Point { start, took, function, outcome } = self.point(functions, &operation);
+                let key = (start / width, function, outcome);
+                groups.entry(key).or_default().push((took, start));
             }
-            points = Vec::new();
-            for mut group in groups.into_values() {
-                group.sort_by(|a, b| {
-                    a.latency_ms().partial_cmp(&b.latency_ms()).expect("latencies are numbers")
-                });
+            for ((_, function, outcome), mut group) in groups {
+                group.sort_by_key(|(took, _)| (*took).max(0));
                 let mut places = vec![0, group.len() / 2, group.len() - 1];
                 places.dedup();
-                points.extend(places.into_iter().map(|place| group[place]));
+                let point = |(took, start)| Point { start, took, function, outcome };
+                points.extend(places.into_iter().map(|place| point(group[place])));
             }
+        } else {
+            points.extend(ended().map(|operation| self.point(functions, &operation)));
         }
         let mut columns = Latency { is_sampled, ..Latency::default() };
         let mut start = Vec::new();
         for point in points {
-            start.push(micros(point.invoke.time));
-            columns.took.push(point.complete.map_or(0, |op| micros(op.time - point.invoke.time)));
-            columns.function.push(functions.binary_search(&&*point.invoke.f).unwrap_or(0));
-            columns.outcome.push(outcome_number(point.outcome()));
+            start.push(micros(point.start));
+            columns.took.push(micros(point.took));
+            columns.function.push(point.function);
+            columns.outcome.push(outcome_number(point.outcome));
         }
         columns.start_steps = steps(&start);
         columns
     }
 
+    fn point(&self, functions: &[&str], operation: &Operation) -> Point {
+        let (start, outcome) = (operation.start, operation.outcome());
+        let took = operation.end.map_or(0, |end| end.time - start);
+        Point { start, took, function: self.function(functions, operation), outcome }
+    }
+
     fn rates(&self) -> Rates<'a> {
-        let window = (series::seconds(self.activity.end) / 200.0).max(0.05);
-        let lines = series::rates(self.activity, window)
+        let window = (series::seconds(self.recorded.activity.end()) / 200.0).max(0.05);
+        let lines = series::rates(self.recorded.activity, window)
             .into_iter()
             .map(|((function, outcome), points)| {
                 let rates = points.iter().map(|point| (point.1 * 100.0).round() / 100.0);
@@ -439,19 +454,4 @@ impl<'a> Source<'a> {
             .collect();
         Rates { window: window * 1e6, lines }
     }
-}
-
-/// What an operation asked, and what it was told if that is something else.
-fn text(operation: &Operation) -> String {
-    let asked = &operation.invoke.value;
-    let mut text = if asked.is_nil() { String::new() } else { shortened(asked, VALUE_CHARACTERS) };
-    if let Some(end) = operation.complete {
-        if end.value != *asked {
-            text += &format!(" → {}", shortened(&end.value, VALUE_CHARACTERS));
-        }
-        if let Some(error) = end.extra("error") {
-            text += &format!(" ({})", shortened(error, VALUE_CHARACTERS));
-        }
-    }
-    text
 }

@@ -7,12 +7,11 @@
 use std::collections::BTreeMap;
 
 use gyre::NodeId;
-use rustc_hash::FxHashMap;
 use serde::Serialize;
 
-use crate::history::{Op, ProcessId};
+use crate::journal::Number;
 use crate::report::Recorded;
-use crate::report::cause::Flight;
+use crate::report::activity::Operation;
 use crate::report::messages::sort_key;
 
 /// The most lanes for single clients, and for the clients of single nodes.
@@ -36,7 +35,8 @@ pub struct Lanes {
     nodes: usize,
     by_thread: Grouping,
     setup: usize,
-    by_name: FxHashMap<NodeId, usize>,
+    /// By the number of the name in the journal.
+    of_name: Vec<usize>,
 }
 
 #[derive(Clone, Copy)]
@@ -48,7 +48,7 @@ enum Grouping {
 
 impl Lanes {
     /// The lanes of a run with these messages.
-    pub fn new(recorded: &Recorded, flights: &[Flight]) -> Lanes {
+    pub fn new(recorded: &Recorded) -> Lanes {
         let options = recorded.options;
         let (threads, nodes) = (options.concurrency.max(1), options.nodes.len().max(1));
         let by_thread = match (threads, nodes) {
@@ -67,35 +67,41 @@ impl Lanes {
         }
         let setup = lanes.len();
         lanes.push(Lane { name: "set-up".into(), kind: "setup" });
-        let mut by_name = FxHashMap::default();
-        for name in servers(recorded, flights) {
+        let mut of_name = vec![setup; recorded.journal.names().len()];
+        for name in servers(recorded) {
             let is_service = crate::service::NAMES.contains(&name.as_str());
             let kind = if is_service { "service" } else { "node" };
-            by_name.insert(name.clone(), lanes.len());
+            if let Some(number) = recorded.journal.names().iter().position(|known| *known == name) {
+                of_name[number] = lanes.len();
+            }
             lanes.push(Lane { name: name.to_string(), kind });
         }
-        let mut lanes = Lanes { lanes, threads, nodes, by_thread, setup, by_name };
-        lanes.place_clients(recorded, flights);
+        let mut lanes = Lanes { lanes, threads, nodes, by_thread, setup, of_name };
+        lanes.place_clients(recorded);
         lanes
     }
 
     /// Learns from their requests which client belongs to which thread.
-    fn place_clients(&mut self, recorded: &Recorded, flights: &[Flight]) {
-        for flight in flights {
-            let client = &flight.sent.message.src;
-            if client.is_client()
-                && let Some(op) = flight.operation.and_then(|op| recorded.history.ops.get(op))
+    fn place_clients(&mut self, recorded: &Recorded) {
+        let names = recorded.journal.names();
+        let mut last = vec![None; names.len()];
+        for flight in recorded.journal.flights() {
+            if flight.operation.is_some() {
+                last[flight.src as usize] = flight.operation;
+            }
+        }
+        for (number, operation) in last.into_iter().enumerate() {
+            if names[number].is_client()
+                && let Some(operation) = operation.and_then(|at| recorded.activity.operation_at(at))
             {
-                let lane = self.of_operation(op);
-                self.by_name.insert(client.clone(), lane);
+                self.of_name[number] = self.of_operation(&operation);
             }
         }
     }
 
     /// The lane of whoever did this operation.
-    pub fn of_operation(&self, op: &Op) -> usize {
-        let ProcessId::Client(process) = op.process else { return self.setup };
-        let thread = process.rem_euclid(self.threads as i64) as usize;
+    pub fn of_operation(&self, operation: &Operation) -> usize {
+        let thread = operation.process.rem_euclid(self.threads as i64) as usize;
         match self.by_thread {
             Grouping::Alone => thread,
             Grouping::ByNode => thread % self.nodes,
@@ -103,23 +109,21 @@ impl Lanes {
         }
     }
 
-    /// The lane of a sender or receiver.
-    pub fn of_name(&self, name: &NodeId) -> usize {
-        self.by_name.get(name).copied().unwrap_or(self.setup)
+    /// The lane of a sender or receiver, by the number of its name.
+    pub fn of_name(&self, name: Number) -> usize {
+        self.of_name.get(name as usize).copied().unwrap_or(self.setup)
     }
 }
 
 /// The nodes, and the services that were used.
-fn servers(recorded: &Recorded, flights: &[Flight]) -> Vec<NodeId> {
+fn servers(recorded: &Recorded) -> Vec<NodeId> {
     let mut names = BTreeMap::new();
     for node in &recorded.options.nodes {
         names.insert(sort_key(node), node.clone());
     }
-    for flight in flights {
-        for name in [&flight.sent.message.src, &flight.sent.message.dest] {
-            if !name.is_client() && crate::service::NAMES.contains(&name.as_str()) {
-                names.entry(sort_key(name)).or_insert_with(|| name.clone());
-            }
+    for name in recorded.journal.names() {
+        if !name.is_client() && crate::service::NAMES.contains(&name.as_str()) {
+            names.entry(sort_key(name)).or_insert_with(|| name.clone());
         }
     }
     names.into_values().collect()
