@@ -489,6 +489,8 @@ mod tests {
         ];
         for (script, expected) in cases {
             let (mut child, _dir) = start(script);
+            // However long it takes to read 64 MiB.
+            child.step_limit = Duration::from_secs(600);
             child.handle_message(Time::ZERO, message());
             let failure = child.failure().expect(script).to_owned();
             assert!(failure.starts_with(expected), "{script}: {failure}");
