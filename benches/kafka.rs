@@ -105,7 +105,7 @@ fn the_checker() {
     for operations in [1_000, 10_000, 100_000, 1_000_000] {
         let history = sends_and_polls(operations);
         let start = Instant::now();
-        let result = kafka::check(&history);
+        let result = kafka::check(&(&history).into());
         let seconds = start.elapsed().as_secs_f64();
         assert_eq!(result.verdict, Validity::True);
         let each = seconds * 1e9 / operations as f64;

@@ -128,7 +128,9 @@ fn lockstep_within(faults: &[Fault], seed: u64, memory_bytes: usize) -> Files {
         args: Vec::new(),
         clock: Clock::Seed { seed, writes_tape: false },
         store: store.path().to_owned(),
-        log: LogOptions { stderr: true, net_send: true, net_recv: true },
+        log: LogOptions { stderr: true, net_send: true, net_recv: true, json: false },
+        has_data_dirs: true,
+        argv: Vec::new(),
         watchdog: None,
         memory_bytes,
     };
