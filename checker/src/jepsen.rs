@@ -38,6 +38,7 @@ mod precedence;
 pub mod queue;
 pub mod sequential;
 pub mod set;
+mod table;
 pub mod total_queue;
 
 use crate::edn::Edn;

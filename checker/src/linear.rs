@@ -12,11 +12,13 @@
 //! Absent: any proof of a valid history. What the search keeps is enough to know that there is
 //! an order, and too little to print it.
 
+mod bounded_counter;
 pub mod budget;
 pub mod collections;
 pub mod failure;
 mod finding;
 pub mod independent;
+mod locks;
 pub mod model;
 pub mod object;
 pub mod part;
@@ -24,6 +26,8 @@ pub mod patterns;
 pub mod register;
 pub mod search;
 mod slots;
+mod stack;
+mod steps;
 pub mod trace;
 
 #[cfg(test)]

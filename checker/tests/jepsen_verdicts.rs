@@ -12,7 +12,7 @@ mod verdicts;
 
 use std::collections::BTreeMap;
 
-use checker::edn::{Edn, read_one};
+use checker::edn::Edn;
 use checker::history::{History, OpType};
 use checker::jepsen::{self, bank};
 use checker::{CheckOptions, Judge};

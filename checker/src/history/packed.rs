@@ -44,8 +44,12 @@ impl Packed {
         let position = self.starts.len();
         self.starts.push(self.bytes.len());
         let mut writer = Writer { bytes: &mut self.bytes, names: &mut self.names };
-        let is_client = u8::from(op.is_client());
-        writer.bytes.push(op.kind as u8 | is_client << 2);
+        let process = match op.process {
+            ProcessId::Nemesis => 0,
+            ProcessId::Client(_) => 1,
+            ProcessId::Unnamed => 2,
+        };
+        writer.bytes.push(op.kind as u8 | process << 2);
         if let ProcessId::Client(number) = op.process {
             writer.int(number);
         }
@@ -120,8 +124,11 @@ impl Packed {
         let first = reader.byte();
         let kinds = [OpType::Invoke, OpType::Ok, OpType::Fail, OpType::Info];
         let kind = kinds[usize::from(first & 3)];
-        let process =
-            if first & 4 == 0 { ProcessId::Nemesis } else { ProcessId::Client(reader.int()) };
+        let process = match first >> 2 {
+            0 => ProcessId::Nemesis,
+            1 => ProcessId::Client(reader.int()),
+            _ => ProcessId::Unnamed,
+        };
         let f = reader.name();
         let index = position.wrapping_add(reader.int() as usize);
         let time = reader.int();
@@ -346,6 +353,7 @@ mod tests {
             text += &format!("{{:type :ok, :process {process}, :f :b, :error {value}, :final? 1}}");
         }
         text += "{:type :info, :process :nemesis, :f :kill, :value \"n1\", :time 99999999999}";
+        text += "{:type :ok, :f :read, :value 7}";
         let history = History::parse(&text).unwrap();
         let mut packed = Packed::default();
         for (position, op) in history.ops.iter().enumerate() {

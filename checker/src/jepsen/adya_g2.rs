@@ -11,8 +11,7 @@
 //!
 //! Cost: one look at each operation; memory grows with the number of keys.
 
-use rustc_hash::FxHashMap;
-
+use super::table::Table;
 use super::{Problem, key_of};
 use crate::edn::Edn;
 use crate::history::{Op, OpType};
@@ -32,7 +31,7 @@ struct Key {
 /// Judges pairs of inserts.
 #[derive(Default)]
 pub struct AdyaG2 {
-    keys: FxHashMap<Edn, Key>,
+    keys: Table<Key>,
     problem: Problem,
 }
 
@@ -42,13 +41,9 @@ impl Checker for AdyaG2 {
             return;
         }
         let key = match key_of(&op.value) {
-            Ok(key) => key.canonical(),
+            Ok(key) => self.keys.row(key),
             Err(problem) => return self.problem.set(op, &problem),
         };
-        if !self.keys.contains_key(&*key) {
-            self.keys.insert(key.clone().into_owned(), Key::default());
-        }
-        let Some(key) = self.keys.get_mut(&*key) else { unreachable!("it was just inserted") };
         if op.kind == OpType::Ok {
             if let Some(place) = key.first.get_mut(key.inserted as usize) {
                 *place = op.index;
@@ -61,10 +56,9 @@ impl Checker for AdyaG2 {
         if let Some(judgement) = self.problem.judgement() {
             return judgement;
         }
-        let inserted = self.keys.values().filter(|key| key.inserted > 0).count();
-        let illegal = self.keys.iter().filter(|(_, key)| key.inserted > 1);
-        let mut illegal: Vec<(&Edn, &Key)> = illegal.collect();
-        illegal.sort_unstable_by(|a, b| a.0.compare_numbers(b.0));
+        let keys = self.keys.into_sorted();
+        let inserted = keys.iter().filter(|(_, key)| key.inserted > 0).count();
+        let illegal: Vec<&(Edn, Key)> = keys.iter().filter(|(_, key)| key.inserted > 1).collect();
         let mut findings = Findings::default();
         for (name, key) in &illegal {
             findings.add("G2", || {
@@ -73,18 +67,18 @@ impl Checker for AdyaG2 {
                      it was there, so neither order explains both.",
                     key.inserted
                 );
-                let finding = Finding::new(words).on(Edn::clone(name));
+                let finding = Finding::new(words).on(name.clone());
                 finding.about(key.first[0], "inserted").about(key.first[1], "inserted as well")
             });
         }
         let by_key = illegal
             .iter()
-            .map(|(name, key)| (Edn::clone(name), Edn::Int(key.inserted.into())))
+            .map(|(name, key)| (name.clone(), Edn::Int(key.inserted.into())))
             .collect();
         let judgement = Judgement::new(
             Validity::from(illegal.is_empty()),
             [
-                ("key-count", self.keys.len().into()),
+                ("key-count", keys.len().into()),
                 ("legal-count", (inserted - illegal.len()).into()),
                 ("illegal-count", illegal.len().into()),
                 ("illegal", Edn::Map(by_key)),

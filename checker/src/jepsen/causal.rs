@@ -13,8 +13,7 @@
 //!
 //! Cost: one look at each operation; memory grows with the number of keys.
 
-use rustc_hash::FxHashMap;
-
+use super::table::Table;
 use super::{Problem, key_of, plain};
 use crate::edn::Edn;
 use crate::history::{Op, OpType};
@@ -83,7 +82,7 @@ impl Register {
 /// Judges registers of which each has one client.
 #[derive(Default)]
 pub struct Causal {
-    keys: FxHashMap<Edn, Register>,
+    keys: Table<Register>,
     problem: Problem,
 }
 
@@ -93,14 +92,10 @@ impl Checker for Causal {
         if !is_known || op.kind != OpType::Ok || self.problem.is_some() {
             return;
         }
-        let key = match key_of(&op.value) {
-            Ok(key) => key.canonical(),
+        let register = match key_of(&op.value) {
+            Ok(key) => self.keys.row_or(key, || UNWRITTEN),
             Err(problem) => return self.problem.set(op, &problem),
         };
-        if !self.keys.contains_key(&*key) {
-            self.keys.insert(key.clone().into_owned(), UNWRITTEN);
-        }
-        let Some(register) = self.keys.get_mut(&*key) else { unreachable!("it was inserted") };
         if register.error.is_none()
             && let Err(message) = register.step(op, independent::value(&op.value))
         {
@@ -113,19 +108,19 @@ impl Checker for Causal {
         if let Some(judgement) = self.problem.judgement() {
             return judgement;
         }
-        let wrong = self.keys.iter().filter_map(|(key, r)| Some((key, r.error.as_ref()?)));
-        let mut wrong: Vec<(&Edn, &Wrong)> = wrong.collect();
-        wrong.sort_unstable_by(|a, b| a.0.compare_numbers(b.0));
+        let keys = self.keys.into_sorted().into_iter();
+        let wrong = keys.filter_map(|(key, register)| Some((key, register.error?)));
+        let wrong: Vec<(Edn, Wrong)> = wrong.collect();
         let mut findings = Findings::default();
         for (key, Wrong { message, index, after }) in &wrong {
             findings.add("not-causal", || {
                 let words = format!("The operation at index {index} on key {key}: {message}.");
-                let finding = Finding::new(words).on(Edn::clone(key)).about(*index, "wrong");
+                let finding = Finding::new(words).on(key.clone()).about(*index, "wrong");
                 after.map_or_else(|| finding.clone(), |i| finding.clone().about(i, "came before"))
             });
         }
-        let failures = wrong.iter().map(|(key, _)| Edn::clone(key)).collect();
-        let errors = wrong.iter().map(|(key, wrong)| (Edn::clone(key), Edn::from(&*wrong.message)));
+        let failures = wrong.iter().map(|(key, _)| key.clone()).collect();
+        let errors = wrong.iter().map(|(key, wrong)| (key.clone(), Edn::from(&*wrong.message)));
         let results = [("failures", Edn::Vector(failures)), ("errors", Edn::Map(errors.collect()))];
         let judgement = Judgement::new(Validity::from(wrong.is_empty()), results);
         if wrong.is_empty() {

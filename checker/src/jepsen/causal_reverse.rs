@@ -6,9 +6,8 @@
 //!
 //! Cost: as that of `comments`.
 
-use rustc_hash::FxHashMap;
-
 use super::precedence::Precedence;
+use super::table::Table;
 use super::{Problem, is_said, key_of};
 use crate::edn::Edn;
 use crate::history::Op;
@@ -21,7 +20,7 @@ const SHOWN: usize = 1000;
 /// Judges reads of one table a key.
 #[derive(Default)]
 pub struct CausalReverse {
-    tables: FxHashMap<Edn, Precedence>,
+    tables: Table<Precedence>,
     problem: Problem,
 }
 
@@ -31,14 +30,10 @@ impl Checker for CausalReverse {
         if !is_known || !is_said(op) || self.problem.is_some() {
             return;
         }
-        let key = match key_of(&op.value) {
-            Ok(key) => key.canonical(),
+        let table = match key_of(&op.value) {
+            Ok(key) => self.tables.row(key),
             Err(problem) => return self.problem.set(op, &problem),
         };
-        if !self.tables.contains_key(&*key) {
-            self.tables.insert(key.clone().into_owned(), Precedence::default());
-        }
-        let Some(table) = self.tables.get_mut(&*key) else { unreachable!("it was inserted") };
         if let Err(problem) = table.push(op, independent::value(&op.value)) {
             self.problem.set(op, &problem);
         }
@@ -49,13 +44,11 @@ impl Checker for CausalReverse {
             return judgement;
         }
         let mut findings = Findings::default();
-        let mut tables: Vec<(&Edn, &Precedence)> = self.tables.iter().collect();
-        tables.sort_unstable_by(|a, b| a.0.compare_numbers(b.0));
         let mut errors = Vec::new();
-        for (key, table) in tables {
-            let missing = table.finish(SHOWN, Some(key), &mut findings);
+        for (key, table) in self.tables.into_sorted() {
+            let missing = table.finish(SHOWN, Some(&key), &mut findings);
             if missing.count > 0 {
-                errors.push((key.clone(), Edn::Vector(missing.shown)));
+                errors.push((key, Edn::Vector(missing.shown)));
             }
         }
         let failures: Vec<Edn> = errors.iter().map(|(key, _)| key.clone()).collect();

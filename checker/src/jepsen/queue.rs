@@ -6,11 +6,10 @@
 //! Source: `jepsen.checker/queue` with `knossos.model/unordered-queue`. As there, what is wrong
 //! first ends the judgement.
 //!
-//! Cost: one look at each operation; memory grows with the elements in the queue.
-
-use rustc_hash::FxHashMap;
+//! Cost: one look at each operation; memory grows with the number of different elements.
 
 use super::plain;
+use super::table::Table;
 use crate::edn::Edn;
 use crate::history::{Op, OpType};
 use crate::{Checker, Finding, Findings, Judgement, Validity};
@@ -18,7 +17,7 @@ use crate::{Checker, Finding, Findings, Judgement, Validity};
 /// Judges a queue from which not all need be taken.
 #[derive(Default)]
 pub struct Queue {
-    held: FxHashMap<Edn, usize>,
+    held: Table<usize>,
     /// The first dequeue of what is not there: its index and value.
     wrong: Option<(usize, Edn)>,
 }
@@ -30,16 +29,12 @@ impl Checker for Queue {
         }
         match (&*op.f, op.kind) {
             ("enqueue", OpType::Invoke) => {
-                *self.held.entry(op.value.canonical().into_owned()).or_default() += 1;
+                *self.held.row(&op.value) += 1;
             }
-            ("dequeue", OpType::Ok) => {
-                let value = op.value.canonical();
-                match self.held.get_mut(&*value) {
-                    None => self.wrong = Some((op.index, value.into_owned())),
-                    Some(1) => drop(self.held.remove(&*value)),
-                    Some(copies) => *copies -= 1,
-                }
-            }
+            ("dequeue", OpType::Ok) => match self.held.row(&op.value) {
+                0 => self.wrong = Some((op.index, op.value.clone())),
+                copies => *copies -= 1,
+            },
             _ => {}
         }
     }
@@ -59,9 +54,8 @@ impl Checker for Queue {
                 .summed_up(format!("{value} was dequeued and not there"))
                 .with(findings);
         }
-        let mut held: Vec<(Edn, usize)> = self.held.into_iter().collect();
-        held.sort_unstable_by(|a, b| a.0.compare_numbers(&b.0));
-        let held = held.into_iter().map(|(value, copies)| (value, copies.into())).collect();
+        let held = self.held.into_sorted().into_iter().filter(|(_, copies)| *copies > 0);
+        let held = held.map(|(value, copies)| (value, copies.into())).collect();
         Judgement::new(Validity::True, [("final-queue", Edn::Map(held))])
     }
 }

@@ -10,25 +10,28 @@
 //! Cost: one look at each operation, and one at the last read; memory grows with the number of
 //! different elements.
 
-use rustc_hash::{FxHashMap, FxHashSet};
-
 use super::Problem;
+use super::table::Table;
 use crate::edn::Edn;
 use crate::history::{Op, OpType};
 use crate::{Checker, Finding, Findings, Judgement, Validity, count};
 
-/// What the history says of an element: the index of its last request, and whether one succeeded.
-#[derive(Clone, Copy)]
-struct Added {
+/// What the history says of an element.
+#[derive(Clone, Copy, Default)]
+struct Element {
+    /// Somebody asked to add it, and was told that it was added.
     requested: bool,
     succeeded: bool,
+    /// The index of its first request.
     index: usize,
+    /// The last read shows it.
+    is_read: bool,
 }
 
 /// Judges a set by the last read of it.
 #[derive(Default)]
 pub struct Set {
-    added: FxHashMap<Edn, Added>,
+    elements: Table<Element>,
     /// The last successful read: its index and value.
     last_read: Option<(usize, Edn)>,
     problem: Problem,
@@ -38,15 +41,10 @@ impl Checker for Set {
     fn push(&mut self, op: &Op) {
         match (&*op.f, op.kind) {
             ("add", OpType::Invoke | OpType::Ok) => {
-                let succeeded = op.kind == OpType::Ok;
-                let value = op.value.canonical();
-                if let Some(added) = self.added.get_mut(&*value) {
-                    added.succeeded |= succeeded;
-                    added.requested |= !succeeded;
-                } else {
-                    let added = Added { requested: !succeeded, succeeded, index: op.index };
-                    self.added.insert(value.into_owned(), added);
-                }
+                let new = || Element { index: op.index, ..Element::default() };
+                let element = self.elements.row_or(&op.value, new);
+                element.succeeded |= op.kind == OpType::Ok;
+                element.requested |= op.kind == OpType::Invoke;
             }
             ("read", OpType::Ok) => {
                 if !op.value.is_nil() && op.value.as_slice().is_none() {
@@ -58,54 +56,48 @@ impl Checker for Set {
         }
     }
 
-    fn finish(self: Box<Self>) -> Judgement {
+    fn finish(mut self: Box<Self>) -> Judgement {
         if let Some(judgement) = self.problem.judgement() {
             return judgement;
         }
         let Some((read_at, read)) = self.last_read.filter(|(_, read)| !read.is_nil()) else {
             return Judgement::unknown("Set was never read");
         };
-        let read = read.as_slice().unwrap_or_default().iter();
-        let read: FxHashSet<Edn> = read.map(|value| value.canonical().into_owned()).collect();
-        let sorted = |mut elements: Vec<Edn>| {
-            elements.sort_unstable_by(Edn::compare_numbers);
-            elements
+        for value in read.as_slice().unwrap_or_default() {
+            self.elements.row(value).is_read = true;
+        }
+        let elements = self.elements.into_sorted();
+        let of = |is: fn(&Element) -> bool| {
+            let some = elements.iter().filter(|(_, element)| is(element));
+            some.map(|(value, _)| value).collect::<Vec<&Edn>>()
         };
-        let of = |is: &dyn Fn(&Edn, &Added) -> bool| {
-            let all = self.added.iter().filter(|(value, added)| is(value, added));
-            sorted(all.map(|(value, _)| value.clone()).collect())
-        };
-        let ok = of(&|value, added| added.requested && read.contains(value));
-        let lost = of(&|value, added| added.succeeded && !read.contains(value));
-        let recovered =
-            of(&|value, added| added.requested && !added.succeeded && read.contains(value));
-        let is_unexpected = |value: &&Edn| !self.added.get(*value).is_some_and(|a| a.requested);
-        let unexpected = sorted(read.iter().filter(is_unexpected).cloned().collect());
+        let ok = of(|e| e.requested && e.is_read);
+        let recovered = of(|e| e.requested && e.is_read && !e.succeeded);
+        let lost = of(|e| e.succeeded && !e.is_read);
+        let unexpected = of(|e| e.is_read && !e.requested);
 
         let mut findings = Findings::default();
-        for value in &lost {
+        for (value, element) in elements.iter().filter(|(_, e)| e.succeeded && !e.is_read) {
             findings.add("lost", || {
                 Finding::new(format!("Element {value} was added, and the last read lacks it."))
                     .on(value.clone())
-                    .about(self.added[value].index, "added")
+                    .about(element.index, "added")
                     .about(read_at, "last read")
             });
         }
         for value in &unexpected {
             findings.add("unexpected", || {
                 Finding::new(format!("The last read shows {value}, which nobody asked to add."))
-                    .on(value.clone())
+                    .on(Edn::clone(value))
                     .about(read_at, "last read")
             });
         }
-        let attempted = self.added.values().filter(|added| added.requested).count();
-        let acknowledged = self.added.values().filter(|added| added.succeeded).count();
         let is_valid = lost.is_empty() && unexpected.is_empty();
         let judgement = Judgement::new(
             Validity::from(is_valid),
             [
-                ("attempt-count", attempted.into()),
-                ("acknowledged-count", acknowledged.into()),
+                ("attempt-count", of(|e| e.requested).len().into()),
+                ("acknowledged-count", of(|e| e.succeeded).len().into()),
                 ("ok-count", ok.len().into()),
                 ("lost-count", lost.len().into()),
                 ("recovered-count", recovered.len().into()),
@@ -119,21 +111,20 @@ impl Checker for Set {
         if is_valid {
             return judgement;
         }
-        let elements = count(lost.len(), "element");
-        let unexpected = unexpected.len();
-        judgement.summed_up(format!("{elements} lost, {unexpected} unexpected")).with(findings)
+        let (lost, unexpected) = (count(lost.len(), "element"), unexpected.len());
+        judgement.summed_up(format!("{lost} lost, {unexpected} unexpected")).with(findings)
     }
 }
 
 /// Elements in order, with runs of integers drawn together: `#{1..3 5}`.
-fn ranges(sorted: &[Edn]) -> String {
-    let follows = |a: &Edn, b: &Edn| match (a, b) {
+fn ranges(sorted: &[&Edn]) -> String {
+    let follows = |a: &&Edn, b: &&Edn| match (a, b) {
         (Edn::Int(a), Edn::Int(b)) => a.checked_add(1) == Some(*b),
         _ => false,
     };
-    let run = |run: &[Edn]| match run {
+    let run = |run: &[&Edn]| match run {
         [first, .., last] => format!("{first}..{last}"),
-        run => run.iter().map(Edn::to_string).collect(),
+        run => run.iter().map(ToString::to_string).collect(),
     };
     let runs: Vec<String> = sorted.chunk_by(follows).map(run).collect();
     format!("#{{{}}}", runs.join(" "))

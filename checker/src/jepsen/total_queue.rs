@@ -12,9 +12,8 @@
 //!
 //! Cost: one look at each operation; memory grows with the number of different elements.
 
-use rustc_hash::FxHashMap;
-
 use super::Problem;
+use super::table::Table;
 use crate::edn::Edn;
 use crate::history::{Op, OpType};
 use crate::{Checker, Finding, Findings, Judgement, Validity, count};
@@ -55,17 +54,13 @@ impl Counts {
 /// Judges a queue that is drained in the end.
 #[derive(Default)]
 pub struct TotalQueue {
-    values: FxHashMap<Edn, Counts>,
+    values: Table<Counts>,
     problem: Problem,
 }
 
 impl TotalQueue {
     fn counts(&mut self, value: &Edn, index: usize) -> &mut Counts {
-        let value = value.canonical();
-        if !self.values.contains_key(&*value) {
-            self.values.insert(value.clone().into_owned(), Counts::default());
-        }
-        let Some(counts) = self.values.get_mut(&*value) else { unreachable!("just inserted") };
+        let counts = self.values.row(value);
         counts.last = index;
         counts
     }
@@ -100,8 +95,7 @@ impl Checker for TotalQueue {
         if let Some(judgement) = self.problem.judgement() {
             return judgement;
         }
-        let mut values: Vec<(Edn, Counts)> = self.values.into_iter().collect();
-        values.sort_unstable_by(|a, b| a.0.compare_numbers(&b.0));
+        let values = self.values.into_sorted();
         let total =
             |of: fn(Counts) -> usize| values.iter().map(|(_, counts)| of(*counts)).sum::<usize>();
         let multiset = |of: fn(Counts) -> usize| {

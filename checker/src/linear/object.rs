@@ -1,11 +1,15 @@
 //! The models by name, and the search for each.
 
+use super::bounded_counter::BoundedCounter;
 use super::budget::Budget;
 use super::collections::{MultiRegister, Queue, QueueCall, Set};
+use super::locks::{Lock, ReadWriteLock};
 use super::model::{Model, Mutex, Register, RegisterCall, Value};
 use super::part::Part;
 use super::patterns::{self, Found};
 use super::search::registers::Registers;
+use super::stack::{PriorityQueue, Stack};
+use super::steps::{self, Steps, Tried};
 use super::trace::{Operation, Outcome, Stuck, Trace};
 use super::{register, search};
 use crate::edn::Edn;
@@ -24,6 +28,22 @@ const MODELS: &[(&str, &str, Judge)] = &[
     ("unordered-queue", "[]", |init, part, budget| queue(Queue::new(init, false)?, part, budget)),
     ("multi-register", "{}", |init, part, budget| {
         multi_register(MultiRegister::new(init)?, part, budget)
+    }),
+    ("stack", "[]", |init, part, budget| stepped(Stack::new(init)?, part, budget)),
+    ("priority-queue", "[]", |init, part, budget| stepped(PriorityQueue::new(init)?, part, budget)),
+    ("bounded-counter", "0", |init, part, budget| {
+        stepped(BoundedCounter::new(init)?, part, budget)
+    }),
+    ("owner-mutex", ":free", |init, part, budget| stepped(Lock::owned(init)?, part, budget)),
+    ("reentrant-mutex", ":free", |init, part, budget| {
+        stepped(Lock::reentrant(init)?, part, budget)
+    }),
+    ("fenced-mutex", ":free", |init, part, budget| stepped(Lock::fenced(init)?, part, budget)),
+    ("reentrant-fenced-mutex", ":free", |init, part, budget| {
+        stepped(Lock::reentrant_fenced(init)?, part, budget)
+    }),
+    ("read-write-lock", ":free", |init, part, budget| {
+        stepped(ReadWriteLock::new(init)?, part, budget)
     }),
 ];
 
@@ -101,6 +121,21 @@ fn multi_register(
         budget,
     );
     Ok(verdict(&model, &trace, outcome))
+}
+
+fn stepped<S: Steps>(mut object: S, part: Part, budget: &Budget) -> Result<Verdict, String> {
+    let trace = steps::read(&mut object, part)?;
+    let initial = object.initial(&trace);
+    let outcome =
+        search::check(&trace, &|trace| Box::new(Tried::new(trace, initial.clone())), budget);
+    let outcome = match (outcome, object.in_doubt(&trace)) {
+        (Outcome::Stuck(_), Some(reason)) => Outcome::GivenUp(reason),
+        (outcome, _) => outcome,
+    };
+    let outcome = outcome.map(|held| object.show(&held));
+    let is_stuck = matches!(outcome, Outcome::Stuck(_));
+    let operations = if is_stuck { without_calls(&trace) } else { Vec::new() };
+    Ok(Verdict { outcome, operations })
 }
 
 fn read<M: Model>(model: &mut M, part: Part) -> Result<Trace<M::Call>, String> {

@@ -35,6 +35,7 @@ use std::hash::Hash;
 use rustc_hash::FxHashMap;
 
 use self::memo::Memo;
+pub use self::memo::random;
 use self::object::Searched;
 use super::SHOWN;
 use super::budget::{Budget, Meter};
