@@ -44,7 +44,7 @@ enum Command {
     ///
     /// Prints a line for each: its path, true, false or unknown, and the result as EDN, separated
     /// by tabs. The exit status is that of the worst: 0 valid, 1 invalid, 2 unknown.
-    Check(CheckFlags),
+    Check(Box<CheckFlags>),
     /// Judge a run in the store again, with the flags it was run with.
     ///
     /// Writes its results and reports anew. The exit status is that of a test.
