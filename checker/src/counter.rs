@@ -98,7 +98,7 @@ fn judge(reads: &[Op], acceptable: &Sums) -> Judgement {
         0 => String::new(),
         wrong => format!("{wrong} of {} final reads show no possible sum", reads.len()),
     };
-    let errors: Vec<Edn> = wrong.iter().map(|op| op.to_edn()).collect();
+    let errors: Vec<Edn> = wrong.iter().map(|op| op.to_record()).collect();
 
     let (valid, reason) = if !errors.is_empty() {
         (Validity::False, None)
@@ -225,8 +225,8 @@ mod tests {
             "{:valid? true, :errors nil, :final-reads (2 7 3), :acceptable ([2 3] [6 7])}"
         );
         let wrong = check_text(&adds, &["2", "4"]);
-        assert!(wrong.starts_with("{:valid? false, :errors ({:process 1, :type :ok"), "{wrong}");
-        assert!(wrong.contains(":value 4,"), "{wrong}");
+        assert!(wrong.starts_with("{:valid? false, :errors (#jepsen.history.Op{:index "));
+        assert!(wrong.contains(":type :ok, :process 1, :f :read, :value 4,"), "{wrong}");
     }
 
     #[test]

@@ -89,9 +89,10 @@ impl Edn {
         Edn::Map(entries.into_iter().map(|(key, value)| (Edn::keyword(key), value)).collect())
     }
 
-    /// The value at `:name`, when this is a map that has it.
+    /// The value at `:name`, when this is a map that has it, or a record.
     pub fn get(&self, name: &str) -> Option<&Edn> {
-        let Edn::Map(entries) = self else { return None };
+        let map = if let Edn::Tagged(_, value) = self { value } else { self };
+        let Edn::Map(entries) = map else { return None };
         entries
             .iter()
             .find(|(key, _)| matches!(key, Edn::Keyword(k) if &**k == name))

@@ -158,7 +158,13 @@ fn judge_registers(txns: &Transactions, options: &Options) -> Judgement {
         register_anomalies::find(&analysis, findings);
         lost_update::find(&analysis, findings);
     };
-    judge(&analysis, find, || analysis.edges(), options)
+    let mut judgement = judge(&analysis, find, || analysis.edges(), options);
+    if judgement.is_valid() {
+        // Elle says so of registers, and not of lists.
+        let none = [("anomaly-types", Edn::List(Vec::new())), ("anomalies", Edn::Nil)];
+        judgement.results.extend(none.map(|(key, value)| (Edn::keyword(key), value)));
+    }
+    judgement
 }
 
 /// Judges a whole history of transactions over registers.

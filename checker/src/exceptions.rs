@@ -57,7 +57,7 @@ impl Checker for Exceptions {
         }
         groups.sort_by_key(|(_, _, count)| std::cmp::Reverse(*count));
         let groups = groups.into_iter().map(|(class, example, count)| {
-            Edn::map([("count", count.into()), ("class", class), ("example", example.to_edn())])
+            Edn::map([("count", count.into()), ("class", class), ("example", example.to_record())])
         });
         let groups = [("exceptions", Edn::List(groups.collect()))];
         Judgement::new(Validity::from(!is_answered_wrong), groups).with(wrong_replies)

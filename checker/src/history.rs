@@ -132,6 +132,17 @@ impl Op {
         Edn::Map(entries)
     }
 
+    /// The entry as results show it: Jepsen's record, which begins with its place and its time.
+    pub fn to_record(&self) -> Edn {
+        let Edn::Map(mut entries) = self.to_edn() else { unreachable!("an entry is a map") };
+        let rank = |key: &Edn| {
+            let order = ["index", "time", "type", "process", "f", "value"];
+            order.iter().position(|name| key.as_keyword() == Some(name)).unwrap_or(order.len())
+        };
+        entries.sort_by_key(|(key, _)| rank(key));
+        record_of(Edn::Map(entries))
+    }
+
     /// Appends the entry as a line of `history.edn`, line feed included.
     pub fn write_edn_line(&self, out: &mut String) {
         // The same text as `to_edn`, without building the map for each of a million lines.
@@ -223,6 +234,11 @@ impl Op {
         };
         Ok(op)
     }
+}
+
+/// An operation, given as a map, as Jepsen's record.
+pub fn record_of(op: Edn) -> Edn {
+    Edn::Tagged("jepsen.history.Op".into(), Box::new(op))
 }
 
 fn name_of(value: &Edn) -> std::sync::Arc<str> {

@@ -104,7 +104,7 @@ pub fn check(operations: &Operations) -> Judgement {
     let report::Errors { results: errors, findings } = analysis.errors();
     let types = |wanted: &dyn Fn(&str) -> bool| {
         let types = errors.keys().filter(|name| wanted(name)).map(|name| Edn::keyword(name));
-        Edn::Vector(types.collect())
+        Edn::List(types.collect())
     };
     let is_bad = |name: &str| !ALLOWED.contains(&name);
     let invalid = errors.keys().any(|name| is_bad(name));

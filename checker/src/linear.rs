@@ -41,8 +41,8 @@ use super::Judgement;
 use crate::edn::Edn;
 use crate::history::{Operations, Span};
 
-/// How many configurations a result shows, and how many crashed operations of each.
-const SHOWN: usize = 16;
+/// How many configurations a result shows, as Jepsen does, and how many crashed operations of each.
+const SHOWN: usize = 10;
 
 /// The kind of finding that operations on one object are not linearizable.
 pub const NOT_LINEARIZABLE: &str = "not-linearizable";
@@ -126,7 +126,7 @@ fn keyed(
 
 fn single(object: &Object, part: Part, budget: &Budget) -> Result<Judgement, String> {
     let verdict = object.judge(part, budget)?;
-    let (judgement, failure) = failure::describe(&verdict, part);
+    let (judgement, failure) = failure::describe(object, &verdict, part);
     Ok(match failure {
         None => judgement,
         Some(failure) => judgement

@@ -241,7 +241,7 @@ fn values<'a>(judged: impl Iterator<Item = &'a Judged<'a>>) -> Vec<Edn> {
 /// Everything about one element, as the original lays it out.
 fn describe(judged: &Judged, add: &str) -> Edn {
     let latency = |outcome| (judged.outcome == outcome).then_some(judged.latency_ms);
-    let last_absent = judged.element.last_absent.as_ref().map(|read| read.op.to_edn());
+    let last_absent = judged.element.last_absent.as_ref().map(|read| read.op.to_record());
     Edn::map([
         ("element", judged.element.value.clone()),
         ("outcome", Edn::keyword(judged.outcome.name())),

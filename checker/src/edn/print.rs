@@ -30,6 +30,8 @@ impl Display for Edn {
                 }
                 f.write_char('}')
             }
+            // A record of Clojure's; its fields follow at once.
+            Edn::Tagged(tag, value) if matches!(**value, Edn::Map(_)) => write!(f, "#{tag}{value}"),
             Edn::Tagged(tag, value) => write!(f, "#{tag} {value}"),
         }
     }
@@ -93,6 +95,10 @@ fn pretty_at(out: &mut impl Write, value: &Edn, column: usize) -> fmt::Result {
     }
     let (open, items, close) = match value {
         Edn::Map(entries) => return pretty_map(out, entries, column),
+        Edn::Tagged(tag, value) if matches!(**value, Edn::Map(_)) => {
+            write!(out, "#{tag}")?;
+            return pretty_at(out, value, column + 1 + tag.chars().count());
+        }
         Edn::Vector(items) => ("[", items, "]"),
         Edn::List(items) => ("(", items, ")"),
         Edn::Set(items) => ("#{", items, "}"),
@@ -159,11 +165,11 @@ mod tests {
             :never-read #{:a-keyword-that-takes-some-room
                           :another-keyword-that-takes-some-room},
             :worst-stale ({:element 1,
-                           :known {:process 0,
-                                   :type :ok,
-                                   :f :add,
-                                   :value 1,
-                                   :index 2}})}}"#;
+                           :known #jepsen.history.Op{:process 0,
+                                                     :type :ok,
+                                                     :f :add,
+                                                     :value 1,
+                                                     :index 2}})}}"#;
         let value = read_one(text).unwrap();
         assert_eq!(pretty(&value), text);
         assert_eq!(read_one(&value.to_string()).unwrap(), value);

@@ -73,13 +73,42 @@ fn reason(workload: &impl Explain, step: &Step, names: [&str; 2]) -> Reason {
         },
         Relation::Realtime => Reason {
             entries: vec![
-                ("ended", Edn::from(before.indices.1)),
-                ("began", Edn::from(after.indices.0)),
+                ("a'", workload.edn(step.from)),
+                ("b", invocation(workload.edn(step.to), after)),
             ],
             places: [None, None],
             text: real_time(before, after, names),
         },
         _ => workload.reason(step, names),
+    }
+}
+
+/// How a transaction began, made from how it is printed: what it reads it did not know yet.
+fn invocation(printed: Edn, txn: &Transaction) -> Edn {
+    let Edn::Tagged(tag, op) = printed else { return printed };
+    let Edn::Map(mut entries) = *op else { return Edn::Tagged(tag, op) };
+    for (key, value) in &mut entries {
+        match key.as_keyword() {
+            Some("index") => *value = Edn::from(txn.indices.0),
+            Some("time") => *value = Edn::Int(txn.times.0),
+            Some("type") => *value = Edn::keyword("invoke"),
+            Some("value") => {
+                let micro_ops = value.as_slice().unwrap_or_default().iter();
+                *value = Edn::Vector(micro_ops.map(asked).collect());
+            }
+            _ => {}
+        }
+    }
+    Edn::Tagged(tag, Box::new(Edn::Map(entries)))
+}
+
+/// A micro-operation without what was read.
+fn asked(micro_op: &Edn) -> Edn {
+    match micro_op.as_slice() {
+        Some([f, key, _]) if f.as_keyword() == Some("r") => {
+            Edn::Vector(vec![f.clone(), key.clone(), Edn::Nil])
+        }
+        _ => micro_op.clone(),
     }
 }
 

@@ -16,7 +16,7 @@ use rustc_hash::FxHashMap;
 
 use crate::atom::{Atom, Atoms};
 use crate::edn::Edn;
-use crate::history::{Op, OpType, ProcessId};
+use crate::history::{Op, OpType, ProcessId, record_of};
 
 /// No transaction, no version, no state.
 pub const NONE: u32 = u32::MAX;
@@ -217,14 +217,14 @@ impl Transactions {
     pub fn edn<S: States>(&self, states: &S, txn: u32) -> Edn {
         let ops = self.micro_ops(txn).iter().map(|op| self.micro_op_edn(states, op)).collect();
         let txn = self.get(txn);
-        Edn::map([
-            ("process", Edn::Int(txn.process)),
-            ("type", Edn::keyword(txn.outcome.name())),
-            ("f", Edn::keyword("txn")),
-            ("value", Edn::Vector(ops)),
+        record_of(Edn::map([
             ("index", Edn::from(txn.indices.1)),
             ("time", Edn::Int(txn.times.1)),
-        ])
+            ("type", Edn::keyword(txn.outcome.name())),
+            ("process", Edn::Int(txn.process)),
+            ("f", Edn::keyword("txn")),
+            ("value", Edn::Vector(ops)),
+        ]))
     }
 }
 

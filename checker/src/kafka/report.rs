@@ -302,7 +302,7 @@ impl Analysis<'_> {
     }
 
     fn op(&self, event: usize) -> Edn {
-        self.operations.op(self.events.list[event].position).to_edn()
+        self.operations.op(self.events.list[event].position).to_record()
     }
 
     fn writer(&self, message: MessageId) -> Edn {
@@ -335,7 +335,7 @@ impl Analysis<'_> {
             let op = self.operations.op(event.position);
             causes.extend(op.extra("error").filter(|error| !causes.contains(error)).cloned());
         }
-        Edn::Vector(causes)
+        Edn::List(causes)
     }
 }
 

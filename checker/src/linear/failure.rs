@@ -1,10 +1,10 @@
 //! A history that is not linearizable, told so that one can see why.
 
-use super::object::Verdict;
+use super::object::{Object, Verdict};
 use super::part::Part;
-use super::trace::{Outcome, Violation};
+use super::trace::{Outcome, Reached, Violation};
 use crate::edn::Edn;
-use crate::history::Span;
+use crate::history::{OpType, Span};
 use crate::{Judgement, Validity};
 
 /// Where and how a history stops making sense.
@@ -21,35 +21,74 @@ pub struct Failure<'a> {
     pub configurations: Vec<(Edn, Vec<Span>)>,
     /// All operations on the object.
     pub part: Part<'a>,
+    object: Object,
 }
 
 /// The result map for a verdict, and the failure, if it is one.
-pub fn describe<'a>(verdict: &Verdict, part: Part<'a>) -> (Judgement, Option<Failure<'a>>) {
-    let stuck = match &verdict.outcome {
-        Outcome::Linearizable => return (Judgement::new(Validity::True, []), None),
-        Outcome::GivenUp(reason) => return (Judgement::unknown(reason), None),
-        Outcome::Stuck(stuck) => stuck,
-    };
+pub fn describe<'a>(
+    object: &Object,
+    verdict: &Verdict,
+    part: Part<'a>,
+) -> (Judgement, Option<Failure<'a>>) {
     // Operations that failed, or told nothing, are in the history but not in the verdict.
     let span = |operation: usize| {
         let invoked_at = verdict.operations[operation].invoked_at;
         let place = part.spans.binary_search_by_key(&invoked_at, |span| span.invoked_at());
         part.spans[place.expect("an operation comes from the history")]
     };
+    let configurations = |reached: &[Reached<Edn>]| -> Vec<(Edn, Vec<Span>)> {
+        let reached = reached.iter();
+        reached.map(|r| (r.state.clone(), r.pending.iter().map(|&id| span(id)).collect())).collect()
+    };
+    let stuck = match &verdict.outcome {
+        Outcome::Linearizable(reached) => {
+            let last = part.spans.iter().filter(|span| span.outcome == OpType::Ok);
+            let last = last.max_by_key(|span| span.ended_at()).copied();
+            let configs = configs(object, part, &configurations(reached), last);
+            let results = [("configs", configs), ("final-paths", Edn::List(Vec::new()))];
+            return (Judgement::new(Validity::True, results), None);
+        }
+        Outcome::GivenUp(reason) => return (Judgement::unknown(reason), None),
+        Outcome::Stuck(stuck) => stuck,
+    };
     let operation = span(stuck.operation);
-    let configurations = stuck
-        .configurations
-        .iter()
-        .map(|reached| {
-            (reached.state.clone(), reached.pending.iter().map(|&id| span(id)).collect())
-        })
-        .collect();
+    let configurations = configurations(&stuck.configurations);
     let violation = stuck.violation.clone();
     let roles = violation.iter().flat_map(|violation| &violation.operations);
     let roles = roles.map(|(id, role)| (span(*id), *role)).collect();
     let previous = part.last_before(operation);
-    let failure = Failure { operation, previous, roles, violation, configurations, part };
+    let object = object.clone();
+    let failure = Failure { operation, previous, roles, violation, configurations, part, object };
     (failure.result(), Some(failure))
+}
+
+/// Configurations as Knossos shows them, with the last operation to return before.
+fn configs(
+    object: &Object,
+    part: Part,
+    configurations: &[(Edn, Vec<Span>)],
+    last: Option<Span>,
+) -> Edn {
+    let last = last.map(|span| show(part, span.last()));
+    let config = |(state, pending): &(Edn, Vec<Span>)| {
+        let pending = pending.iter().map(|span| show(part, span.invoked_at())).collect();
+        Edn::map([
+            ("model", object.record(state)),
+            ("last-op", last.clone().into()),
+            ("pending", Edn::Vector(pending)),
+        ])
+    };
+    Edn::List(configurations.iter().map(config).collect())
+}
+
+/// An operation as Knossos shows it.
+fn show(part: Part, position: usize) -> Edn {
+    let Edn::Map(mut entries) = part.op(position).to_edn() else {
+        unreachable!("an operation is a map")
+    };
+    let shown = ["process", "type", "f", "value", "index", "time"];
+    entries.retain(|(key, _)| key.as_keyword().is_some_and(|key| shown.contains(&key)));
+    Edn::Map(entries)
 }
 
 impl Failure<'_> {
@@ -90,17 +129,15 @@ impl Failure<'_> {
                 ],
             );
         }
-        let configurations = self.configurations.iter().map(|(state, pending)| {
-            let pending = pending.iter().map(|span| self.show(span.invoked_at())).collect();
-            Edn::map([("model", state.clone()), ("pending", Edn::Vector(pending))])
-        });
+        let configs = configs(&self.object, self.part, &self.configurations, self.previous);
         Judgement::new(
             Validity::False,
             [
                 ("op", completion),
                 ("previous-ok", previous),
                 ("states", Edn::Vector(self.states())),
-                ("configs", Edn::Vector(configurations.collect())),
+                ("configs", configs),
+                ("final-paths", self.final_paths()),
                 ("explanation", Edn::from(self.explanation())),
             ],
         )
@@ -110,13 +147,24 @@ impl Failure<'_> {
         self.previous.map_or(Edn::Nil, |previous| self.show(previous.last()))
     }
 
-    /// An operation as Knossos shows it.
     fn show(&self, position: usize) -> Edn {
-        let op = self.part.op(position).to_edn();
-        let Edn::Map(mut entries) = op else { unreachable!("an operation is a map") };
-        let shown = ["process", "type", "f", "value", "index"];
-        entries.retain(|(key, _)| key.as_keyword().is_some_and(|key| shown.contains(&key)));
-        Edn::Map(entries)
+        show(self.part, position)
+    }
+
+    /// From each state to the operation that finds no place after it.
+    fn final_paths(&self) -> Edn {
+        let step = |op: Edn, model: Edn| Edn::map([("op", op), ("model", model)]);
+        let paths = self.states().into_iter().map(|state| {
+            let mut path = Vec::new();
+            if let Some(previous) = self.previous {
+                path.push(step(self.show(previous.last()), self.object.record(&state)));
+            }
+            let (op, label) = (self.show(self.operation.last()), self.part.label(self.operation));
+            let words = format!("there is no moment for {label} when the object is {state}");
+            path.push(step(op, Edn::map([("msg", words.into())])));
+            Edn::Vector(path)
+        });
+        Edn::List(paths.collect())
     }
 
     /// What went wrong, in words.

@@ -69,6 +69,12 @@ pub fn split(operations: &Operations, spans: &[Span]) -> Result<Keys, String> {
     Ok(keys)
 }
 
+/// The judgement on a key. Jepsen draws the key's timeline as if that were checking.
+fn of_key(linearizable: Judgement) -> Judgement {
+    let timeline = Judgement::new(Validity::True, []);
+    Judgement::of_parts([("linearizable", linearizable), ("timeline", timeline)])
+}
+
 /// Judges every key on its own. Gives the keys' failures too, by key.
 ///
 /// # Errors
@@ -86,14 +92,14 @@ pub fn check<'a>(
     let judge = |&(key, spans): &(&Edn, &'a [Span])| {
         let part = Part { operations, spans, inner: value };
         let verdict = object.judge(part, budget).map_err(|e| format!("Key {key}: {e}"))?;
-        Ok(failure::describe(&verdict, part))
+        Ok(failure::describe(object, &verdict, part))
     };
     // Side by side, but the results are in the order of the keys.
     let judged: Vec<Result<_, String>> = keys.par_iter().map(judge).collect();
     for ((key, _), judged) in keys.iter().zip(judged) {
         let (key, (result, failure)) = (Edn::clone(key), judged?);
         valid = valid.and(result.verdict);
-        results.push((key.clone(), Judgement::of_parts([("linearizable", result)]).to_edn()));
+        results.push((key.clone(), of_key(result).to_edn()));
         failures.extend(failure.map(|failure| (key.clone(), failure)));
     }
     let failed = failures.iter().map(|(key, _)| key.clone()).collect();

@@ -91,6 +91,24 @@ impl Object {
         Ok(object)
     }
 
+    /// A state as the model's record in Knossos.
+    pub fn record(&self, state: &Edn) -> Edn {
+        let of_value = |field: &str| Edn::map([(field, state.clone())]);
+        let (name, fields) = match self.name {
+            "register" => ("Register", of_value("value")),
+            "cas-register" => ("CASRegister", of_value("value")),
+            "mutex" => {
+                let is_held = state.as_keyword() != Some("free");
+                ("Mutex", Edn::map([("locked?", is_held.into())]))
+            }
+            "fifo-queue" => ("FIFOQueue", of_value("q")),
+            "unordered-queue" => ("UnorderedQueue", of_value("pending")),
+            "linear-set" => ("Set", of_value("s")),
+            _ => ("MultiRegister", state.clone()),
+        };
+        Edn::Tagged(format!("knossos.model.{name}").into(), Box::new(fields))
+    }
+
     /// Judges the operations of one such object, within this budget.
     ///
     /// # Errors
@@ -173,7 +191,10 @@ fn queue(mut model: Queue, part: Part, budget: &Budget) -> Result<Verdict, Strin
 
 fn found_verdict<C>(trace: &Trace<C>, found: Found) -> Verdict {
     match found {
-        None => Verdict { outcome: Outcome::Linearizable, operations: Vec::new() },
+        None => {
+            let outcome = Outcome::Linearizable(Vec::new());
+            Verdict { outcome, operations: Vec::new() }
+        }
         Some((operation, violation)) => {
             let stuck = Stuck { operation, violation: Some(violation), configurations: Vec::new() };
             Verdict { outcome: Outcome::Stuck(stuck), operations: without_calls(trace) }
@@ -192,8 +213,11 @@ fn without_calls<C>(trace: &Trace<C>) -> Vec<Operation<()>> {
 
 fn verdict<M: Model>(model: &M, trace: &Trace<M::Call>, outcome: Outcome<M::State>) -> Verdict {
     let outcome = outcome.map(|state| model.show(&state));
-    // Only a failure is told in detail.
-    let is_stuck = matches!(outcome, Outcome::Stuck(_));
-    let operations = if is_stuck { without_calls(trace) } else { Vec::new() };
+    let is_told = match &outcome {
+        Outcome::Linearizable(reached) => reached.iter().any(|r| !r.pending.is_empty()),
+        Outcome::Stuck(_) => true,
+        Outcome::GivenUp(_) => false,
+    };
+    let operations = if is_told { without_calls(trace) } else { Vec::new() };
     Verdict { outcome, operations }
 }

@@ -129,7 +129,7 @@ fn passes<const WORDS: usize>(
             let pass = Search::<WORDS>::new(trace, initial, crashed, usize::MAX);
             relaxed = match pass.run(&mut meter).0 {
                 Outcome::Stuck(stuck) => Some(Some(stuck.operation)),
-                Outcome::Linearizable => Some(None),
+                Outcome::Linearizable(_) => Some(None),
                 given_up => return given_up,
             };
         }
@@ -206,7 +206,7 @@ impl<'a, const WORDS: usize> Search<'a, WORDS> {
                 }
             }
         }
-        (Outcome::Linearizable, false)
+        (Outcome::Linearizable(self.reached()), false)
     }
 
     fn sets(&self) -> impl Iterator<Item = &Configurations<WORDS>> {
@@ -293,17 +293,20 @@ impl<'a, const WORDS: usize> Search<'a, WORDS> {
     }
 
     fn stuck(&self, operation: usize) -> Outcome<Value> {
-        let configurations = self.configurations.members.iter().take(SHOWN).map(|configuration| {
+        let configurations = self.reached();
+        Outcome::Stuck(Stuck { operation, violation: None, configurations })
+    }
+
+    /// Some of the configurations.
+    fn reached(&self) -> Vec<Reached<Value>> {
+        let shown = self.configurations.members.iter().take(SHOWN);
+        let reached = shown.map(|configuration| {
             let under_way = (self.pending.all() & !configuration.done).iter();
             let mut pending: Vec<usize> =
                 under_way.map(|slot| self.pending.get(slot).operation).collect();
             pending.extend(self.crashed.left(&configuration.spent, SHOWN));
             Reached { state: configuration.value, pending }
         });
-        Outcome::Stuck(Stuck {
-            operation,
-            violation: None,
-            configurations: configurations.collect(),
-        })
+        reached.collect()
     }
 }

@@ -39,7 +39,7 @@ pub use self::memo::random;
 use self::object::Searched;
 use super::SHOWN;
 use super::budget::{Budget, Meter};
-use super::trace::{Event, Outcome, Trace};
+use super::trace::{Event, Outcome, Reached, Trace};
 
 /// How many steps the first strategy has, besides some for each operation.
 const FIRST_STEPS: u64 = 1 << 14;
@@ -67,9 +67,9 @@ pub fn check_metered<C: Clone + Eq + Hash, S>(
     mut meter: Meter,
 ) -> Outcome<S> {
     match search(trace, make, &mut meter) {
-        Ok(true) => Outcome::Linearizable,
+        Ok(Some(reached)) => Outcome::Linearizable(vec![reached]),
         Err(reason) => Outcome::GivenUp(reason),
-        Ok(false) => {
+        Ok(None) => {
             let until = locate::first_wrong(trace, make, budget, meter.steps);
             Outcome::Stuck(locate::describe(trace, make, budget, until))
         }
@@ -84,7 +84,7 @@ fn search<C: Clone + Eq + Hash, S>(
     trace: &Trace<C>,
     make: Make<C, S>,
     meter: &mut Meter,
-) -> Result<bool, String> {
+) -> Result<Option<Reached<S>>, String> {
     let mut steps = FIRST_STEPS + 8 * trace.operations.len() as u64;
     for number in 0.. {
         if meter.left() / 2 < steps {
@@ -96,12 +96,15 @@ fn search<C: Clone + Eq + Hash, S>(
         let found = search.run(&mut part);
         meter.take(part)?;
         if let Ok(found) = found {
-            return Ok(found);
+            return Ok(found.then(|| search.reached()));
         }
         steps += steps / 2;
     }
     let mut search = Search::new(trace, make(trace), Strategy::default());
-    search.run(meter).map_err(|reason| search.given_up(&reason, meter))
+    match search.run(meter) {
+        Ok(found) => Ok(found.then(|| search.reached())),
+        Err(reason) => Err(search.given_up(&reason, meter)),
+    }
 }
 
 /// Crashed operations that make the same call, by when they began.
@@ -420,6 +423,11 @@ impl<'a, S> Search<'a, S> {
             }
         }
         false
+    }
+
+    /// What is the case now.
+    fn reached(&self) -> Reached<S> {
+        Reached { state: self.object.state(), pending: self.left() }
     }
 
     /// The crashed operations that have begun and not happened: the latest, when there are many.

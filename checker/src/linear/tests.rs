@@ -61,7 +61,7 @@ fn brute_force(trace: &Trace<RegisterCall>, initial: Value) -> Option<usize> {
 /// When the search was given up.
 fn stuck_at<S>(outcome: Outcome<S>) -> Result<Option<usize>, String> {
     match outcome {
-        Outcome::Linearizable => Ok(None),
+        Outcome::Linearizable(_) => Ok(None),
         Outcome::Stuck(stuck) => Ok(Some(stuck.operation)),
         Outcome::GivenUp(reason) => Err(reason),
     }

@@ -119,8 +119,9 @@ impl<C> Trace<C> {
 /// What a search found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome<S> {
-    /// There is an order of the operations that explains every result.
-    Linearizable,
+    /// There is an order of the operations that explains every result; and what may be the case
+    /// at the end, as far as the search has kept it: some of it, when there is much.
+    Linearizable(Vec<Reached<S>>),
     /// There is none.
     Stuck(Stuck<S>),
     /// The search was given up, for the reason in this sentence.
@@ -135,14 +136,17 @@ impl<S> Outcome<S> {
 
     /// The same, with what the object holds in another form.
     pub fn map<T>(self, form: impl Fn(S) -> T) -> Outcome<T> {
+        let all = |reached: Vec<Reached<S>>| {
+            let reached = reached.into_iter();
+            reached
+                .map(|Reached { state, pending }| Reached { state: form(state), pending })
+                .collect()
+        };
         match self {
-            Outcome::Linearizable => Outcome::Linearizable,
+            Outcome::Linearizable(reached) => Outcome::Linearizable(all(reached)),
             Outcome::GivenUp(reason) => Outcome::GivenUp(reason),
             Outcome::Stuck(Stuck { operation, violation, configurations }) => {
-                let reached = configurations.into_iter();
-                let configurations = reached
-                    .map(|Reached { state, pending }| Reached { state: form(state), pending })
-                    .collect();
+                let configurations = all(configurations);
                 Outcome::Stuck(Stuck { operation, violation, configurations })
             }
         }

@@ -82,21 +82,23 @@ pub(super) struct Element {
 }
 
 impl Element {
-    /// The entry by which it became known, in full.
+    /// The entry by which it became known, in full. The original's checker of broadcasts is told
+    /// that they are additions.
     pub(super) fn known_op(&self, add: &str) -> Option<Edn> {
         let Known { entry, by } = self.known.as_ref()?;
         Some(match by {
-            KnownBy::Other(op) => op.to_edn(),
+            KnownBy::Other(op) if &*op.f == add => Op { f: "add".into(), ..op.clone() }.to_record(),
+            KnownBy::Other(op) => op.to_record(),
             KnownBy::Acknowledged(process) => Op {
                 index: entry.index,
                 time: entry.time,
                 kind: OpType::Ok,
                 process: *process,
-                f: add.into(),
+                f: "add".into(),
                 value: self.value.clone(),
                 extra: Vec::new(),
             }
-            .to_edn(),
+            .to_record(),
         })
     }
 }

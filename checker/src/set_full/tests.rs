@@ -125,8 +125,10 @@ fn the_result_has_every_key() {
          1 ok read (2)",
     );
     let worst = "{:element 2, :outcome :stable, :stable-latency 10, :lost-latency nil, \
-        :known {:process 0, :type :ok, :f :add, :value 2, :index 1, :time 10000000}, \
-        :last-absent {:process 0, :type :invoke, :f :read, :value nil, :index 2, :time 20000000}}";
+        :known #jepsen.history.Op{:index 1, :time 10000000, :type :ok, :process 0, :f :add, \
+        :value 2}, \
+        :last-absent #jepsen.history.Op{:index 2, :time 20000000, :type :invoke, :process 0, \
+        :f :read, :value nil}}";
     assert_eq!(
         result.to_edn().to_string(),
         format!(

@@ -4,7 +4,7 @@ use std::hash::Hash;
 
 use super::super::SHOWN;
 use super::super::budget::{Budget, Meter};
-use super::super::trace::{Reached, Stuck, Trace};
+use super::super::trace::{Stuck, Trace};
 use super::{Make, Search, Strategy, search};
 
 /// How many steps the search for what to show of a failure may take.
@@ -33,8 +33,8 @@ pub fn first_wrong<C: Clone + Eq + Hash, S>(
         let middle = right.midpoint(wrong);
         let part = trace.until(returns[middle]);
         match search(&part, make, &mut meter) {
-            Ok(true) => right = middle + 1,
-            Ok(false) => wrong = middle,
+            Ok(Some(_)) => right = middle + 1,
+            Ok(None) => wrong = middle,
             Err(_) => break,
         }
     }
@@ -57,7 +57,7 @@ pub fn describe<C: Clone + Eq + Hash, S>(
     let mut meter = Meter::with_steps(budget, SHOWN_STEPS);
     let mut configurations = Vec::new();
     while configurations.len() < SHOWN && search.run(&mut meter) == Ok(true) {
-        configurations.push(Reached { state: search.object.state(), pending: search.left() });
+        configurations.push(search.reached());
         if !search.take_back() {
             break;
         }
