@@ -200,13 +200,13 @@ fn the_order_of_a_registers_versions_can_be_assumed_from_more() {
     let elsewhere = "p1 0-1 x:1\np2 2-3 x:2\np3 4-5 x=1";
     let from_initial = "0-9 x= y:1\n0-9 y= x:1";
     for (history, sources, expected) in [
-        (g0, &["initial-state", "wfr-keys"][..], "{:valid? true}"),
+        (g0, &["initial-state", "wfr-keys"][..], "{:valid? true, :anomaly-types ()"),
         (g0, &["sequential-keys"], " :G0)"),
         (g0, &["linearizable-keys"], " :G0)"),
-        (stale, &["wfr-keys"], "{:valid? true}"),
+        (stale, &["wfr-keys"], "{:valid? true, :anomaly-types ()"),
         (stale, &["sequential-keys"], "(:cyclic-versions)"),
         (stale, &["linearizable-keys", "initial-state"], "(:cyclic-versions)"),
-        (elsewhere, &["sequential-keys", "initial-state"], "{:valid? true}"),
+        (elsewhere, &["sequential-keys", "initial-state"], "{:valid? true, :anomaly-types ()"),
         (elsewhere, &["linearizable-keys"], "(:cyclic-versions)"),
         (from_initial, &["initial-state"], "(:G2-item)"),
         (from_initial, &["wfr-keys"], "(:empty-transaction-graph)"),

@@ -23,12 +23,14 @@ pub struct Operation {
     pub value: Edn,
     /// Whether this is one of the reads at the end by which eventual outcomes are judged.
     pub is_final: bool,
+    /// Further keys of both of its entries in the history.
+    pub extra: Vec<(&'static str, Edn)>,
 }
 
 impl Operation {
     /// An operation of the main phase.
     pub fn new(f: &'static str, value: Edn) -> Operation {
-        Operation { f, value, is_final: false }
+        Operation { f, value, is_final: false, extra: Vec::new() }
     }
 }
 

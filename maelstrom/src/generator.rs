@@ -46,6 +46,12 @@ pub trait Generator {
     /// The next operation.
     fn next(&mut self, context: &mut GeneratorContext) -> Next;
 
+    /// Further keys of an operation's entries in the history, as it begins. A tape's operations
+    /// are asked about, too.
+    fn annotate(&self, _operation: &Operation) -> Vec<(&'static str, Edn)> {
+        Vec::new()
+    }
+
     /// Learns how an operation ended. Most generators do not care.
     fn observe(&mut self, _completion: &Op) {}
 

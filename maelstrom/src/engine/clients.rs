@@ -177,12 +177,13 @@ impl Engine<'_> {
     }
 
     /// A thread begins an operation.
-    pub(super) fn invoke(&mut self, thread: usize, operation: Operation) {
+    pub(super) fn invoke(&mut self, thread: usize, mut operation: Operation) {
         self.clients.occupy(thread);
-        let mut extra = Vec::new();
+        operation.extra = self.generator.annotate(&operation);
         if operation.is_final {
-            extra.push(("final?", Edn::Bool(true)));
+            operation.extra.insert(0, ("final?", Edn::Bool(true)));
         }
+        let extra = operation.extra.clone();
         self.clients.threads[thread].invocation = self.entries;
         self.record_client_op(thread, OpType::Invoke, &operation, None, extra);
         let step = self.clients.threads[thread].client.invoke(&operation);
@@ -248,10 +249,9 @@ impl Engine<'_> {
     fn complete(&mut self, thread: usize, completion: Completion) {
         let operation = self.clients.threads[thread].operation.take();
         let operation = operation.expect("only a running operation completes");
-        let Completion { kind, value, mut extra } = completion;
-        if operation.is_final {
-            extra.insert(0, ("final?", Edn::Bool(true)));
-        }
+        let Completion { kind, value, extra: of_completion } = completion;
+        let mut extra = operation.extra.clone();
+        extra.extend(of_completion);
         self.record_client_op(thread, kind, &operation, value, extra);
         self.outcomes[match kind {
             OpType::Ok => 0,

@@ -158,11 +158,7 @@ impl Client for KafkaClient {
         match operation.f {
             "assign" if operation.is_final => {
                 self.next = keys(operation).map(|key| (key.to_owned(), 0)).collect();
-                Step::Done(Completion {
-                    kind: OpType::Ok,
-                    value: None,
-                    extra: vec![("seek-to-beginning?", Edn::Bool(true))],
-                })
+                Step::Done(Completion { kind: OpType::Ok, value: None, extra: Vec::new() })
             }
             "assign" => {
                 Step::request(&Request::ListCommittedOffsets { keys: keys(operation).collect() })

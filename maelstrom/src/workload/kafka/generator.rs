@@ -17,7 +17,7 @@ use rand::{Rng, RngExt};
 use rand_chacha::ChaCha8Rng;
 
 use super::micro_op;
-use crate::checker::kafka::{Offset, offset_of};
+use crate::checker::kafka::{Offset, offset_edn, offset_of};
 use crate::client::Operation;
 use crate::edn::Edn;
 use crate::generator::{Generator, GeneratorContext, Next};
@@ -237,6 +237,36 @@ impl Generator for Logs {
         let is_over = finals.targets.is_empty() || elapsed + pause > FINAL_LIMIT;
         (!is_over).then_some((pause, Operation { is_final: true, ..operation }))
     }
+
+    /// As in the original, a history says which assigns are there to catch up, and what the final
+    /// operations ask of a client of Kafka: to begin at the beginning, and to poll for a second.
+    fn annotate(&self, operation: &Operation) -> Vec<(&'static str, Edn)> {
+        match (operation.f, operation.is_final) {
+            ("assign", true) => vec![("seek-to-beginning?", Edn::Bool(true))],
+            ("poll", true) => vec![("poll-ms", Edn::Int(1000))],
+            ("assign", false) if self.catches_up(operation) => vec![("unseen", self.unseen_edn())],
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl Logs {
+    /// Whether an assign takes all keys with unseen messages besides its own.
+    fn catches_up(&self, operation: &Operation) -> bool {
+        let keys = operation.value.as_slice().unwrap_or_default();
+        let has = |key: &i64| keys.contains(&edn_key(*key));
+        keys.len() > 1 && !self.unseen.is_empty() && self.unseen.keys().all(has)
+    }
+
+    /// Of each key with unseen messages, the highest offset that was sent and that was polled.
+    fn unseen_edn(&self) -> Edn {
+        let unseen = self.unseen.iter().map(|(key, sent)| {
+            let polled = self.polled.get(key).copied().unwrap_or(-1);
+            let offsets = [("polled", offset_edn(polled)), ("sent", offset_edn(*sent))];
+            (Edn::Int(*key), Edn::map(offsets))
+        });
+        Edn::Map(unseen.collect())
+    }
 }
 
 /// A number below `count`: 0 is twice as likely as 1, three times as likely as 2, and so on.
@@ -375,5 +405,31 @@ mod tests {
         assert_eq!(next(&mut logs, 10_001), None);
         logs.observe(&op("poll", OpType::Ok, "[[:poll {\"3\" [[7 1]]}]]", true));
         assert_eq!(next(&mut logs, 300), None);
+    }
+
+    #[test]
+    fn the_history_says_what_the_originals_says() {
+        let mut logs = Logs::new(&TestOptions::default());
+        logs.observe(&sent("5", 3));
+        logs.observe(&sent("6", 0));
+        let shown = |operation: &Operation| format!("{:?}", logs.annotate(operation));
+        let assign = |keys: &[i64]| Operation::new("assign", edn_keys(keys.to_vec()));
+        assert_eq!(shown(&assign(&[5])), "[]");
+        let expected = "{5 {:polled -1, :sent 3}, 6 {:polled -1, :sent 0}}";
+        let extra = logs.annotate(&assign(&[5, 6, 7]));
+        assert_eq!((extra[0].0, &*extra[0].1.to_string()), ("unseen", expected));
+        let last = |operation| Operation { is_final: true, ..operation };
+        let extra = logs.annotate(&last(assign(&[5])));
+        assert_eq!(extra, [("seek-to-beginning?", Edn::Bool(true))]);
+        let poll = Operation::new("poll", micro_op("poll", []));
+        assert_eq!(logs.annotate(&poll), []);
+        assert_eq!(logs.annotate(&last(poll)), [("poll-ms", Edn::Int(1000))]);
+    }
+
+    /// An acknowledged send of a message to this key.
+    fn sent(key: &str, offset: i64) -> Op {
+        let text =
+            format!("{{:process 0, :type :ok, :f :send, :value [[:send \"{key}\" [{offset} 1]]]}}");
+        crate::history::History::parse(&text).unwrap().ops.remove(0)
     }
 }
