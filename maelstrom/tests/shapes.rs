@@ -20,12 +20,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use maelstrom::checker::Judgement;
 use maelstrom::edn::{self, Edn};
 use maelstrom::history::History;
 use maelstrom::journal::{Journal, MessageCount, NetStats};
 use maelstrom::options::TestOptions;
-use maelstrom::report::{self, Recorded};
-use maelstrom::results;
+use maelstrom::report::{self, Activity, Recorded};
+use maelstrom::results::Results;
 use maelstrom::workload;
 
 /// What is here and not there, or there and not here: how its line begins, and why.
@@ -134,16 +135,21 @@ fn compare(theirs: &BTreeSet<String>, ours: &BTreeSet<String>) -> String {
     only(theirs, ours, "there") + &only(ours, theirs, "here")
 }
 
+fn results_of(workload: &str, options: &TestOptions, history: &History) -> Judgement {
+    let mut results = Results::new(workload::by_name(workload).unwrap(), options);
+    history.ops.iter().for_each(|op| results.push(op));
+    let count = MessageCount { send_count: 10, recv_count: 10 };
+    results.finish(&NetStats { clients: count, servers: count }, false)
+}
+
 /// The results and the files that a history gets here.
 fn judged(workload: &str, options: &TestOptions, history: &History) -> (Edn, BTreeSet<String>) {
-    let workload = workload::by_name(workload).unwrap();
-    let count = MessageCount { send_count: 10, recv_count: 10 };
-    let stats = NetStats { clients: count, servers: count };
-    let results = results::judge_run(history, &stats, false, workload, options);
+    let results = results_of(workload, options, history);
     let recorded = Recorded {
-        workload: workload.name(),
+        workload,
         options,
         seed: None,
+        activity: &Activity::of(history),
         history,
         journal: &Journal::new(0),
         results: &results,
@@ -357,10 +363,7 @@ fn every_history_of_the_original_gets_results_of_its_form() {
         if run.total {
             options.availability = Some("total".parse().unwrap());
         }
-        let workload = workload::by_name(&run.workload).unwrap();
-        let count = MessageCount { send_count: 10, recv_count: 10 };
-        let stats = NetStats { clients: count, servers: count };
-        let ours = results::judge_run(&history, &stats, false, workload, &options).to_edn();
+        let ours = results_of(&run.workload, &options, &history).to_edn();
         let theirs = original_results(&run);
         let differences = compare(&lines(&shape_of(&theirs)), &lines(&shape_of(&ours)));
         if !differences.is_empty() || theirs.get("valid?") != ours.get("valid?") {

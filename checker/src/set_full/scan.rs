@@ -87,7 +87,9 @@ impl Element {
     pub(super) fn known_op(&self, add: &str) -> Option<Edn> {
         let Known { entry, by } = self.known.as_ref()?;
         Some(match by {
-            KnownBy::Other(op) if &*op.f == add => Op { f: "add".into(), ..Op::clone(op) }.to_record(),
+            KnownBy::Other(op) if &*op.f == add => {
+                Op { f: "add".into(), ..Op::clone(op) }.to_record()
+            }
             KnownBy::Other(op) => op.to_record(),
             KnownBy::Acknowledged(process) => Op {
                 index: entry.index,
