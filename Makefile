@@ -149,7 +149,7 @@ serve: build ## Show the runs in store/ in a browser, at port 8080
 	@$(BUILT_IN) serve $(ARGS)
 
 frontier: ## Measure what each setting of broadcast costs, and plot it into the book
-	@$(CARGO) run --release --quiet --example broadcast-frontier
+	@$(CARGO) bench --quiet --bench broadcast_frontier -- --plot book/broadcast-frontier.svg
 
 bench: build ## Measure speed, side by side with others
 	$(CARGO) bench --workspace --quiet --bench '*'

@@ -13,16 +13,17 @@
     reason = "a benchmark reads the clock, starts programs and prints"
 )]
 
+mod programs;
+
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use gyre::{Ctx, Error, Json, Node, NodeId, async_trait};
+use maelstrom::checker::Validity;
 use maelstrom::options::{TestOptions, numbered_nodes};
-use maelstrom::recorder::LogOptions;
-use maelstrom::run::{Clock, Terminal, Test};
-use maelstrom::workload;
+use maelstrom::run::Clock;
 use serde::{Deserialize, Serialize};
 
 struct Echo;
@@ -94,34 +95,16 @@ fn in_virtual_time() {
     let a_second = messages as f64 / in_process.as_secs_f64();
     println!("60 virtual seconds of echo, 5 nodes, rate 1000, checked ({messages} messages)");
     println!("  in-process  {in_process:>8.3?}  {a_second:>9.0} messages/s");
-    let lockstep = best(|| run(&options(1000.0, 60.0, 5), Some(1)).0);
+    let lockstep = best(|| run(&options(1000.0, 60.0, 5), programs::seed(1)).0);
     let a_second = messages as f64 / lockstep.as_secs_f64();
     println!("  lockstep    {lockstep:>8.3?}  {a_second:>9.0} messages/s, files written");
 }
 
 /// Runs echo processes; returns how long it took and how many operations succeeded.
-fn run(options: &TestOptions, seed: Option<u64>) -> (Duration, usize) {
-    let store = tempfile::tempdir().expect("a folder for the runs");
-    let workload = workload::by_name("echo").expect("echo is a workload");
-    let start = Instant::now();
-    let test = Test {
-        workload,
-        options,
-        bin: PathBuf::from(ECHO),
-        args: Vec::new(),
-        clock: seed.map_or(Clock::Wall, |seed| Clock::Seed { seed, writes_tape: false }),
-        store: store.path().to_owned(),
-        log: LogOptions::default(),
-        has_data_dirs: true,
-        argv: Vec::new(),
-        watchdog: None,
-        memory_bytes: maelstrom::spool::SPOOL_BYTES,
-    };
-    let report = test.run(Terminal::nobody()).expect("echo runs");
-    assert_eq!(report.exit_status(), 0, "echo is valid");
-    let stats = report.results.to_edn();
-    let ok = stats.get("stats").and_then(|stats| stats.get("ok-count")).and_then(|n| n.as_i64());
-    (start.elapsed(), ok.expect("the stats count operations") as usize)
+fn run(options: &TestOptions, clock: Clock) -> (Duration, usize) {
+    let run = programs::run("echo", ECHO, &[], options, clock);
+    assert_eq!(run.results.verdict, Validity::True, "echo is valid");
+    (run.took, run.number(&["stats", "ok-count"]) as usize)
 }
 
 /// From the start of the bench's program to the first line about an operation.
@@ -157,7 +140,7 @@ fn to_the_first_operation() {
 /// Operations a second in real time: 5 nodes, 50 clients, as fast as they go.
 fn in_real_time() {
     let before = processor_time();
-    let (time, operations) = run(&options(1e6, 5.0, 50), None);
+    let (time, operations) = run(&options(1e6, 5.0, 50), Clock::Wall);
     let share = (processor_time() - before).as_secs_f64() / time.as_secs_f64();
     let a_second = operations as f64 / 5.0;
     println!("real time, 5 nodes, 50 clients, no limit on the rate");

@@ -9,20 +9,17 @@
     reason = "a benchmark reads the clock, starts programs and prints"
 )]
 
-#[allow(dead_code, unused_imports, reason = "of a whole binary only the node is wanted here")]
-#[path = "../src/bin/kafka.rs"]
-mod node;
+mod programs;
 
-use std::path::PathBuf;
 use std::time::Instant;
 
-use maelstrom::checker::{Judgement, Validity, kafka};
+use maelstrom::checker::{Validity, kafka};
 use maelstrom::edn::Edn;
-use maelstrom::history::{History, Op, OpType, ProcessId};
+use maelstrom::history::{History, Op, OpType, Operations, ProcessId};
 use maelstrom::options::{TestOptions, numbered_nodes};
-use maelstrom::recorder::LogOptions;
-use maelstrom::run::{Clock, Terminal, Test};
-use maelstrom::workload;
+use maelstrom::run::Clock;
+
+use programs::Run;
 
 fn main() {
     println!("the replicated log, 2 nodes");
@@ -45,71 +42,44 @@ fn options(clients: usize, rate: f64) -> TestOptions {
 
 fn in_virtual_time() {
     for (clients, rate) in [(4, 1_000.0), (100, 10_000.0)] {
-        let check = maelstrom::check("kafka", node::Kafka::new)
-            .options(|all| *all = options(clients, rate))
-            .fixed_latency();
-        let start = Instant::now();
-        let (outcome, results) = check.run(1);
-        let seconds = start.elapsed().as_secs_f64();
-        let count = count(&outcome.history);
+        let run = run(&options(clients, rate), programs::seed(1));
+        let (count, seconds) = (run.number(&["stats", "count"]), run.took.as_secs_f64());
         println!(
             "  virtual, rate {rate}: {count} operations in {seconds:.2} s of real time, {:.0} a \
              second; {}",
-            count as f64 / seconds,
-            cost(&results)
+            count / seconds,
+            cost(&run)
         );
     }
 }
 
 fn in_real_time() {
-    let store = tempfile::tempdir().expect("a folder for the runs");
-    let workload = workload::by_name("kafka").expect("kafka is a workload");
     let options = options(4, 1_000.0);
-    let test = Test {
-        workload,
-        options: &options,
-        bin: PathBuf::from(env!("CARGO_BIN_EXE_kafka")),
-        args: Vec::new(),
-        clock: Clock::Wall,
-        store: store.path().to_owned(),
-        log: LogOptions::default(),
-        has_data_dirs: true,
-        argv: Vec::new(),
-        watchdog: None,
-        memory_bytes: maelstrom::spool::SPOOL_BYTES,
-    };
-    let report = test.run(Terminal::nobody()).expect("the test can run");
-    let stats = report.results.to_edn();
-    let count = stats.get("stats").and_then(|stats| stats.get("count")).and_then(Edn::as_i64);
-    let a_second = count.unwrap_or(0) as f64 / options.time_limit_secs;
-    println!("  real, rate 1000: {a_second:.0} operations a second; {}", cost(&report.results));
+    let run = run(&options, Clock::Wall);
+    let a_second = run.number(&["stats", "count"]) / options.time_limit_secs;
+    println!("  real, rate 1000: {a_second:.0} operations a second; {}", cost(&run));
 }
 
-fn count(history: &History) -> usize {
-    history.ops.iter().filter(|op| op.is_client() && op.kind == OpType::Invoke).count()
+fn run(options: &TestOptions, clock: Clock) -> Run {
+    programs::run("kafka", env!("CARGO_BIN_EXE_kafka"), &[], options, clock)
 }
 
-fn cost(results: &Judgement) -> String {
-    let (valid, results) = (Edn::from(results.verdict), results.to_edn());
-    let get = |path: [&str; 2]| {
-        let value = results.get(path[0]).and_then(|part| part.get(path[1])).cloned();
-        value.unwrap_or(Edn::Nil)
-    };
-    let servers = get(["net", "servers"]);
-    let messages = servers.get("msgs-per-op").cloned().unwrap_or(Edn::Nil);
-    let ok = get(["availability", "ok-fraction"]);
-    format!("{messages} messages an operation, availability {ok}, valid {valid}")
+fn cost(run: &Run) -> String {
+    let messages = run.number(&["net", "servers", "msgs-per-op"]);
+    let ok = run.number(&["availability", "ok-fraction"]);
+    format!("{messages} messages an operation, availability {ok}, {}", run.results.verdict)
 }
 
 fn the_checker() {
-    for operations in [1_000, 10_000, 100_000, 1_000_000] {
-        let history = sends_and_polls(operations);
+    for count in [1_000, 10_000, 100_000, 1_000_000] {
+        let history = sends_and_polls(count);
+        let operations = Operations::from(&history);
         let start = Instant::now();
-        let result = kafka::check(&(&history).into());
+        let result = kafka::check(&operations);
         let seconds = start.elapsed().as_secs_f64();
         assert_eq!(result.verdict, Validity::True);
-        let each = seconds * 1e9 / operations as f64;
-        println!("  {operations:>9} operations {seconds:>8.3} s {each:>7.0} ns each");
+        let each = seconds * 1e9 / count as f64;
+        println!("  {count:>9} operations {seconds:>8.3} s {each:>7.0} ns each");
     }
 }
 

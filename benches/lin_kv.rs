@@ -3,30 +3,23 @@
 //! - What an operation costs in time where messages between nodes take 10 ms: at the leader,
 //!   and at a follower, which has to ask the leader.
 //! - Operations a second, with three, five and seven nodes: in virtual time, where the figure is
-//!   how fast this machine can simulate them, and in real time, with the latency that clients
-//!   see when they ask as fast as they are answered.
-//! - A simulated minute with every fault, and its check.
+//!   how fast this machine can simulate them, check them and write their files, and in real time,
+//!   with the latency that clients see when they ask as fast as they are answered.
 #![allow(
     clippy::disallowed_methods,
     clippy::print_stdout,
     reason = "a benchmark reads the clock, starts programs and prints"
 )]
 
-#[allow(dead_code, unused_imports, reason = "of a whole binary only the node is wanted here")]
-#[path = "../src/bin/lin-kv.rs"]
-mod node;
+mod programs;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::time::Instant;
 
 use maelstrom::history::{History, Op, OpType, ProcessId};
 use maelstrom::options::{TestOptions, numbered_nodes};
-use maelstrom::recorder::LogOptions;
-use maelstrom::run::{Clock, Terminal, Test};
-use maelstrom::simulation::Check;
-use maelstrom::{Fault, workload};
-use node::LinKv;
+use maelstrom::run::Clock;
+
+use programs::Run;
 
 const CLUSTERS: [usize; 3] = [3, 5, 7];
 
@@ -40,7 +33,6 @@ fn main() {
         in_virtual_time(nodes);
         in_real_time(nodes);
     }
-    a_simulated_minute();
 }
 
 fn options(nodes: usize, clients_a_node: usize, rate: f64, seconds: f64) -> TestOptions {
@@ -53,19 +45,19 @@ fn options(nodes: usize, clients_a_node: usize, rate: f64, seconds: f64) -> Test
     }
 }
 
-fn check(options: TestOptions) -> Check<LinKv> {
-    maelstrom::check("lin-kv", LinKv::new).options(|all| *all = options).fixed_latency()
+fn run(options: &TestOptions, clock: Clock) -> Run {
+    programs::run("lin-kv", env!("CARGO_BIN_EXE_lin-kv"), &[], options, clock)
 }
 
 /// The leader is the node with the fastest writes.
 fn latency_by_node(nodes: usize) {
     let mut options = options(nodes, 4, 50.0, 60.0);
     options.latency_ms = 10;
-    let (outcome, _) = check(options).run(1);
+    let run = run(&options, programs::seed(1));
     let medians = (0..nodes).map(|node| {
         let median = |f| {
             let at_node = |process: i64| process as usize % nodes == node;
-            quantile(&latencies_ms(&outcome.history, f, at_node), 0.5)
+            quantile(&latencies_ms(&run.history, f, at_node), 0.5)
         };
         (median("write"), median("read"))
     });
@@ -75,7 +67,7 @@ fn latency_by_node(nodes: usize) {
     for (write, read) in medians {
         print!("  {write:.0} / {read:.0}");
     }
-    println!("   answered {:.4}", answered(&outcome.history));
+    println!("   answered {:.4}", answered(&run.history));
 }
 
 /// The share of operations that were carried out: they succeeded, or failed for what the store
@@ -90,62 +82,26 @@ fn answered(history: &History) -> f64 {
 }
 
 fn in_virtual_time(nodes: usize) {
-    let check = check(options(nodes, 10, 5_000.0, 20.0));
-    let start = Instant::now();
-    let (outcome, results) = check.run(1);
-    let seconds = start.elapsed().as_secs_f64();
-    let count = outcome.history.ops.len() / 2;
-    let a_second = count as f64 / seconds;
-    println!("  {nodes} nodes  virtual  {a_second:>8.0}   checked: {}", results.verdict);
+    let run = run(&options(nodes, 10, 5_000.0, 20.0), programs::seed(1));
+    let a_second = run.history.ops.len() as f64 / 2.0 / run.took.as_secs_f64();
+    println!("  {nodes} nodes  virtual  {a_second:>8.0}   checked: {}", run.results.verdict);
 }
 
 fn in_real_time(nodes: usize) {
-    let store = tempfile::tempdir().expect("a folder for the runs");
-    let workload = workload::by_name("lin-kv").expect("lin-kv is a workload");
     let options = options(nodes, 10, 1e6, 5.0);
-    let test = Test {
-        workload,
-        options: &options,
-        bin: PathBuf::from(env!("CARGO_BIN_EXE_lin-kv")),
-        args: Vec::new(),
-        clock: Clock::Wall,
-        store: store.path().to_owned(),
-        log: LogOptions::default(),
-        has_data_dirs: true,
-        argv: Vec::new(),
-        watchdog: None,
-        memory_bytes: maelstrom::spool::SPOOL_BYTES,
-    };
-    let report = test.run(Terminal::nobody()).expect("the test can run");
-    let text = std::fs::read_to_string(report.folder.join("history.edn")).expect("a history");
-    let history = History::parse(&text).expect("it is our own");
-    let a_second = history.ops.len() as f64 / 2.0 / options.time_limit_secs;
-    let all = |f| latencies_ms(&history, f, |_| true);
+    let run = run(&options, Clock::Wall);
+    let a_second = run.history.ops.len() as f64 / 2.0 / options.time_limit_secs;
+    let all = |f| latencies_ms(&run.history, f, |_| true);
     let (writes, reads) = (all("write"), all("read"));
     println!(
         "  {nodes} nodes  real     {a_second:>8.0}   checked: {}; ms of a write {:.1}, 99% within \
          {:.1}; of a read {:.1}, {:.1}",
-        report.results.verdict,
+        run.results.verdict,
         quantile(&writes, 0.5),
         quantile(&writes, 0.99),
         quantile(&reads, 0.5),
         quantile(&reads, 0.99),
     );
-}
-
-/// Five nodes, 20 operations a second, all faults, checked: what a seed of the tests costs.
-fn a_simulated_minute() {
-    let check = maelstrom::check("lin-kv", LinKv::new)
-        .options(|options| options.concurrency = 10)
-        .faults(Fault::ALL)
-        .time_limit_secs(60.0);
-    let seeds = 50;
-    let start = Instant::now();
-    for seed in 0..seeds {
-        check.run(seed);
-    }
-    let each_ms = start.elapsed().as_secs_f64() * 1e3 / seeds as f64;
-    println!("a minute of 20 operations a second, 5 nodes, all faults: {each_ms:.1} ms");
 }
 
 /// How long the operations took that succeeded, in milliseconds, in order.

@@ -60,9 +60,8 @@ fn read_in_txn(key: &str) -> String {
     format!(r#"{{"type":"txn","txn":[["r",{key},null]]}}"#)
 }
 
-/// Every node that keeps values itself. (`lin-kv-proxy`, `kafka-kv` and
-/// `txn-list-append-datomic` leave that to services of the bench.)
-const STORES: [Store; 9] = [
+/// Every node that takes values. The last three leave the keeping to the bench's services.
+const STORES: [Store; 12] = [
     Store {
         program: env!("CARGO_BIN_EXE_lin-kv-single"),
         sizes: &[1],
@@ -124,6 +123,27 @@ const STORES: [Store; 9] = [
         sizes: &[1, 3],
         has_any_key: true,
         write: write_in_txn,
+        read: read_in_txn,
+    },
+    Store {
+        program: env!("CARGO_BIN_EXE_lin-kv-proxy"),
+        sizes: &[3],
+        has_any_key: true,
+        write: write_register,
+        read: read_register,
+    },
+    Store {
+        program: env!("CARGO_BIN_EXE_kafka-kv"),
+        sizes: &[3],
+        has_any_key: false,
+        write: send,
+        read: poll,
+    },
+    Store {
+        program: env!("CARGO_BIN_EXE_txn-list-append-datomic"),
+        sizes: &[3],
+        has_any_key: true,
+        write: append,
         read: read_in_txn,
     },
 ];

@@ -1,4 +1,5 @@
-//! A cluster of programs in lockstep: real processes with real files, in virtual time.
+//! A cluster of programs in lockstep: real processes with real files, in virtual time, with the
+//! services of the bench.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -7,9 +8,12 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use gyre::{Message, Time};
+use maelstrom::service::{self, Service};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
 use serde::Deserialize;
 
-/// How long a message between nodes takes.
+/// How long a message between nodes takes, or between a node and a service.
 const LATENCY: Duration = Duration::from_millis(5);
 /// How long a client waits for a reply.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -26,6 +30,10 @@ pub struct Cluster {
     /// Every node's life has a seed of its own, and every message a number of its own.
     count: u64,
     replies: Vec<Message>,
+    /// In the order of [`service::NAMES`].
+    services: Vec<Box<dyn Service>>,
+    /// The chance of the services.
+    rng: ChaCha8Rng,
 }
 
 struct Node {
@@ -51,6 +59,8 @@ impl Cluster {
             on_their_way: BTreeMap::new(),
             count: 0,
             replies: Vec::new(),
+            services: service::all(),
+            rng: ChaCha8Rng::seed_from_u64(0),
         };
         (0..size).for_each(|node| cluster.spawn(node));
         cluster.run_for(Duration::from_secs(2));
@@ -150,11 +160,24 @@ impl Cluster {
             return true;
         }
         let (_, message) = self.on_their_way.pop_first().expect("there is a message");
-        match message.dest.as_str().strip_prefix('n').and_then(|rank| rank.parse().ok()) {
-            Some(rank) => self.drive(rank, Some(message)),
-            None => self.replies.push(message),
+        let dest = message.dest.as_str();
+        if let Some(service) = service::NAMES.iter().position(|name| *name == dest) {
+            self.serve(service, message);
+        } else if let Some(rank) = dest.strip_prefix('n').and_then(|rank| rank.parse().ok()) {
+            self.drive(rank, Some(message));
+        } else {
+            self.replies.push(message);
         }
         true
+    }
+
+    /// Has a service answer a node.
+    fn serve(&mut self, service: usize, Message { src, dest, body }: Message) {
+        let reply = self.services[service].handle(&mut self.rng, &src, &body);
+        let msg_id = body.msg_id().expect("nodes want an answer of a service");
+        let reply = Message { src: dest, dest: src, body: reply.with_in_reply_to(msg_id) };
+        let number = self.next_number();
+        self.on_their_way.insert((self.now + LATENCY, number), reply);
     }
 
     /// One step of one node, if it is up.
@@ -177,8 +200,7 @@ impl Cluster {
             }
             let message = Message::parse(&line).expect("a node writes messages");
             self.count += 1;
-            let is_between_nodes = message.dest.as_str().starts_with('n');
-            let takes = if is_between_nodes { LATENCY } else { Duration::ZERO };
+            let takes = if message.dest.is_client() { Duration::ZERO } else { LATENCY };
             self.on_their_way.insert((self.now + takes, self.count), message);
         }
     }

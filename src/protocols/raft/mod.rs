@@ -18,12 +18,13 @@
 //! | `raft/durable.rs` | what a crash must not take away | figure 2 |
 //! | `raft/message.rs` | what nodes say to each other | figure 2 |
 //! | `raft/rules.rs` | the five rules on which safety hangs | |
+//! | `raft/config.rs` | who is in the cluster, and how patient a node is | |
 //! | `raft/mod.rs`, here | terms, and who handles what | §5.1 |
 //! | `raft/election.rs` | who leads | §5.2, dissertation §9.6, §6.2, §3.10 |
 //! | `raft/replication.rs` | what followers store, and what is committed | §5.3, §5.4 |
 //! | `raft/snapshot.rs` | how a follower gets the state where the log is forgotten | §7 |
 //! | `raft/progress.rs` | what the leader sends to a follower next | dissertation §10.2 |
-//! //! | `raft/read.rs` | reading without writing | §8, dissertation §6.4 |
+//! | `raft/read.rs` | reading without writing | §8, dissertation §6.4 |
 //! | `raft/invariants.rs` | what must always hold, as a checker | figure 3 |
 //!
 //! Deliberately absent: changes of membership (a Maelstrom cluster is fixed when it starts);
@@ -31,6 +32,7 @@
 //! leader's disk in parallel with its messages (dissertation §10.2.1; a node here has one
 //! thread).
 
+mod config;
 mod durable;
 mod election;
 mod invariants;
@@ -41,13 +43,14 @@ mod read;
 mod replication;
 mod rules;
 mod snapshot;
-
-use std::time::Duration;
+#[cfg(test)]
+mod tests;
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
+pub use config::Config;
 pub use durable::{Change, Checkpoint, Durable, HardState, Record};
 pub use invariants::Invariants;
 pub use log::{Entry, Index, LogId, Term};
@@ -61,60 +64,6 @@ use log::Log;
 use read::Asking;
 use replication::Leader;
 use snapshot::Arriving;
-
-/// Who is in the cluster, and how patient and how generous a node is.
-#[derive(Clone)]
-pub struct Config {
-    /// This node.
-    pub id: NodeId,
-    /// The other nodes, without this one.
-    pub peers: Vec<NodeId>,
-    /// How long a follower hears nothing from a leader before it may look for a new one. It
-    /// waits between one and two of these, at random (§5.2), or a little longer to let another
-    /// try.
-    pub election_timeout: Duration,
-    /// A leader that has nothing to say says so this often.
-    pub heartbeat_interval: Duration,
-    /// The most entries in one message.
-    pub max_entries_per_message: usize,
-    /// The most bytes of entries in one message, unless a single one is longer.
-    pub max_bytes_per_message: u64,
-    /// The most messages with entries, or pieces of a snapshot, that a follower has yet to
-    /// answer, and the most rounds of reads under way. What comes in beyond that waits and
-    /// shares the next message.
-    pub max_in_flight: usize,
-    /// A leader takes no commands while more bytes than this wait in its log to be committed.
-    pub uncommitted_bytes_max: u64,
-    /// So many bytes of entries that are applied are kept for followers that are a little
-    /// behind. One that is further behind is sent the state.
-    pub log_kept_bytes: u64,
-    /// Whether what the dissertation adds for the sake of stable leadership is in use: pre-vote
-    /// (§9.6), check quorum (§6.2), and no votes while a leader is heard (§4.2.3). Without, this
-    /// is the Raft of the paper. It is as safe, but it elects more often and a deposed leader
-    /// does not notice: the ground on which planted bugs show.
-    pub stable_leadership: bool,
-    /// The safety rules. Anything but [`Rules::RAFT`] is a planted bug.
-    pub rules: Rules,
-}
-
-impl Config {
-    /// Settings for a network with latencies up to some 100 ms.
-    pub fn new(id: NodeId, peers: Vec<NodeId>) -> Config {
-        Config {
-            id,
-            peers,
-            election_timeout: Duration::from_millis(400),
-            heartbeat_interval: Duration::from_millis(100),
-            max_entries_per_message: 256,
-            max_bytes_per_message: 1 << 20,
-            max_in_flight: 8,
-            uncommitted_bytes_max: 64 << 20,
-            log_kept_bytes: 4 << 20,
-            stable_leadership: true,
-            rules: Rules::RAFT,
-        }
-    }
-}
 
 /// Something that happened.
 #[derive(Clone, Debug)]

@@ -2,20 +2,21 @@
 //! Gossip Glomers' efficiency challenge (3d and 3e): 25 nodes, 100 ms between them, 100
 //! operations a second for 20 seconds, half of them broadcasts.
 //!
-//! `make frontier` prints the table of `book/broadcast.md` and draws its plot. A test in the
-//! node's file holds the presets to their promises.
-#![allow(clippy::print_stdout, reason = "it prints a table")]
+//! `cargo bench --bench broadcast_frontier` prints the table of `book/broadcast.md`, or with
+//! settings as arguments (`-- hub:190`) their rows alone. `make frontier` also draws the plot of
+//! that page. A test in the node's file holds the presets to their promises.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a benchmark starts programs, reads its arguments, writes its plot and prints"
+)]
 
-#[allow(dead_code, reason = "the node's own main is not called here")]
-#[path = "../src/bin/broadcast.rs"]
-mod broadcast;
+mod programs;
 
 use std::fmt::Write;
 
-use gyre::gossip::Setting;
 use maelstrom::edn::Edn;
-
-use broadcast::Broadcast;
+use maelstrom::options::{TestOptions, numbered_nodes};
 
 const SEEDS: u64 = 10;
 
@@ -40,21 +41,25 @@ struct Cost {
     greatest_ms: f64,
 }
 
-fn measure(setting: Setting) -> Cost {
-    let check = maelstrom::check("broadcast", move |ctx| Broadcast::new(ctx, setting))
-        .nodes(25)
-        .rate(100.0)
-        .time_limit_secs(20.0)
-        .options(|options| options.latency_ms = 100)
-        .fixed_latency();
+fn measure(setting: &str) -> Cost {
+    let options = TestOptions {
+        nodes: numbered_nodes(25),
+        concurrency: 25,
+        rate: 100.0,
+        time_limit_secs: 20.0,
+        latency_ms: 100,
+        ..TestOptions::default()
+    };
+    let preset = format!("--preset={setting}");
+    let bin = env!("CARGO_BIN_EXE_broadcast");
     let mut cost =
         Cost { per_broadcast: 0.0, per_operation: 0.0, median_ms: 0.0, greatest_ms: 0.0 };
     for seed in 0..SEEDS {
-        let (outcome, results) = check.run(seed);
-        let results = results.to_edn();
+        let run = programs::run("broadcast", bin, &[&preset], &options, programs::seed(seed));
+        let results = run.results.to_edn();
         assert_eq!(results.get("valid?"), Some(&Edn::Bool(true)), "seed {seed}: {results}");
-        let messages = outcome.journal.stats().servers.send_count as f64;
-        let pairs = outcome.history.pairs().expect("the bench writes whole histories");
+        let messages = run.number(&["net", "servers", "send-count"]);
+        let pairs = run.history.pairs().expect("the bench writes whole histories");
         let broadcasts = pairs.iter().filter(|pair| &*pair.invoke.f == "broadcast").count();
         let (median_ms, greatest_ms) = latencies(&results);
         let share = 1.0 / SEEDS as f64;
@@ -80,24 +85,33 @@ fn latencies(results: &Edn) -> (f64, f64) {
 }
 
 fn main() {
+    // Cargo adds arguments of its own.
+    let arguments: Vec<String> =
+        std::env::args().skip(1).filter(|text| text != "--bench").collect();
     println!("| setting | per broadcast | per operation | median ms | greatest ms |");
     println!("|---|---|---|---|---|");
-    let [direct, hub] = [&DIRECT[..], &HUB[..]].map(|settings| {
-        let costs = settings.iter().map(|text| {
-            let cost = measure(text.parse().expect("a setting"));
-            let Cost { per_broadcast, per_operation, median_ms, greatest_ms } = cost;
-            println!(
-                "| `{text}` | {per_broadcast:.2} | {per_operation:.2} | {median_ms:.0} | \
-                 {greatest_ms:.0} |"
-            );
-            (per_operation, median_ms, greatest_ms)
-        });
-        costs.collect::<Vec<_>>()
-    });
-    let file = "book/broadcast-frontier.svg";
-    #[expect(clippy::disallowed_methods, reason = "the plot is a file of the book")]
-    std::fs::write(file, plot(&direct, &hub)).expect("the book's folder can be written to");
-    println!("\nThe plot is in {file}.");
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => drop([&DIRECT[..], &HUB[..]].map(table)),
+        ["--plot", file] => {
+            let [direct, hub] = [&DIRECT[..], &HUB[..]].map(table);
+            std::fs::write(file, plot(&direct, &hub)).expect("the plot can be written");
+            println!("\nThe plot is in {file}.");
+        }
+        ref settings => drop(table(settings)),
+    }
+}
+
+/// Prints a row for each of these settings, and gives what the plot shows of it.
+fn table(settings: &[&str]) -> Vec<(f64, f64, f64)> {
+    let row = |text: &&str| {
+        let Cost { per_broadcast, per_operation, median_ms, greatest_ms } = measure(text);
+        println!(
+            "| `{text}` | {per_broadcast:.2} | {per_operation:.2} | {median_ms:.0} | \
+             {greatest_ms:.0} |"
+        );
+        (per_operation, median_ms, greatest_ms)
+    };
+    settings.iter().map(row).collect()
 }
 
 const WIDTH: f64 = 720.0;

@@ -1,0 +1,60 @@
+//! What a node is told when it is made: the cluster, and settings for time and memory.
+
+use std::time::Duration;
+
+use super::Rules;
+use crate::types::NodeId;
+
+/// Who is in the cluster, and how patient and how generous a node is.
+#[derive(Clone)]
+pub struct Config {
+    /// This node.
+    pub id: NodeId,
+    /// The other nodes, without this one.
+    pub peers: Vec<NodeId>,
+    /// How long a follower hears nothing from a leader before it may look for a new one. It
+    /// waits between one and two of these, at random (§5.2), or a little longer to let another
+    /// try.
+    pub election_timeout: Duration,
+    /// A leader that has nothing to say says so this often.
+    pub heartbeat_interval: Duration,
+    /// The most entries in one message.
+    pub max_entries_per_message: usize,
+    /// The most bytes of entries in one message, unless a single one is longer.
+    pub max_bytes_per_message: u64,
+    /// The most messages with entries, or pieces of a snapshot, that a follower has yet to
+    /// answer, and the most rounds of reads under way. What comes in beyond that waits and
+    /// shares the next message.
+    pub max_in_flight: usize,
+    /// A leader takes no commands while more bytes than this wait in its log to be committed.
+    pub uncommitted_bytes_max: u64,
+    /// So many bytes of entries that are applied are kept for followers that are a little
+    /// behind. One that is further behind is sent the state.
+    pub log_kept_bytes: u64,
+    /// Whether what the dissertation adds for the sake of stable leadership is in use: pre-vote
+    /// (§9.6), check quorum (§6.2), and no votes while a leader is heard (§4.2.3). Without, this
+    /// is the Raft of the paper. It is as safe, but it elects more often and a deposed leader
+    /// does not notice: the ground on which planted bugs show.
+    pub stable_leadership: bool,
+    /// The safety rules. Anything but [`Rules::RAFT`] is a planted bug.
+    pub rules: Rules,
+}
+
+impl Config {
+    /// Settings for a network with latencies up to some 100 ms.
+    pub fn new(id: NodeId, peers: Vec<NodeId>) -> Config {
+        Config {
+            id,
+            peers,
+            election_timeout: Duration::from_millis(400),
+            heartbeat_interval: Duration::from_millis(100),
+            max_entries_per_message: 256,
+            max_bytes_per_message: 1 << 20,
+            max_in_flight: 8,
+            uncommitted_bytes_max: 64 << 20,
+            log_kept_bytes: 4 << 20,
+            stable_leadership: true,
+            rules: Rules::RAFT,
+        }
+    }
+}

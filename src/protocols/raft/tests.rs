@@ -1,0 +1,143 @@
+//! The log, what a disk holds, and a snapshot on its way, each on its own. (Whole nodes are tested
+//! by `tests/raft`, as transcripts, and by `replicated/simulation`, with every fault.)
+
+use super::log::Log;
+use super::snapshot::Sending;
+use super::*;
+use crate::types::json;
+
+fn record(first: Index, terms: &[Term]) -> Record<u8> {
+    let entries = terms.iter().map(|&term| Entry { term, command: Some(7) }).collect();
+    Record::Change(Change { state: None, first, entries })
+}
+
+fn terms(durable: &Durable<u8>) -> Vec<Term> {
+    durable.entries.iter().map(|entry| entry.term).collect()
+}
+
+#[test]
+fn later_entries_replace_earlier_ones() {
+    let records = [record(1, &[1, 1, 1]), record(2, &[2]), record(3, &[2, 3])];
+    let durable = Durable::read(records).unwrap();
+    assert_eq!(terms(&durable), [1, 2, 2, 3]);
+}
+
+#[test]
+fn a_checkpoint_voids_what_was_before_and_the_log_goes_on_after_it() {
+    let base = LogId { term: 2, index: 9 };
+    let checkpoint = Checkpoint { state: HardState::default(), base, entries: Vec::new() };
+    let piece = Piece::new("7".into()).unwrap();
+    let records = [
+        record(1, &[1, 1]),
+        Record::Checkpoint(checkpoint),
+        Record::Piece(piece.clone()),
+        record(10, &[2, 3]),
+    ];
+    let durable = Durable::read(records).unwrap();
+    assert_eq!((durable.base, &durable.pieces[..]), (base, &[piece][..]));
+    assert_eq!(terms(&durable), [2, 3]);
+}
+
+#[test]
+fn a_gap_and_a_term_that_falls_are_errors() {
+    let error = Durable::read([record(3, &[1])]).unwrap_err();
+    assert!(error.contains("begins at entry 3, but the log goes from 0 to 0"), "{error}");
+    let state = |term| {
+        let state = Some(HardState { term, vote: None });
+        Record::Change(Change::<u8> { state, first: 1, entries: Vec::new() })
+    };
+    let error = Durable::read([state(2), state(1)]).unwrap_err();
+    assert!(error.contains("term 1 comes after term 2"), "{error}");
+}
+
+fn log(base: LogId, terms: &[Term]) -> Log<()> {
+    let entries = terms.iter().map(|&term| Entry { term, command: None }).collect();
+    Log::new(base, entries)
+}
+
+#[test]
+fn back_off_skips_whole_terms_and_agrees_with_a_scan() {
+    for base in [LogId::default(), LogId { term: 2, index: 3 }] {
+        let log = log(base, &[2, 2, 4, 4, 4, 7]);
+        for term in 0..9 {
+            for index in 0..12 {
+                let slow = (base.index..=index)
+                    .rev()
+                    .filter_map(|index| log.id(index))
+                    .find(|id| id.term <= term);
+                assert_eq!(log.last_at_or_before(LogId { term, index }), slow);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_unsaved_begins_at_the_first_change() {
+    let mut log = log(LogId { term: 1, index: 10 }, &[1, 1, 1]);
+    assert!(!log.has_unsaved());
+    log.append(Entry { term: 2, command: None });
+    assert_eq!(log.unsaved().0, 14);
+    log.truncate(12);
+    log.append(Entry { term: 3, command: None });
+    let (from, entries) = log.unsaved();
+    assert_eq!((from, entries.len()), (12, 1));
+    log.mark_saved();
+    assert!(!log.has_unsaved());
+}
+
+#[test]
+fn what_is_forgotten_is_counted_in_bytes_and_ids_stay() {
+    let mut log = log(LogId::default(), &[1, 1, 2, 3]);
+    let entry_bytes = json::bytes_of(&Entry::<()> { term: 1, command: None });
+    log.forget(3, 2 * entry_bytes);
+    assert_eq!(log.id(0), None);
+    assert_eq!(log.base(), LogId { term: 1, index: 1 });
+    log.forget(3, 0);
+    assert_eq!(log.base(), LogId { term: 2, index: 3 });
+    assert_eq!(log.last(), LogId { term: 3, index: 4 });
+    assert_eq!(log.bytes_between(0, 99), entry_bytes);
+    assert_eq!(log.entries(4, 9, 0).len(), 1, "one entry at least");
+}
+
+#[test]
+fn entries_are_as_many_as_fit() {
+    let log = log(LogId::default(), &[1; 10]);
+    let entry_bytes = json::bytes_of(&Entry::<()> { term: 1, command: None });
+    for (count, bytes, expected) in [(3, u64::MAX, 3), (9, 2 * entry_bytes, 2), (9, 0, 1)] {
+        assert_eq!(log.entries(2, count, bytes).len(), expected);
+    }
+    assert!(log.entries(11, 9, u64::MAX).is_empty());
+}
+
+fn sending(count: u64) -> Sending {
+    let piece = |number: u64| Piece::new(number.to_string()).unwrap();
+    Sending::new(LogId { term: 1, index: 9 }, Box::new((0..count).map(piece)))
+}
+
+fn numbers(sending: &mut Sending, max_in_flight: usize) -> Vec<u64> {
+    std::iter::from_fn(|| sending.next_piece(max_in_flight)).map(|sent| sent.number).collect()
+}
+
+#[test]
+fn a_window_of_pieces_is_under_way() {
+    let mut sending = sending(5);
+    let last = sending.last();
+    assert_eq!(numbers(&mut sending, 3), [0, 1, 2]);
+    assert!(sending.on_stored(last, 7, 2));
+    assert_eq!(numbers(&mut sending, 3), [3, 4]);
+    assert_eq!(sending.first_piece().unwrap().number, 2);
+    assert!(sending.on_stored(last, 7, 1), "an answer that was overtaken");
+    assert!(sending.on_stored(last, 7, 5));
+    let asks = sending.first_piece().unwrap();
+    assert!(asks.done, "the last piece stays");
+    assert_eq!(asks.number, 4);
+}
+
+#[test]
+fn a_receiver_that_was_restarted_cannot_go_on() {
+    let mut sending = sending(5);
+    let last = sending.last();
+    numbers(&mut sending, 3);
+    assert!(sending.on_stored(last, 7, 2));
+    assert!(!sending.on_stored(last, 8, 0));
+}
