@@ -260,6 +260,46 @@ fn the_demonstrations_are_all_run_and_summed_up() {
     assert!(log.matches(":invoke").count() > 50, "{log}");
 }
 
+/// `make` asks another bench which faults it knows. These two answer as the original did before
+/// and after it learnt to kill and to pause.
+#[test]
+fn another_bench_is_asked_for_the_faults_that_it_knows() {
+    if Command::new("make").arg("--version").output().is_err() {
+        println!("skipped: there is no make");
+        return;
+    }
+    let place = Place::new();
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let asked = |bench: &str, target: &str| {
+        let make = Command::new("make")
+            .args(["--dry-run", "--directory", root, target, &format!("MAELSTROM={bench}")])
+            .output()
+            .unwrap();
+        String::from_utf8(make.stdout).unwrap()
+    };
+    for (name, known, faults) in [
+        ("old", "partition", "--nemesis partition --nemesis-interval"),
+        ("new", "kill, partition, pause", "--nemesis kill,partition,pause --nemesis-interval"),
+        ("broken", "", "--nemesis partition --nemesis-interval"),
+    ] {
+        let bench = place.path(name);
+        let answer = format!("Failed to validate \"--nemesis x\": Must be one of {known}");
+        let answer = if known.is_empty() { "no java" } else { &answer };
+        place.write(name, &format!("#!/bin/sh\necho '{answer}'\nexit 254\n"));
+        let runnable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(&bench, runnable).unwrap();
+        let line = asked(bench.to_str().unwrap(), "test-broadcast");
+        assert!(line.contains(faults), "{name}: {line}");
+        // What is ours alone it is not asked for.
+        let line = asked(bench.to_str().unwrap(), "challenge-3b");
+        assert!(!line.contains("--no-data-dir"), "{name}: {line}");
+    }
+    let own = asked("target/release/maelstrom", "test-broadcast");
+    assert!(own.contains("--nemesis partition,kill,pause "), "{own}");
+    let own = asked("target/release/maelstrom", "challenge-3b");
+    assert!(own.contains("--no-data-dir"), "{own}");
+}
+
 #[test]
 fn wrong_values_are_one_sentence_and_254() {
     let place = Place::new();
