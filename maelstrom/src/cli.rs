@@ -145,3 +145,30 @@ fn check(flags: &CheckFlags) -> ExitCode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The book shows the command lines of the original's guide: each is understood here.
+    #[test]
+    fn every_command_line_of_the_book_is_taken() {
+        let book = include_str!("../../book/command-lines.md");
+        let lines: Vec<&str> =
+            book.split('`').filter(|text| text.starts_with("./maelstrom ")).collect();
+        let mut tests = 0;
+        for line in &lines {
+            let words = line.split_whitespace().map(str::to_owned);
+            let argv: Vec<String> = words.clone().skip(1).collect();
+            if argv[0] == "test" {
+                tests += 1;
+                let flags = parse_test(&argv).unwrap_or_else(|error| panic!("{line}: {error}"));
+                let prepared = test::prepare(&flags.workload, &flags.run);
+                assert!(prepared.is_ok(), "{line}: {:?}", prepared.err());
+            } else if let Err(error) = Cli::try_parse_from(words) {
+                panic!("{line}: {error}");
+            }
+        }
+        assert!(tests > 50 && lines.len() > tests, "the lines are no longer found in the book");
+    }
+}
