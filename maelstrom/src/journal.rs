@@ -24,6 +24,12 @@ pub const BODY_CHARACTERS: usize = 240;
 /// So many of the first events are kept with whole messages, but for those of `init`.
 pub const WHOLE_MESSAGES: usize = 10_000;
 
+/// So many types of messages are told apart, by so many characters each. A node may make up
+/// another for every message, and then all further ones are [`OTHER_KIND`].
+const KINDS: usize = 1000;
+const KIND_CHARACTERS: usize = 100;
+const OTHER_KIND: &str = "other";
+
 /// Whether a message entered the network or left it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum JournalKind {
@@ -233,7 +239,7 @@ impl Journal {
         }
         self.kept += 1;
         let (src, dest) = (self.names.of(&message.src), self.names.of(&message.dest));
-        let kind = self.kinds.of(message.body.kind());
+        let kind = self.kind_of(message);
         let cause = self.causes.of(time, (src, dest), message);
         let own = self.request.take().filter(|(request, _)| *request == id);
         let operation = match own {
@@ -286,6 +292,12 @@ impl Journal {
         } else {
             self.flights.push(FlightRow { is_duplicate: 1, ..flight });
         }
+    }
+
+    fn kind_of(&mut self, message: &Message) -> Number {
+        let kind = start(message.body.kind(), KIND_CHARACTERS);
+        let is_full = self.kinds.all.len() >= KINDS && !self.kinds.numbers.contains_key(kind);
+        self.kinds.of(if is_full { OTHER_KIND } else { kind })
     }
 
     fn keep_whole(&mut self, kind: JournalKind, id: u64, message: &Message) {
@@ -465,6 +477,21 @@ mod tests {
         let kinds: Vec<JournalKind> = journal.first().iter().map(|event| event.kind).collect();
         assert_eq!(kinds[..3], [JournalKind::Send, JournalKind::Recv, JournalKind::Send]);
         assert_eq!(journal.message(&journal.first()[2]), Some(traffic[1].1.clone()));
+    }
+
+    #[test]
+    fn a_node_that_makes_up_types_fills_nothing() {
+        let mut journal = Journal::new(100_000);
+        for id in 0..5000u64 {
+            let kind = format!("{id}{}", "x".repeat(1000));
+            let line = format!(r#"{{"src":"n1","dest":"n2","body":{{"type":"{kind}"}}}}"#);
+            journal.record_send(Time::ZERO, id, &Message::parse(&line).unwrap());
+        }
+        assert_eq!(journal.kinds().len(), KINDS + 1);
+        assert_eq!(journal.kinds()[KINDS], OTHER_KIND);
+        assert!(journal.kinds().iter().all(|kind| kind.len() <= KIND_CHARACTERS));
+        let last = journal.flights().last().unwrap();
+        assert_eq!(journal.kinds()[last.kind as usize], OTHER_KIND);
     }
 
     #[test]

@@ -25,6 +25,9 @@ pub struct FaultSpan {
     pub nodes: Vec<String>,
 }
 
+/// So many spans are kept, the first ones: a drawing has no room for more.
+const SPANS: usize = 100_000;
+
 /// The faults of a history. Each fault's entries come in twos: it begins, and then it is done
 /// and says what it did.
 #[derive(Default)]
@@ -39,7 +42,7 @@ impl Faults {
     pub fn push(&mut self, op: &Op) {
         let (name, starts) = fault_of(&op.f);
         match (self.open.get(name), starts) {
-            (None, true) => {
+            (None, true) if self.spans.len() < SPANS => {
                 self.open.insert(name.to_owned(), self.spans.len());
                 self.spans.push(begin(name, op));
             }
@@ -51,7 +54,7 @@ impl Faults {
                 self.spans[span].stop = Some(op.time);
                 self.open.remove(name);
             }
-            (None, false) => {}
+            (None, _) => {}
         }
     }
 
