@@ -1,16 +1,21 @@
 //! Writes a run down as it goes, and tells whoever watches.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 
 use gyre::{Message, NodeId, Time};
 
 use crate::edn::{Edn, Notation, Reader};
 use crate::engine::{Direction, Observer, Progress};
 use crate::history::{Op, ProcessId};
+use crate::report::shortened;
 use crate::store::{Console, HistoryWriter, RunFolder, RunLog, Source};
 
 /// Of what one node writes to stderr, so many bytes may be in the log of the run as well.
 const STDERR_BYTES: usize = 8 << 20;
+
+/// So much of a value is in the log of the run.
+const VALUE_CHARACTERS: usize = 2000;
 
 /// What to log besides operations.
 #[derive(Clone, Copy, Debug, Default)]
@@ -79,6 +84,19 @@ impl Recorder {
         }
     }
 
+    /// The operation as it stands in the log: as in `history.txt`, but of a long value only the
+    /// beginning. A read of a large set would fill the log with what the history has twice.
+    fn write_line(&mut self, op: &Op) {
+        let (process, kind, f) = (op.process, op.kind.name(), &op.f);
+        let value = shortened(&op.value, VALUE_CHARACTERS);
+        self.line.clear();
+        write!(self.line, "{process}\t:{kind}\t:{f}\t{value}").expect("text");
+        if let Some(error) = op.extra("error") {
+            let error = shortened(error, VALUE_CHARACTERS);
+            write!(self.line, "\t{error}").expect("text");
+        }
+    }
+
     /// Logs a sentence that is no part of the run itself.
     pub fn say(&mut self, sentence: &str) {
         self.say_as(&Source::bench(), sentence);
@@ -118,8 +136,7 @@ impl Observer for Recorder {
     fn operation(&mut self, op: &Op) {
         let written = self.history.append(op);
         self.note(written);
-        self.line.clear();
-        op.write_text_line(&mut self.line);
+        self.write_line(op);
         let source = match op.process {
             ProcessId::Nemesis => Source::nemesis(),
             ProcessId::Client(process) => {
@@ -128,7 +145,7 @@ impl Observer for Recorder {
             // No operation of a run of ours is without a process.
             ProcessId::Unnamed => Source::bench(),
         };
-        let written = self.log.info(self.now, &source, self.line.trim_end());
+        let written = self.log.info(self.now, &source, &self.line);
         self.note(written);
     }
 
@@ -212,6 +229,30 @@ fn with_keyword_keys(value: Edn) -> Edn {
 mod tests {
     use super::*;
     use crate::store::RunName;
+
+    #[test]
+    fn of_a_long_value_the_log_has_the_beginning_and_the_history_all() {
+        let store = tempfile::tempdir().unwrap();
+        let folder = RunFolder::create(store.path(), "echo", RunName::Seed(1)).unwrap();
+        let options = LogOptions::default();
+        let mut recorder = Recorder::new(&folder, None, options, Box::new(|_| ()), 1).unwrap();
+        let values = ["[1 2]".to_owned(), format!("[{}]", "7 ".repeat(10_000).trim_end())];
+        let mut lines = Vec::new();
+        for value in &values {
+            let text = format!("{{:process 0, :type :fail, :f :read, :value {value}, :error :x}}");
+            let op = crate::history::History::parse(&text).unwrap().ops.remove(0);
+            let mut line = String::new();
+            op.write_text_line(&mut line);
+            lines.push(line);
+            recorder.operation(&op);
+        }
+        recorder.finish().unwrap();
+        let read = |name| String::from_utf8(std::fs::read(folder.file(name)).unwrap()).unwrap();
+        let (log, text) = (read("jepsen.log"), read("history.txt"));
+        assert_eq!(text, lines.concat());
+        assert!(log.contains(&lines[0]), "{log}");
+        assert!(log.ends_with("7 7…\t:x\n") && log.len() < 2500, "{}", log.len());
+    }
 
     #[test]
     fn what_a_node_says_without_end_ends_in_the_log() {

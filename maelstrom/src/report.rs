@@ -58,7 +58,7 @@ use logs::Logs;
 pub use activity::Activity;
 pub use explanations::{Explanation, Explanations, OTHER_FOLDER, of as explain};
 pub use findings::headline;
-pub use format::{count, duration_ms, shorten};
+pub use format::{count, duration_ms, shorten, shortened};
 
 /// Everything that a report is made of.
 #[derive(Clone, Copy)]
