@@ -102,12 +102,12 @@ impl Gathering {
         if let Some((likeness, _)) = &mut self.likeness {
             likeness.push(&op);
         }
-        if let Some(pairing) = &mut self.pairing {
-            pairing.keep_copy(&op);
-        }
         match &mut self.by {
             By::Steps(checker) => checker.push(&op),
             By::Whole(operations, _) => operations.push(&op),
+        }
+        if let Some(pairing) = &mut self.pairing {
+            pairing.keep_owned(op);
         }
         Ok(())
     }

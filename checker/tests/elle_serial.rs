@@ -1,18 +1,21 @@
 //! Verdicts against what they claim: a history is serializable when some order of its
 //! transactions, one after the other, explains all that they read. For a handful of them every
 //! order can be tried. And a database that keeps to a model must never be said to break it.
+//! All is judged as `maelstrom check` does it: entry by entry, and where real time counts with the
+//! options that a user gets who asks for nothing.
 
 #[path = "elle/database.rs"]
 mod database;
 #[path = "elle/version_orders.rs"]
 mod version_orders;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use checker::Validity;
 use checker::edn::Edn;
-use checker::elle::{self, Options};
+use checker::elle::VersionOrders;
 use checker::history::{History, Op, OpType};
+use checker::{CheckOptions, Validity};
 use database::{Level, Workload};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -20,12 +23,29 @@ use version_orders::version_orders;
 
 const SEEDS: u64 = 3000;
 
-fn judge(workload: Workload, history: &History, options: Options) -> Validity {
-    let judge = match workload {
-        Workload::Lists => elle::list_append,
-        Workload::Registers => elle::rw_register,
+/// The models of `--consistency-models`, and the default.
+const SERIALIZABLE: &[&str] = &["serializable"];
+const DEFAULT: &[&str] = &[];
+
+fn judge(workload: Workload, history: &History, models: &[&str]) -> Validity {
+    judge_with(workload, history, models, VersionOrders::default())
+}
+
+fn judge_with(
+    workload: Workload,
+    history: &History,
+    models: &[&str],
+    version_orders: VersionOrders,
+) -> Validity {
+    let consistency_models = models.iter().map(|model| model.to_string()).collect();
+    let options = CheckOptions { consistency_models, version_orders, ..CheckOptions::default() };
+    let workload = match workload {
+        Workload::Lists => checker::Workload::TxnListAppend,
+        Workload::Registers => checker::Workload::TxnRwRegister,
     };
-    judge(history, &options).verdict
+    let mut gathering = workload.judge(&options).unwrap().gather();
+    history.ops.iter().for_each(|op| gathering.push(Cow::Borrowed(op)).unwrap());
+    gathering.finish().verdict
 }
 
 /// A transaction that committed, or may have.
@@ -130,9 +150,8 @@ fn lists_are_serializable_when_some_order_explains_them() {
     let mut verdicts = BTreeMap::new();
     for seed in 0..SEEDS {
         let history = small(&mut ChaCha8Rng::seed_from_u64(seed), Workload::Lists);
-        for (model, strict) in [("serializable", false), ("strict-serializable", true)] {
-            let options = Options::new(&[model]).unwrap();
-            let verdict = judge(Workload::Lists, &history, options);
+        for (models, strict) in [(SERIALIZABLE, false), (DEFAULT, true)] {
+            let verdict = judge(Workload::Lists, &history, models);
             let expected = has_serial_order(&history, strict);
             *verdicts.entry((strict, expected)).or_insert(0) += 1;
             match verdict {
@@ -143,7 +162,7 @@ fn lists_are_serializable_when_some_order_explains_them() {
                     assert_eq!(
                         is_valid,
                         expected,
-                        "seed {seed} {model}\n{}",
+                        "seed {seed} {models:?}\n{}",
                         history.to_edn_text()
                     );
                 }
@@ -161,17 +180,16 @@ fn registers_that_some_order_explains_are_valid() {
     for seed in 0..SEEDS {
         let history = small(&mut ChaCha8Rng::seed_from_u64(seed), Workload::Registers);
         let all = ["initial-state", "wfr-keys", "sequential-keys", "linearizable-keys"];
-        for (model, strict, sources) in [
-            ("serializable", false, &all[..2]),
-            ("strict-serializable", true, &all[..2]),
-            ("strict-serializable", true, &all[..]),
+        for (models, strict, sources) in [
+            (SERIALIZABLE, false, &all[..2]),
+            (DEFAULT, true, &all[..2]),
+            (DEFAULT, true, &all[..]),
         ] {
-            let options = Options::new(&[model]).unwrap();
-            let options = options.with_version_orders(version_orders(sources));
-            let verdict = judge(Workload::Registers, &history, options);
+            let sources = version_orders(sources);
+            let verdict = judge_with(Workload::Registers, &history, models, sources);
             let is_explained = has_serial_order(&history, strict);
             let is_false_alarm = verdict == Validity::False && is_explained;
-            assert!(!is_false_alarm, "seed {seed} {model}\n{}", history.to_edn_text());
+            assert!(!is_false_alarm, "seed {seed} {models:?}\n{}", history.to_edn_text());
             caught += usize::from(verdict == Validity::False);
         }
     }
@@ -188,8 +206,7 @@ fn a_database_that_keeps_to_a_model_is_never_said_to_break_it() {
                 let count = rng.random_range(1..80);
                 let history = database::run(&mut rng, workload, level, count, 5, true);
                 let Some(model) = level.model() else { continue };
-                let options = Options::new(&[model]).unwrap();
-                let verdict = judge(workload, &history, options);
+                let verdict = judge(workload, &history, &[model]);
                 assert_ne!(verdict, Validity::False, "seed {seed} {workload:?} {level:?}");
             }
         }
@@ -210,8 +227,7 @@ fn a_database_that_keeps_to_less_is_found_out() {
             let is_caught = (0..100).any(|seed| {
                 let mut rng = ChaCha8Rng::seed_from_u64(seed);
                 let history = database::run(&mut rng, workload, level, 50, 5, true);
-                let options = Options::new(&[stronger]).unwrap();
-                judge(workload, &history, options) == Validity::False
+                judge(workload, &history, &[stronger]) == Validity::False
             });
             assert!(is_caught, "{level:?} {workload:?}");
         }

@@ -174,8 +174,8 @@ fn a_multi_register_with_fifteen_crashed_transactions_is_decided() {
 
 /// Sixty cas that crashed, of which nearly every one is needed to explain what is read: which of
 /// them were used in which order is as hard to find as paths in a graph that share no edge.
-fn sixty_crashed() -> History {
-    let mut rng = ChaCha8Rng::seed_from_u64(4);
+fn sixty_crashed(seed: u64) -> History {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut history = History::new();
     history.invoke(0, "write", 0);
     history.ok(0, 0);
@@ -201,9 +201,14 @@ fn sixty_crashed() -> History {
 }
 
 #[test]
+fn sixty_crashed_cas_are_decided() {
+    assert_eq!(verdict("cas-register", &sixty_crashed(4)), Validity::True);
+}
+
+#[test]
 fn a_budget_of_steps_is_kept_and_what_is_known_is_said() {
     let budget = Budget { steps: 1_000, ..Budget::default() };
-    let history = sixty_crashed();
+    let history = sixty_crashed(4);
     let judgement = judge("cas-register", &history, &budget);
     assert_eq!(judgement.verdict, Validity::Unknown, "{judgement}");
     let error = judgement.to_edn().get("error").unwrap().to_string();
@@ -229,8 +234,10 @@ fn a_search_stops_when_it_is_told_to() {
         Some("it was late".to_string())
     });
     let budget = Budget { steps: u64::MAX, interrupt: Some(interrupt), ..Budget::default() };
-    let judgement = judge("cas-register", &sixty_crashed(), &budget);
-    assert_eq!(judgement.verdict, Validity::Unknown, "{judgement}");
+    // Some are decided before the question is asked for the first time.
+    let judgements = (0..20).map(|seed| judge("cas-register", &sixty_crashed(seed), &budget));
+    let stopped = judgements.into_iter().find(|j| j.verdict == Validity::Unknown);
     assert!(asked.load(Ordering::Relaxed));
-    assert!(judgement.to_edn().get("error").unwrap().to_string().contains("it was late"));
+    let error = stopped.expect("one takes longer").to_edn().get("error").unwrap().to_string();
+    assert!(error.contains("it was late"), "{error}");
 }

@@ -104,10 +104,13 @@ impl<'a> Pairing<'a> {
         }
     }
 
-    /// The same, of an entry that whoever has it may drop: what begins is copied.
-    pub fn keep_copy(&mut self, op: &Op) {
+    /// The same, of an entry that is given away, or copied if it begins an operation.
+    pub fn keep_owned(&mut self, op: Cow<Op>) {
+        if op.process == ProcessId::Unnamed {
+            return;
+        }
         if op.kind == OpType::Invoke {
-            self.open.insert(op.process, Cow::Owned(op.clone()));
+            self.open.insert(op.process, Cow::Owned(op.into_owned()));
         } else {
             self.open.remove(&op.process);
         }

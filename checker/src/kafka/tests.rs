@@ -6,10 +6,15 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::notation::{Item, Step, history, parse};
-use super::{check, slow};
+use super::slow;
 use crate::edn::Edn;
 use crate::history::{History, OpType};
 use crate::{Judgement, Validity};
+
+/// As it is judged for users.
+fn check(history: &History) -> Judgement {
+    history.judge(crate::Workload::Kafka)
+}
 
 /// How many errors the checker found of each type.
 fn counts(result: &Judgement) -> BTreeMap<String, usize> {
@@ -75,7 +80,7 @@ const ALLOWED: [&str; 2] = ["int-send-skip", "nonmonotonic-commit"];
 #[test]
 fn each_type_has_its_smallest_example() {
     for (text, expected) in EXAMPLES {
-        let result = check(&(&history(&parse(text))).into());
+        let result = check(&history(&parse(text)));
         let found: Vec<String> = counts(&result).into_keys().collect();
         assert_eq!(found.join(" "), *expected, "{text}");
         let bad = found.iter().any(|name| !ALLOWED.contains(&name.as_str()));
@@ -91,7 +96,7 @@ fn the_slow_definitions_agree_on_the_examples() {
 }
 
 fn assert_agreement(steps: &[Step], name: &str) {
-    let result = check(&(&history(steps)).into());
+    let result = check(&history(steps));
     let expected: BTreeMap<String, usize> =
         slow::count(steps).into_iter().map(|(name, count)| (name.to_owned(), count)).collect();
     assert_eq!(counts(&result), expected, "{name}: {steps:#?}\n{result:#?}");
@@ -157,13 +162,13 @@ fn random_steps(rng: &mut ChaCha8Rng) -> Vec<Step> {
 }
 
 fn check_text(text: &str) -> Judgement {
-    check(&(&History::parse(text).unwrap()).into())
+    check(&History::parse(text).unwrap())
 }
 
 #[test]
 fn nothing_checked_is_unknown() {
     for text in ["", "0 crashs?", "sends! x1", "sends? x1", "polls", "assigns x"] {
-        let result = check(&(&history(&parse(text))).into());
+        let result = check(&history(&parse(text)));
         assert_eq!(result.verdict, Validity::Unknown, "{text}");
         assert!(result.to_edn().get("error").is_some(), "{text}");
     }
@@ -209,7 +214,7 @@ fn the_lag_is_how_long_an_acknowledged_message_stayed_invisible() {
     // Message 2 is acknowledged at 30 ns; the poll that does not show it begins at 55 ns.
     let text = "1 assigns x | sends x1@0 | sends x2@7 | 1 polls x1@0 | polls | 1 polls";
     let steps = parse(text);
-    let result = check(&(&history(&steps)).into()).to_edn();
+    let result = check(&history(&steps)).to_edn();
     let worst = result.get("worst-realtime-lag").unwrap().to_string();
     assert_eq!(worst, "{:time 5.5e-8, :process 1, :key \"x\", :lag 2.5e-8}");
 }
@@ -217,7 +222,7 @@ fn the_lag_is_how_long_an_acknowledged_message_stayed_invisible() {
 #[test]
 fn subscribers_should_consume_each_message_once() {
     let text = "sends x1@0 | 1 subscribes x | 1 polls x1@0 | 1 polls x1@0 | 2 polls x1@0";
-    let result = check(&(&history(&parse(text))).into()).to_edn();
+    let result = check(&history(&parse(text))).to_edn();
     let counts = result.get("consume-counts").unwrap().to_string();
     assert_eq!(counts, "{:distribution {2 1}, :dup-counts {\"x\" {1 2}}}");
 }
@@ -231,7 +236,7 @@ fn long_histories_full_of_errors_are_no_trouble() {
         text += &format!("sends x{message}@{message} | 1 polls x0@0 x{message}@{message} |");
         text += &format!("2 polls y{message}@0 |");
     }
-    let counts = counts(&check(&(&history(&parse(&text))).into()));
+    let counts = counts(&check(&history(&parse(&text))));
     assert_eq!(counts["int-poll-skip"], 19_998);
     assert_eq!(counts["nonmonotonic-poll"], 19_999);
     assert_eq!(counts["no-writer-of-value"], 20_000);

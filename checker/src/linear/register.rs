@@ -160,7 +160,8 @@ struct Search<'a, const WORDS: usize> {
     pending: Pending<WORDS>,
     /// The slot of each operation under way, by operation.
     slots: Vec<u32>,
-    configurations: Configurations<WORDS>,
+    /// All that may be the case.
+    configurations: Vec<Configuration<WORDS>>,
     // Empty between two events; kept for their memory.
     found: Configurations<WORDS>,
     known: Configurations<WORDS>,
@@ -174,14 +175,12 @@ impl<'a, const WORDS: usize> Search<'a, WORDS> {
         crashed: Crashed,
         limit: usize,
     ) -> Search<'a, WORDS> {
-        let mut configurations = Configurations::new(limit);
-        configurations.members.push(Configuration::new(initial));
         Search {
             trace,
             crashed,
             pending: Pending::new(),
             slots: vec![0; trace.operations.len()],
-            configurations,
+            configurations: vec![Configuration::new(initial)],
             found: Configurations::new(limit),
             known: Configurations::new(limit),
             open: VecDeque::new(),
@@ -195,44 +194,49 @@ impl<'a, const WORDS: usize> Search<'a, WORDS> {
             match *event {
                 Event::Invoke(id) => self.invoke(id),
                 Event::Return(id) => {
+                    if self.has_taken_effect(id) {
+                        self.end(id);
+                        continue;
+                    }
                     if let Err(reason) = self.take_effect(self.slots[id] as usize, meter) {
                         return (Outcome::GivenUp(self.given_up(&reason, place)), true);
                     }
-                    if self.found.members.is_empty() {
-                        return (self.stuck(id), self.sets().any(|set| set.has_dropped));
+                    if self.found.is_empty() {
+                        let has_dropped = self.known.has_dropped || self.found.has_dropped;
+                        return (self.stuck(id), has_dropped);
                     }
-                    std::mem::swap(&mut self.configurations, &mut self.found);
+                    self.found.move_to(&mut self.configurations);
                     self.end(id);
                 }
             }
         }
         // Which crashed operations are left is no longer counted where it does not matter.
-        let shown = self.configurations.members.iter().take(SHOWN);
+        let shown = self.configurations.iter().take(SHOWN);
         let reached =
             shown.map(|configuration| Reached { state: configuration.value, pending: Vec::new() });
         (Outcome::Linearizable(reached.collect()), false)
     }
 
-    fn sets(&self) -> impl Iterator<Item = &Configurations<WORDS>> {
-        [&self.configurations, &self.known, &self.found].into_iter()
+    /// Whether the operation has taken effect whatever is the case. Then nobody need remember.
+    fn has_taken_effect(&mut self, id: usize) -> bool {
+        let slot = self.slots[id] as usize;
+        let is_done = self.configurations.iter().all(|c| c.done.contains(slot));
+        if is_done {
+            self.configurations.iter_mut().for_each(|c| c.forget(slot));
+        }
+        is_done
     }
 
     /// Finds all configurations in which the operation in this slot has taken effect.
     fn take_effect(&mut self, slot: usize, meter: &mut Meter) -> Result<(), String> {
         self.found.clear();
-        let members = &mut self.configurations.members;
-        if members.iter().all(|c| c.done.contains(slot)) {
-            members.iter_mut().for_each(|c| c.forget(slot));
-            std::mem::swap(members, &mut self.found.members);
-            return Ok(());
-        }
         // In the first pass no crashed operation is used where it can be done without.
         if self.known.limit == LIMITS[0] && !self.crashed.is_empty() {
             self.crashed.is_withheld = true;
             let explored = self.explore(slot, meter);
             self.crashed.is_withheld = false;
             explored?;
-            if !self.found.members.is_empty() {
+            if !self.found.is_empty() {
                 self.found.has_dropped = true;
                 return Ok(());
             }
@@ -251,7 +255,7 @@ impl<'a, const WORDS: usize> Search<'a, WORDS> {
             open: &mut self.open,
             goals: Goals::new(&self.pending, &self.crashed, self.pending.get(slot).call),
         };
-        for configuration in &self.configurations.members {
+        for configuration in &self.configurations {
             exploration.start(configuration);
             exploration.spend(meter)?;
         }
@@ -271,7 +275,7 @@ impl<'a, const WORDS: usize> Search<'a, WORDS> {
     fn end(&mut self, id: usize) {
         self.pending.end(self.slots[id] as usize);
         for column in self.crashed.returned(self.trace.operations[id].call) {
-            self.configurations.members.iter_mut().for_each(|c| c.spent.clear(column));
+            self.configurations.iter_mut().for_each(|c| c.spent.clear(column));
         }
     }
 
@@ -288,7 +292,7 @@ impl<'a, const WORDS: usize> Search<'a, WORDS> {
         let slot = self.pending.begin(Slot { call, deadline, operation: id });
         self.slots[id] = slot as u32;
         if let RegisterCall::Read(value) = call {
-            for configuration in &mut self.configurations.members {
+            for configuration in &mut self.configurations {
                 if configuration.value == value {
                     configuration.done.insert(slot);
                 }
@@ -303,7 +307,7 @@ impl<'a, const WORDS: usize> Search<'a, WORDS> {
 
     /// Some of the configurations.
     fn reached(&self) -> Vec<Reached<Value>> {
-        let shown = self.configurations.members.iter().take(SHOWN);
+        let shown = self.configurations.iter().take(SHOWN);
         let reached = shown.map(|configuration| {
             let under_way = (self.pending.all() & !configuration.done).iter();
             let mut pending: Vec<usize> =

@@ -2,11 +2,12 @@
 
 #![allow(dead_code, reason = "not every test needs all of it")]
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use checker::edn::{Edn, read_one};
 use checker::history::{History, OpType, Pair};
-use checker::linear::{self, budget::Budget};
+use checker::{Judge, Model};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -182,10 +183,10 @@ pub fn compare(kind: &Kind, seeds: u64) {
         let expected = oracle(kind, &init, &history.pairs().unwrap());
         let first = if starts { "[0 1]" } else { kind.init };
         let first = read_one(first).unwrap();
-        let found =
-            linear::check_model(kind.model, Some(&first), &(&history).into(), &Budget::default())
-                .unwrap()
-                .to_edn();
+        // As a history that is read from a file is judged.
+        let mut gathering = Judge::from(Model::new(kind.model, Some(first)).unwrap()).gather();
+        history.ops.iter().for_each(|op| gathering.push(Cow::Borrowed(op)).unwrap());
+        let found = gathering.finish().to_edn();
         let is_doubt = found.get("valid?").is_some_and(|valid| valid.as_keyword().is_some());
         if kind.may_doubt && is_doubt {
             assert!(expected.is_some(), "there is an order: seed {seed}\n{text}{found}");

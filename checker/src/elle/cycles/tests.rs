@@ -174,6 +174,38 @@ fn check(sample: &Sample, timing: Timing, seed: u64) {
     assert!(found.is_empty(), "seed {seed}");
 }
 
+/// A component that is large enough to be searched for several kinds at once.
+#[test]
+fn what_is_found_is_the_same_with_any_number_of_threads() {
+    let mut rng = ChaCha8Rng::seed_from_u64(0);
+    for kinds in [
+        &[Relation::WriteWrite, Relation::WriteRead, Relation::ReadWrite][..],
+        &[Relation::WriteRead, Relation::ReadWrite],
+        &[Relation::ReadWrite],
+    ] {
+        let vertices = LARGE as u32 + 100;
+        let mut edges = Edges::new(vertices as usize);
+        for from in 0..vertices {
+            let to = rng.random_range(0..vertices);
+            edges.add(from, to, kinds[rng.random_range(0..kinds.len())]);
+            edges.add(from, (from + 1) % vertices, Relation::ReadWrite);
+            if from + 1 < vertices {
+                edges.add(from, from + 1, Relation::Process);
+            }
+        }
+        let graph = edges.into_graph();
+        let with_threads = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| all_cycles(&graph, Timing::Process))
+        };
+        let found = with_threads(1);
+        assert!(!found.is_empty());
+        for threads in [2, 3, 8] {
+            assert_eq!(with_threads(threads), found, "{threads} threads");
+        }
+    }
+}
+
 /// Everyone who saw a key empty precedes everyone who wrote it, by way of a helper.
 #[test]
 fn a_helper_stands_for_all_its_pairs_but_not_for_loops() {
