@@ -1,7 +1,14 @@
 //! The nemesis: decides which faults strike, when, and whom. It only decides; the engine acts.
 //!
-//! Each fault has a schedule of its own: it starts and stops in turn, at intervals drawn
-//! evenly from zero to twice the mean. So several faults at once overlap in every way.
+//! Each fault has a schedule of its own. It strikes as the main phase begins, and from then on
+//! it stops and starts in turn, at intervals drawn evenly from zero to twice the mean. So every
+//! fault strikes in every run, however short, and several at once overlap in every way. Before
+//! the final operations every fault is told to stop, whether or not it is in force.
+//!
+//! Source: `jepsen.nemesis.combined`, whose faults are staggered flip-flops, and Maelstrom's
+//! `core.clj` for the last stop. Absent: partitions that cut nothing. There, a shape is drawn
+//! from four however few nodes there are, so among three nodes every fourth partition is empty,
+//! and among two every second.
 
 mod partition;
 
@@ -129,8 +136,22 @@ pub struct Nemesis {
     rng: ChaCha8Rng,
     nodes: Vec<NodeId>,
     interval_secs: f64,
-    /// The faults to inject; beside each, the victims while it is in force.
-    faults: Vec<(Fault, Option<Vec<usize>>)>,
+    /// The faults to inject.
+    faults: Vec<Scheduled>,
+}
+
+/// A fault, and how far its schedule is.
+struct Scheduled {
+    fault: Fault,
+    has_struck: bool,
+    /// Whom it strikes, while it is in force.
+    victims: Option<Vec<usize>>,
+}
+
+impl Scheduled {
+    fn new(fault: Fault) -> Scheduled {
+        Scheduled { fault, has_struck: false, victims: None }
+    }
 }
 
 impl Nemesis {
@@ -145,7 +166,7 @@ impl Nemesis {
             rng: seeds.stream(Concern::Faults),
             nodes: nodes.to_vec(),
             interval_secs,
-            faults: faults.iter().map(|fault| (*fault, None)).collect(),
+            faults: faults.iter().map(|&fault| Scheduled::new(fault)).collect(),
         }
     }
 
@@ -156,25 +177,31 @@ impl Nemesis {
 
     /// The names of the faults that are in force.
     pub fn in_force(&self) -> impl Iterator<Item = &'static str> {
-        self.faults.iter().filter(|(_, active)| active.is_some()).map(|(fault, _)| fault.name())
+        self.faults.iter().filter(|it| it.victims.is_some()).map(|it| it.fault.name())
     }
 
-    /// How long to wait before the next move of a fault.
-    pub fn delay(&mut self) -> Duration {
+    /// How long to wait before the next move of the fault with this number. The first comes at
+    /// once.
+    pub fn delay(&mut self, number: usize) -> Duration {
+        if !self.faults[number].has_struck {
+            return Duration::ZERO;
+        }
         Duration::from_secs_f64(self.rng.random_range(0.0..2.0) * self.interval_secs)
     }
 
     /// The fault with this number, and whether it is in force.
     pub fn fault(&self, number: usize) -> (Fault, bool) {
-        let (fault, victims) = &self.faults[number];
+        let Scheduled { fault, victims, .. } = &self.faults[number];
         (*fault, victims.is_some())
     }
 
     /// Starts a fault, or stops it if it is in force. What a start draws is first what is
     /// `taped`; then follows what nobody has taped. Gives everything that it drew.
     pub fn flip(&mut self, number: usize, taped: Vec<u64>) -> (Strike, Vec<u64>) {
-        let fault = self.faults[number].0;
-        if let Some(victims) = self.faults[number].1.take() {
+        let Scheduled { fault, has_struck, victims } = &mut self.faults[number];
+        let fault = *fault;
+        *has_struck = true;
+        if let Some(victims) = victims.take() {
             return (self.stop(fault, victims), Vec::new());
         }
         let (mut taped, mut drawn) = (VecDeque::from(taped), VecDeque::new());
@@ -182,19 +209,23 @@ impl Nemesis {
         let mut rng = self.rng.clone();
         let (strike, victims) = self.start(fault, &mut Draws::of(&mut rng, &mut taped, &mut drawn));
         self.rng = rng;
-        self.faults[number].1 = Some(victims);
+        self.faults[number].victims = Some(victims);
         (strike, drawn.into())
     }
 
     /// Stops every fault that is in force.
     pub fn heal(&mut self) -> Vec<Strike> {
-        let mut strikes = Vec::new();
-        for number in 0..self.faults.len() {
-            if let Some(victims) = self.faults[number].1.take() {
-                strikes.push(self.stop(self.faults[number].0, victims));
-            }
-        }
-        strikes
+        let faults = self.faults.iter_mut();
+        let ended: Vec<_> = faults.filter_map(|it| Some((it.fault, it.victims.take()?))).collect();
+        ended.into_iter().map(|(fault, victims)| self.stop(fault, victims)).collect()
+    }
+
+    /// Stops every fault, for good measure those too that are not in force.
+    pub fn heal_all(&mut self) -> Vec<Strike> {
+        let faults = self.faults.iter_mut();
+        let ended: Vec<_> =
+            faults.map(|it| (it.fault, it.victims.take().unwrap_or_default())).collect();
+        ended.into_iter().map(|(fault, victims)| self.stop(fault, victims)).collect()
     }
 
     fn start(&self, fault: Fault, rng: &mut Draws) -> (Strike, Vec<usize>) {
@@ -266,7 +297,7 @@ impl Nemesis {
 
     fn stop(&self, fault: Fault, victims: Vec<usize>) -> Strike {
         let names = self.names(&victims);
-        let list = names.join(", ");
+        let list = if names.is_empty() { "nobody".into() } else { names.join(", ") };
         let normal = victims.iter().map(|&node| (node, 1000, Duration::ZERO)).collect();
         let outcome = match fault {
             Fault::Partition | Fault::OneWay => Edn::keyword("network-healed"),

@@ -35,7 +35,7 @@ impl Engine<'_> {
             let Some(at) = self.tape.next_strike_at(kind) else { return };
             (self.main_start + at).max(self.now)
         } else {
-            self.now + self.nemesis.delay()
+            self.now + self.nemesis.delay(fault)
         };
         self.queue.push(at, Event::Strike { fault });
     }
@@ -43,12 +43,15 @@ impl Engine<'_> {
     /// No more faults: from now on the cluster must recover while its clients look on.
     pub(super) fn calm_down(&mut self) {
         self.is_calm = true;
-        self.heal();
+        for strike in self.nemesis.heal() {
+            self.carry_out(strike);
+        }
         self.say("no more faults");
     }
 
+    /// The faults' last stop, before the final phase.
     pub(super) fn heal(&mut self) {
-        for strike in self.nemesis.heal() {
+        for strike in self.nemesis.heal_all() {
             self.carry_out(strike);
         }
     }

@@ -77,29 +77,17 @@ fn split(nodes: &[usize], size: usize, names: &[NodeId]) -> Cuts {
     (links, outcome, sentence)
 }
 
-/// Links nodes until each sees a majority, always two of the least connected that are not
-/// linked yet, and cuts the links that were not needed.
+/// Lets every node see a majority, and no two the same one.
 fn ring(rng: &mut impl Rng, nodes: &[usize], names: &[NodeId]) -> Cuts {
-    let count = nodes.len();
-    let majority = count / 2 + 1;
-    let mut sees: BTreeMap<usize, BTreeSet<usize>> =
-        nodes.iter().map(|&node| (node, BTreeSet::from([node]))).collect();
-    loop {
-        let mut order = nodes.to_vec();
-        order.shuffle(rng);
-        order.sort_by_key(|node| sees[node].len());
-        let least = order[0];
-        if sees[&least].len() >= majority {
-            break;
-        }
-        let other = order.iter().copied().find(|other| !sees[&least].contains(other));
-        let other = other.expect("a node without a majority has someone left to see");
-        sees.entry(least).or_default().insert(other);
-        sees.entry(other).or_default().insert(least);
-    }
+    let majority = nodes.len() / 2 + 1;
+    let sees = match nodes.len() {
+        0..=5 => exact_ring(nodes, majority),
+        _ => grown_ring(rng, nodes, majority),
+    };
     let mut links = BTreeSet::new();
-    for &a in nodes {
-        links.extend(nodes.iter().filter(|b| !sees[&a].contains(b)).map(|&b| (a, b)));
+    for &receiver in nodes {
+        let unseen = nodes.iter().filter(|sender| !sees[&receiver].contains(sender));
+        links.extend(unseen.map(|&sender| (sender, receiver)));
     }
     let mut sorted = nodes.to_vec();
     sorted.sort_unstable();
@@ -112,6 +100,41 @@ fn ring(rng: &mut impl Rng, nodes: &[usize], names: &[NodeId]) -> Cuts {
         .collect();
     let outcome = isolated(&links, names);
     (links, outcome, format!("overlapping majorities: {}", views.join("; ")))
+}
+
+/// Whom each node sees when they stand in a ring, each in the middle of its majority. An even
+/// majority has no middle: among three nodes each hears only the one before it, so that no two
+/// hear each other.
+fn exact_ring(nodes: &[usize], majority: usize) -> BTreeMap<usize, BTreeSet<usize>> {
+    let views = (0..nodes.len()).map(|first| {
+        let view: Vec<usize> = nodes.iter().cycle().skip(first).take(majority).copied().collect();
+        (view[majority / 2], view.into_iter().collect())
+    });
+    views.collect()
+}
+
+/// Whom each node sees when nodes are linked until each sees a majority, always two of the least
+/// connected that are not linked yet. More than five nodes do not always fit into a ring.
+fn grown_ring(
+    rng: &mut impl Rng,
+    nodes: &[usize],
+    majority: usize,
+) -> BTreeMap<usize, BTreeSet<usize>> {
+    let mut sees: BTreeMap<usize, BTreeSet<usize>> =
+        nodes.iter().map(|&node| (node, BTreeSet::from([node]))).collect();
+    loop {
+        let mut order = nodes.to_vec();
+        order.shuffle(rng);
+        order.sort_by_key(|node| sees[node].len());
+        let least = order[0];
+        if sees[&least].len() >= majority {
+            return sees;
+        }
+        let other = order.iter().copied().find(|other| !sees[&least].contains(other));
+        let other = other.expect("a node without a majority has someone left to see");
+        sees.entry(least).or_default().insert(other);
+        sees.entry(other).or_default().insert(least);
+    }
 }
 
 /// Cuts one node's outgoing or incoming links, or a random third of all directed links.
@@ -170,15 +193,17 @@ mod tests {
     use crate::options::numbered_nodes;
 
     #[test]
-    fn in_a_ring_every_node_sees_a_majority_and_links_go_both_ways() {
+    fn in_a_ring_every_node_sees_a_majority_of_its_own() {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         for count in 1..12 {
             let (links, ..) = Plan::MajoritiesRing.cuts(&mut rng, &numbered_nodes(count));
             for node in 0..count {
                 let seen = (0..count).filter(|&other| !links.contains(&(other, node))).count();
                 assert!(seen > count / 2, "a node of {count} sees only {seen}");
+                assert!(count > 5 || seen == count / 2 + 1, "a node of {count} sees {seen}");
             }
-            assert!(links.iter().all(|&(a, b)| links.contains(&(b, a))));
+            let goes_both_ways = links.iter().all(|&(a, b)| links.contains(&(b, a)));
+            assert_eq!(goes_both_ways, count != 3);
         }
     }
 
