@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use gyre::{Body, Message, NodeId, Time};
 use rand::RngExt;
+use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use rustc_hash::FxHashMap;
 use serde_json::json;
@@ -229,6 +230,8 @@ pub struct Engine<'a> {
     clients: Clients,
     generator: Box<dyn Generator>,
     generator_rng: ChaCha8Rng,
+    /// Whose turn it is to do the next operation.
+    turn: usize,
     /// When the operation was due that waits for a free thread, if one does.
     operation_due: Option<Time>,
     /// The operations of a replayed tape that wait for their thread.
@@ -297,6 +300,7 @@ impl<'a> Engine<'a> {
             clients: Clients::new(options, workload),
             generator: workload.generator(options),
             generator_rng: seeds.stream(Concern::Generator),
+            turn: 0,
             operation_due: None,
             taped_waiting: FxHashMap::default(),
             nemesis: Nemesis::new(&options.nodes, &faults, options.nemesis_interval_secs, seeds),
@@ -477,7 +481,11 @@ impl<'a> Engine<'a> {
     fn begin_final_phase(&mut self) {
         self.phase = Phase::Final;
         self.final_start = self.now;
-        for thread in 0..self.clients.count() {
+        // In any order: else the last word would always be the same node's.
+        let mut threads: Vec<usize> = (0..self.clients.count()).collect();
+        let mut draws = self.tape.draws(&mut self.generator_rng, || "final order".into());
+        threads.shuffle(&mut draws);
+        for thread in threads {
             match self.workload.final_operation() {
                 Some(operation) => self.invoke(thread, operation),
                 None => self.continue_final_phase(thread),
@@ -533,11 +541,13 @@ impl<'a> Engine<'a> {
         let mut context = GeneratorContext {
             rng: &mut self.generator_rng,
             free: self.clients.free(),
+            turn: self.turn,
             processes: self.clients.processes(),
             elapsed: self.now.since(self.main_start),
         };
         if let Next::Operation(thread, operation) = self.generator.next(&mut context) {
             self.operation_due = None;
+            self.turn = (self.turn + 1) % (self.clients.count() + 1);
             let interval = self.generator_rng.random_range(0.0..2.0) / self.options.rate;
             // A rate close to zero must not overflow the clock.
             let interval = Duration::from_secs_f64(interval.min(1e9));

@@ -5,6 +5,7 @@ mod echo;
 mod g_counter;
 mod g_set;
 mod kafka;
+mod keys;
 mod lin_kv;
 mod pn_counter;
 pub mod topology;

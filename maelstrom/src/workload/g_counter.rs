@@ -7,7 +7,7 @@ use super::pn_counter::{CounterClient, add_or_read, counter_operation, counter_r
 use crate::checker::{self, CheckOptions, Judge};
 use crate::client::{Client, Operation};
 use crate::edn::Edn;
-use crate::generator::{Anyone, Generator};
+use crate::generator::{Generator, InTurn};
 use crate::options::TestOptions;
 use crate::protocol::Rpc;
 
@@ -39,7 +39,7 @@ impl Workload for GCounter {
     /// What pn-counter does, but for the negative additions. That leaves two reads for every
     /// addition, as in the original.
     fn generator(&self, _options: &TestOptions) -> Box<dyn Generator> {
-        Box::new(Anyone(|rng: &mut ChaCha8Rng| {
+        Box::new(InTurn(|rng: &mut ChaCha8Rng| {
             loop {
                 let operation = add_or_read(rng);
                 if operation.value.as_i64().is_none_or(|delta| delta >= 0) {

@@ -117,6 +117,25 @@ impl Registers {
         Registers { nodes, groups: (0..groups).map(group).collect(), next_key: groups as i64 }
     }
 
+    /// The group of a thread, and whether it reads.
+    fn role(&self, thread: usize) -> (usize, bool) {
+        (thread / (2 * self.nodes), thread % (2 * self.nodes) < self.nodes)
+    }
+
+    /// Chooses a group, and whether it reads, among those that have a free thread: each is as
+    /// likely as another, however many of its threads are busy.
+    fn choose_role(&self, context: &mut GeneratorContext) -> (usize, bool) {
+        let roles: BTreeSet<_> = context.free.iter().map(|thread| self.role(*thread)).collect();
+        let groups: BTreeSet<_> = roles.iter().map(|(group, _)| *group).collect();
+        let place = context.rng.random_range(0..groups.len());
+        let group = *groups.iter().nth(place).expect("the place is one of them");
+        let reads = match (roles.contains(&(group, true)), roles.contains(&(group, false))) {
+            (true, true) => context.rng.random_bool(0.5),
+            (reads, _) => reads,
+        };
+        (group, reads)
+    }
+
     /// The key that this process works on now: a new one when its group's is worn out.
     fn key(&mut self, group: usize, process: i64) -> i64 {
         let group = &mut self.groups[group];
@@ -135,11 +154,13 @@ fn random_value(rng: &mut ChaCha8Rng) -> Edn {
 
 impl Generator for Registers {
     fn next(&mut self, context: &mut GeneratorContext) -> Next {
-        let thread = context.any_thread();
-        let (group, place) = (thread / (2 * self.nodes), thread % (2 * self.nodes));
+        let (group, reads) = self.choose_role(context);
+        let is_of_role = |thread: &usize| self.role(*thread) == (group, reads);
+        let free: Vec<usize> = context.free.iter().copied().filter(is_of_role).collect();
+        let thread = free[context.rng.random_range(0..free.len())];
         let key = self.key(group, context.processes[thread]);
         let rng = &mut *context.rng;
-        let (f, argument) = if place < self.nodes {
+        let (f, argument) = if reads {
             ("read", Edn::Nil)
         } else if rng.random_range(0..3) == 0 {
             ("write", random_value(rng))
@@ -223,6 +244,7 @@ mod tests {
             let mut context = GeneratorContext {
                 rng: &mut rng,
                 free: &[thread],
+                turn: 0,
                 processes: &processes,
                 elapsed: std::time::Duration::ZERO,
             };

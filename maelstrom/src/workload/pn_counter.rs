@@ -10,7 +10,7 @@ use crate::client::{
     Client, Completion, Integer, Operation, ReplyFault, RequestError, Step, crash, read_reply,
 };
 use crate::edn::Edn;
-use crate::generator::{Anyone, Generator};
+use crate::generator::{Generator, InTurn};
 use crate::options::TestOptions;
 use crate::protocol::Rpc;
 use crate::reply;
@@ -41,7 +41,7 @@ impl Workload for PnCounter {
     }
 
     fn generator(&self, _options: &TestOptions) -> Box<dyn Generator> {
-        Box::new(Anyone(add_or_read))
+        Box::new(InTurn(add_or_read))
     }
 
     fn final_operation(&self) -> Option<Operation> {

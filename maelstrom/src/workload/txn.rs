@@ -4,33 +4,28 @@
 //! reads key 3, and what stands in the place of the nil in the reply is what was read. The
 //! other micro-operation writes; how is the workload's own.
 //!
-//! Every write to a key is of another value, 1, 2, 3, …, so that a value that is read says who
-//! wrote it. Some ten keys are in use at a time. Half of all micro-operations go to the newest
-//! of them, a quarter to the next, and so on: so there is contention, and there are keys that
-//! are rarely touched. A key that has been written often enough gives its place to a new one.
+//! The keys and values are those of a [pool](super::keys) that wears out.
 //!
-//! Source: the generators of `elle.list-append` and `elle.rw-register`, with their exponential
-//! choice of keys, and Maelstrom's `workload/txn_list_append.clj` and `txn_rw_register.clj`.
+//! Source: the generators of `elle.list-append` and `elle.rw-register`, and Maelstrom's
+//! `workload/txn_list_append.clj` and `txn_rw_register.clj`.
 
 use gyre::Body;
-use rand::{Rng, RngExt};
+use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
+use super::keys::{Access, KeyPool};
 use crate::client::{Client, Exact, Operation, ReplyFault, Step, read_reply};
 use crate::edn::Edn;
-use crate::generator::{Anyone, Generator};
+use crate::generator::{Generator, InTurn};
 use crate::options::TestOptions;
 use crate::protocol::Rpc;
 use crate::reply;
 use crate::report::count;
 
-/// How many keys are in use at once, unless told otherwise.
-const KEY_COUNT: usize = 10;
-
 /// Transactions of reads and of writes by the name `write`, on any free thread.
 pub(super) fn generator(options: &TestOptions, write: &'static str) -> Box<dyn Generator> {
     let mut transactions = Transactions::new(options, write);
-    Box::new(Anyone(move |rng: &mut ChaCha8Rng| Operation::new("txn", transactions.next(rng))))
+    Box::new(InTurn(move |rng: &mut ChaCha8Rng| Operation::new("txn", transactions.next(rng))))
 }
 
 /// A transaction of reads and of writes by the name `write`.
@@ -47,34 +42,13 @@ pub(super) fn operation(f: &str, value: &Edn, write: &str) -> Option<Operation> 
 struct Transactions {
     write: &'static str,
     length_max: usize,
-    writes_per_key_max: i64,
-    /// The keys in use.
-    pool: Vec<Key>,
-    next_key: i64,
-}
-
-#[derive(Clone, Copy)]
-struct Key {
-    name: i64,
-    next_value: i64,
-}
-
-impl Key {
-    fn new(name: i64) -> Key {
-        Key { name, next_value: 1 }
-    }
+    pool: KeyPool,
 }
 
 impl Transactions {
     fn new(options: &TestOptions, write: &'static str) -> Transactions {
-        let next_key = options.key_count.unwrap_or(KEY_COUNT).max(1) as i64;
-        Transactions {
-            write,
-            length_max: options.max_txn_length.max(1),
-            writes_per_key_max: options.max_writes_per_key.max(1) as i64,
-            pool: (0..next_key).map(Key::new).collect(),
-            next_key,
-        }
+        let length_max = options.max_txn_length.max(1);
+        Transactions { write, length_max, pool: KeyPool::new(options) }
     }
 
     fn next(&mut self, rng: &mut ChaCha8Rng) -> Edn {
@@ -83,31 +57,11 @@ impl Transactions {
     }
 
     fn micro_operation(&mut self, rng: &mut ChaCha8Rng) -> Edn {
-        let reads = rng.random_bool(0.5);
-        let place = self.place(rng);
-        if reads {
-            let key = Edn::Int(self.pool[place].name);
-            return Edn::Vector(vec![Edn::keyword("r"), key, Edn::Nil]);
-        }
-        if self.pool[place].next_value > self.writes_per_key_max {
-            self.pool[place] = Key::new(self.next_key);
-            self.next_key += 1;
-        }
-        let key = &mut self.pool[place];
-        let value = key.next_value;
-        key.next_value += 1;
-        Edn::Vector(vec![Edn::keyword(self.write), Edn::Int(key.name), Edn::Int(value)])
-    }
-
-    /// The last place with a chance of 1/2, the one before with 1/4, and so on. What falls off
-    /// the other end is drawn again.
-    fn place(&self, rng: &mut ChaCha8Rng) -> usize {
-        loop {
-            let heads_in_a_row = rng.next_u64().trailing_zeros() as usize;
-            if let Some(place) = (self.pool.len() - 1).checked_sub(heads_in_a_row) {
-                return place;
-            }
-        }
+        let (f, key, value) = match self.pool.next(rng) {
+            Access::Read(key) => ("r", key, Edn::Nil),
+            Access::Write(key, value) => (self.write, key, Edn::Int(value)),
+        };
+        Edn::Vector(vec![Edn::keyword(f), Edn::Int(key), value])
     }
 }
 
@@ -176,65 +130,25 @@ impl Client for TxnClient {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use rand::SeedableRng;
 
     use super::*;
 
-    /// Every micro-operation of so many transactions, as (f, key, value).
-    fn micro_operations(options: &TestOptions, count: usize) -> Vec<(bool, i64, Option<i64>)> {
-        let mut transactions = Transactions::new(options, "w");
+    #[test]
+    fn transactions_are_of_every_length_and_only_writes_have_a_value() {
+        let mut transactions = Transactions::new(&TestOptions::default(), "w");
         let mut rng = ChaCha8Rng::seed_from_u64(7);
-        let mut all = Vec::new();
-        for _ in 0..count {
+        let mut lengths = [0; 5];
+        for _ in 0..4000 {
             let txn = transactions.next(&mut rng);
             let txn = txn.as_slice().unwrap();
-            assert!((1..=options.max_txn_length).contains(&txn.len()));
+            lengths[txn.len()] += 1;
             for micro_operation in txn {
-                let [f, key, value] = micro_operation.as_slice().unwrap() else { panic!() };
-                all.push((f.as_keyword() == Some("w"), key.as_i64().unwrap(), value.as_i64()));
+                let [f, _, value] = micro_operation.as_slice().unwrap() else { panic!() };
+                assert_eq!(f.as_keyword() == Some("w"), value.as_i64().is_some());
             }
         }
-        all
-    }
-
-    #[test]
-    fn a_key_is_written_with_1_2_3_and_then_left() {
-        let options = TestOptions { max_writes_per_key: 5, ..TestOptions::default() };
-        let mut last = BTreeMap::<i64, i64>::new();
-        for (writes, key, value) in micro_operations(&options, 3000) {
-            assert_eq!(writes, value.is_some());
-            if let Some(value) = value {
-                let last = last.entry(key).or_default();
-                assert_eq!(value, *last + 1);
-                assert!(value <= 5);
-                *last = value;
-            }
-        }
-        // About half of 7,500 micro-operations write, five to a key.
-        assert!((600..900).contains(&last.len()), "{}", last.len());
-    }
-
-    #[test]
-    fn each_place_is_twice_as_likely_as_the_one_before() {
-        let options = TestOptions { key_count: Some(4), ..TestOptions::default() };
-        let transactions = Transactions::new(&options, "w");
-        let mut rng = ChaCha8Rng::seed_from_u64(7);
-        let mut counts = [0.0; 4];
-        (0..15_000).for_each(|_| counts[transactions.place(&mut rng)] += 1.0);
-        for (place, expected) in [1000.0, 2000.0, 4000.0, 8000.0].into_iter().enumerate() {
-            let off: f64 = counts[place] / expected;
-            assert!((0.9..1.1).contains(&off), "{counts:?}");
-        }
-    }
-
-    #[test]
-    fn a_single_key_or_very_many_will_do() {
-        for key_count in [1, 200] {
-            let options = TestOptions { key_count: Some(key_count), ..TestOptions::default() };
-            assert!(!micro_operations(&options, 100).is_empty());
-        }
+        assert!(lengths[1..].iter().all(|count| (900..1100).contains(count)), "{lengths:?}");
     }
 
     /// One transaction and many replies: which of them answer it.

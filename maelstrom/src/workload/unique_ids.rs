@@ -7,7 +7,7 @@ use super::Workload;
 use crate::checker::{self, CheckOptions, Judge};
 use crate::client::{Client, Exact, Operation, ReplyFault, Step, read_reply};
 use crate::edn::Edn;
-use crate::generator::{Anyone, Generator};
+use crate::generator::{Generator, InTurn};
 use crate::options::TestOptions;
 use crate::protocol::Rpc;
 use crate::reply;
@@ -42,7 +42,7 @@ impl Workload for UniqueIds {
     }
 
     fn generator(&self, _options: &TestOptions) -> Box<dyn Generator> {
-        Box::new(Anyone(|_: &mut ChaCha8Rng| Operation::new("generate", Edn::Nil)))
+        Box::new(InTurn(|_: &mut ChaCha8Rng| Operation::new("generate", Edn::Nil)))
     }
 
     fn operation(&self, f: &str, value: &Edn) -> Option<Operation> {

@@ -1,11 +1,10 @@
 //! Which operation comes next in the kafka workload.
 //!
-//! As often sends as polls. A send goes to one of some ten keys in use: to the newest with
-//! chance 1/2, to the next with 1/4, and so on; a key that has had its share of messages, a
-//! random number up to `--max-writes-per-key`, gives its place to a new one. One operation in
-//! 64 is an assign of such a key instead, and every third assign takes besides all keys that
-//! have messages nobody has polled yet: otherwise many would stay unseen. And every 30 s on
-//! average, each client crashes.
+//! As often sends as polls; sends go to the keys of a [pool](crate::workload::keys) that wears
+//! out. One operation in 64 is an assign besides, of the key that is next in turn, and every
+//! third assign takes with it all keys that have messages nobody has polled yet: otherwise many
+//! would stay unseen. A client crashes at the beginning, and then each client every 30 s on
+//! average.
 //!
 //! In the end each thread starts afresh, takes all keys from their beginning, and polls until
 //! it has seen every offset that anybody was ever told, or 10 s have passed.
@@ -16,6 +15,7 @@ use std::time::Duration;
 use rand::{Rng, RngExt};
 use rand_chacha::ChaCha8Rng;
 
+use super::super::keys::{Access, KeyPool};
 use super::micro_op;
 use crate::checker::kafka::{Offset, offset_edn, offset_of};
 use crate::client::Operation;
@@ -23,9 +23,6 @@ use crate::edn::Edn;
 use crate::generator::{Generator, GeneratorContext, Next};
 use crate::history::{Op, OpType, ProcessId};
 use crate::options::TestOptions;
-
-/// How many keys are in use at once, unless told otherwise.
-const KEY_COUNT: usize = 10;
 
 /// The chance that an operation is an assign.
 const ASSIGN_CHANCE: f64 = 1.0 / 64.0;
@@ -36,10 +33,13 @@ const UNSEEN_CHANCE: f64 = 1.0 / 3.0;
 /// How often each client crashes, on average.
 const CRASH_INTERVAL_SECS: f64 = 30.0;
 
+/// The chance that an operation is the crash that is due. It stays due until it is drawn.
+const CRASH_CHANCE: f64 = 1.0 / 2.0;
+
 /// How long the final polls may take.
 const FINAL_LIMIT: Duration = Duration::from_secs(10);
 
-/// How long a thread pauses between two final polls, on average.
+/// How long it is from one final poll of a thread to the next, on average.
 const FINAL_POLL_INTERVAL_SECS: f64 = 0.2;
 
 /// Offsets by key. Keys are numbers here, so that they are in order; elsewhere their digits.
@@ -48,12 +48,10 @@ type Offsets = BTreeMap<i64, Offset>;
 /// The generator.
 pub struct Logs {
     concurrency: usize,
-    writes_per_key_max: usize,
-    key_count: usize,
-    /// The keys in use; filled at the first operation.
-    pool: Vec<Key>,
-    next_key: i64,
-    next_crash_secs: Option<f64>,
+    pool: KeyPool,
+    /// What is done next, after any assigns and crashes.
+    pending: Option<Access>,
+    next_crash: Duration,
     /// The highest offset of each key that anybody was told.
     highest: Offsets,
     /// The highest offset of each key that was sent and is not polled yet.
@@ -63,18 +61,14 @@ pub struct Logs {
     finals: Vec<FinalPolls>,
 }
 
-struct Key {
-    name: i64,
-    next_message: i64,
-    last_message: i64,
-}
-
 /// How far a thread is in the final phase.
 #[derive(Default)]
 struct FinalPolls {
     step: FinalStep,
     /// What it must still see.
     targets: Offsets,
+    /// When it polls next at the earliest, counted from the beginning of the phase.
+    next_poll: Duration,
 }
 
 #[derive(Clone, Copy, Default, PartialEq)]
@@ -90,11 +84,9 @@ impl Logs {
     pub fn new(options: &TestOptions) -> Logs {
         Logs {
             concurrency: options.concurrency.max(1),
-            writes_per_key_max: options.max_writes_per_key.max(1),
-            key_count: options.key_count.unwrap_or(KEY_COUNT).max(1),
-            pool: Vec::new(),
-            next_key: 0,
-            next_crash_secs: None,
+            pool: KeyPool::new(options),
+            pending: None,
+            next_crash: Duration::ZERO,
             highest: Offsets::new(),
             unseen: Offsets::new(),
             polled: Offsets::new(),
@@ -103,54 +95,23 @@ impl Logs {
     }
 
     /// Whether a client is to crash now.
-    fn crash_is_due(&mut self, elapsed: Duration, rng: &mut ChaCha8Rng) -> bool {
-        let now = elapsed.as_secs_f64();
-        let mean = CRASH_INTERVAL_SECS / self.concurrency as f64;
-        let next = *self.next_crash_secs.get_or_insert_with(|| rng.random_range(0.0..2.0) * mean);
-        if now < next {
+    fn crashes(&mut self, now: Duration, rng: &mut ChaCha8Rng) -> bool {
+        if now < self.next_crash || !rng.random_bool(CRASH_CHANCE) {
             return false;
         }
-        self.next_crash_secs = Some(now + rng.random_range(0.0..2.0) * mean);
+        let interval_secs = CRASH_INTERVAL_SECS / self.concurrency as f64;
+        self.next_crash = now + even_interval(interval_secs, rng);
         true
     }
 
-    fn assign(&mut self, rng: &mut ChaCha8Rng) -> Operation {
-        let place = self.place(rng);
-        let mut keys = vec![self.pool[place].name];
+    /// An assign of this key, and every third time of all unseen ones too.
+    fn assign(&mut self, key: i64, rng: &mut ChaCha8Rng) -> Operation {
+        let mut keys = vec![key];
         if rng.random_bool(UNSEEN_CHANCE) {
-            let unseen = self.unseen.keys().copied().filter(|key| *key != keys[0]);
-            keys = unseen.chain([keys[0]]).collect();
+            let unseen = self.unseen.keys().copied().filter(|unseen| *unseen != key);
+            keys = unseen.chain([key]).collect();
         }
         Operation::new("assign", edn_keys(keys))
-    }
-
-    fn send(&mut self, rng: &mut ChaCha8Rng) -> Operation {
-        let place = self.place(rng);
-        if self.pool[place].next_message > self.pool[place].last_message {
-            self.pool[place] = self.new_key(rng);
-        }
-        let key = &mut self.pool[place];
-        let message = Edn::Int(key.next_message);
-        key.next_message += 1;
-        Operation::new("send", micro_op("send", [edn_key(key.name), message]))
-    }
-
-    fn new_key(&mut self, rng: &mut ChaCha8Rng) -> Key {
-        let name = self.next_key;
-        self.next_key += 1;
-        let last_message = 1 + zipf(rng, self.writes_per_key_max) as i64;
-        Key { name, next_message: 1, last_message }
-    }
-
-    /// The last place with a chance of 1/2, the one before with 1/4, and so on. What falls off
-    /// the other end is drawn again.
-    fn place(&self, rng: &mut ChaCha8Rng) -> usize {
-        loop {
-            let heads_in_a_row = rng.next_u64().trailing_zeros() as usize;
-            if let Some(place) = (self.pool.len() - 1).checked_sub(heads_in_a_row) {
-                return place;
-            }
-        }
     }
 
     fn observe_main(&mut self, f: &str, offsets: &Offsets) {
@@ -185,20 +146,18 @@ impl Logs {
 
 impl Generator for Logs {
     fn next(&mut self, context: &mut GeneratorContext) -> Next {
-        while self.pool.len() < self.key_count {
-            let key = self.new_key(context.rng);
-            self.pool.push(key);
-        }
-        let operation = if self.crash_is_due(context.elapsed, context.rng) {
+        let operation = if self.crashes(context.elapsed, context.rng) {
             Operation::new("crash", Edn::Nil)
-        } else if context.rng.random_bool(ASSIGN_CHANCE) {
-            self.assign(context.rng)
-        } else if context.rng.random_bool(0.5) {
-            Operation::new("poll", micro_op("poll", []))
         } else {
-            self.send(context.rng)
+            let access = *self.pending.get_or_insert_with(|| self.pool.next(context.rng));
+            if context.rng.random_bool(ASSIGN_CHANCE) {
+                self.assign(access.key(), context.rng)
+            } else {
+                self.pending = None;
+                poll_or_send(access)
+            }
         };
-        Next::Operation(context.any_thread(), operation)
+        Next::Operation(context.thread_in_turn(), operation)
     }
 
     fn observe(&mut self, completion: &Op) {
@@ -229,9 +188,9 @@ impl Generator for Logs {
                 (Duration::ZERO, Operation::new("assign", edn_keys(keys)))
             }
             FinalStep::Poll => {
-                let pause = rng.random_range(0.0..2.0) * FINAL_POLL_INTERVAL_SECS;
-                let poll = Operation::new("poll", micro_op("poll", []));
-                (Duration::from_secs_f64(pause), poll)
+                let at = finals.next_poll.max(elapsed);
+                finals.next_poll = at + even_interval(FINAL_POLL_INTERVAL_SECS, rng);
+                (at - elapsed, poll())
             }
         };
         let is_over = finals.targets.is_empty() || elapsed + pause > FINAL_LIMIT;
@@ -269,17 +228,22 @@ impl Logs {
     }
 }
 
-/// A number below `count`: 0 is twice as likely as 1, three times as likely as 2, and so on.
-fn zipf(rng: &mut ChaCha8Rng, count: usize) -> usize {
-    let total: f64 = (1..=count).map(|rank| 1.0 / rank as f64).sum();
-    let mut rest = rng.random_range(0.0..total);
-    for rank in 0..count - 1 {
-        rest -= 1.0 / (rank + 1) as f64;
-        if rest < 0.0 {
-            return rank;
+/// An interval drawn evenly from zero to twice the mean.
+fn even_interval(mean_secs: f64, rng: &mut dyn Rng) -> Duration {
+    Duration::from_secs_f64(rng.random_range(0.0..2.0) * mean_secs)
+}
+
+fn poll() -> Operation {
+    Operation::new("poll", micro_op("poll", []))
+}
+
+fn poll_or_send(access: Access) -> Operation {
+    match access {
+        Access::Read(_) => poll(),
+        Access::Write(key, message) => {
+            Operation::new("send", micro_op("send", [edn_key(key), Edn::Int(message)]))
         }
     }
-    count - 1
 }
 
 fn raise(offsets: &mut Offsets, key: i64, offset: Offset) {
@@ -345,8 +309,13 @@ mod tests {
         for second in 0..3000 {
             for _ in 0..10 {
                 let elapsed = Duration::from_secs(second);
-                let mut context =
-                    GeneratorContext { rng: &mut rng, free: &[0, 1], processes: &[0, 1], elapsed };
+                let mut context = GeneratorContext {
+                    rng: &mut rng,
+                    free: &[0, 1],
+                    turn: 0,
+                    processes: &[0, 1],
+                    elapsed,
+                };
                 let Next::Operation(_, operation) = logs.next(&mut context) else { panic!() };
                 *counts.entry(operation.f).or_insert(0) += 1;
                 if operation.f == "send" {
@@ -359,19 +328,9 @@ mod tests {
         }
         let near = |f: &str, expected: i32| (counts[f] - expected).abs() < expected / 5;
         assert!(near("crash", 200) && near("assign", 465), "{counts:?}");
-        assert!(near("send", 14_650) && near("poll", 14_650), "{counts:?}");
-        assert!(last.len() > 2_000, "{}", last.len());
-    }
-
-    #[test]
-    fn zipf_prefers_small_numbers() {
-        let mut rng = ChaCha8Rng::seed_from_u64(1);
-        let mut counts = [0i32; 4];
-        (0..25_000).for_each(|_| counts[zipf(&mut rng, 4)] += 1);
-        for (rank, expected) in [12_000, 6_000, 4_000, 3_000].into_iter().enumerate() {
-            assert!((counts[rank] - expected).abs() < 400, "{counts:?}");
-        }
-        assert_eq!(zipf(&mut rng, 1), 0);
+        assert!(near("send", 14_200) && near("poll", 15_100), "{counts:?}");
+        let full = last.values().filter(|messages| **messages == 16).count();
+        assert!(last.len() - full <= 10 && full > 850, "{full} of {}", last.len());
     }
 
     #[test]
