@@ -313,12 +313,18 @@ fn a_program_that_cannot_be_run_is_named() {
 }
 
 #[test]
-fn a_run_without_operations_is_unknown() {
+fn a_run_without_operations_is_valid_only_if_none_was_asked_for() {
     if !has_python() {
         return;
     }
     let run = echo_test("misbehave.py", &["--rate", "0", "--time-limit", "1", "fine"]);
+    assert_eq!(run.status, Some(0), "{}", run.output);
+    assert!(run.output.contains(":count 0"), "{}", run.output);
+    assert!(run.output.contains("so nothing was judged"), "{}", run.output);
+    // Operations are asked for, but the time is over before the first begins.
+    let run = echo_test("misbehave.py", &["--rate", "1", "--time-limit", "0", "fine"]);
     assert_eq!(run.status, Some(2), "{}", run.output);
+    assert!(!run.output.contains("so nothing was judged"), "{}", run.output);
 }
 
 #[test]

@@ -120,7 +120,13 @@ pub(super) fn print_results(
         (None, Validity::False) => "Analysis invalid! (ﾉಥ益ಥ）ﾉ ┻━┻",
         (None, Validity::Unknown) => "Errors occurred during analysis, but no anomalies found. ಠ~ಠ",
     };
-    let text = format!("{}\n\n{verdict}\n{footer}", edn::pretty(&results.to_edn()));
+    // A valid run has a summary only where nothing was judged.
+    let reservation = match results.verdict {
+        Validity::True if !results.summary.is_empty() => format!("\n{}", results.summary),
+        _ => String::new(),
+    };
+    let results = edn::pretty(&results.to_edn());
+    let text = format!("{results}\n\n{verdict}{reservation}\n{footer}");
     match terminal::print(&text) {
         Ok(()) => true,
         Err(error) => {

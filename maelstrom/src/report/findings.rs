@@ -29,6 +29,7 @@ pub fn headline(results: &Judgement, ended: Ended, failure: Option<&str>) -> Str
     }
     let share = format!("{} of {} succeeded", grouped(ended.ok), count(ended.all, "operation"));
     let word = match results.verdict {
+        Validity::True if !results.summary.is_empty() => return results.summary.clone(),
         Validity::True => return format!("Every checker is satisfied; {share}."),
         Validity::False => "Not valid",
         Validity::Unknown => "Nobody knows",
