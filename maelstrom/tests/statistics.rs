@@ -64,7 +64,7 @@ impl Flags {
         let matches = command.try_get_matches_from(line.split(' ')).expect("flags");
         let flags = TestFlags::from_arg_matches(&matches).expect("flags");
         let workload = workload::by_name(&flags.workload).expect("a workload");
-        Flags { workload, options: flags.options().expect("flags") }
+        Flags { workload, options: flags.run.options().expect("flags") }
     }
 
     fn run<'a>(&'a self, history: &'a History) -> Run<'a> {

@@ -103,7 +103,8 @@ pub struct TestFlags {
     pub args: Vec<String>,
 
     #[command(flatten)]
-    pub(super) run: RunFlags,
+    /// How it is run.
+    pub run: RunFlags,
 }
 
 /// The flags of everything that runs nodes: all of `maelstrom test` but what is run.
