@@ -171,4 +171,16 @@ mod tests {
         }
         assert!(tests > 50 && lines.len() > tests, "the lines are no longer found in the book");
     }
+
+    /// As with the original: of a flag that is given twice the last counts, but every `-n` does.
+    #[test]
+    fn the_last_of_a_flag_counts_and_every_node() {
+        let line =
+            "test --bin x --rate 1 --nemesis kill,pause -n a --rate 2 --nemesis partition -n b";
+        let argv: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        let options = parse_test(&argv).unwrap().run.options().unwrap();
+        assert_eq!(options.rate, 2.0);
+        assert_eq!(options.faults, [crate::Fault::Partition].into());
+        assert_eq!(options.nodes, ["a", "b"].map(gyre::NodeId::from));
+    }
 }

@@ -274,9 +274,10 @@ mod tests {
 
     #[test]
     fn a_message_is_printed_as_the_original_prints_it() {
-        let line = r#"{"src":"c1","dest":"n1","body":{"type":"txn","txn":[["r",{"a":1},null]],"msg_id":2}}"#;
+        let body = r#"{"type":"txn","txn":[["r",{"a":1},null]],"msg_id":2}"#;
+        let line = format!(r#"{{"src":"c1","dest":"n1","body":{body}}}"#);
         assert_eq!(
-            printed(7, &Message::parse(line).unwrap()),
+            printed(7, &Message::parse(&line).unwrap()),
             "#maelstrom.net.message.Message{:id 7, :src \"c1\", :dest \"n1\", \
              :body {:type \"txn\", :txn [[\"r\" {:a 1} nil]], :msg_id 2}}"
         );

@@ -1,6 +1,8 @@
 //! `maelstrom demo`: every node of Gyre against its workload, as the original runs its own demo
 //! nodes. It shows that bench and nodes work here, and what a passing run looks like.
 
+#![expect(clippy::disallowed_methods, reason = "it looks whether the programs are there")]
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 

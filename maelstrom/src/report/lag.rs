@@ -38,14 +38,16 @@ pub struct Lags {
 /// How finely the time of a run is divided.
 const COLUMNS: i64 = 1000;
 
+/// By part of the time: when the worst lag was, and how far behind.
+type Worst = BTreeMap<i64, (i64, i64)>;
+
 /// The lags of a run with so many client threads, whose last entry is of the time `end`.
 ///
 /// # Errors
 /// When the history cannot be read.
 pub fn lags(history: &dyn Entries, end: i64, threads: usize) -> anyhow::Result<Lags> {
     let width = (end / COLUMNS).max(1);
-    // Of each group the worst in each part of the time: when, and how far behind.
-    let mut groups: [BTreeMap<String, BTreeMap<i64, (i64, i64)>>; 3] = Default::default();
+    let mut groups: [BTreeMap<String, Worst>; 3] = Default::default();
     for_each_lag(history, threads, &mut |Lag { thread, key, time, lag }| {
         let names = [
             format!("thread {thread:>3}"),
