@@ -11,6 +11,11 @@
 //! Not compared is how often a thread of lin-kv has its turn: in the original most operations
 //! fall to the first thread that reads and the first that writes, which are clients of the same
 //! node; here they are spread evenly.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the original's histories are files, and which there are the environment says"
+)]
 
 #[path = "statistics/measure.rs"]
 mod measure;
@@ -24,11 +29,13 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Command, FromArgMatches};
 use flate2::read::GzDecoder;
+use maelstrom::checker::Validity;
 use maelstrom::cli::flags::TestFlags;
 use maelstrom::engine::cluster::VirtualCluster;
-use maelstrom::engine::{Engine, Nobody};
+use maelstrom::engine::{Engine, Nobody, Outcome};
 use maelstrom::history::History;
 use maelstrom::options::TestOptions;
+use maelstrom::results;
 use maelstrom::seeds::Seeds;
 use maelstrom::workload::{self, Workload};
 
@@ -73,15 +80,18 @@ impl Flags {
 }
 
 /// The same in virtual time.
-fn simulate(flags: &Flags, seed: u64) -> History {
-    let mut cluster =
-        VirtualCluster::new(flags.options.nodes.len(), yes::Nodes::default(), || false);
+fn simulate(flags: &Flags, seed: u64) -> Outcome {
+    let mut cluster = VirtualCluster::new(
+        flags.options.nodes.len(),
+        yes::Nodes::new(flags.workload.name()),
+        || false,
+    );
     let mut nobody = Nobody;
     let engine =
         Engine::new(&flags.options, flags.workload, &mut cluster, &mut nobody, Seeds::new(seed), 0);
     let outcome = engine.run();
     assert_eq!(outcome.failure, None);
-    outcome.history
+    outcome
 }
 
 /// The name of what is measured of all runs together.
@@ -191,7 +201,7 @@ fn every_workload_and_the_nemesis_show_the_statistics_of_the_original() {
     let rows: Vec<(&String, &(String, Statistics))> = runs.iter().collect();
     let simulated = rows.par_iter().enumerate().map(|(seed, (run, (line, _)))| {
         let flags = Flags::parse(line);
-        let history = simulate(&flags, seed as u64);
+        let history = simulate(&flags, seed as u64).history;
         (&***run, flags, history)
     });
     let simulated: Vec<(&str, Flags, History)> = simulated.collect();
@@ -210,4 +220,24 @@ fn every_workload_and_the_nemesis_show_the_statistics_of_the_original() {
         simulated.iter().map(|(_, flags, _)| flags.workload.name()).collect();
     assert_eq!(workloads.len(), workload::ALL.len(), "every workload is compared");
     assert!(differs.is_empty(), "\n{differs}");
+}
+
+#[test]
+fn with_a_rate_of_zero_every_workload_is_valid_and_says_that_nothing_was_judged() {
+    for workload in workload::ALL {
+        let name = workload.name();
+        let run = |rest: &str| {
+            let flags = Flags::parse(&format!("-w {name} --bin node --concurrency 2n {rest}"));
+            results::check(&simulate(&flags, 1), *workload, &flags.options)
+        };
+        let results = run("--rate 0 --time-limit 2");
+        assert_eq!(results.verdict, Validity::True, "{name}: {results}");
+        assert!(results.summary.contains("nothing was judged"), "{name}: {}", results.summary);
+        // Here operations are asked for, but there is no time for them.
+        let results = run("--rate 5 --time-limit 0");
+        assert_ne!(results.verdict, Validity::False, "{name}: {results}");
+        assert!(!results.summary.contains("nothing was judged"), "{name}: {}", results.summary);
+        let has_final_reads = ["broadcast", "g-set", "g-counter", "pn-counter"].contains(&name);
+        assert!(has_final_reads || results.verdict == Validity::Unknown, "{name}: {results}");
+    }
 }

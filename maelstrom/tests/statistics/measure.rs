@@ -199,7 +199,7 @@ impl Run<'_> {
             };
             all.push(("first fault".into(), of(start).take(1).collect()));
             let limit = self.options.time_limit_secs;
-            let last = of(stop).last().is_some_and(|secs| secs >= limit - ROUGHLY_SECS);
+            let last = of(stop).next_back().is_some_and(|secs| secs >= limit - ROUGHLY_SECS);
             all.push(("stops at the end".into(), shares([last].into_iter())));
         }
         all
