@@ -203,7 +203,7 @@ impl Problem {
 
     /// The judgement that there is none, if there is a problem.
     fn judgement(&self) -> Option<Judgement> {
-        self.0.as_ref().map(Judgement::unknown)
+        self.0.as_ref().map(Judgement::bad_input)
     }
 }
 

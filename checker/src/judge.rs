@@ -50,7 +50,7 @@ impl Judge {
     /// Judges a history.
     pub fn judge(self, history: &History) -> Judgement {
         if let Some(problem) = self.common.and_then(|common| Pairing::problem(common, history)) {
-            return Judgement::unknown(format!("The history cannot be judged: {problem}."));
+            return Judgement::bad_input(format!("The history cannot be judged: {problem}."));
         }
         let judgement = match self.by {
             By::Whole(_, judge) => judge(&history.into()),

@@ -175,6 +175,9 @@ impl Findings {
 pub struct Judgement {
     /// The verdict.
     pub verdict: Validity,
+    /// Whether nothing was judged because of the history itself: it is empty, of something else,
+    /// or does not hold together.
+    pub is_bad_input: bool,
     /// What is wrong, or why nobody knows, in a few words, for a headline. Empty where nothing
     /// is wrong, and where there is no more to say than that something is.
     pub summary: String,
@@ -194,6 +197,7 @@ impl Judgement {
         let results = results.into_iter().map(|(key, value)| (Edn::keyword(key), value)).collect();
         Judgement {
             verdict,
+            is_bad_input: false,
             summary: String::new(),
             findings: Vec::new(),
             omitted: BTreeMap::new(),
@@ -207,9 +211,14 @@ impl Judgement {
         Judgement::new(Validity::Unknown, []).because(reason)
     }
 
+    /// Nothing could be said, because of the history itself, and why.
+    pub fn bad_input(reason: impl Into<String>) -> Judgement {
+        Judgement { is_bad_input: true, ..Judgement::unknown(reason) }
+    }
+
     /// What is not checked is not valid: a history without an operation of a client.
     pub fn no_operations() -> Judgement {
-        Judgement::unknown("There is no operation in this history, so nothing was checked.")
+        Judgement::bad_input("There is no operation in this history, so nothing was checked.")
     }
 
     /// One judgement of named parts, in order. It is as valid as the least valid of them.

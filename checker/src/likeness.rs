@@ -62,7 +62,7 @@ impl Likeness {
             Judgement::no_operations()
         } else {
             let wanted = functions.join(", :");
-            Judgement::unknown(format!("There is no operation that {name} judges: no :{wanted}."))
+            Judgement::bad_input(format!("There is no operation that {name} judges: no :{wanted}."))
         };
         let names = self.names();
         if judgement.verdict != Validity::Unknown || names.is_empty() || names.contains(&name) {
@@ -75,7 +75,7 @@ impl Likeness {
         let Some(Edn::Str(error)) = error else { return judgement };
         let words = format!("{error} The history looks like one of {found}.");
         let results = results.filter(|(other, _)| *other != key).cloned().collect();
-        Judgement { results, ..judgement.clone() }.because(words)
+        Judgement { results, is_bad_input: true, ..judgement.clone() }.because(words)
     }
 
     fn has(&self, f: &str) -> bool {

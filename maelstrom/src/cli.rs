@@ -7,9 +7,11 @@ mod cluster;
 mod demo;
 mod doc;
 pub mod flags;
+mod input;
 mod models;
 mod numbers;
 mod remote;
+mod reports;
 mod terminal;
 mod test;
 

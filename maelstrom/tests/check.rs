@@ -46,7 +46,7 @@ fn the_exit_status_is_that_of_the_worst_file() {
     };
     for (files, status, expected) in [
         (vec![("a", &*good)], 0, vec!["a true"]),
-        (vec![("a", &*good), ("b", cut)], 2, vec!["a true", "b unknown"]),
+        (vec![("a", &*good), ("b", cut)], 254, vec!["a true", "b unknown"]),
         (vec![("a", ""), ("b", &*bad), ("c", &*good)], 1, vec!["a unknown", "b false", "c true"]),
     ] {
         let (code, output, complaints) = check("unique-ids", &files);
@@ -112,7 +112,7 @@ fn what_cannot_be_placed_is_unknown_and_its_line_is_named() {
         ("{:process 0, :type :invoke, :f :write, :value [0 1], :f :read}", 3, ":f twice"),
     ] {
         let (status, output, _) = check("lin-kv", &[("a", &format!("{good}{lines}"))]);
-        assert_eq!(status, 2, "{output}");
+        assert_eq!(status, 254, "{output}");
         assert!(output.contains(&format!("line {line}: ")), "{output}");
         assert!(output.contains(reason), "{reason}: {output}");
     }
@@ -205,4 +205,61 @@ fn what_is_wrong_is_explained_where_it_is_asked_for() {
     let (status, complaint) = check("history.edn/out");
     assert_eq!(status, 255);
     assert!(complaint.contains("history.edn/out"), "{complaint}");
+}
+
+/// What a file should not be, and a part of the sentence about it.
+#[test]
+fn bad_input_is_one_sentence_and_never_true() {
+    let set = "{:process 0, :type :invoke, :f :add, :value 1}
+               {:process 0, :type :ok, :f :add, :value 1}
+               {:process 0, :type :invoke, :f :read, :value nil}
+               {:process 0, :type :ok, :f :read, :value #{1}}";
+    let bank = "{:process 0, :type :invoke, :f :read, :value nil}
+                {:process 0, :type :ok, :f :read, :value {0 10}}";
+    let mixed = "{:type :ok, :f :read, :value {0 10}} {:type :ok, :f :read, :value 7}";
+    for (model, text, words) in [
+        ("bank", "", "The file is empty"),
+        ("bank", ";", "no operation in this history"),
+        ("bank", "{:process :nemesis, :type :info, :f :kill}", "no operation in this history"),
+        ("bank", &bank[..bank.len() - 1], "line 2"),
+        ("bank", "<html>", "line 1"),
+        ("bank", set, "looks like one of set, set-full"),
+        ("total-queue", set, "looks like one of set, set-full"),
+        ("unique-ids", bank, "looks like one of bank"),
+        ("counter", set, "looks like one of set"),
+        ("list-append", bank, "looks like one of bank"),
+        ("register", set, "looks like one of set"),
+        ("bank", mixed, "operation at index 1"),
+        ("bank", "PK\u{3}\u{4}", "zip archive"),
+    ] {
+        let (status, output, complaints) = check_with(&["--model", model], &[("a", text)]);
+        assert_eq!((status, &*complaints), (254, ""), "{model} {text}: {output}");
+        assert!(output.starts_with("a\tunknown\t") && output.contains(words), "{text}: {output}");
+        assert_eq!(output.lines().count(), 1, "{output}");
+    }
+    let (status, _, complaints) = check_with(&["--model", "abacus"], &[("a", set)]);
+    assert!(status == 254 && complaints.contains("adya-g2, bank, "), "{complaints}");
+    let (status, output, _) = check_with(&["--model", "bank"], &[]);
+    assert!(status == 254, "{output}");
+}
+
+#[test]
+fn standard_input_is_a_file_too() {
+    use std::io::Write;
+    use std::process::Stdio;
+
+    let mut child = Command::new(env!("CARGO_BIN_EXE_maelstrom"))
+        .args(["check", "--json", "-w", "unique-ids", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(history(&["7", "7"]).as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let line = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        line.starts_with("{\"file\":\"-\"") && line.contains("\"kind\":\"duplicated\""),
+        "{line}"
+    );
 }

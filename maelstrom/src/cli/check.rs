@@ -14,27 +14,24 @@
 )]
 
 use std::borrow::Cow;
-use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::sync_channel;
 use std::thread;
 
 use clap::{Args, ValueHint};
 
 use super::budget::BudgetFlags;
+use super::input::{damaged, read};
 use super::models::ModelFlags;
+use super::reports::Reports;
 use crate::checker::{CheckOptions, Judge, Judgement, Validity};
 use crate::cli::flags::VersionOrderFlags;
 use crate::edn::{Edn, pretty, read_one};
-use crate::history::{Op, Parser};
 use crate::parallel;
 use crate::report::{self, OTHER_FOLDER};
 use crate::workload::{self, Workload};
-
-/// A file is read in pieces of this size.
-const PIECE_BYTES: usize = 1 << 18;
 
 /// So many pieces may have been read and wait to be judged.
 const BATCHES: usize = 4;
@@ -76,13 +73,38 @@ pub struct CheckFlags {
     #[arg(short = 'd', long, visible_alias = "directory", value_name = "FOLDER", value_hint = ValueHint::DirPath)]
     out: Option<PathBuf>,
 
-    /// History files: EDN or JSON, one operation a line or all in a vector.
+    #[command(flatten)]
+    reports: Reports,
+
+    /// History files: EDN or JSON, one operation a line or all in a vector; plain, or packed by
+    /// gzip or zstd; - is standard input.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 }
 
 fn parse_edn(text: &str) -> Result<Edn, String> {
     read_one(text).map_err(|error| format!("{} in this EDN", error.problem))
+}
+
+/// What became of all files together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Worst {
+    /// The worst verdict.
+    pub verdict: Validity,
+    /// Whether some file could not be judged for its own fault: it is no history, or of something
+    /// else.
+    pub has_bad_input: bool,
+}
+
+impl Worst {
+    /// The exit status: that of bad arguments where a file was none to judge, unless another was
+    /// found to be invalid.
+    pub fn exit_status(self) -> u8 {
+        match self.verdict {
+            Validity::Unknown if self.has_bad_input => super::BAD_ARGUMENTS,
+            verdict => verdict.exit_status(),
+        }
+    }
 }
 
 impl CheckFlags {
@@ -115,26 +137,29 @@ impl CheckFlags {
     /// Judges every file, writes a line each, in their order, and gives the worst verdict.
     ///
     /// # Errors
-    /// Those of writing to `out`, or to the folder of `--out`.
-    pub fn run(&self, out: &mut impl Write) -> io::Result<Validity> {
-        let mut worst = Validity::True;
+    /// Those of writing to `out`, to the folder of `--out`, or to a report.
+    pub fn run(&self, out: &mut impl Write) -> io::Result<Worst> {
+        let mut worst = Worst { verdict: Validity::True, has_bad_input: false };
         let judge = |file: &PathBuf| {
-            let judgement = self.judge_file(file).unwrap_or_else(Judgement::unknown);
+            let judgement = self.judge_file(file).unwrap_or_else(Judgement::bad_input);
             (file.clone(), judgement)
         };
         let mut number = 0;
+        let mut reports = self.reports.begin(self.model.as_ref().unwrap_or(&self.workload));
         parallel::in_order(&self.files, judge, |(file, judgement)| {
-            let (verdict, edn) = (judgement.verdict, judgement.to_edn());
-            writeln!(out, "{}\t{verdict}\t{edn}", file.display())?;
+            writeln!(out, "{}", self.reports.line(&file, &judgement))?;
             // The next file may take minutes.
             out.flush()?;
-            worst = worst.and(verdict);
+            worst.verdict = worst.verdict.and(judgement.verdict);
+            worst.has_bad_input |= judgement.is_bad_input;
+            reports.add(&file, &judgement);
             number += 1;
             match &self.out {
                 Some(folder) => self.explain(&judgement, &self.folder_of(folder, number, &file)),
                 None => Ok(()),
             }
         })?;
+        reports.write()?;
         Ok(worst)
     }
 
@@ -185,46 +210,6 @@ impl CheckFlags {
     }
 }
 
-/// Operations with the lines on which they begin.
-type Batch = Vec<(usize, Op)>;
-
-/// Reads a file and sends its operations.
-fn read(path: &Path, sender: SyncSender<Batch>) -> Result<(), String> {
-    let unreadable = |error| format!("The file cannot be read: {error}.");
-    let mut file = File::open(path).map_err(unreadable)?;
-    let mut parser = Parser::default();
-    let mut piece = vec![0; PIECE_BYTES];
-    loop {
-        let length = match file.read(&mut piece) {
-            Ok(0) => break,
-            Ok(length) => length,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(unreadable(error)),
-        };
-        let mut batch = Batch::new();
-        let fed = parser.feed(&piece[..length], &mut |line, op| {
-            batch.push((line, op));
-            Ok(())
-        });
-        // Nobody takes it any more when something was wrong with an operation.
-        if sender.send(batch).is_err() {
-            return Ok(());
-        }
-        fed.map_err(|problem| damaged(&problem))?;
-    }
-    let mut batch = Batch::new();
-    let finished = parser.finish(&mut |line, op| {
-        batch.push((line, op));
-        Ok(())
-    });
-    drop(sender.send(batch));
-    finished.map_err(|problem| damaged(&problem))
-}
-
-fn damaged(problem: &str) -> String {
-    format!("The file is damaged, or not a history: {problem}.")
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -262,7 +247,7 @@ mod tests {
             })
             .collect();
         let mut out = Vec::new();
-        let worst = flags("g-set", files).run(&mut out).unwrap();
+        let worst = flags("g-set", files).run(&mut out).unwrap().verdict;
         let prefix = format!("{}/", folder.path().display());
         let lines = String::from_utf8(out).unwrap();
         (lines.lines().map(|line| line.replace(&prefix, "")).collect(), worst)
@@ -300,7 +285,7 @@ mod tests {
     fn what_cannot_be_read_is_unknown() {
         let files = vec!["/nonexistent/history.edn".into(), "/".into()];
         let mut out = Vec::new();
-        let worst = flags("echo", files).run(&mut out).unwrap();
+        let worst = flags("echo", files).run(&mut out).unwrap().verdict;
         let lines = String::from_utf8(out).unwrap();
         assert_eq!(worst, Validity::Unknown);
         assert!(lines.starts_with("/nonexistent/history.edn\tunknown\t{"), "{lines}");

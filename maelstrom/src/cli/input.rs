@@ -1,0 +1,181 @@
+//! A history file as `check` reads it: plain, or packed by gzip or zstd; `-` is standard input.
+//!
+//! How a file is packed, its first bytes say, whatever its name. It is unpacked as it is read.
+
+#![expect(clippy::disallowed_methods, reason = "the command reads the files it is given")]
+
+use std::fs::{self, File};
+use std::io::{self, Chain, Cursor, Read, stdin};
+use std::path::Path;
+use std::sync::mpsc::SyncSender;
+
+use flate2::read::MultiGzDecoder;
+use ruzstd::decoding::StreamingDecoder;
+
+use crate::history::{Op, Parser};
+
+/// A file is read in pieces of this size.
+const PIECE_BYTES: usize = 1 << 18;
+
+/// How files of several kinds begin.
+const GZIP: &[u8] = b"\x1f\x8b";
+const ZSTD: &[u8] = b"\x28\xb5\x2f\xfd";
+const ZIP: &[u8] = b"PK\x03\x04";
+const JEPSEN: &[u8] = b"JEPSEN";
+
+/// The name of standard input.
+const STANDARD_INPUT: &str = "-";
+
+/// What stands in a file, with its first bytes put back.
+type Bytes = Chain<Cursor<Vec<u8>>, Box<dyn Read>>;
+
+/// Opens a file.
+///
+/// # Errors
+/// A sentence, when it is not there, is a folder, or is packed in another way.
+fn open(path: &Path) -> Result<Box<dyn Read>, String> {
+    let unreadable = |error| format!("The file cannot be read: {error}.");
+    let mut file: Box<dyn Read> = if path.as_os_str() == STANDARD_INPUT {
+        Box::new(stdin())
+    } else if path.is_dir() {
+        let history = path.join("history.edn");
+        return Err(match fs::exists(&history) {
+            Ok(true) => format!("This is a folder; its history is {}.", history.display()),
+            _ => "This is a folder; name the history file in it.".into(),
+        });
+    } else {
+        Box::new(File::open(path).map_err(unreadable)?)
+    };
+    let mut first = Vec::new();
+    file.by_ref().take(8).read_to_end(&mut first).map_err(unreadable)?;
+    let kind = first.clone();
+    let bytes: Bytes = Cursor::new(first).chain(file);
+    if kind.starts_with(ZIP) {
+        return Err("This is a zip archive; unpack it, and name the history file in it.".into());
+    }
+    if kind.starts_with(JEPSEN) {
+        return Err("This is a file in Jepsen's binary form; the history.edn beside it has the \
+                    same operations, and can be read."
+            .into());
+    }
+    if kind.starts_with(GZIP) {
+        return Ok(Box::new(MultiGzDecoder::new(bytes)));
+    }
+    if kind.starts_with(ZSTD) {
+        let decoder = StreamingDecoder::new(bytes);
+        let decoder = decoder.map_err(|error| format!("This is no whole zstd file: {error}."))?;
+        return Ok(Box::new(decoder));
+    }
+    Ok(Box::new(bytes))
+}
+
+/// Operations with the lines on which they begin.
+pub type Batch = Vec<(usize, Op)>;
+
+/// Reads a file and sends its operations.
+///
+/// # Errors
+/// A sentence, when it cannot be read, or is not a history.
+pub fn read(path: &Path, sender: SyncSender<Batch>) -> Result<(), String> {
+    let mut file = open(path)?;
+    let mut parser = Parser::default();
+    let mut piece = vec![0; PIECE_BYTES];
+    let mut bytes = 0;
+    loop {
+        let length = match file.read(&mut piece) {
+            Ok(0) => break,
+            Ok(length) => length,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => {
+                return Err(format!("The file cannot be read beyond byte {bytes}: {error}."));
+            }
+        };
+        bytes += length as u64;
+        let mut batch = Batch::new();
+        let fed = parser.feed(&piece[..length], &mut |line, op| {
+            batch.push((line, op));
+            Ok(())
+        });
+        // Nobody takes it any more when something was wrong with an operation.
+        if sender.send(batch).is_err() {
+            return Ok(());
+        }
+        fed.map_err(|problem| damaged(&problem))?;
+    }
+    if bytes == 0 {
+        return Err("The file is empty, so there is no history in it.".into());
+    }
+    let mut batch = Batch::new();
+    let finished = parser.finish(&mut |line, op| {
+        batch.push((line, op));
+        Ok(())
+    });
+    drop(sender.send(batch));
+    finished.map_err(|problem| damaged(&problem))
+}
+
+/// The sentence for a file in which something, given as a clause, is wrong.
+pub fn damaged(problem: &str) -> String {
+    format!("The file is damaged, or not a history: {problem}.")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::mpsc::sync_channel;
+
+    use super::*;
+
+    const TEXT: &[u8] =
+        b"{:type :invoke, :process 0, :f :read}\n{:type :ok, :process 0, :f :read}\n";
+
+    /// How many operations a file with these contents has.
+    fn operations(contents: &[u8]) -> Result<usize, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("history");
+        fs::write(&path, contents).unwrap();
+        let (sender, receiver) = sync_channel(100);
+        read(&path, sender).map(|()| receiver.into_iter().flatten().count())
+    }
+
+    fn gzip(text: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn zstd(text: &[u8]) -> Vec<u8> {
+        ruzstd::encoding::compress_to_vec(text, ruzstd::encoding::CompressionLevel::Fastest)
+    }
+
+    #[test]
+    fn a_file_may_be_packed() {
+        for contents in [TEXT.to_vec(), gzip(TEXT), zstd(TEXT)] {
+            assert_eq!(operations(&contents), Ok(2));
+        }
+        assert_eq!(operations(&[gzip(TEXT), gzip(TEXT)].concat()), Ok(4));
+        assert_eq!(operations(&zstd(&TEXT.repeat(10_000))), Ok(20_000));
+    }
+
+    #[test]
+    fn what_is_cut_or_of_another_kind_is_a_sentence() {
+        for packed in [gzip(TEXT), zstd(TEXT)] {
+            for length in 5..packed.len() {
+                let error = operations(&packed[..length]).expect_err("it is cut");
+                assert!(error.starts_with("Th") && error.ends_with('.'), "{length}: {error}");
+            }
+        }
+        for (contents, expected) in [
+            (&b""[..], "The file is empty"),
+            (b"PK\x03\x04rest", "This is a zip archive"),
+            (b"JEPSEN\0\0\0\0", "This is a file in Jepsen's binary form"),
+            (b"\xff\xfe\xfd", "The file is damaged, or not a history: line 1"),
+        ] {
+            let error = operations(contents).unwrap_err();
+            assert!(error.starts_with(expected), "{error}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let error = open(folder.path()).err().unwrap();
+        assert!(error.starts_with("This is a folder; name"), "{error}");
+    }
+}
