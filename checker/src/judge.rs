@@ -148,6 +148,8 @@ pub struct CheckOptions {
     pub version_orders: elle::VersionOrders,
     /// What the search for a linearization may take: each key of lin-kv has one.
     pub budget: Budget,
+    /// Objects that must be linearizable: see [`Model::per_key`].
+    pub per_key: Option<bool>,
     /// What the checkers of Jepsen's tests must be told: see [`Judge::named`].
     pub jepsen: jepsen::Options,
 }
@@ -266,11 +268,12 @@ impl From<Workload> for Judge {
 }
 
 /// An object whose operations must be linearizable. A history of many of them has values
-/// `[key value]`, and each is judged on its own.
+/// `[key value]`, and each is judged on its own: see [`Model::per_key`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {
     name: String,
     init: Option<Edn>,
+    per_key: Option<bool>,
     budget: Budget,
 }
 
@@ -287,12 +290,19 @@ impl Model {
     }
 
     fn named(name: &str) -> Model {
-        Model { name: name.to_owned(), init: None, budget: Budget::default() }
+        Model { name: name.to_owned(), init: None, per_key: None, budget: Budget::default() }
     }
 
     /// The same, judged within this budget.
     pub fn within(self, budget: Budget) -> Model {
         Model { budget, ..self }
+    }
+
+    /// The same for many objects in one history, each value `[key value]`; or, if false, for one
+    /// object, whatever its values are. If neither is said, values that look like that are not
+    /// judged.
+    pub fn per_key(self, per_key: bool) -> Model {
+        Model { per_key: Some(per_key), ..self }
     }
 
     /// `read`, `write`. As in Knossos it is nil at first, and a read of nil says nothing.
@@ -322,10 +332,10 @@ impl Model {
 }
 
 impl From<Model> for Judge {
-    fn from(Model { name, init, budget }: Model) -> Judge {
+    fn from(Model { name, init, per_key, budget }: Model) -> Judge {
         let judge = Judge::whole(move |operations| {
-            linear::check_model(&name, init.as_ref(), operations, &budget)
-                .unwrap_or_else(Judgement::unknown)
+            linear::check_model(&name, init.as_ref(), operations, per_key, &budget)
+                .unwrap_or_else(Judgement::bad_input)
         });
         // The values of an object may be of any form.
         judge.of_pairs_with(Common::Nothing)

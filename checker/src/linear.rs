@@ -54,7 +54,9 @@ pub fn check_lin_kv(operations: &Operations, budget: &Budget) -> Judgement {
     judge(operations, |spans| keyed(&object, operations, spans, budget))
 }
 
-/// Judges a history of one object, or of many when its values are `[key value]`.
+/// Judges a history of one object, or of many, when `per_key` says that its values are
+/// `[key value]`. If nothing is said and they look like that, there is no judgement: of a register
+/// that holds pairs, the values are alike.
 ///
 /// `model` is `register`, `cas-register`, `mutex`, `linear-set`, `fifo-queue`, `unordered-queue` or
 /// `multi-register`; `init` is what the object holds at first, if not what the model says.
@@ -65,15 +67,20 @@ pub fn check_model(
     model: &str,
     init: Option<&Edn>,
     operations: &Operations,
+    per_key: Option<bool>,
     budget: &Budget,
 ) -> Result<Judgement, String> {
     let object = Object::new(model, init)?;
-    Ok(judge(operations, |spans| {
-        if independent::is_keyed(operations, spans) {
-            keyed(&object, operations, spans, budget)
-        } else {
-            single(&object, Part { operations, spans, inner: |value| value }, budget)
-        }
+    let one =
+        |spans: &[Span]| single(&object, Part { operations, spans, inner: |value| value }, budget);
+    Ok(judge(operations, |spans| match per_key {
+        Some(true) => keyed(&object, operations, spans, budget),
+        Some(false) => one(spans),
+        None if independent::is_keyed(operations, spans) => Err("Every value is like [key \
+            value]: --per-key judges each key on its own, and --per-key=false takes the pairs \
+            for values of one object."
+            .into()),
+        None => one(spans),
     }))
 }
 
@@ -96,8 +103,8 @@ fn judge(
 ) -> Judgement {
     match operations.spans() {
         Ok([]) => Judgement::no_operations(),
-        Ok(spans) => judge(spans).unwrap_or_else(Judgement::unknown),
-        Err(problem) => Judgement::unknown(problem),
+        Ok(spans) => judge(spans).unwrap_or_else(Judgement::bad_input),
+        Err(problem) => Judgement::bad_input(problem),
     }
 }
 

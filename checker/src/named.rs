@@ -39,6 +39,10 @@ impl Judge {
             return Err(format!("There is no model {name}. There are: {}.", names().join(", ")));
         };
         let model = Model::new(name, init)?.within(options.budget.clone());
+        let model = match options.per_key {
+            Some(per_key) => model.per_key(per_key),
+            None => model,
+        };
         Ok(Judge::from(model).expecting(name, &[]))
     }
 }

@@ -13,7 +13,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 fn judge(model: &str, history: &History, budget: &Budget) -> Judgement {
-    linear::check_model(model, None, &history.into(), budget).unwrap()
+    linear::check_model(model, None, &history.into(), None, budget).unwrap()
 }
 
 fn verdict(model: &str, history: &History) -> Validity {

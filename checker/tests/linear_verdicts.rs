@@ -26,7 +26,8 @@ fn disagreements(model: &str, rows: &[Row]) -> Vec<String> {
     let mut wrong = Vec::new();
     for row in rows {
         let found =
-            linear::check_model(model, None, &(&row.history).into(), &Budget::default()).unwrap();
+            linear::check_model(model, None, &(&row.history).into(), None, &Budget::default())
+                .unwrap();
         let agrees = match &*row.verdict {
             "unknown" | "hang" | "crash" => found.verdict != Validity::Unknown,
             known => found.verdict.to_string() == known,

@@ -184,7 +184,8 @@ pub fn compare(kind: &Kind, seeds: u64) {
         let first = if starts { "[0 1]" } else { kind.init };
         let first = read_one(first).unwrap();
         // As a history that is read from a file is judged.
-        let mut gathering = Judge::from(Model::new(kind.model, Some(first)).unwrap()).gather();
+        let model = Model::new(kind.model, Some(first)).unwrap().per_key(false);
+        let mut gathering = Judge::from(model).gather();
         history.ops.iter().for_each(|op| gathering.push(Cow::Borrowed(op)).unwrap());
         let found = gathering.finish().to_edn();
         let is_doubt = found.get("valid?").is_some_and(|valid| valid.as_keyword().is_some());

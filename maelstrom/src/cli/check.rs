@@ -124,6 +124,7 @@ impl CheckFlags {
             version_orders: self.version_orders.version_orders(),
             anomalies: self.anomalies.clone(),
             budget: self.budget.budget(),
+            per_key: self.models.per_key,
             jepsen: self.models.options(),
         };
         // They are looked at even where no transaction is judged: one that is none is a mistake.

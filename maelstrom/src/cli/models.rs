@@ -48,6 +48,18 @@ pub struct ModelFlags {
     #[arg(long, help_heading = "Models")]
     linearizable: bool,
 
+    /// Linearizable objects: every value is [key value], and each key is an object.
+    #[arg(
+        long,
+        visible_alias = "independent",
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        help_heading = "Models"
+    )]
+    pub per_key: Option<bool>,
+
     #[command(flatten)]
     unused: UnusedFlags,
 }
