@@ -226,6 +226,7 @@ fn with_keyword_keys(value: Edn) -> Edn {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the tests read what was written")]
 mod tests {
     use super::*;
     use crate::store::RunName;

@@ -14,6 +14,10 @@
 //! run early leaves everything up to the last second readable. `results.edn` appears at once
 //! or not at all.
 //!
+//! Nothing grows in memory with the length of a run: the history is read from its file again, and
+//! what is noted besides is in files without a name ([`RunFolder::spool`]). Nor does a node's log
+//! grow without end on disk ([`MOST_LOG_BYTES`](crate::child::MOST_LOG_BYTES)).
+//!
 //! Every failure is one sentence that names the file. Deliberately absent: the two binary formats
 //! of the original, `test.jepsen` and `net-journal/`. Nothing but the original's own code reads
 //! them; what they hold is in `test.edn` with `history.edn`, and on the page of the run. Absent,
