@@ -43,14 +43,16 @@ const PARSE: &str = "__parse";
 const PIECE_BYTES: usize = 1 << 18;
 
 /// By name, what `check` is told, and the object.
-const CASES: [(&str, [&str; 2], fn() -> Object); 5] = [
+type Case = (&'static str, [&'static str; 2], fn() -> Object);
+
+const CASES: [Case; 5] = [
     ("cas-register", ["--model", "cas-register"], || Object::Registers(vec![None], false)),
     ("lin-kv", ["-w", "lin-kv"], || Object::Registers(vec![None; KEYS[0]], true)),
     ("g-set", ["-w", "g-set"], || Object::Set { asked: 0, held: Vec::new() }),
     ("kafka", ["-w", "kafka"], || Object::Logs {
-        sent: [0; KEYS[1]],
+        sent: vec![0; KEYS[1]],
         logs: vec![Vec::new(); KEYS[1]],
-        seen: [[0; KEYS[1]]; PROCESSES],
+        seen: vec![[0; KEYS[1]]; PROCESSES],
     }),
     ("fifo-queue", ["--model", "fifo-queue"], || Object::Queue { asked: 0, held: VecDeque::new() }),
 ];
@@ -119,10 +121,10 @@ enum Object {
     },
     Logs {
         /// How many messages were asked to be sent to each.
-        sent: [usize; KEYS[1]],
+        sent: Vec<usize>,
         logs: Vec<Vec<usize>>,
         /// How far each process has polled each.
-        seen: [[usize; KEYS[1]]; PROCESSES],
+        seen: Vec<[usize; KEYS[1]]>,
     },
 }
 
