@@ -191,7 +191,8 @@ impl<C: Clone + Serialize> Raft<C> {
         let term = self.state.term;
         let contains = self.log.contains(last);
         if !(self.config.rules.replaces)(last.index, self.commit, contains) {
-            self.arriving = None;
+            // A piece of an older state may be late. A newer one that arrives is still needed.
+            self.arriving.take_if(|arriving| arriving.last.index <= last.index);
             if contains {
                 // The log has got there by itself, and what a snapshot covers is committed.
                 self.verified = self.verified.max(last.index);

@@ -1,6 +1,8 @@
 //! The log, what a disk holds, and a snapshot on its way, each on its own. (Whole nodes are tested
 //! by `tests/raft`, as transcripts, and by `replicated/simulation`, with every fault.)
 
+use rand::SeedableRng;
+
 use super::log::Log;
 use super::snapshot::Sending;
 use super::*;
@@ -140,4 +142,33 @@ fn a_receiver_that_was_restarted_cannot_go_on() {
     numbers(&mut sending, 3);
     assert!(sending.on_stored(last, 7, 2));
     assert!(!sending.on_stored(last, 8, 0));
+}
+
+/// It once made the follower forget what it had, so that the transfer began anew.
+#[test]
+fn a_late_piece_of_an_older_state_does_not_stop_the_one_that_arrives() {
+    let [me, leader] = ["n1", "n2"].map(NodeId::from);
+    let durable = Durable { base: LogId { term: 1, index: 5 }, ..Durable::<u8>::default() };
+    let durable = Durable { state: HardState { term: 1, vote: None }, ..durable };
+    let config = Config::new(me, vec![leader.clone()]);
+    let mut raft = Raft::new(config, durable, ChaCha8Rng::seed_from_u64(1), Time::ZERO);
+    let mut replies = Vec::new();
+    for (at, index, number) in [(1, 9, 0), (2, 5, 0), (3, 9, 1)] {
+        let piece = Numbered { number, done: false, piece: Piece::new("7".into()).unwrap() };
+        let last = LogId { term: 1, index };
+        let message = Message::InstallSnapshot { term: 1, last, piece, round: 0 };
+        raft.step(Time::from_millis(at), Input::Message { from: leader.clone(), message });
+        let output = raft.output(&|| unreachable!("only a leader sends a state"));
+        replies.extend(output.messages.into_iter().map(|(_, message)| message));
+    }
+    let stored = |stored| Message::InstallSnapshotReply {
+        term: 1,
+        last: LogId { term: 1, index: 9 },
+        since: Time::from_millis(1).as_nanos(),
+        stored,
+        round: 0,
+    };
+    let outcome = Outcome::Matched(5);
+    let late = Message::AppendEntriesReply { term: 1, outcome, round: 0 };
+    assert_eq!(replies, [stored(1), late, stored(2)]);
 }
