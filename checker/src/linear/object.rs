@@ -91,7 +91,7 @@ impl Object {
         Ok(object)
     }
 
-    /// A state as the model's record in Knossos.
+    /// A state as the model's record in Knossos, where it has that model.
     pub fn record(&self, state: &Edn) -> Edn {
         let of_value = |field: &str| Edn::map([(field, state.clone())]);
         let (name, fields) = match self.name {
@@ -104,7 +104,9 @@ impl Object {
             "fifo-queue" => ("FIFOQueue", of_value("q")),
             "unordered-queue" => ("UnorderedQueue", of_value("pending")),
             "linear-set" => ("Set", of_value("s")),
-            _ => ("MultiRegister", state.clone()),
+            "multi-register" => ("MultiRegister", state.clone()),
+            // Knossos has no such model, and so no record for it.
+            _ => return state.clone(),
         };
         Edn::Tagged(format!("knossos.model.{name}").into(), Box::new(fields))
     }
@@ -124,7 +126,7 @@ where
 {
     let trace = read(&mut model, part)?;
     let outcome = register::check(&trace, model.initial(), budget);
-    Ok(verdict(&model, &trace, outcome))
+    Ok(verdict(&trace, outcome.map(|state| model.show(&state))))
 }
 
 fn multi_register(
@@ -138,7 +140,7 @@ fn multi_register(
         &|trace| Box::new(Registers::new(trace, model.initial(), model.versions())),
         budget,
     );
-    Ok(verdict(&model, &trace, outcome))
+    Ok(verdict(&trace, outcome.map(|state| model.show(&state))))
 }
 
 fn stepped<S: Steps>(mut object: S, part: Part, budget: &Budget) -> Result<Verdict, String> {
@@ -150,10 +152,7 @@ fn stepped<S: Steps>(mut object: S, part: Part, budget: &Budget) -> Result<Verdi
         (Outcome::Stuck(_), Some(reason)) => Outcome::GivenUp(reason),
         (outcome, _) => outcome,
     };
-    let outcome = outcome.map(|held| object.show(&held));
-    let is_stuck = matches!(outcome, Outcome::Stuck(_));
-    let operations = if is_stuck { without_calls(&trace) } else { Vec::new() };
-    Ok(Verdict { outcome, operations })
+    Ok(verdict(&trace, outcome.map(|held| object.show(&held))))
 }
 
 fn read<M: Model>(model: &mut M, part: Part) -> Result<Trace<M::Call>, String> {
@@ -186,7 +185,7 @@ fn queue(mut model: Queue, part: Part, budget: &Budget) -> Result<Verdict, Strin
         &|trace| Box::new(search::queue::Queue::new(trace, initial, values, is_fifo)),
         budget,
     );
-    Ok(verdict(&model, &trace, outcome))
+    Ok(verdict(&trace, outcome.map(|state| model.show(&state))))
 }
 
 fn found_verdict<C>(trace: &Trace<C>, found: Found) -> Verdict {
@@ -211,8 +210,8 @@ fn without_calls<C>(trace: &Trace<C>) -> Vec<Operation<()>> {
     trace.operations.iter().map(without_call).collect()
 }
 
-fn verdict<M: Model>(model: &M, trace: &Trace<M::Call>, outcome: Outcome<M::State>) -> Verdict {
-    let outcome = outcome.map(|state| model.show(&state));
+/// The verdict, with the operations where the outcome refers to any.
+fn verdict<C>(trace: &Trace<C>, outcome: Outcome<Edn>) -> Verdict {
     let is_told = match &outcome {
         Outcome::Linearizable(reached) => reached.iter().any(|r| !r.pending.is_empty()),
         Outcome::Stuck(_) => true,

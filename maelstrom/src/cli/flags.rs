@@ -203,6 +203,7 @@ pub struct RunFlags {
         value_name = "FAULTS",
         value_enum,
         value_delimiter = ',',
+        action = ArgAction::Set,
         help_heading = "Network and faults"
     )]
     pub(super) nemesis: Vec<Fault>,
@@ -226,6 +227,7 @@ pub struct RunFlags {
         long,
         value_name = "MODELS",
         value_delimiter = ',',
+        action = ArgAction::Set,
         default_value = "strict-serializable",
         help_heading = "Judgement"
     )]
