@@ -303,7 +303,7 @@ mod tests {
 
     #[test]
     fn logs_are_made_of_their_parts() {
-        let mut logs = logs("a", 3 * PART_MESSAGES as usize + 7);
+        let mut logs = logs("a", 3 * PART_MESSAGES + 7);
         logs.append("b", 1.into());
         logs.commit(&offsets(&[("a", 70)]));
         assert_eq!(logs.clone().into_parts().count(), 5);
