@@ -15,9 +15,9 @@
 //! | `queue` | [`queue`] | what is taken out was put in |
 //! | `sequential` | [`sequential`] | who sees a client's later write sees its earlier ones |
 //! | `set` | [`set`] | the last read shows what was added, and nothing else |
-//! | `set-full` | [`set_full`](crate::set_full) | what was added is there, from some moment on |
+//! | `set-full` | [`crate::set_full`] | what was added is there, from some moment on |
 //! | `total-queue` | [`total_queue`] | in the end, what was put in has come out |
-//! | `unique-ids` | [`unique_ids`](crate::unique_ids) | no id is given out twice |
+//! | `unique-ids` | [`crate::unique_ids`] | no id is given out twice |
 //!
 //! Their results have the keys of the originals. Lists of errors, which may be as long as the
 //! history, are cut: all are counted, and the first are shown.

@@ -71,7 +71,8 @@ pub enum Record<C> {
         upto: u64,
         /// Their join.
         delta: C,
-        /// Whether more records belong to the same changes: see [`Crdt::IS_ATOMIC`](super::Crdt::IS_ATOMIC).
+        /// Whether more records belong to the same changes: see
+        /// [`Crdt::IS_ATOMIC`](super::Crdt::IS_ATOMIC).
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         continues: bool,
     },
