@@ -128,9 +128,11 @@ fn lockstep_within(faults: &[Fault], seed: u64, memory_bytes: usize) -> Files {
         args: Vec::new(),
         clock: Clock::Seed { seed, writes_tape: false },
         store: store.path().to_owned(),
-        log: LogOptions { stderr: true, net_send: true, net_recv: true, json: false },
+        log: LogOptions { stderr: true, net_send: true, net_recv: true, ..LogOptions::default() },
         has_data_dirs: true,
         argv: Vec::new(),
+        bench: String::new(),
+        challenge: None,
         watchdog: None,
         memory_bytes,
     };

@@ -52,6 +52,8 @@ pub fn run(workload: &str, bin: &str, args: &[&str], options: &TestOptions, cloc
         clock,
         has_data_dirs: true,
         argv: Vec::new(),
+        bench: String::new(),
+        challenge: None,
         store: store.path().to_owned(),
         log: LogOptions::default(),
         watchdog: None,

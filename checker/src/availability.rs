@@ -5,6 +5,7 @@
 //!
 //! Source: Maelstrom's `checker.clj`.
 
+use std::fmt;
 use std::str::FromStr;
 
 use super::{Checker, Judgement, Validity, fraction};
@@ -17,6 +18,16 @@ pub enum Availability {
     Total,
     /// At least this fraction, from 0 to 1, must.
     AtLeast(f64),
+}
+
+/// As it is written on the command line.
+impl fmt::Display for Availability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Availability::Total => f.write_str("total"),
+            Availability::AtLeast(share) => write!(f, "{share}"),
+        }
+    }
 }
 
 impl FromStr for Availability {

@@ -19,6 +19,7 @@ use maelstrom::checker::{Judgement, Validity};
 use maelstrom::history::History;
 use maelstrom::journal::Journal;
 use maelstrom::options::TestOptions;
+use maelstrom::ran::Ran;
 use maelstrom::report::{self, Activity, Recorded};
 
 /// A minute of broadcasts over five nodes, each a request, four messages between nodes with
@@ -119,7 +120,7 @@ fn main() {
         let recorded = Recorded {
             workload: "broadcast",
             options: &options,
-            seed: None,
+            ran: &Ran::default(),
             activity: &activity,
             history: &history,
             journal: &journal,

@@ -1,6 +1,7 @@
 //! The command line: flags of the original with the same meaning, and a few of our own.
 
 mod analyze;
+mod brief;
 mod budget;
 pub mod check;
 mod cluster;

@@ -36,6 +36,7 @@ pub mod net;
 pub mod options;
 mod parallel;
 pub mod protocol;
+pub mod ran;
 #[cfg(feature = "host")]
 pub mod recorder;
 pub mod report;

@@ -28,6 +28,17 @@ pub enum LatencyDistribution {
     Exponential,
 }
 
+impl LatencyDistribution {
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            LatencyDistribution::Constant => "constant",
+            LatencyDistribution::Uniform => "uniform",
+            LatencyDistribution::Exponential => "exponential",
+        }
+    }
+}
+
 /// What becomes of a message that was just sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {

@@ -88,7 +88,110 @@ impl TestOptions {
     }
 }
 
+impl TestOptions {
+    /// The flags that ask for these options, but for those that have their default value. Those of
+    /// the budget, which never change what a run is, are not among them.
+    pub fn flags(&self) -> Vec<(&'static str, String)> {
+        let default = TestOptions::default();
+        let TestOptions {
+            nodes,
+            concurrency,
+            rate,
+            time_limit_secs,
+            latency_ms,
+            latency_distribution,
+            availability,
+            faults,
+            nemesis_interval_secs,
+            calm_secs: _,
+            topology,
+            consistency_models,
+            version_orders,
+            budget: _,
+            key_count,
+            max_txn_length,
+            max_writes_per_key,
+        } = self;
+        let mut flags = Vec::new();
+        let mut differs = |is_other: bool, flag: &'static str, value: String| {
+            if is_other {
+                flags.push((flag, value));
+            }
+        };
+        let names: Vec<&str> = nodes.iter().map(NodeId::as_str).collect();
+        let are_numbered = *nodes == numbered_nodes(nodes.len());
+        let is_usual = *nodes == default.nodes;
+        differs(are_numbered && !is_usual, "--node-count", nodes.len().to_string());
+        differs(!are_numbered && !is_usual, "--nodes", names.join(","));
+        let per_node = concurrency / nodes.len().max(1);
+        let concurrency_text = match per_node * nodes.len() == *concurrency {
+            true => format!("{per_node}n"),
+            false => concurrency.to_string(),
+        };
+        differs(*concurrency != nodes.len(), "--concurrency", concurrency_text);
+        differs(*rate != default.rate, "--rate", rate.to_string());
+        let is_other_limit = *time_limit_secs != default.time_limit_secs;
+        differs(is_other_limit, "--time-limit", time_limit_secs.to_string());
+        differs(*latency_ms != default.latency_ms, "--latency", latency_ms.to_string());
+        let is_other_distribution = *latency_distribution != default.latency_distribution;
+        differs(is_other_distribution, "--latency-dist", latency_distribution.name().into());
+        let availability = availability.map(|share| share.to_string());
+        differs(availability.is_some(), "--availability", availability.unwrap_or_default());
+        let names: Vec<&str> = faults.iter().map(|fault| fault.name()).collect();
+        differs(!faults.is_empty(), "--nemesis", names.join(","));
+        let is_other_interval = *nemesis_interval_secs != default.nemesis_interval_secs;
+        differs(is_other_interval, "--nemesis-interval", nemesis_interval_secs.to_string());
+        differs(*topology != default.topology, "--topology", topology.clone());
+        let are_other_models = *consistency_models != default.consistency_models;
+        differs(are_other_models, "--consistency-models", consistency_models.join(","));
+        let (is, was) = (version_orders, default.version_orders);
+        for (flag, value, usual) in [
+            ("--initial-state", is.initial_state, was.initial_state),
+            ("--wfr-keys", is.wfr_keys, was.wfr_keys),
+            ("--sequential-keys", is.sequential_keys, was.sequential_keys),
+            ("--linearizable-keys", is.linearizable_keys, was.linearizable_keys),
+        ] {
+            differs(value != usual, flag, value.to_string());
+        }
+        let key_count_text = key_count.map(|count| count.to_string()).unwrap_or_default();
+        differs(key_count.is_some(), "--key-count", key_count_text);
+        let is_other_length = *max_txn_length != default.max_txn_length;
+        differs(is_other_length, "--max-txn-length", max_txn_length.to_string());
+        let is_other_count = *max_writes_per_key != default.max_writes_per_key;
+        differs(is_other_count, "--max-writes-per-key", max_writes_per_key.to_string());
+        flags
+    }
+}
+
 /// The names that `--node-count` gives: `n0`, `n1`, ….
 pub fn numbered_nodes(count: usize) -> Vec<NodeId> {
     (0..count).map(|number| NodeId::from(format!("n{number}"))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_flags_that_are_not_the_default_are_named() {
+        assert_eq!(TestOptions::default().flags(), []);
+        let options = TestOptions {
+            nodes: numbered_nodes(3),
+            concurrency: 6,
+            latency_distribution: LatencyDistribution::Exponential,
+            availability: Some(Availability::Total),
+            faults: [Fault::Kill, Fault::Partition].into(),
+            nemesis_interval_secs: 2.5,
+            ..TestOptions::default()
+        };
+        let line: Vec<String> =
+            options.flags().iter().map(|(flag, value)| format!("{flag} {value}")).collect();
+        assert_eq!(
+            line.join(" "),
+            "--node-count 3 --concurrency 2n --latency-dist exponential --availability total \
+             --nemesis partition,kill --nemesis-interval 2.5"
+        );
+        let named = TestOptions { nodes: vec!["a".into(), "b".into()], ..TestOptions::default() };
+        assert_eq!(named.flags()[..2], [("--nodes", "a,b".into()), ("--concurrency", "5".into())]);
+    }
 }

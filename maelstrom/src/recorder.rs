@@ -17,9 +17,11 @@ const STDERR_BYTES: usize = 8 << 20;
 /// So much of a value is in the log of the run.
 const VALUE_CHARACTERS: usize = 2000;
 
-/// What to log besides operations.
+/// What to log besides operations, and what to show of it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LogOptions {
+    /// Whether whoever watches the run sees each operation of a client.
+    pub shows_operations: bool,
     /// What nodes write to stderr.
     pub stderr: bool,
     /// Messages as they are sent.
@@ -145,7 +147,11 @@ impl Observer for Recorder {
             // No operation of a run of ours is without a process.
             ProcessId::Unnamed => Source::bench(),
         };
-        let written = self.log.info(self.now, &source, &self.line);
+        let is_shown = self.options.shows_operations || op.process == ProcessId::Nemesis;
+        let written = match is_shown {
+            true => self.log.info(self.now, &source, &self.line),
+            false => self.log.info_unseen(self.now, &source, &self.line),
+        };
         self.note(written);
     }
 
@@ -253,6 +259,28 @@ mod tests {
         assert_eq!(text, lines.concat());
         assert!(log.contains(&lines[0]), "{log}");
         assert!(log.ends_with("7 7…\t:x\n") && log.len() < 2500, "{}", log.len());
+    }
+
+    #[test]
+    fn operations_are_shown_only_to_whoever_asks() {
+        for (shows_operations, shown_lines) in [(false, 1), (true, 3)] {
+            let store = tempfile::tempdir().unwrap();
+            let folder = RunFolder::create(store.path(), "echo", RunName::Seed(1)).unwrap();
+            let shown = std::rc::Rc::new(std::cell::RefCell::new(0));
+            let counted = shown.clone();
+            let console: Console = Box::new(move |_| *counted.borrow_mut() += 1);
+            let options = LogOptions { shows_operations, ..LogOptions::default() };
+            let progress = Box::new(|_: &Progress| ());
+            let mut recorder = Recorder::new(&folder, Some(console), options, progress, 1).unwrap();
+            let text = "{:process 0, :type :invoke, :f :echo} {:process 0, :type :ok, :f :echo}
+                        {:process :nemesis, :type :info, :f :kill}";
+            let history = crate::history::History::parse(text).unwrap();
+            history.ops.iter().for_each(|op| recorder.operation(op));
+            recorder.finish().unwrap();
+            assert_eq!(*shown.borrow(), shown_lines);
+            let log = std::fs::read_to_string(folder.file("jepsen.log")).unwrap();
+            assert_eq!(log.lines().count(), 3, "the file has all");
+        }
     }
 
     #[test]

@@ -26,9 +26,11 @@ pub mod activity;
 mod drawings;
 mod explanations;
 mod faults;
+pub mod figures;
 mod findings;
 mod format;
 mod glossary;
+pub mod goals;
 mod keys;
 #[cfg(feature = "program")]
 mod lag;
@@ -51,6 +53,7 @@ use crate::history::{History, Op};
 use crate::journal::Journal;
 use crate::options::TestOptions;
 use crate::parallel;
+use crate::ran::Ran;
 use crate::workload::{self, Workload};
 
 use logs::Logs;
@@ -67,8 +70,8 @@ pub struct Recorded<'a> {
     pub workload: &'a str,
     /// The options of the test.
     pub options: &'a TestOptions,
-    /// The seed of a run in virtual time.
-    pub seed: Option<u64>,
+    /// What ran.
+    pub ran: &'a Ran,
     /// What the clients saw, as it is drawn.
     pub activity: &'a Activity,
     /// The same, entry by entry.

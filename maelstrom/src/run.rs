@@ -8,16 +8,19 @@ use gyre::{Message, NodeId, Time};
 
 use crate::checker::{Judgement, Validity};
 use crate::child::{ChildOptions, LockstepChild, NodeLog, Watchdog, pin_to_one_core};
-use crate::engine::cluster::{Cluster, INTERRUPTED, NodeFactory, SimulatedNode, VirtualCluster};
+use crate::engine::cluster::{Cluster, NodeFactory, SimulatedNode, VirtualCluster};
 use crate::engine::{Direction, Engine, Observer, Outcome, Progress};
 use crate::history::Op;
 use crate::journal::Journal;
 use crate::options::TestOptions;
+use crate::ran::{self, Ran, shell_line};
 use crate::recorder::{LogOptions, ProgressDisplay, Recorder};
+use crate::report::figures::{self, Figure};
+use crate::report::goals::Challenge;
 use crate::report::{self, Activity, Recorded, count};
 use crate::results::Results;
 use crate::seeds::Seeds;
-use crate::store::{Console, Ended, RunCommand, RunFolder, RunName, shell_line};
+use crate::store::{Console, Ended, RunCommand, RunFolder, RunName};
 use crate::tape::{Tape, TapeFile};
 use crate::wall::WallCluster;
 use crate::workload::Workload;
@@ -98,6 +101,10 @@ pub struct Test<'a> {
     pub has_data_dirs: bool,
     /// The command line that asks for this, without the program's name.
     pub argv: Vec<String>,
+    /// How the bench itself was called, for the command that repeats the run.
+    pub bench: String,
+    /// The challenge of the Gossip Glomers that this is, if it is one.
+    pub challenge: Option<&'static Challenge>,
     /// The folder of all runs.
     pub store: PathBuf,
     /// What to log.
@@ -143,8 +150,14 @@ pub struct Report {
     /// What went wrong with the run itself, in a sentence: that it ended before its time, or
     /// that not all of its files could be written.
     pub failure: Option<String>,
-    /// Whether something was found that the same seed would show again.
-    pub is_worth_a_replay: bool,
+    /// The verdict in a sentence.
+    pub headline: String,
+    /// The figures to look at first.
+    pub figures: Vec<Figure>,
+    /// Whether the challenge's goal is met, in words, if it is one.
+    pub challenge: Option<String>,
+    /// The command that does the same again.
+    pub again: String,
     /// The run's folder.
     pub folder: PathBuf,
 }
@@ -168,16 +181,17 @@ impl Test<'_> {
     /// # Errors
     /// When the run cannot begin.
     pub fn run(self, terminal: Terminal) -> anyhow::Result<Report> {
-        let name = self.clock.run_name();
+        let ran = self.ran();
+        let name = self.clock.run_name().of(&ran.folder_name());
         // A program that cannot be run is no run: it leaves no folder.
         crate::child::resolve_program(&self.bin)?;
         let folder = RunFolder::create(&self.store, self.workload.name(), name)?;
         let Terminal { console, progress, interrupt, interrupted, analysing } = terminal;
         let mut recorder =
             Recorder::new(&folder, console, self.log, progress, self.options.concurrency)?;
-        let mut command = self.command();
+        let mut command = self.command(ran);
         command.write(&folder)?;
-        recorder.say(&format!("Command line:\n{}", shell_line(&command.argv)));
+        recorder.say(&format!("Command line:\n{}", shell_line("maelstrom", &command.argv)));
         recorder.say(&format!("running {} in {}", self.bin.display(), self.clock));
         let children = self.child_options(&folder)?;
         let tape = self.clock.tape()?;
@@ -208,7 +222,21 @@ impl Test<'_> {
         command.messages = Some(*outcome.journal.stats());
         command.ended = outcome.failure.clone().map_or(Ended::Complete, Ended::BrokeOff);
         command.write(&folder)?;
-        self.judge(outcome, &folder, watching)
+        self.judge(outcome, &folder, &command.ran, watching)
+    }
+
+    fn ran(&self) -> Ran {
+        let mut ran = Ran::new(self.bin.display().to_string(), self.options);
+        let mut flag = |flag: &str, value: &str| ran.flags.push((flag.into(), value.into()));
+        if !self.has_data_dirs {
+            flag("--no-data-dir", "");
+        }
+        if let Some(challenge) = self.challenge {
+            flag("--challenge", challenge.name);
+        }
+        let again = ran::again(&self.argv, self.clock.seed());
+        let again = if again.is_empty() { String::new() } else { shell_line(&self.bench, &again) };
+        Ran { arguments: self.args.clone(), seed: self.clock.seed(), again, ..ran }
     }
 
     fn interrupted_analysis(&self, folder: &RunFolder) -> String {
@@ -220,8 +248,9 @@ impl Test<'_> {
         )
     }
 
-    fn command(&self) -> RunCommand {
+    fn command(&self, ran: Ran) -> RunCommand {
         RunCommand {
+            ran,
             workload: self.workload.name().to_owned(),
             argv: self.argv.clone(),
             seed: self.clock.seed(),
@@ -244,6 +273,7 @@ impl Test<'_> {
         &self,
         outcome: Outcome,
         folder: &RunFolder,
+        ran: &Ran,
         watching: Watching,
     ) -> anyhow::Result<Report> {
         let Watching { mut recorder, activity, results } = watching;
@@ -262,19 +292,21 @@ impl Test<'_> {
         let recorded = recorder.finish();
         recorder.show_phase("checking");
         let results = results.finish(outcome.journal.stats(), outcome.failure.is_some());
-        let written =
-            recorded.and_then(|()| self.write(&outcome, &activity, &results, folder, recorder));
-        let is_worth_a_replay = match &outcome.failure {
-            Some(sentence) => outcome.entries > 0 && sentence != INTERRUPTED,
-            None => results.verdict == Validity::False,
-        };
+        let written = recorded
+            .and_then(|()| self.write(&outcome, &activity, &results, ran, folder, recorder));
+        let headline = report::headline(&results, activity.ended(), outcome.failure.as_deref());
+        let figures = figures::figures(self.workload.name(), &results, &activity);
+        let is_whole = outcome.failure.is_none();
+        let challenge = self.challenge.filter(|_| is_whole);
+        let challenge = challenge.map(|challenge| challenge.sentence(&results));
         let broke_off = outcome.failure.map(|sentence| format!("The run broke off: {sentence}"));
         let incomplete = written
             .err()
             .map(|error| format!("The run is over, but its files are not complete: {error:#}"));
         let failures: Vec<String> = broke_off.into_iter().chain(incomplete).collect();
         let failure = (!failures.is_empty()).then(|| failures.join("\n"));
-        Ok(Report { results, failure, is_worth_a_replay, folder: folder.path().to_owned() })
+        let (again, folder) = (ran.again.clone(), folder.path().to_owned());
+        Ok(Report { results, failure, headline, figures, challenge, again, folder })
     }
 
     /// Writes everything that is not on disk already.
@@ -283,6 +315,7 @@ impl Test<'_> {
         outcome: &Outcome,
         activity: &Activity,
         results: &Judgement,
+        ran: &Ran,
         folder: &RunFolder,
         recorder: &mut Recorder,
     ) -> anyhow::Result<()> {
@@ -293,12 +326,12 @@ impl Test<'_> {
         }
         // As with the original, a run that broke off has a history but no results.
         if outcome.failure.is_none() {
-            folder.write_results(results)?;
+            folder.write_results(results, ran)?;
         }
         let recorded = Recorded {
             workload: self.workload.name(),
             options: self.options,
-            seed: self.clock.seed(),
+            ran,
             activity,
             history: &folder.history(),
             journal: &outcome.journal,

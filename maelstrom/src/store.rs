@@ -4,9 +4,10 @@
 //! store/current, store/latest            links to the run that began last, that ended last
 //! store/<workload>/latest
 //! store/<workload>/20260131T235959.123Z/ one run, named after its start in local time
-//! store/<workload>/seed-42/              a run in virtual time; the same seed replaces it, or,
-//!                                        while that is going on, takes the name seed-42-2
-//! store/<workload>/tape-9d1c…/           the same for a tape
+//! store/<workload>/echo-1f3a9c-seed-42/  a run in virtual time, named after what ran and its
+//!                                        seed: the same run replaces it, or, while that is
+//!                                        going on, takes the name echo-1f3a9c-seed-42-2
+//! store/<workload>/echo-1f3a9c-tape-9d…/ the same for a tape
 //!     test.edn history.edn history.txt jepsen.log results.edn node-logs/
 //! ```
 //!
@@ -44,10 +45,11 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use crate::checker::Judgement;
-use crate::edn;
+use crate::edn::{self, Edn};
+use crate::ran::{RUN_KEY, Ran};
 use crate::spool::{Beyond, Spool};
 
-pub use command::{COMMAND_FILE, Ended, RunCommand, shell_line};
+pub use command::{COMMAND_FILE, Ended, RunCommand};
 pub use history::{HistoryFile, HistoryWriter};
 pub use log::{Console, Level, RunLog, Source};
 
@@ -60,7 +62,9 @@ pub enum RunName {
     Seed(u64),
     /// Under the virtual clock: the digest of its tape.
     Tape(u64),
-    /// One of these two, while so many runs of it are going on, this one included.
+    /// One of these two, of what is named so.
+    Of(String, Box<RunName>),
+    /// One of these three, while so many runs of it are going on, this one included.
     AtOnce(Box<RunName>, u32),
 }
 
@@ -70,12 +74,22 @@ impl RunName {
         RunName::StartedAt(Box::new(Zoned::now()))
     }
 
+    /// The same, with a name in front that stands for what ran: see
+    /// [`Ran::folder_name`](crate::ran::Ran::folder_name). A run in real time is named after its
+    /// start alone.
+    pub fn of(self, what: &str) -> RunName {
+        match self {
+            RunName::StartedAt(_) => self,
+            name => RunName::Of(what.to_owned(), Box::new(name)),
+        }
+    }
+
     /// The moment from which the run's log counts its time. A seeded run has none of its own,
     /// and the same seed must give the same log.
     fn origin(&self) -> Timestamp {
         match self {
             RunName::StartedAt(start) => start.timestamp(),
-            RunName::Seed(_) | RunName::Tape(_) | RunName::AtOnce(..) => Timestamp::UNIX_EPOCH,
+            _ => Timestamp::UNIX_EPOCH,
         }
     }
 }
@@ -93,6 +107,7 @@ impl fmt::Display for RunName {
             }
             RunName::Seed(seed) => write!(f, "seed-{seed}"),
             RunName::Tape(digest) => write!(f, "tape-{digest:016x}"),
+            RunName::Of(what, name) => write!(f, "{what}-{name}"),
             RunName::AtOnce(name, number) => write!(f, "{name}-{number}"),
         }
     }
@@ -238,12 +253,17 @@ impl RunFolder {
             })
     }
 
-    /// Writes `results.edn`, indented for people.
+    /// Writes `results.edn`, indented for people: what was found, and under a key of ours what
+    /// ran.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn write_results(&self, results: &Judgement) -> anyhow::Result<()> {
-        let mut text = edn::pretty(&results.to_edn());
+    pub fn write_results(&self, results: &Judgement, ran: &Ran) -> anyhow::Result<()> {
+        let mut results = results.to_edn();
+        if let Edn::Map(entries) = &mut results {
+            entries.push((Edn::keyword(RUN_KEY), ran.to_edn()));
+        }
+        let mut text = edn::pretty(&results);
         text.push('\n');
         self.write("results.edn", text.as_bytes())
     }

@@ -20,6 +20,7 @@ use maelstrom::checker;
 use maelstrom::history::History;
 use maelstrom::journal::Journal;
 use maelstrom::options::TestOptions;
+use maelstrom::ran::Ran;
 use maelstrom::report::{self, Activity, Recorded};
 
 fn browser() -> Option<&'static str> {
@@ -188,6 +189,10 @@ fn g_single_of_registers() -> Run {
     Run { workload: "txn-rw-register", history, journal: Journal::new(0) }
 }
 
+fn what_ran() -> Ran {
+    Ran { seed: Some(1), ..Ran::new("target/release/a-node", &TestOptions::default()) }
+}
+
 /// Judges a run and writes its report, as a test of the bench would.
 fn write(store: &Path, run: &Run) {
     let folder = store.join(run.workload).join("seed-1");
@@ -202,7 +207,7 @@ fn write(store: &Path, run: &Run) {
     let recorded = Recorded {
         workload: run.workload,
         options: &TestOptions::default(),
-        seed: Some(1),
+        ran: &what_ran(),
         activity: &activity,
         history: &history,
         journal: &run.journal,

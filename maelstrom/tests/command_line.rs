@@ -242,7 +242,7 @@ fn a_tape_gives_the_history_of_its_seed() {
     let flags = ["test", "-w", "echo", "--bin", &bin, "--time-limit", "2", "--rate", "20"];
     let run = maelstrom(&[&flags[..], &["--seed", "7", "--write-tape"]].concat());
     assert_eq!(run.status, Some(0), "{}", run.output);
-    let tape = run.store.path().join("store/echo/seed-7/tape.edn");
+    let tape = run.store.path().join("store/echo/latest/tape.edn");
     let tape = tape.to_str().unwrap();
     let again = maelstrom(&[&flags[..], &["--tape", tape]].concat());
     assert_eq!(again.status, Some(0), "{}", again.output);
@@ -261,6 +261,78 @@ fn a_tape_gives_the_history_of_its_seed() {
         assert_eq!(run.status, Some(254), "{}", run.output);
         assert!(run.output.contains(sentence), "{}", run.output);
     }
+}
+
+/// Two programs, and two settings of one, keep their files apart though the seed is the same; the
+/// same command replaces them. What ran is in every file that says something of the run.
+#[test]
+fn runs_of_one_seed_have_folders_of_their_own_and_say_what_ran() {
+    if !has_python() {
+        return;
+    }
+    let store = tempfile::tempdir().unwrap();
+    let bin = node("lockstep.py");
+    std::os::unix::fs::symlink(&bin, store.path().join("other.py")).unwrap();
+    let test = |bin: &str, more: &[&str]| {
+        let flags = ["test", "-w", "echo", "--bin", bin, "--time-limit", "1", "--seed", "7"];
+        let output = Command::new(env!("CARGO_BIN_EXE_maelstrom"))
+            .args([&flags[..], more].concat())
+            .current_dir(store.path())
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    test(&bin, &[]);
+    test("./other.py", &[]);
+    test(&bin, &["--rate", "20"]);
+    let again = ["--challenge", "1", "--test-count", "1", "--rate", "20"];
+    let printed = test(&bin, &[&again[..], &["--", "an", "argument"]].concat());
+    test(&bin, &[]);
+    let folders = std::fs::read_dir(store.path().join("store/echo")).unwrap();
+    let mut names: Vec<String> =
+        folders.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.retain(|name| name != "latest");
+    assert_eq!(names.len(), 4, "{names:?}");
+    assert!(names.iter().all(|name| name.ends_with("-seed-7")), "{names:?}");
+
+    assert!(printed.contains("Challenge 1, every echo comes back: its goal is met."), "{printed}");
+    let lines: Vec<&str> = printed.lines().collect();
+    let [.., report, repeat] = lines[..] else { panic!("{printed}") };
+    let page = report.strip_prefix("  report:  ").unwrap();
+    let repeat = repeat.strip_prefix("  repeat:  ").unwrap();
+    assert!(repeat.ends_with("--challenge 1 --rate 20 --seed 7 -- an argument"), "{repeat}");
+    assert!(repeat.starts_with(env!("CARGO_BIN_EXE_maelstrom")), "{repeat}");
+    let folder = store.path().join(page).parent().unwrap().to_owned();
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+    for file in ["results.edn", "test.edn"] {
+        let run = edn::read_one(&read(file)).unwrap().get("run").unwrap().clone();
+        assert_eq!(run.get("again").and_then(Edn::as_str), Some(repeat), "{file}");
+        assert_eq!(run.get("arguments").unwrap().to_string(), "[\"an\" \"argument\"]");
+        let flags = run.get("flags").unwrap().to_string();
+        assert!(flags.contains("\"--rate\" \"20\"") && !flags.contains("seed"), "{flags}");
+    }
+    let html = read("index.html");
+    for shown in ["an argument", "--rate 20 --time-limit 1", repeat, "lockstep.py"] {
+        assert!(html.contains(shown), "{shown} is not on the page");
+    }
+}
+
+/// What is printed fits, whatever the results are; and where nobody watches there is no line for
+/// each operation, unless that is asked for.
+#[test]
+fn what_is_printed_is_read_at_a_glance() {
+    if !has_python() {
+        return;
+    }
+    let bin = node("lockstep.py");
+    let flags = ["test", "-w", "echo", "--bin", &bin, "--time-limit", "9", "--rate", "90"];
+    let flags = [&flags[..], &["--seed", "7"]].concat();
+    let quiet = maelstrom(&flags).output;
+    assert!(quiet.contains("operations did what they should"), "{quiet}");
+    assert!(quiet.contains("\n  latency        ") && quiet.lines().count() < 60, "{quiet}");
+    let verbose = maelstrom(&[&flags[..], &["--verbose"]].concat()).output;
+    assert!(verbose.matches(":invoke").count() > 500, "{verbose}");
 }
 
 /// A verdict that nobody could read is not a success.

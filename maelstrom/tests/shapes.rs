@@ -25,12 +25,13 @@ use maelstrom::edn::{self, Edn};
 use maelstrom::history::History;
 use maelstrom::journal::{Journal, MessageCount, NetStats};
 use maelstrom::options::TestOptions;
+use maelstrom::ran::Ran;
 use maelstrom::report::{self, Activity, Recorded};
 use maelstrom::results::Results;
 use maelstrom::workload;
 
 /// What is here and not there, or there and not here: how its line begins, and why.
-const DIFFERENCES: [(&str, &str); 13] = [
+const DIFFERENCES: [(&str, &str); 14] = [
     ("file net-journal/", "a binary format that only the original's own code reads"),
     ("file test.jepsen", "the same; test.edn says what it says of the run"),
     ("file test.edn", "in the place of test.jepsen"),
@@ -41,6 +42,7 @@ const DIFFERENCES: [(&str, &str); 13] = [
     ("file realtime-lag-thread-key/", "the same for each pair"),
     ("file elle/sccs/", "drawings of all that is in a cycle, valid or not; ours show anomalies"),
     ("file rate.png", "the original leaves it out when nothing ended in the first ten seconds"),
+    (":run", "what ran: in the original it is in test.jepsen"),
     (":workload :consume-counts", "in results, too; there only in consume-counts.edn"),
     (":workload :anomalies {} [] :steps () :value", "only edges about values have it"),
     (":workload :omitted-cases", "the original shows some and does not say how many it left out"),
@@ -148,7 +150,7 @@ fn judged(workload: &str, options: &TestOptions, history: &History) -> (Edn, BTr
     let recorded = Recorded {
         workload,
         options,
-        seed: None,
+        ran: &Ran::default(),
         activity: &Activity::of(history),
         history,
         journal: &Journal::new(0),

@@ -11,9 +11,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow};
 use clap::Args;
 
-use super::test::{prepare, print_results};
+use super::test::{Ending, prepare, print_results};
 use super::{CRASH, bad_arguments, crashed, parse_test};
 use crate::journal::Journal;
+use crate::report::figures::figures;
 use crate::report::{self, Activity, Entries, Recorded};
 use crate::results::Results;
 use crate::run::default_store;
@@ -109,11 +110,12 @@ fn analyze_folder(path: &Path) -> anyhow::Result<u8> {
         Ended::BrokeOff(sentence) => Some(format!("The run broke off: {sentence}")),
     };
     let results = results.finish(&stats, failure.is_some());
-    folder.write_results(&results)?;
+    let ran = &command.ran;
+    folder.write_results(&results, ran)?;
     let recorded = Recorded {
         workload: workload.name(),
         options,
-        seed: command.seed,
+        ran,
         activity: &activity,
         history: &history,
         journal: &Journal::new(0),
@@ -123,8 +125,17 @@ fn analyze_folder(path: &Path) -> anyhow::Result<u8> {
     report::write(&recorded, &mut |_| (), &mut |file, bytes| {
         if OF_MESSAGES.contains(&file) { Ok(()) } else { folder.write(file, bytes) }
     })?;
-    let (shown, footer) = (path.display().to_string(), format!("Files: {}", path.display()));
-    let printed = print_results(&results, failure.as_deref(), &footer, &shown);
+    let challenge = prepared.challenge.filter(|_| failure.is_none());
+    let challenge = challenge.map(|challenge| challenge.sentence(&results));
+    let ending = Ending {
+        headline: &report::headline(&results, activity.ended(), failure.as_deref()),
+        failure: failure.as_deref(),
+        figures: &figures(workload.name(), &results, &activity),
+        challenge: challenge.as_deref(),
+        again: &ran.again,
+        folder: path,
+    };
+    let printed = print_results(&results, &ending);
     Ok(if printed { results.verdict.exit_status() } else { CRASH })
 }
 

@@ -233,6 +233,11 @@ pub struct RunFlags {
     )]
     pub(super) consistency_models: Vec<String>,
 
+    /// Say at the end whether the goal of this challenge of the Gossip Glomers is met: 1, 2, 3a to
+    /// 3e, 4, 5a to 5c, 6a to 6c.
+    #[arg(long, value_name = "NAME", help_heading = "Judgement")]
+    pub(super) challenge: Option<String>,
+
     /// Give nodes no folder for their data, as the original does: what they store is in memory
     /// only, and a killed node has lost it.
     #[arg(long, help_heading = "Cluster")]
@@ -265,6 +270,11 @@ pub struct RunFlags {
         help_heading = "Virtual time"
     )]
     pub tape: Option<PathBuf>,
+
+    /// Show every operation as it begins and ends, and every other line of the log. Where stderr
+    /// is no terminal, a line every few seconds is shown otherwise.
+    #[arg(long, short = 'v', help_heading = "Logging")]
+    verbose: bool,
 
     /// Log what nodes write to stderr.
     #[arg(long, help_heading = "Logging")]
@@ -336,6 +346,7 @@ impl RunFlags {
     /// What to log.
     pub fn log_options(&self) -> LogOptions {
         LogOptions {
+            shows_operations: self.verbose,
             stderr: self.log_stderr,
             net_send: self.log_net_send,
             net_recv: self.log_net_recv,

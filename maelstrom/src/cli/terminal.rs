@@ -60,6 +60,11 @@ pub fn own_folder() -> Option<PathBuf> {
     Some(std::env::current_exe().ok()?.parent()?.to_owned())
 }
 
+/// How the bench was called: for a command to be called again.
+pub fn called_as() -> String {
+    std::env::args().next().unwrap_or_else(|| "maelstrom".into())
+}
+
 /// The bench's own program, for its watchdog.
 pub fn own_program() -> Option<PathBuf> {
     // Where there is this link it leads to the program even after it was built anew.
@@ -79,15 +84,22 @@ pub fn open(time_limit_secs: f64) -> anyhow::Result<Terminal> {
         signal_hook::low_level::pipe::register(signal, writer).context("no signals")?;
         signal_hook::flag::register(signal, interrupted.clone()).context("no signals")?;
     }
-    let line = if std::io::stderr().is_terminal() { live_line()? } else { ProgressBar::hidden() };
+    let is_terminal = std::io::stderr().is_terminal();
+    let line = if is_terminal { live_line()? } else { ProgressBar::hidden() };
     let lines = Lines { waiting: String::new(), shown: Instant::now(), live: line.clone() };
     let lines = Rc::new(RefCell::new(lines));
     let log = lines.clone();
+    let mut told = Told { phase: "", at: Instant::now() };
     Ok(Terminal {
         console: Some(Box::new(move |text| log.borrow_mut().push(text))),
         progress: Box::new(move |progress| {
-            lines.borrow_mut().show();
-            line.set_message(describe(progress, time_limit_secs));
+            let mut lines = lines.borrow_mut();
+            if is_terminal {
+                line.set_message(describe(progress, time_limit_secs));
+            } else if told.is_due(progress) {
+                lines.push(&describe(progress, time_limit_secs));
+            }
+            lines.show();
         }),
         interrupt: Some(OwnedFd::from(reader)),
         interrupted: Box::new(move || interrupted.load(Ordering::Relaxed)),
@@ -113,6 +125,29 @@ fn end_analysis_on_signal() -> anyhow::Result<Box<dyn Fn(String)>> {
     Ok(Box::new(move |text| {
         *sentence.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
     }))
+}
+
+/// Where there is no live line, one of its states is printed now and then.
+const TOLD_EVERY: Duration = Duration::from_secs(5);
+
+/// What was printed last of how far a run is.
+struct Told {
+    phase: &'static str,
+    at: Instant,
+}
+
+impl Told {
+    /// Whether it is time to print how far the run is: after a while, and before the checkers
+    /// begin, which may take long.
+    fn is_due(&mut self, progress: &Progress) -> bool {
+        let is_new = self.phase != progress.phase && progress.phase == "checking";
+        let is_due = is_new || self.at.elapsed() >= TOLD_EVERY;
+        self.phase = progress.phase;
+        if is_due {
+            self.at = Instant::now();
+        }
+        is_due
+    }
 }
 
 fn live_line() -> anyhow::Result<ProgressBar> {
@@ -170,8 +205,10 @@ fn describe(progress: &Progress, time_limit_secs: f64) -> String {
         [] => String::new(),
         faults => format!("  faults: {}", faults.join(", ")),
     };
+    let of =
+        if progress.phase == "running" { format!("/{time_limit_secs}") } else { String::new() };
     format!(
-        "{} {elapsed_secs:.1}/{time_limit_secs} s  ok {ok}  fail {fail}  info {info}  \
+        "{} {elapsed_secs:.1}{of} s  ok {ok}  fail {fail}  info {info}  \
          {messages_a_second:.0} messages/s{faults}",
         progress.phase
     )

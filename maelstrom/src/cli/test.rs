@@ -1,10 +1,15 @@
 //! `maelstrom test`: runs a node against a workload, once or several times.
 
+use std::fmt;
+use std::path::Path;
+
+use super::brief::brief;
 use super::flags::{RunFlags, TestFlags};
 use super::{CRASH, bad_arguments, crashed, terminal};
 use crate::checker::{Judgement, Validity, elle};
-use crate::edn;
 use crate::options::TestOptions;
+use crate::report::figures::Figure;
+use crate::report::goals::Challenge;
 use crate::run::{Clock, Report, Test, default_store};
 use crate::spool::SPOOL_BYTES;
 use crate::tape::TapeFile;
@@ -15,6 +20,7 @@ pub(super) struct Prepared {
     pub(super) workload: &'static dyn Workload,
     pub(super) options: TestOptions,
     tape: Option<TapeFile>,
+    pub(super) challenge: Option<&'static Challenge>,
 }
 
 /// Understands the flags of a test of this workload.
@@ -27,7 +33,8 @@ pub(super) fn prepare(workload: &str, flags: &RunFlags) -> Result<Prepared, Stri
     workload.validate(&options)?;
     elle::Options::new(&options.consistency_models)?;
     let tape = flags.read_tape(workload)?;
-    Ok(Prepared { workload, options, tape })
+    let challenge = flags.challenge.as_deref().map(Challenge::named).transpose()?;
+    Ok(Prepared { workload, options, tape, challenge })
 }
 
 /// Runs the tests that the flags ask for; returns the exit status.
@@ -50,8 +57,8 @@ pub(super) fn print_notes(flags: &RunFlags) {
     }
 }
 
-/// Runs one test, the one of this number, for this command line, and prints what it came to: the results, a sentence,
-/// and where the files are. `None` when it could not begin, or its results could not be printed.
+/// Runs one test, the one of this number, for this command line, and prints what it came to: the
+/// results, a sentence, figures, where its page is, and how to repeat it. `None` when it could not begin, or its results could not be printed.
 pub(super) fn run_one(
     prepared: &Prepared,
     flags: &TestFlags,
@@ -59,7 +66,7 @@ pub(super) fn run_one(
     number: usize,
 ) -> Option<Report> {
     let TestFlags { bin, args, run: flags, .. } = flags;
-    let Prepared { workload, options, tape } = prepared;
+    let Prepared { workload, options, tape, challenge } = prepared;
     let terminal = match terminal::open(options.time_limit_secs) {
         Ok(terminal) => terminal,
         Err(error) => {
@@ -81,13 +88,15 @@ pub(super) fn run_one(
         clock,
         has_data_dirs: !flags.no_data_dir,
         argv: argv.to_vec(),
+        bench: terminal::called_as(),
+        challenge: *challenge,
         store: default_store().to_owned(),
         log: flags.log_options(),
         watchdog: terminal::own_program(),
         memory_bytes: SPOOL_BYTES,
     };
     match test.run(terminal) {
-        Ok(report) => print_report(&report, workload.name(), seed).then_some(report),
+        Ok(report) => print_report(&report).then_some(report),
         Err(error) => {
             crashed(&format!("{error:#}"));
             None
@@ -96,40 +105,71 @@ pub(super) fn run_one(
 }
 
 /// Prints what a run came to, if that is possible.
-fn print_report(report: &Report, workload: &str, seed: Option<u64>) -> bool {
-    let folder = report.folder.display();
-    let again = seed.filter(|_| report.is_worth_a_replay).map(|seed| {
-        format!("\nFAIL {workload}  seed {seed}: the same command with --seed {seed} replays it")
-    });
-    let failure = report.failure.as_deref();
-    let footer = format!("{}\nFiles: {folder}", again.unwrap_or_default());
-    print_results(&report.results, failure, footer.trim_start_matches('\n'), &folder.to_string())
+fn print_report(report: &Report) -> bool {
+    let ending = Ending {
+        headline: &report.headline,
+        failure: report.failure.as_deref(),
+        figures: &report.figures,
+        challenge: report.challenge.as_deref(),
+        again: &report.again,
+        folder: &report.folder,
+    };
+    print_results(&report.results, &ending)
 }
 
-/// Prints results, a sentence of what they mean, and what follows; false when that is not
-/// possible, of which a sentence is printed, too.
-pub(super) fn print_results(
-    results: &Judgement,
-    failure: Option<&str>,
-    footer: &str,
-    folder: &str,
-) -> bool {
-    let verdict = match (failure, results.verdict) {
+/// What is printed below the results of a run.
+pub(super) struct Ending<'a> {
+    /// The verdict in a sentence.
+    pub(super) headline: &'a str,
+    /// What went wrong with the run itself.
+    pub(super) failure: Option<&'a str>,
+    /// The figures to look at first.
+    pub(super) figures: &'a [Figure],
+    /// Whether the goal of a challenge is met.
+    pub(super) challenge: Option<&'a str>,
+    /// The command that repeats the run.
+    pub(super) again: &'a str,
+    /// Where its files are.
+    pub(super) folder: &'a Path,
+}
+
+impl fmt::Display for Ending<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A run that broke off is not summed up twice.
+        if self.failure.is_none() {
+            writeln!(f, "{}", self.headline)?;
+        }
+        if !self.figures.is_empty() {
+            writeln!(f)?;
+        }
+        for Figure { name, value } in self.figures {
+            writeln!(f, "  {name:14} {value}")?;
+        }
+        if let Some(challenge) = self.challenge {
+            writeln!(f, "\n{challenge}")?;
+        }
+        write!(f, "\n  report:  {}", self.folder.join("index.html").display())?;
+        if !self.again.is_empty() {
+            write!(f, "\n  repeat:  {}", self.again)?;
+        }
+        Ok(())
+    }
+}
+
+/// Prints results and what follows them; false when that is not possible, of which a sentence is
+/// printed, too.
+pub(super) fn print_results(results: &Judgement, ending: &Ending) -> bool {
+    let verdict = match (ending.failure, results.verdict) {
         (Some(sentence), _) => sentence,
         (None, Validity::True) => "Everything looks good! ヽ(‘ー`)ノ",
         (None, Validity::False) => "Analysis invalid! (ﾉಥ益ಥ）ﾉ ┻━┻",
         (None, Validity::Unknown) => "Errors occurred during analysis, but no anomalies found. ಠ~ಠ",
     };
-    // A valid run has a summary only where nothing was judged.
-    let reservation = match results.verdict {
-        Validity::True if !results.summary.is_empty() => format!("\n{}", results.summary),
-        _ => String::new(),
-    };
-    let results = edn::pretty(&results.to_edn());
-    let text = format!("{results}\n\n{verdict}{reservation}\n{footer}");
+    let text = format!("{}\n\n{verdict}\n{ending}", brief(&results.to_edn()));
     match terminal::print(&text) {
         Ok(()) => true,
         Err(error) => {
+            let folder = ending.folder.display();
             crashed(&format!("the results could not be printed: {error}. They are in {folder}"));
             false
         }

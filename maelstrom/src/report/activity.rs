@@ -12,6 +12,7 @@ use std::sync::Arc;
 use super::faults::{FaultSpan, Faults};
 use super::format::shortened;
 use super::timeline::Timeline;
+use crate::edn::Edn;
 use crate::history::{History, Op, OpType, ProcessId};
 use crate::spool::{MakeSpool, Spool, Table, row};
 
@@ -110,13 +111,53 @@ pub struct Activity {
     end: i64,
 }
 
-/// How many operations ended, and how many of them successfully.
+/// How many operations ended, and how.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ended {
     /// All that ended.
     pub all: usize,
-    /// Those that did what they should.
+    /// Those that succeeded.
     pub ok: usize,
+    /// Those that failed because of the state that they found: a compare-and-set that does not
+    /// match, a key that is not there. That is an answer, and the system did what it should.
+    pub answered_no: usize,
+    /// Those of which nobody knows.
+    pub unknown: usize,
+}
+
+impl Ended {
+    /// Those that did what they should.
+    pub fn did(self) -> usize {
+        self.ok + self.answered_no
+    }
+
+    /// Those that surely did nothing, and not because of what they found.
+    pub fn failed(self) -> usize {
+        self.all - self.did() - self.unknown
+    }
+
+    fn add(&mut self, op: &Op) {
+        self.all += 1;
+        match op.kind {
+            OpType::Ok => self.ok += 1,
+            OpType::Fail if is_answer(op) => self.answered_no += 1,
+            OpType::Fail => {}
+            OpType::Info | OpType::Invoke => self.unknown += 1,
+        }
+    }
+}
+
+/// The errors that say something of the state, and not of the system.
+const ANSWERS: [&str; 3] = ["precondition-failed", "key-does-not-exist", "key-already-exists"];
+
+/// Whether a failure tells what the state is.
+fn is_answer(op: &Op) -> bool {
+    let error = op.extra("error");
+    let name = error.map(|error| match error.as_slice() {
+        Some([name, ..]) => name,
+        _ => error,
+    });
+    name.and_then(Edn::as_keyword).is_some_and(|name| ANSWERS.contains(&name))
 }
 
 impl Activity {
@@ -157,8 +198,7 @@ impl Activity {
         if op.kind == OpType::Invoke {
             self.begin(process, op);
         } else {
-            self.ended.all += 1;
-            self.ended.ok += usize::from(op.kind == OpType::Ok);
+            self.ended.add(op);
             if let Some(open) = self.open.remove(&op.process) {
                 self.complete(&open, Some(op));
             }
@@ -293,6 +333,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_compare_and_set_that_does_not_match_is_an_answer() {
+        let end = |kind: &str, error: &str| {
+            format!("{{:process 1, :type :{kind}, :f :cas, :error {error}}}\n")
+        };
+        let text = [
+            end("ok", "nil"),
+            end("fail", "[:precondition-failed \"it is 3\"]"),
+            end("fail", "[:key-does-not-exist \"\"]"),
+            end("fail", ":precondition-failed"),
+            end("fail", "[:temporarily-unavailable \"\"]"),
+            end("fail", ":net-timeout"),
+            end("fail", "[:txn-conflict \"\"]"),
+            end("info", ":net-timeout"),
+        ];
+        let ended = Activity::of(&History::parse(&text.concat()).unwrap()).ended();
+        assert_eq!(ended, Ended { all: 8, ok: 1, answered_no: 3, unknown: 1 });
+        assert_eq!((ended.did(), ended.failed()), (4, 3));
+    }
+
+    #[test]
     fn ends_without_begins_and_begins_without_ends_are_no_trouble() {
         let history = History::parse(
             "{:process 1, :type :ok, :f :read} {:process 1, :type :invoke, :f :read, :time 3}
@@ -308,6 +368,6 @@ mod tests {
         assert_eq!(activity.text(&operations[1]), " → 7");
         assert_eq!(activity.operation_at(2), Some(operations[1]));
         assert_eq!(activity.operation_at(3), None);
-        assert_eq!(activity.ended(), Ended { all: 2, ok: 2 });
+        assert_eq!(activity.ended(), Ended { all: 2, ok: 2, ..Ended::default() });
     }
 }

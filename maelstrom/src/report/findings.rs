@@ -27,7 +27,7 @@ pub fn headline(results: &Judgement, ended: Ended, failure: Option<&str>) -> Str
         // What the node said last follows on lines of its own.
         return format!("The run broke off: {}", sentence.lines().next().unwrap_or_default());
     }
-    let share = format!("{} of {} succeeded", grouped(ended.ok), count(ended.all, "operation"));
+    let share = share(ended);
     let word = match results.verdict {
         Validity::True if !results.summary.is_empty() => return results.summary.clone(),
         Validity::True => return format!("Every checker is satisfied; {share}."),
@@ -38,6 +38,35 @@ pub fn headline(results: &Judgement, ended: Ended, failure: Option<&str>) -> Str
         [] => format!("{word}; {share}."),
         problems => format!("{word}: {}; {share}.", problems.join("; ")),
     }
+}
+
+/// How many operations did what they should, and what became of the others.
+fn share(ended: Ended) -> String {
+    let (all, did) = (count(ended.all, "operation"), ended.did());
+    if ended.all == 0 {
+        return "no operation ended".into();
+    }
+    if did == ended.all {
+        return format!("{}{all} did what {} should", all_of(did), it(did));
+    }
+    let mut text = format!("{} of {all} did what {} should", grouped(did), it(did));
+    match ended.failed() {
+        0 => {}
+        failed => text += &format!(", {} met a fault", grouped(failed)),
+    }
+    match ended.unknown {
+        0 => {}
+        unknown => text += &format!(", of {} nobody knows", grouped(unknown)),
+    }
+    text
+}
+
+fn all_of(number: usize) -> &'static str {
+    if number == 1 { "" } else { "all " }
+}
+
+fn it(number: usize) -> &'static str {
+    if number == 1 { "it" } else { "they" }
 }
 
 /// Each part that is as bad as the whole, in a few words.
@@ -95,19 +124,32 @@ mod tests {
 
     #[test]
     fn the_headline_says_what_is_wrong() {
-        let ended = Ended { all: 2, ok: 1 };
+        let ended = Ended { all: 1079, ok: 493, answered_no: 557, unknown: 9 };
         use Validity::{False, True, Unknown};
         for (parts, sentence) in [
-            (vec![("stats", part(True, ""))], "satisfied; 1 of 2 operations succeeded."),
+            (
+                vec![("stats", part(True, ""))],
+                "Every checker is satisfied; 1,050 of 1,079 operations did what they should, 20 \
+                 met a fault, of 9 nobody knows.",
+            ),
             (
                 vec![("stats", part(False, "no cas ever succeeded")), ("net", part(Unknown, "x"))],
-                "Not valid: no cas ever succeeded; 1 of",
+                "Not valid: no cas ever succeeded; 1,050 of",
             ),
-            (vec![("net", part(False, ""))], "Not valid: net is not satisfied; 1 of"),
-            (vec![("workload", Judgement::unknown("Why."))], "Nobody knows: Why; 1 of"),
+            (vec![("net", part(False, ""))], "Not valid: net is not satisfied; 1,050 of"),
+            (vec![("workload", Judgement::unknown("Why."))], "Nobody knows: Why; 1,050 of"),
         ] {
             let headline = headline(&Judgement::of_parts(parts), ended, None);
             assert!(headline.contains(sentence), "{headline}");
+        }
+        let valid = Judgement::of_parts([("stats", part(True, ""))]);
+        for (ok, sentence) in [
+            (0, "Every checker is satisfied; no operation ended."),
+            (1, "Every checker is satisfied; 1 operation did what it should."),
+            (2000, "Every checker is satisfied; all 2,000 operations did what they should."),
+        ] {
+            let ended = Ended { all: ok, ok, ..Ended::default() };
+            assert_eq!(super::headline(&valid, ended, None), sentence);
         }
         let broken = headline(&part(True, ""), ended, Some("n1 died\nits log"));
         assert_eq!(broken, "The run broke off: n1 died");

@@ -78,6 +78,7 @@ pub fn duration_ms(milliseconds: f64) -> String {
         ms if ms >= 100.0 => format!("{ms:.0} ms"),
         ms if ms >= 10.0 => format!("{ms:.1} ms"),
         ms if ms >= 1.0 => format!("{ms:.2} ms"),
+        0.0 => "0 ms".into(),
         ms => format!("{:.0} µs", ms * 1000.0),
     }
 }

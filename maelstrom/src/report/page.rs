@@ -7,6 +7,7 @@
 
 mod data;
 mod lanes;
+mod ran;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -64,6 +65,7 @@ pub fn page(recorded: &Recorded, pointers: &[Pointer], explanations: &[Explanati
                     p.files { (files(recorded)) }
                 }
                 main {
+                    (ran::section(recorded))
                     (checkers(recorded, pointers, !explanations.is_empty()))
                     @if !explanations.is_empty() { (explanation_section(explanations)) }
                     (diagram())
@@ -85,7 +87,7 @@ fn title(recorded: &Recorded) -> String {
         let faults: Vec<&str> = options.faults.iter().map(|fault| fault.name()).collect();
         title += &format!(", {}", faults.join(" + "));
     }
-    if let Some(seed) = recorded.seed {
+    if let Some(seed) = recorded.ran.seed {
         title += &format!(", seed {seed}");
     }
     title

@@ -43,7 +43,7 @@ impl Made {
         let recorded = Recorded {
             workload: "broadcast",
             options: &self.options,
-            seed: Some(7),
+            ran: &Ran { seed: Some(7), ..Ran::default() },
             activity: &activity,
             history: &self.history,
             journal: self.journal.as_ref().unwrap_or(&nothing),

@@ -17,6 +17,7 @@ use crate::checker::Validity;
 use crate::child::NodeLog;
 use crate::engine::{Observer, Outcome, Progress};
 use crate::history::Op;
+use crate::ran::Ran;
 use crate::recorder::{LogOptions, Recorder};
 use crate::report::{self, Activity, Recorded};
 use crate::store::{RunFolder, RunName};
@@ -37,7 +38,7 @@ impl<N: Node> Check<N> {
             if let Some(failure) = self.first_failure(start..end) {
                 let (name, seed) = (self.workload.name(), failure.seed);
                 write_run(self, &failure);
-                print_failure(name, &failure, &self.replay_command(seed));
+                print_failure(name, &failure, &self.replay_command(seed), &self.page(seed));
                 panic!("seed {seed} failed: {}", failure.sentence);
             }
             progress.done(end - start);
@@ -49,8 +50,25 @@ impl<N: Node> Check<N> {
     }
 
     fn replay_command(&self, seed: u64) -> String {
-        let name = self.name.as_deref().unwrap_or_else(|| self.workload.name());
-        format!("make sim-{name} SEED={seed}")
+        format!("make sim-{} SEED={seed}", self.shown_name())
+    }
+
+    fn shown_name(&self) -> &str {
+        self.name.as_deref().unwrap_or_else(|| self.workload.name())
+    }
+
+    /// What runs: the node is inside this program, so its name stands for it.
+    fn ran(&self, seed: u64) -> Ran {
+        let again = self.replay_command(seed);
+        let ran = Ran::new(self.shown_name(), &self.options_for(seed));
+        Ran { seed: Some(seed), again, ..ran }
+    }
+
+    /// The page of the run with this seed.
+    fn page(&self, seed: u64) -> PathBuf {
+        let name = RunName::Seed(seed).of(&self.ran(seed).folder_name());
+        let folder = Path::new("store").join(self.workload.name()).join(name.to_string());
+        folder.join("index.html")
     }
 }
 
@@ -103,12 +121,12 @@ impl Seeds {
 }
 
 /// Prints a failure the way that DESIGN's users know.
-fn print_failure(workload: &str, failure: &Failure, replay: &str) {
+fn print_failure(workload: &str, failure: &Failure, replay: &str, page: &Path) {
     let Failure { seed, sentence, .. } = failure;
     eprintln!("FAIL {workload}  seed {seed}  {sentence}");
     eprintln!("  options: {:?}", failure.options);
     eprintln!("  replay:  {replay}");
-    eprintln!("  report:  store/{workload}/seed-{seed}/index.html");
+    eprintln!("  report:  {}", page.display());
 }
 
 /// Runs a failed seed again and leaves its files in the store: it is the same run.
@@ -131,7 +149,9 @@ fn write<N: Node>(check: &Check<N>, seed: u64) {
 
 fn try_write<N: Node>(check: &Check<N>, seed: u64) -> anyhow::Result<()> {
     let workload = check.workload.name();
-    let folder = RunFolder::create(Path::new("store"), workload, RunName::Seed(seed))?;
+    let ran = &check.ran(seed);
+    let name = RunName::Seed(seed).of(&ran.folder_name());
+    let folder = RunFolder::create(Path::new("store"), workload, name)?;
     let (log, silent) = (LogOptions::default(), Box::new(|_: &Progress| ()));
     let recorder = Recorder::new(&folder, None, log, silent, check.options.concurrency)?;
     let log_dir = folder.node_logs()?;
@@ -144,12 +164,12 @@ fn try_write<N: Node>(check: &Check<N>, seed: u64) -> anyhow::Result<()> {
     }
     drop(observer.logs);
     if outcome.failure.is_none() || results.verdict == Validity::False {
-        folder.write_results(&results)?;
+        folder.write_results(&results, ran)?;
     }
     let recorded = Recorded {
         workload,
         options: &check.options_for(seed),
-        seed: Some(seed),
+        ran,
         activity: &Activity::of(&outcome.history),
         history: &outcome.history,
         journal: &outcome.journal,

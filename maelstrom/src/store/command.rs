@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! {:name "echo", :argv ["test" "-w" "echo" "--bin" "./echo"], :seed nil, :version "0.1.0",
-//!  :ended :complete, :messages {:clients [40 40], :servers [0 0]}}
+//!  :run {:program "./echo", …}, :ended :complete, :messages {:clients [40 40], :servers [0 0]}}
 //! ```
 //!
 //! It takes the place of the original's `test.jepsen`, which is a binary format of its own.
@@ -11,6 +11,7 @@
 use super::RunFolder;
 use crate::edn::{Edn, pretty, read_one};
 use crate::journal::{MessageCount, NetStats};
+use crate::ran::{RUN_KEY, Ran};
 
 /// The file's name.
 pub const COMMAND_FILE: &str = "test.edn";
@@ -35,6 +36,8 @@ pub struct RunCommand {
     pub argv: Vec<String>,
     /// The seed of a run in virtual time. With `--test-count` it is not the one in `argv`.
     pub seed: Option<u64>,
+    /// What ran, for whoever shows it. Empty in a file of an older version.
+    pub ran: Ran,
     /// How it ended.
     pub ended: Ended,
     /// How many messages its network carried, once it has ended.
@@ -60,6 +63,7 @@ impl RunCommand {
             ("argv", Edn::Vector(argv)),
             ("seed", seed.into()),
             ("version", env!("CARGO_PKG_VERSION").into()),
+            (RUN_KEY, self.ran.to_edn()),
             ("ended", ended),
             ("messages", self.messages.map(messages_edn).into()),
         ];
@@ -87,6 +91,7 @@ impl RunCommand {
             workload: workload.to_owned(),
             argv: argv.ok_or_else(|| missing("argv"))?,
             seed: seed.and_then(|seed| seed.parse().ok()),
+            ran: edn.get(RUN_KEY).and_then(Ran::from_edn).unwrap_or_default(),
             ended,
             messages: edn.get("messages").and_then(messages_of),
         })
@@ -110,19 +115,6 @@ fn messages_of(edn: &Edn) -> Option<NetStats> {
     Some(NetStats { clients: pair("clients")?, servers: pair("servers")? })
 }
 
-/// A command line as a shell would take it.
-pub fn shell_line(argv: &[String]) -> String {
-    let words = argv.iter().map(|word| {
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,+@%~".contains(c);
-        if !word.is_empty() && word.chars().all(is_plain) {
-            word.clone()
-        } else {
-            format!("'{}'", word.replace('\'', "'\\''"))
-        }
-    });
-    std::iter::once("maelstrom".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,7 +129,8 @@ mod tests {
             let count = MessageCount { send_count: 7, recv_count: 6 };
             let messages = Some(NetStats { clients: count, servers: MessageCount::default() });
             let (workload, seed) = ("echo".into(), Some(u64::MAX));
-            let command = RunCommand { workload, argv, seed, ended, messages };
+            let ran = Ran { program: "a b".into(), seed, ..Ran::default() };
+            let command = RunCommand { workload, argv, seed, ran, ended, messages };
             command.write(&folder).unwrap();
             let text = std::fs::read_to_string(folder.file(COMMAND_FILE)).unwrap();
             assert_eq!(RunCommand::parse(&text), Ok(command));
@@ -145,11 +138,5 @@ mod tests {
         for wrong in ["", "{", "7", "{:name \"echo\"}", "{:name \"echo\", :argv [1]}"] {
             assert!(RunCommand::parse(wrong).is_err(), "{wrong}");
         }
-    }
-
-    #[test]
-    fn what_a_shell_would_split_is_quoted() {
-        let argv = ["test", "--bin", "it's here", ""].map(str::to_owned);
-        assert_eq!(shell_line(&argv), r"maelstrom test --bin 'it'\''s here' ''");
     }
 }

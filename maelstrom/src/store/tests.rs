@@ -38,6 +38,7 @@ fn a_run_is_named_after_its_start_or_its_seed() {
     assert_eq!(name(0), "20260131T235959.007Z");
     assert_eq!(name(-5), "20260131T235959.007-0500");
     assert_eq!(RunName::Seed(7).to_string(), "seed-7");
+    assert_eq!(RunName::Seed(7).of("echo-12").to_string(), "echo-12-seed-7");
 }
 
 #[test]
@@ -145,9 +146,12 @@ fn results_are_read_back() {
     let store = tempfile::tempdir().unwrap();
     let run = seeded(store.path(), 1);
     let results = Judgement::new(Validity::False, [("lost", vec![1i64; 100].into())]);
-    run.write_results(&results).unwrap();
+    run.write_results(&results, &Ran::default()).unwrap();
     let text = std::fs::read_to_string(run.file("results.edn")).unwrap();
-    assert_eq!(edn::read_one(&text).unwrap(), results.to_edn());
+    let Edn::Map(mut found) = edn::read_one(&text).unwrap() else { panic!("{text}") };
+    let last = found.pop().unwrap();
+    assert_eq!(last, (Edn::keyword("run"), Ran::default().to_edn()));
+    assert_eq!(Edn::Map(found), results.to_edn());
     run.write("elle/G1a.txt", b"why").unwrap();
     assert!(run.node_logs().unwrap().ends_with("node-logs"));
     assert_eq!(entries(run.path()), ["elle", "node-logs", "results.edn"]);
