@@ -123,7 +123,7 @@ pub use protocols::{causal, crdt, gossip, raft, replicated, single};
 pub use runtime::run;
 pub use runtime::{
     Ctx, Failure, Kv, Node, Process, Replicated, RetryPolicy, Rpc, Runtime, Sleep, Tso, driver,
-    join_all,
+    join_all, state_text,
 };
 pub use state_machines::{kafka_log, key_value, transactions};
 #[cfg(feature = "stdio")]

@@ -55,6 +55,7 @@ fn options(dir: &Path, mode: &str) -> anyhow::Result<ChildOptions> {
         log_dir: dir.join("node-logs"),
         data_dir: Some(dir.join("data")),
         watchdog: None,
+        asks_for_states: true,
     })
 }
 

@@ -24,6 +24,7 @@ mod lines;
 mod lockstep;
 mod log;
 mod node;
+mod state;
 mod watchdog;
 
 use std::fs;
@@ -66,6 +67,8 @@ pub struct ChildOptions {
     /// [`WATCHDOG_ARGUMENT`]: the bench itself. With `None`, children die with the
     /// [`Children`] or [`LockstepChild`] that holds them, but outlive a bench that is killed.
     pub watchdog: Option<PathBuf>,
+    /// Whether nodes are asked to say what they are, with `MAELSTROM_STATE=1`.
+    pub asks_for_states: bool,
 }
 
 impl ChildOptions {
@@ -107,6 +110,10 @@ impl ChildOptions {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
+        match self.asks_for_states {
+            true => command.env(state::VARIABLE, "1"),
+            false => command.env_remove(state::VARIABLE),
+        };
         match self.make_data_dir(node)? {
             Some(data_dir) => command.env(DATA_DIR, data_dir),
             // One that the bench itself was given would be shared by all nodes.

@@ -264,7 +264,10 @@ impl<'a> Engine<'a> {
         tape: impl Into<Tape>,
         journal: impl Into<Journal>,
     ) -> Engine<'a> {
-        let tape = tape.into();
+        let (tape, journal) = (tape.into(), journal.into());
+        if journal.keeps_events() {
+            cluster.watch_states();
+        }
         let seeds = tape.seeds();
         let mut addresses = FxHashMap::default();
         for (number, node) in options.nodes.iter().enumerate() {
@@ -310,7 +313,7 @@ impl<'a> Engine<'a> {
             history: Some(History::default()),
             entries: 0,
             outcomes: [0; 3],
-            journal: journal.into(),
+            journal,
             outputs: Vec::new(),
             failure: None,
         }

@@ -10,6 +10,7 @@
 //! them afterwards; nothing but its own diagram ever reads that file.
 
 mod cause;
+mod states;
 
 use gyre::{Message, NodeId, Time};
 use rustc_hash::FxHashMap;
@@ -17,6 +18,8 @@ use rustc_hash::FxHashMap;
 use crate::spool::{MakeSpool, Spool, Table, row};
 
 use cause::{Causes, Heard};
+
+pub use states::{StateChange, States};
 
 /// Of a body so many characters are kept.
 pub const BODY_CHARACTERS: usize = 240;
@@ -171,6 +174,7 @@ pub struct Journal {
     main_start: Time,
     flights: Table<FlightRow>,
     texts: Spool,
+    states: States,
     names: Numbers<NodeId>,
     kinds: Numbers<String>,
     causes: Causes,
@@ -210,6 +214,7 @@ impl Journal {
             main_start: Time::ZERO,
             flights: Table::new(make()?),
             texts: make()?,
+            states: States::spooled(keep, make)?,
             names: Numbers { numbers: FxHashMap::default(), all: Vec::new() },
             kinds: Numbers { numbers: FxHashMap::default(), all: Vec::new() },
             causes: Causes::default(),
@@ -294,6 +299,27 @@ impl Journal {
         }
     }
 
+    /// Whether anything is kept but statistics.
+    pub fn keeps_events(&self) -> bool {
+        self.keep > 0
+    }
+
+    /// Notes what a node says of itself: the text of a JSON object.
+    pub fn record_state(&mut self, time: Time, node: &NodeId, state: &str) {
+        if self.keep > 0 {
+            let node = self.names.of(node);
+            self.states.record(time, node, state, number(self.flights.len()));
+        }
+    }
+
+    /// Notes that a node was killed: it has no state any more.
+    pub fn record_kill(&mut self, time: Time, node: &NodeId) {
+        if self.keep > 0 {
+            let node = self.names.of(node);
+            self.states.record_end(time, node, number(self.flights.len()));
+        }
+    }
+
     fn kind_of(&mut self, message: &Message) -> Number {
         let kind = start(message.body.kind(), KIND_CHARACTERS);
         let is_full = self.kinds.all.len() >= KINDS && !self.kinds.numbers.contains_key(kind);
@@ -327,6 +353,16 @@ impl Journal {
     /// one stands where it arrived.
     pub fn flights(&self) -> impl Iterator<Item = Flight> + '_ {
         self.flights.iter().map(|row| self.flight(row))
+    }
+
+    /// Every change of a node's state that was kept, in order.
+    pub fn state_changes(&self) -> impl Iterator<Item = StateChange> + '_ {
+        self.states.changes(self.main_start)
+    }
+
+    /// What nodes said of themselves.
+    pub fn states(&self) -> &States {
+        &self.states
     }
 
     /// How many flights there are.
@@ -391,7 +427,7 @@ impl Journal {
 
     /// Why what was kept is not whole, if it is not: a sentence.
     pub fn failure(&self) -> Option<&str> {
-        self.flights.failure().or(self.texts.failure())
+        self.flights.failure().or(self.texts.failure()).or(self.states.failure())
     }
 }
 

@@ -266,6 +266,7 @@ impl Test<'_> {
             log_dir: folder.node_logs()?,
             data_dir: self.has_data_dirs.then(|| folder.subfolder("node-data")).transpose()?,
             watchdog: self.watchdog.clone(),
+            asks_for_states: true,
         })
     }
 
@@ -403,6 +404,10 @@ impl Lockstep {
 }
 
 impl SimulatedNode for LockstepChild {
+    fn state(&mut self) -> Option<String> {
+        self.take_state()
+    }
+
     fn failure(&self) -> Option<String> {
         LockstepChild::failure(self).map(str::to_owned)
     }

@@ -33,6 +33,7 @@ fn options(dir: &Path, script: &str) -> ChildOptions {
         log_dir: dir.join("node-logs"),
         data_dir: Some(dir.join("data")),
         watchdog: Some(BENCH.into()),
+        asks_for_states: true,
     }
 }
 
@@ -88,6 +89,7 @@ fn show(event: &ChildEvent) -> String {
     match event {
         ChildEvent::Line { node, line } => format!("{node} out {line}"),
         ChildEvent::Stderr { node, line } => format!("{node} err {line}"),
+        ChildEvent::State { node, state } => format!("{node} is {state}"),
         ChildEvent::Exited { node, status } => format!("{node} {status}"),
         ChildEvent::Failed { reason, .. } => reason.clone(),
         ChildEvent::NotReading { node, .. } => format!("{node} does not read"),
@@ -116,6 +118,27 @@ fn what_a_node_says_and_how_it_ends_is_told_in_order() {
     for (script, expected) in cases {
         assert_eq!(One::start(script).run(), *expected, "{script}");
     }
+}
+
+#[test]
+fn what_a_node_says_of_itself_is_told_and_stays_out_of_its_log() {
+    let script = "echo $MAELSTROM_STATE >&2; echo 'state: {\"a\":1}' >&2; echo 'state: ?' >&2; \
+                  printf 'state: {' >&2; exit 1";
+    let mut one = One::start(script);
+    let mut shown = one.run();
+    shown.sort_unstable();
+    let expected =
+        ["n1 err 1", "n1 err state: ?", "n1 err state: {", "n1 exit status: 1", "n1 is {\"a\":1}"];
+    assert_eq!(shown, expected);
+    assert_eq!(one.log(), b"1\nstate: ?\nstate: {");
+    // One that was not asked writes what it likes.
+    let dir = TempDir::new().unwrap();
+    let asked = ChildOptions { asks_for_states: false, ..options(dir.path(), script) };
+    let mut children = Children::new(asked).unwrap();
+    children.start(&n1()).unwrap();
+    let mut one = One { children, dir, events: Vec::new() };
+    assert!(one.run().contains(&"n1 err state: {\"a\":1}".to_owned()));
+    assert_eq!(one.log(), b"\nstate: {\"a\":1}\nstate: ?\nstate: {");
 }
 
 #[test]

@@ -16,6 +16,7 @@
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::types::{NodeId, Time};
 
@@ -145,5 +146,25 @@ pub trait Core {
 
     /// What the core is at this moment, as a small JSON object: its role and term, what it
     /// holds, what it waits for. Reports show it. It is called only when somebody looks.
-    fn inspect(&self) -> serde_json::Value;
+    fn inspect(&self) -> Value;
+}
+
+/// What a protocol says of itself, and after it what the state says that it keeps.
+pub(crate) fn with_state(mut protocol: Value, state: Value) -> Value {
+    if let (Value::Object(fields), Value::Object(more)) = (&mut protocol, state) {
+        fields.extend(more);
+    }
+    protocol
+}
+
+/// A longer value is shown by its beginning.
+const SHOWN_CHARACTERS_MAX: usize = 40;
+
+/// A value of a client's as a report shows it: short, whatever its length and depth.
+pub(crate) fn shown(value: &impl Serialize) -> Value {
+    let text = serde_json::to_string(value).unwrap_or_default();
+    match text.char_indices().nth(SHOWN_CHARACTERS_MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
+        None => serde_json::from_str(&text).unwrap_or_default(),
+    }
 }

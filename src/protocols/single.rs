@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::core::{Core, Input, Outputs};
+use crate::protocols::core::with_state;
 use crate::state_machines::StateMachine;
 use crate::types::Time;
 
@@ -82,6 +83,6 @@ impl<S: StateMachine> Core for Single<S> {
     }
 
     fn inspect(&self) -> Value {
-        json!({ "commands": self.commands })
+        with_state(json!({ "commands": self.commands }), self.state.inspect())
     }
 }

@@ -22,6 +22,7 @@ use anyhow::Context;
 use serde::Deserialize;
 
 use crate::runtime::Process;
+use crate::runtime::state::StateLines;
 use crate::types::{Message, Time};
 
 #[derive(Deserialize)]
@@ -40,6 +41,7 @@ pub(crate) fn drive(
     mut output: impl Write,
     mut log: impl FnMut(String),
 ) -> anyhow::Result<()> {
+    let mut states = StateLines::from_environment();
     let mut line = String::new();
     let mut answer = String::new();
     while input.read_line(&mut line).context("could not read the next step")? > 0 {
@@ -57,6 +59,9 @@ pub(crate) fn drive(
         }
         while let Some(text) = process.poll_log() {
             log(text);
+        }
+        if let Some(line) = states.next(process) {
+            log(line);
         }
         while let Some(message) = process.poll_transmit() {
             message.write_line(&mut answer);

@@ -23,6 +23,7 @@ mod replicated;
 mod rpc;
 mod services;
 mod sleep;
+mod state;
 #[cfg(feature = "stdio")]
 mod stdio;
 mod timers;
@@ -51,6 +52,7 @@ pub use replicated::Replicated;
 pub use rpc::{RetryPolicy, Rpc};
 pub use services::{Kv, Tso};
 pub use sleep::Sleep;
+pub use state::state_text;
 #[cfg(feature = "stdio")]
 pub use stdio::run;
 

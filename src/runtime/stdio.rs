@@ -42,6 +42,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::Interval;
 
+use crate::runtime::state::StateLines;
 use crate::runtime::ctx::Ctx;
 use crate::runtime::{Failure, Node, Process, Runtime, lockstep};
 use crate::storage::RecordedDisk;
@@ -183,6 +184,7 @@ struct Shell<P> {
     /// How much of `unread` is known to hold no line feed.
     searched: usize,
     unwritten: String,
+    states: StateLines,
 }
 
 enum Input {
@@ -219,6 +221,7 @@ impl<P: Process> Shell<P> {
             unread: Vec::with_capacity(2 * CHUNK),
             searched: 0,
             unwritten: String::with_capacity(2 * CHUNK),
+            states: StateLines::from_environment(),
         })
     }
 
@@ -363,6 +366,9 @@ impl<P: Process> Shell<P> {
     /// Gathers what the process has to say.
     fn collect(&mut self) {
         while let Some(line) = self.process.poll_log() {
+            log(line);
+        }
+        if let Some(line) = self.states.next(&self.process) {
             log(line);
         }
         while let Some(message) = self.process.poll_transmit() {

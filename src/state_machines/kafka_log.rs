@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 
 use imbl::{OrdMap, Vector};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
 use crate::state_machines::StateMachine;
 use crate::types::Json;
@@ -190,6 +191,9 @@ pub struct Part {
     committed: Option<Offset>,
 }
 
+/// Of so many logs a report shows how far they are.
+const SHOWN_MAX: usize = 8;
+
 /// How many messages are in a part.
 const PART_MESSAGES: usize = 64;
 
@@ -211,6 +215,23 @@ impl StateMachine for Logs {
         log.messages.extend(part.messages);
         log.committed = part.committed;
         self.0.insert(part.key, log);
+    }
+
+    /// The end and the committed offset of the longest logs.
+    fn inspect(&self) -> Value {
+        // Of equal length the last by name: keys are often numbers, and the last is in use.
+        let mut longest: Vec<(Offset, &str)> = Vec::with_capacity(SHOWN_MAX + 1);
+        for (key, log) in &self.0 {
+            let entry = (log.end(), key.as_str());
+            let place = longest.partition_point(|kept| *kept > entry);
+            longest.insert(place, entry);
+            longest.truncate(SHOWN_MAX);
+        }
+        let of = |which: &dyn Fn(&Log) -> Option<Offset>| -> Map<String, Value> {
+            let shown = longest.iter().filter_map(|(_, key)| Some((key, which(&self.0[*key])?)));
+            shown.map(|(key, offset)| ((*key).to_owned(), offset.into())).collect()
+        };
+        json!({ "ends": of(&|log| Some(log.end())), "committed": of(&|log| log.committed) })
     }
 }
 

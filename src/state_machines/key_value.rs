@@ -6,6 +6,7 @@
 
 use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::state_machines::StateMachine;
 use crate::types::{Error, Json};
@@ -111,6 +112,11 @@ impl StateMachine for Registers {
 
     fn add(&mut self, (key, value): (String, Json)) {
         self.0.insert(key, value);
+    }
+
+    /// How many keys there are.
+    fn inspect(&self) -> Value {
+        json!({ "keys": self.0.len() })
     }
 }
 

@@ -9,6 +9,7 @@ pub mod transactions;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 /// A state, and what can be done to it. The same commands in the same order must lead to the
 /// same state and the same replies, on every machine: no clock, no chance, no hash order.
@@ -36,6 +37,12 @@ pub trait StateMachine: Clone + Default + 'static {
     /// more is taken apart to drop it bit by bit, for to drop a large one at once takes long. So
     /// what was given out should not be kept here.
     fn into_parts(self) -> Box<dyn Iterator<Item = Self::Part>>;
+
+    /// What is worth showing of the state, as an object of a few short fields: reports show it
+    /// beside what the protocol says of itself.
+    fn inspect(&self) -> Value {
+        Value::Null
+    }
 
     /// Adds a part. All parts in their order, added to the default, make the state.
     fn add(&mut self, part: Self::Part);

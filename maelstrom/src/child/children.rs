@@ -43,6 +43,13 @@ pub enum ChildEvent {
         /// The line; invalid UTF-8 is replaced.
         line: String,
     },
+    /// It said what it is, on stderr. This is not in the log file.
+    State {
+        /// Which node.
+        node: NodeId,
+        /// The text of a JSON object.
+        state: String,
+    },
     /// It ended by itself, or was killed by someone else. All that it wrote was given before.
     Exited {
         /// Which node.
@@ -310,6 +317,7 @@ mod tests {
             log_dir: dir.path().join("node-logs"),
             data_dir: Some(dir.path().join("data")),
             watchdog: None,
+            asks_for_states: true,
         })
         .unwrap();
         children.start(&"n1".into()).unwrap();

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use gyre::{Message, NodeId, Process, Time};
+use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, ioctl_fionbio};
 use rustix::process::Signal;
@@ -23,6 +24,7 @@ use serde::Deserialize;
 
 use super::group::Group;
 use super::lines::{LineBuffer, RecentLines, shortened};
+use super::state::StateLines;
 use super::node::MOST_LEFT_IN_PIPE_BYTES;
 use super::{ChildOptions, MOST_BYTES, NodeLog, Watchdog};
 use crate::wire::parse_line;
@@ -35,6 +37,9 @@ const END_LIMIT: Duration = Duration::from_secs(1);
 
 /// What every failure before the first answer suggests.
 const HINT: &str = " (if it was not written for lockstep, run it without --seed)";
+
+/// So much is read at once.
+const PIPE_BYTES: usize = 64 << 10;
 
 /// A node in lockstep. Dropping it kills it.
 pub struct LockstepChild {
@@ -55,6 +60,11 @@ pub struct LockstepChild {
     step_limit: Duration,
     failure: Option<String>,
     log: NodeLog,
+    /// `None` for a node that was not asked for its state: its lines are all of the log.
+    states: Option<StateLines>,
+    stderr_bytes: Vec<u8>,
+    /// What it said last of itself, until that is taken.
+    state: Option<String>,
     /// How much the node wrote to its log in the lives before this one.
     log_start_bytes: u64,
 }
@@ -106,6 +116,9 @@ impl LockstepChild {
             step_limit: STEP_LIMIT,
             failure: None,
             log,
+            states: options.asks_for_states.then(StateLines::default),
+            stderr_bytes: Vec::new(),
+            state: None,
             log_start_bytes,
         })
     }
@@ -132,6 +145,10 @@ impl LockstepChild {
             Ok(wake) => {
                 self.has_answered = true;
                 self.wake = wake;
+                // What it said in this step is in the pipe by now.
+                if self.states.is_some() {
+                    self.read_last_stderr();
+                }
             }
             Err(trouble) => self.fail(&trouble),
         }
@@ -192,38 +209,66 @@ impl LockstepChild {
             let what = format!("did not answer a step within {limit:?} of real time");
             return Err(Trouble::Wrong(what));
         }
-        self.read_stderr()
+        self.read_stderr().map(drop)
     }
 
-    /// Moves what can be read of stderr now to the log: at most what a pipe holds.
-    fn read_stderr(&mut self) -> Result<(), Trouble> {
-        let Some(pipe) = &self.stderr else { return Ok(()) };
-        let mut bytes = [0; 64 << 10];
-        match rustix::io::read(pipe, &mut bytes) {
+    /// What the node said of itself since this was last asked, the last thing only.
+    pub fn take_state(&mut self) -> Option<String> {
+        self.state.take()
+    }
+
+    /// Moves what can be read of stderr now to the log: at most what a pipe holds. Gives how many
+    /// bytes that was, states included.
+    fn read_stderr(&mut self) -> Result<usize, Trouble> {
+        let Some(pipe) = &self.stderr else { return Ok(0) };
+        // Kept, because this is done after every step.
+        let mut bytes = std::mem::take(&mut self.stderr_bytes);
+        bytes.reserve(PIPE_BYTES);
+        let read = rustix::io::read(pipe, spare_capacity(&mut bytes));
+        let taken = self.take_stderr(&bytes);
+        bytes.clear();
+        self.stderr_bytes = bytes;
+        match read {
             Ok(0) => self.stderr = None,
             Ok(count) => {
-                return self.log.write(&bytes[..count]).map_err(|error| {
+                taken.map_err(|error| {
                     Trouble::Wrong(format!("has a log that cannot be written: {error}"))
-                });
+                })?;
+                return Ok(count);
             }
             Err(Errno::AGAIN | Errno::INTR) => {}
             Err(_) => self.stderr = None,
         }
-        Ok(())
+        Ok(0)
+    }
+
+    fn take_stderr(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        let Some(states) = &mut self.states else { return self.log.write(bytes) };
+        let (mut log, mut said) = (Vec::new(), Vec::new());
+        states.split(bytes, &mut log, &mut said);
+        self.state = said.pop().or(self.state.take());
+        if log.is_empty() { Ok(()) } else { self.log.write(&log) }
     }
 
     /// Moves all that the node has left on stderr to the log; of what processes that it left
     /// behind go on writing, so much as a pipe can hold.
     fn read_last_stderr(&mut self) {
-        let most = self.log.written_bytes() + MOST_LEFT_IN_PIPE_BYTES as u64;
-        loop {
-            let before = self.log.written_bytes();
-            // Whoever cannot write the log here has failed already, or is being dropped.
-            if self.read_stderr().is_err()
-                || !(before + 1..most).contains(&self.log.written_bytes())
-            {
+        let mut left = MOST_LEFT_IN_PIPE_BYTES;
+        // Whoever cannot write the log here has failed already, or is being dropped.
+        while let Ok(count @ 1..) = self.read_stderr() {
+            left = left.saturating_sub(count);
+            // A pipe that is not full has been emptied.
+            if left == 0 || count < PIPE_BYTES {
                 return;
             }
+        }
+    }
+
+    /// What had come of a last line that may be a state is one of the log.
+    fn end_log(&mut self) {
+        if let Some(states) = &mut self.states {
+            // Where the disk is full the log lacks its end, and the run says elsewhere that it is.
+            self.log.write(&states.take_rest()).ok();
         }
     }
 
@@ -258,6 +303,7 @@ impl LockstepChild {
         // It may have ended by itself; then this changes nothing.
         let _ = self.group.finish();
         self.read_last_stderr();
+        self.end_log();
         let hint = if self.has_answered { "" } else { HINT };
         let mut failure = format!("{what}{hint}");
         let last_lines = self.last_log_lines();
@@ -305,6 +351,7 @@ impl Drop for LockstepChild {
     fn drop(&mut self) {
         self.group.signal(Signal::KILL);
         self.read_last_stderr();
+        self.end_log();
     }
 }
 
@@ -407,6 +454,7 @@ mod tests {
             log_dir: dir.path().join("node-logs"),
             data_dir: Some(dir.path().join("data")),
             watchdog: None,
+            asks_for_states: true,
         };
         (start_with(&options), dir)
     }
@@ -419,6 +467,23 @@ mod tests {
 
     fn message() -> Message {
         Message::parse(r#"{"src":"c1","dest":"n1","body":{"type":"echo","msg_id":1}}"#).unwrap()
+    }
+
+    #[test]
+    fn what_a_node_says_of_itself_belongs_to_the_step_in_which_it_says_it() {
+        let (mut child, dir) = start(
+            "for n in 1 2 3; do read step; echo log $n >&2; echo 'state: {\"n\":0}' >&2; \
+             echo \"state: {\\\"n\\\":$n}\" >&2; echo '{\"idle\":null}'; done",
+        );
+        for n in 1..=3 {
+            child.handle_timeout(Time::ZERO);
+            assert_eq!(child.failure(), None);
+            assert_eq!(child.take_state(), Some(format!("{{\"n\":{n}}}")));
+            assert_eq!(child.take_state(), None);
+        }
+        drop(child);
+        let log = std::fs::read_to_string(dir.path().join("node-logs/n1.log")).unwrap();
+        assert_eq!(log, "log 1\nlog 2\nlog 3\n");
     }
 
     #[test]
@@ -512,6 +577,7 @@ mod tests {
             log_dir: dir.path().join("node-logs"),
             data_dir: Some(dir.path().join("data")),
             watchdog: None,
+            asks_for_states: true,
         };
         let mut child = start_with(&options);
         child.handle_timeout(Time::ZERO);

@@ -10,6 +10,7 @@ use rustix::process::Signal;
 
 use super::group::Group;
 use super::lines::{LineBuffer, RecentLines};
+use super::state::{StateLines, state_of};
 use super::{ChildEvent, ChildOptions, MOST_BYTES, NodeLog, Watchdog};
 
 /// A log line without an end is handed out in pieces of this size.
@@ -36,6 +37,8 @@ pub(super) struct Running {
     pub(super) stdout: Output,
     pub(super) stderr: Output,
     log: NodeLog,
+    /// `None` for a node that was not asked for its state: its lines are all of the log.
+    states: Option<StateLines>,
 }
 
 /// Our end of a node's stdin, and what waits for it.
@@ -144,11 +147,27 @@ impl Node {
     /// # Errors
     /// When the log cannot be written.
     pub(super) fn read_stderr(&mut self, events: &mut Vec<ChildEvent>) -> anyhow::Result<usize> {
-        let Some(Running { stderr, log, .. }) = &mut self.running else { return Ok(0) };
+        let Some(Running { stderr, log, states, .. }) = &mut self.running else { return Ok(0) };
         let bytes = stderr.read();
         let count = bytes.len();
-        log.write(bytes).with_context(|| format!("could not write the log of node {}", self.id))?;
+        let (mut rest, mut said) = (Vec::new(), Vec::new());
+        let logged = match states {
+            Some(states) => {
+                states.split(bytes, &mut rest, &mut said);
+                &rest
+            }
+            None => bytes,
+        };
+        log.write(logged).with_context(|| format!("could not write the log of node {}", self.id))?;
+        let is_asked = states.is_some();
+        events.extend(said.into_iter().map(|state| {
+            let node = self.id.clone();
+            ChildEvent::State { node, state }
+        }));
         let mut tell = |line: String| {
+            if is_asked && state_of(&line).is_some() {
+                return;
+            }
             self.recent_stderr.push(&line);
             events.push(ChildEvent::Stderr { node: self.id.clone(), line });
         };
@@ -200,6 +219,16 @@ fn read_all(mut read: impl FnMut() -> anyhow::Result<usize>) -> anyhow::Result<(
     Ok(())
 }
 
+/// What had come of a last line that may be a state is one of the log.
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(states) = &mut self.states {
+            // Where the disk is full the log lacks its end, and the run says elsewhere that it is.
+            self.log.write(&states.take_rest()).ok();
+        }
+    }
+}
+
 impl Running {
     fn start(
         options: &ChildOptions,
@@ -224,6 +253,7 @@ impl Running {
             stdout: Output::new(stdout),
             stderr: Output::new(stderr),
             log,
+            states: options.asks_for_states.then(StateLines::default),
         })
     }
 }

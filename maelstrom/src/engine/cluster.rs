@@ -27,6 +27,13 @@ pub enum Output {
         /// The line.
         line: String,
     },
+    /// A node said what it is, and that has changed.
+    State {
+        /// The node.
+        node: usize,
+        /// The text of a JSON object.
+        state: String,
+    },
     /// A node wants to be woken at a time, unless it says otherwise before.
     Wake {
         /// The node.
@@ -58,6 +65,9 @@ pub trait Cluster {
     /// # Errors
     /// A sentence.
     fn start(&mut self, node: usize, seed: u64, now: Time) -> Result<(), String>;
+
+    /// From now on, tells what nodes say of themselves whenever that changes.
+    fn watch_states(&mut self) {}
 
     /// Whether time passes by itself, also while nothing happens.
     fn is_real_time(&self) -> bool {
@@ -110,6 +120,11 @@ pub trait Cluster {
 
 /// A node that can run in virtual time.
 pub trait SimulatedNode: Process {
+    /// What it is, as the text of a JSON object, if it says so.
+    fn state(&mut self) -> Option<String> {
+        self.inspect().map(|state| gyre::state_text(&state))
+    }
+
     /// Why the node cannot go on, if it cannot: a sentence that names it.
     fn failure(&self) -> Option<String> {
         None
@@ -146,6 +161,8 @@ struct Slot {
     /// How often it was woken since a time.
     wakes: u32,
     wakes_since: Time,
+    /// What it said last of itself.
+    state: String,
 }
 
 impl Slot {
@@ -166,6 +183,7 @@ pub struct VirtualCluster<F> {
     slots: Vec<Slot>,
     interrupted: Box<dyn Fn() -> bool>,
     advances: u64,
+    watches_states: bool,
 }
 
 impl<F: NodeFactory> VirtualCluster<F> {
@@ -184,12 +202,14 @@ impl<F: NodeFactory> VirtualCluster<F> {
             wake_at: None,
             wakes: 0,
             wakes_since: Time::ZERO,
+            state: String::new(),
         };
         VirtualCluster {
             factory,
             slots: (0..nodes).map(slot).collect(),
             interrupted: Box::new(interrupted),
             advances: 0,
+            watches_states: false,
         }
     }
 
@@ -197,6 +217,13 @@ impl<F: NodeFactory> VirtualCluster<F> {
     fn drain(&mut self, node: usize, now: Time, outputs: &mut Vec<Output>) {
         let slot = &mut self.slots[node];
         let Some(process) = &mut slot.process else { return };
+        // First the state: it is the one in which the messages were sent.
+        if self.watches_states
+            && let Some(state) = process.state().filter(|state| *state != slot.state)
+        {
+            slot.state.clone_from(&state);
+            outputs.push(Output::State { node, state });
+        }
         while let Some(message) = process.poll_transmit() {
             outputs.push(Output::Message { node, message });
         }
@@ -220,7 +247,12 @@ impl<F: NodeFactory> Cluster for VirtualCluster<F> {
         let slot = &mut self.slots[node];
         slot.process = Some(process);
         slot.wake_at = None;
+        slot.state.clear();
         Ok(())
+    }
+
+    fn watch_states(&mut self) {
+        self.watches_states = true;
     }
 
     fn advance(&mut self, until: Time, outputs: &mut Vec<Output>) -> Time {

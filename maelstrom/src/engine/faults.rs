@@ -101,6 +101,7 @@ impl Engine<'_> {
             self.close_connection(connection);
         }
         self.cluster.kill(node, self.now);
+        self.journal.record_kill(self.now, &self.options.nodes[node]);
     }
 
     fn pause_node(&mut self, node: usize) {

@@ -27,6 +27,9 @@ impl Engine<'_> {
                     Output::Log { node, line } => {
                         self.observer.node_log(&self.options.nodes[node], &line);
                     }
+                    Output::State { node, state } => {
+                        self.journal.record_state(self.now, &self.options.nodes[node], &state);
+                    }
                     Output::Wake { node, at } => self.queue.push(at, Event::Wake { node, at }),
                     Output::Say(sentence) => self.say(&sentence),
                     Output::Restless { node, wakes, asked, now } => {

@@ -7,6 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Crdt;
+use crate::protocols::core::shown;
+
+/// So many elements are shown one by one.
+const SHOWN_MAX: usize = 32;
 
 /// A set that only grows: its join is the union, and an addition's delta is the new element
 /// alone. Clones share their parts, so a reader may take one of a set of any size.
@@ -38,7 +42,7 @@ impl<T: Ord> Default for GSet<T> {
     }
 }
 
-impl<T: Ord + Clone + Debug> Crdt for GSet<T> {
+impl<T: Ord + Clone + Debug + Serialize> Crdt for GSet<T> {
     fn join(&mut self, other: &GSet<T>) {
         self.0.extend(other.0.iter().cloned());
     }
@@ -65,9 +69,12 @@ impl<T: Ord + Clone + Debug> Crdt for GSet<T> {
         GSet::add(key.clone())
     }
 
-    /// How many elements there are.
+    /// The elements of a small set; of a large one how many there are.
     fn inspect(&self) -> Value {
-        self.0.len().into()
+        if self.0.len() > SHOWN_MAX {
+            return self.0.len().into();
+        }
+        Value::Array(self.0.iter().map(shown).collect())
     }
 }
 

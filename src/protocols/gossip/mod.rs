@@ -79,8 +79,11 @@ pub use setting::{Route, Setting};
 use archive::Archive;
 use peer::Peer;
 
-use crate::protocols::core::{Core, Input, Outputs, RequestId};
+use crate::protocols::core::{Core, Input, Outputs, RequestId, shown};
 use crate::types::{Incarnation, Json, NodeId, Time, VersionVector};
+
+/// Of what a node has, so many values are shown that came last.
+const LATEST_MAX: usize = 5;
 
 /// How long a spoke keeps news to itself, hoping for a message to put its vector on.
 pub const REPORT_AFTER: Duration = Duration::from_secs(2);
@@ -208,9 +211,11 @@ impl Core for Gossip {
         let names = |which: &dyn Fn(&usize) -> bool| -> Vec<&str> {
             self.others().filter(which).map(|rank| self.nodes[rank].as_str()).collect()
         };
+        let latest = self.archive.messages().iter().rev().take(LATEST_MAX);
         json!({
             "hub": self.nodes[self.hub()].as_str(),
             "messages": self.archive.messages().len(),
+            "latest": latest.map(shown).collect::<Vec<_>>(),
             "owes": names(&owed),
             "suspects": names(&suspected),
         })

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::image::Image;
 use super::sessions::Request;
-use crate::protocols::core::{self, CheckpointSizes, Core, Outputs, RequestId};
+use crate::protocols::core::{self, CheckpointSizes, Core, Outputs, RequestId, with_state};
 use crate::protocols::raft::{
     self, Arrived, Durable, Frozen, Index, Input, Message, Raft, Record, Term,
 };
@@ -272,7 +272,7 @@ impl<S: StateMachine> Core for Replica<S> {
     }
 
     fn inspect(&self) -> Value {
-        json!({
+        let replica = json!({
             "role": self.raft.role(),
             "term": self.raft.term(),
             "vote": self.raft.vote(),
@@ -283,7 +283,8 @@ impl<S: StateMachine> Core for Replica<S> {
             "sessions": self.image.sessions.len(),
             "pending": self.pending.len(),
             "pending_bytes": self.waiting_bytes,
-        })
+        });
+        with_state(replica, self.image.state.inspect())
     }
 }
 

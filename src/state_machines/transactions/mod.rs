@@ -21,6 +21,7 @@ use std::fmt::Debug;
 use imbl::{OrdMap, Vector};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::state_machines::StateMachine;
 use crate::types::Json;
@@ -196,6 +197,11 @@ impl<K: Kind> StateMachine for Store<K> {
 
     fn add(&mut self, (key, held): (String, K::Held)) {
         self.held.insert(key, held);
+    }
+
+    /// How many keys there are.
+    fn inspect(&self) -> Value {
+        json!({ "keys": self.held.len() })
     }
 }
 
