@@ -134,10 +134,11 @@ pub fn write(
     keys::write(name, recorded.history, recorded.results, write)?;
     progress("drawing plots and pages");
     let pointers = &findings::pointers(recorded.results);
+    let data = &page::pack(recorded, pointers, write)?;
     let pages: &[Page] = &[
         (
             "index.html",
-            Box::new(move || Ok(page::page(recorded, pointers, &explanations.shown).into())),
+            Box::new(move || Ok(page::page(recorded, pointers, &explanations.shown, data).into())),
         ),
         #[cfg(feature = "program")]
         ("latency-raw.png", Box::new(move || plots::latency_raw(name, activity))),

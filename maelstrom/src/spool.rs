@@ -10,6 +10,7 @@
 
 use std::io;
 use std::marker::PhantomData;
+use std::ops::Range;
 use std::sync::OnceLock;
 
 /// So much is in memory of a spool that has a file.
@@ -251,8 +252,17 @@ impl<T: Row> Table<T> {
 
     /// All rows, in order.
     pub fn iter(&self) -> impl Iterator<Item = T> + '_ {
-        (0..self.rows).step_by(ROWS_AT_ONCE).flat_map(move |start| {
-            let count = ROWS_AT_ONCE.min(self.rows - start);
+        self.iter_in(0..self.rows)
+    }
+
+    /// The rows with these numbers, in order.
+    ///
+    /// # Panics
+    /// When there are not so many.
+    pub fn iter_in(&self, range: Range<usize>) -> impl Iterator<Item = T> + '_ {
+        let end = range.end;
+        range.step_by(ROWS_AT_ONCE).flat_map(move |start| {
+            let count = ROWS_AT_ONCE.min(end - start);
             let bytes = self.spool.get((start * T::BYTES) as u64, count * T::BYTES);
             let rows: Vec<T> = bytes.chunks_exact(T::BYTES).map(T::read).collect();
             rows

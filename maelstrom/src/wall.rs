@@ -76,9 +76,7 @@ impl WallCluster {
                 Err(error) => Output::Failure(not_a_message(&node, &line, &error)),
             },
             ChildEvent::Stderr { node, line } => Output::Log { node: self.numbers[&node], line },
-            ChildEvent::State { node, state } => {
-                Output::State { node: self.numbers[&node], state }
-            }
+            ChildEvent::State { node, state } => Output::State { node: self.numbers[&node], state },
             ChildEvent::Exited { node, status } => {
                 let output = self.describe_output(self.numbers[&node]);
                 Output::Failure(format!("node {node} exited on its own, with {status}{output}"))

@@ -31,7 +31,8 @@ struct Step {
     message: Option<Message>,
 }
 
-/// Drives a process in lockstep until `input` ends. `log` takes what the process logs.
+/// Drives a process in lockstep until `input` ends. `log` takes what the process logs, and what
+/// it says of itself if `states` are wanted.
 ///
 /// # Errors
 /// When a line is no step, or reading or writing fails.
@@ -40,8 +41,8 @@ pub(crate) fn drive(
     mut input: impl BufRead,
     mut output: impl Write,
     mut log: impl FnMut(String),
+    mut states: StateLines,
 ) -> anyhow::Result<()> {
-    let mut states = StateLines::from_environment();
     let mut line = String::new();
     let mut answer = String::new();
     while input.read_line(&mut line).context("could not read the next step")? > 0 {

@@ -13,10 +13,8 @@
 
 use serde_json::Value;
 
+#[cfg(feature = "stdio")]
 use crate::runtime::process::Process;
-
-/// The environment's variable that asks for the lines.
-const VARIABLE: &str = "MAELSTROM_STATE";
 
 /// Fields that stand first, in this order: a report colours the lane of a node by its first field.
 const FIRST: [&str; 3] = ["role", "value", "messages"];
@@ -34,18 +32,16 @@ pub fn state_text(state: &Value) -> String {
 }
 
 /// Notices when a process has changed.
+#[cfg(feature = "stdio")]
 pub(crate) struct StateLines {
     is_wanted: bool,
     last: String,
 }
 
+#[cfg(feature = "stdio")]
 impl StateLines {
-    /// As the environment asks for.
-    pub(crate) fn from_environment() -> StateLines {
-        StateLines::new(std::env::var_os(VARIABLE).is_some_and(|value| value == "1"))
-    }
-
-    fn new(is_wanted: bool) -> StateLines {
+    /// Lines that nobody wants are not made.
+    pub(crate) fn new(is_wanted: bool) -> StateLines {
         StateLines { is_wanted, last: String::new() }
     }
 
@@ -64,7 +60,7 @@ impl StateLines {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "stdio"))]
 mod tests {
     use serde_json::json;
 

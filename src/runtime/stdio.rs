@@ -42,8 +42,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::Interval;
 
-use crate::runtime::state::StateLines;
 use crate::runtime::ctx::Ctx;
+use crate::runtime::state::StateLines;
 use crate::runtime::{Failure, Node, Process, Runtime, lockstep};
 use crate::storage::RecordedDisk;
 use crate::storage::{Disk, FileDisk, MemoryDisk};
@@ -100,9 +100,10 @@ fn try_run<N: Node>(make: impl FnOnce(&Ctx) -> N + 'static) -> anyhow::Result<()
     if std::env::var_os("MAELSTROM_LOCKSTEP").is_some_and(|value| value == "1") {
         let seed = seed_from_environment()?;
         let disk = open_disk(|directory| Ok(Box::new(RecordedDisk::open(directory, seed)?)))?;
+        let states = states_from_environment();
         let mut process = Runtime::new(seed, disk, make);
         let input = io::BufReader::with_capacity(CHUNK, own(io::stdin())?);
-        return clean_end(lockstep::drive(&mut process, input, own(io::stdout())?, log));
+        return clean_end(lockstep::drive(&mut process, input, own(io::stdout())?, log, states));
     }
     let seed = SysRng.try_next_u64().context("the system gave no randomness")?;
     let disk = open_disk(|directory| Ok(Box::new(FileDisk::open(directory)?)))?;
@@ -157,6 +158,11 @@ fn seed_from_environment() -> anyhow::Result<u64> {
     let seed = std::env::var("MAELSTROM_SEED")
         .context("MAELSTROM_LOCKSTEP is set, so MAELSTROM_SEED must be a number")?;
     seed.parse().with_context(|| format!("MAELSTROM_SEED must be a number, but is {seed:?}"))
+}
+
+/// What the node says of itself on stderr: nothing, unless the environment asks for it.
+fn states_from_environment() -> StateLines {
+    StateLines::new(std::env::var_os("MAELSTROM_STATE").is_some_and(|value| value == "1"))
 }
 
 /// One of the standard streams as a file, without the standard library's buffer.
@@ -221,7 +227,7 @@ impl<P: Process> Shell<P> {
             unread: Vec::with_capacity(2 * CHUNK),
             searched: 0,
             unwritten: String::with_capacity(2 * CHUNK),
-            states: StateLines::from_environment(),
+            states: states_from_environment(),
         })
     }
 

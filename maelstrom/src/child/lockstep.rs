@@ -24,8 +24,8 @@ use serde::Deserialize;
 
 use super::group::Group;
 use super::lines::{LineBuffer, RecentLines, shortened};
-use super::state::StateLines;
 use super::node::MOST_LEFT_IN_PIPE_BYTES;
+use super::state::StateLines;
 use super::{ChildOptions, MOST_BYTES, NodeLog, Watchdog};
 use crate::wire::parse_line;
 

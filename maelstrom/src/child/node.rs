@@ -158,7 +158,8 @@ impl Node {
             }
             None => bytes,
         };
-        log.write(logged).with_context(|| format!("could not write the log of node {}", self.id))?;
+        log.write(logged)
+            .with_context(|| format!("could not write the log of node {}", self.id))?;
         let is_asked = states.is_some();
         events.extend(said.into_iter().map(|state| {
             let node = self.id.clone();

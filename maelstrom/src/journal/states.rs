@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 
 use gyre::Time;
 use serde::de::{Deserializer, MapAccess, Visitor};
@@ -120,8 +121,17 @@ impl States {
 
     /// Every change that was kept, in order. `main_start` is when the main phase began.
     pub(super) fn changes(&self, main_start: Time) -> impl Iterator<Item = StateChange> + '_ {
+        self.changes_in(0..self.changes.len(), main_start)
+    }
+
+    /// Those with these numbers.
+    pub(super) fn changes_in(
+        &self,
+        range: Range<usize>,
+        main_start: Time,
+    ) -> impl Iterator<Item = StateChange> + '_ {
         let main_start = main_start.as_nanos() as i64;
-        self.changes.iter().map(move |row| StateChange {
+        self.changes.iter_in(range).map(move |row| StateChange {
             time: row.time as i64 - main_start,
             node: row.node,
             field: (row.field != NONE).then_some(row.field),

@@ -5,10 +5,13 @@
 //! on the page, is the run in space and time. What it draws is in `data`, and what can be done
 //! there is listed on the page itself.
 
+mod chunks;
 mod data;
 mod lanes;
 mod ran;
+mod states;
 
+pub use data::{Packed, pack};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::explanations::Explanation;
@@ -18,10 +21,33 @@ use super::{LINK_FROM_FILE, Recorded};
 use crate::checker::Validity;
 use crate::edn::{Edn, pretty};
 
+/// The icon: a disc in the colour of the verdict.
+const ICON_BEFORE: &str = "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' \
+    viewBox='0 0 16 16'><circle cx='8' cy='8' r='7' fill='";
+const ICON_AFTER: &str = "'/></svg>";
+
+/// How fast a run is played: events a second, or how much faster than time.
+const SPEEDS: [(&str, &str); 8] = [
+    ("events 2", "2 events a second"),
+    ("events 10", "10 events a second"),
+    ("events 50", "50 events a second"),
+    ("time 0.001", "time, 1000 times slower"),
+    ("time 0.01", "time, 100 times slower"),
+    ("time 0.1", "time, 10 times slower"),
+    ("time 1", "time as it was"),
+    ("time 10", "time, 10 times faster"),
+];
+
 const STYLE: &str = include_str!("page/page.css");
 const PROGRAM: &str = concat!(
     include_str!("page/model.js"),
+    include_str!("page/order.js"),
+    include_str!("page/states.js"),
     include_str!("page/draw.js"),
+    include_str!("page/messages.js"),
+    include_str!("page/charts.js"),
+    include_str!("page/moment.js"),
+    include_str!("page/find.js"),
     include_str!("page/ui.js")
 );
 
@@ -37,8 +63,13 @@ const POINTED_TO: usize = 12;
 /// How many bytes of drawings are on the page; the others are linked.
 const DRAWINGS_BYTES: usize = 250_000;
 
-/// The page.
-pub fn page(recorded: &Recorded, pointers: &[Pointer], explanations: &[Explanation]) -> String {
+/// The page, of data that [`pack`] made.
+pub fn page(
+    recorded: &Recorded,
+    pointers: &[Pointer],
+    explanations: &[Explanation],
+    data: &Packed,
+) -> String {
     let broke_off = recorded.failure.map(|_| Validity::False);
     let verdict = Mark::of(broke_off.unwrap_or(recorded.results.verdict));
     let title = format!("{} {}", verdict.symbol, title(recorded));
@@ -49,6 +80,7 @@ pub fn page(recorded: &Recorded, pointers: &[Pointer], explanations: &[Explanati
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width";
                 title { (title) }
+                link rel="icon" href={ (ICON_BEFORE) (verdict.icon) (ICON_AFTER) };
                 style { (PreEscaped(STYLE)) }
             }
             body {
@@ -71,7 +103,12 @@ pub fn page(recorded: &Recorded, pointers: &[Pointer], explanations: &[Explanati
                     (diagram())
                 }
                 script #data type="application/gzip;base64" {
-                    (PreEscaped(data::data(recorded, pointers)))
+                    (PreEscaped(&data.data))
+                }
+                @for (number, text) in &data.chunks {
+                    script.chunk data-number=(number) type="application/gzip;base64" {
+                        (PreEscaped(text))
+                    }
                 }
                 script { (PreEscaped(PROGRAM)) }
             }
@@ -97,14 +134,16 @@ fn title(recorded: &Recorded) -> String {
 struct Mark {
     symbol: &'static str,
     class: &'static str,
+    /// The colour of the page's icon, as an address has it.
+    icon: &'static str,
 }
 
 impl Mark {
     fn of(verdict: Validity) -> Mark {
         match verdict {
-            Validity::True => Mark { symbol: "✓", class: "valid" },
-            Validity::Unknown => Mark { symbol: "?", class: "unknown" },
-            Validity::False => Mark { symbol: "✗", class: "invalid" },
+            Validity::True => Mark { symbol: "✓", class: "valid", icon: "%230072b2" },
+            Validity::Unknown => Mark { symbol: "?", class: "unknown", icon: "%23d98c00" },
+            Validity::False => Mark { symbol: "✗", class: "invalid", icon: "%23b3261e" },
         }
     }
 }
@@ -259,14 +298,32 @@ fn legend() -> Markup {
     };
     html! {
         div #legend {
-            span { (line("stroke:var(--client)")) "between client and node" }
-            span { (line("stroke:var(--server)")) "between nodes" }
             span { (line("stroke:var(--lost);stroke-dasharray:2 3")) "lost" }
             span { (bar("fill:var(--ok)")) "operation ok" }
             span { (bar("fill:var(--fail)")) "failed (×)" }
             span { (bar("fill:var(--info)")) "nobody knows (•)" }
             span { (bar("fill:var(--strip)")) "fault" }
             span { (line("stroke:var(--select)")) "selected, and what it caused" }
+        }
+    }
+}
+
+/// What every node was at a moment, and how to go on from there.
+fn moment() -> Markup {
+    html! {
+        aside #moment aria-label="The nodes at a moment" hidden {
+            div.bar {
+                button #before title="the event before (←)" { "◀" }
+                button #after title="the next event (→)" { "▶" }
+                button #play title="play (Space)" { "▶ play" }
+                select #speed aria-label="How fast to play" {
+                    @for (value, name) in SPEEDS { option value=(value) { (name) } }
+                }
+                span { b #when {} em #what {} }
+                button #leave title="close (Esc)" { "×" }
+            }
+            p #exact .quiet hidden {}
+            table #states {}
         }
     }
 }
@@ -281,14 +338,17 @@ fn diagram() -> Markup {
                     button #home title="show the whole run (0)" { "whole run" }
                     button #out title="zoom out (-)" { "−" }
                     button #in title="zoom in (+)" { "+" }
+                    button #order aria-pressed="false"
+                        title="an axis on which every event takes one step (o)" { "order, not time" }
                     input #find type="search" placeholder="operation, message or number…"
-                        aria-label="Find an operation";
+                        aria-label="Find an operation or a message";
                     button #next title="next match, or next operation (n)" { "next" }
                 }
             }
             p #status role="status" { "The diagram needs JavaScript." }
             (legend())
             canvas #space tabindex="0" aria-label="Space-time diagram: use the keys listed below" {}
+            (moment())
             canvas #latency aria-label="Latency of operations" {}
             canvas #rate aria-label="Operations a second" {}
             div #hint hidden {}
@@ -296,11 +356,18 @@ fn diagram() -> Markup {
             details #help {
                 summary { "Mouse and keys" }
                 p {
-                    "Drag to move, turn the wheel to zoom, double-click to zoom in. "
+                    "Drag to move. Turn the wheel with Ctrl held, pinch, or double-click to zoom. "
                     kbd { "←" } kbd { "→" } " move, " kbd { "+" } kbd { "−" } " zoom, "
-                    kbd { "0" } " the whole run, " kbd { "n" } kbd { "p" } " next and previous \
-                    operation, " kbd { "f" } " next finding, " kbd { "Enter" } " zoom to what is \
+                    kbd { "0" } " the whole run, " kbd { "o" } " order instead of time, "
+                    kbd { "n" } kbd { "p" } " next and previous match, or operation, "
+                    kbd { "f" } " next finding, " kbd { "Enter" } " zoom to what is \
                     selected, " kbd { "Esc" } " select nothing, " kbd { "/" } " find."
+                }
+                p {
+                    "Click anywhere to see what every node was at that moment. Then "
+                    kbd { "←" } kbd { "→" } " step from event to event, with Shift they move, and "
+                    kbd { "Space" } " plays. The band at the top of a node's lane is coloured by \
+                    its role, or by the field that it names first; a tick is a change."
                 }
                 p {
                     "Click an operation or a message to see everything that the operation caused. \

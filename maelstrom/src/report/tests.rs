@@ -65,12 +65,26 @@ fn text<'a>(files: &'a BTreeMap<String, Vec<u8>>, path: &str) -> &'a str {
 
 /// What the page's program will unpack.
 fn data_of(page: &str) -> Value {
-    let (_, rest) = page.split_once("base64\">").unwrap();
-    let (base64, _) = rest.split_once("</script>").unwrap();
+    let (_, rest) = page.split_once("id=\"data\" type=\"application/gzip;base64\">").unwrap();
+    unpacked(rest.split_once("</script>").unwrap().0)
+}
+
+fn unpacked(base64: &str) -> Value {
     let bytes = base64::engine::general_purpose::STANDARD.decode(base64).unwrap();
     let mut json = String::new();
     flate2::read::GzDecoder::new(&*bytes).read_to_string(&mut json).unwrap();
     serde_json::from_str(&json).unwrap()
+}
+
+/// The chunks of messages in a page, each with its number.
+fn chunks_of(page: &str) -> BTreeMap<usize, Value> {
+    let scripts = page.split("<script class=\"chunk\" data-number=\"").skip(1);
+    let chunk = |script: &str| {
+        let (number, rest) = script.split_once('"').unwrap();
+        let (_, rest) = rest.split_once('>').unwrap();
+        (number.parse().unwrap(), unpacked(rest.split_once("</script>").unwrap().0))
+    };
+    scripts.map(chunk).collect()
 }
 
 /// A run of this many broadcasts, each a request and its reply, a millisecond apart. Only in
@@ -143,16 +157,19 @@ fn what_nodes_say_cannot_become_part_of_a_page() {
     for path in ["index.html", "timeline.html", "messages.svg"] {
         assert!(!text(&files, path).contains("<script>alert"), "{path}");
     }
-    let data = data_of(text(&files, "index.html"));
-    assert!(data["messages"]["body"][0].as_str().unwrap().contains(attack));
+    let chunks = chunks_of(text(&files, "index.html"));
+    assert!(chunks[&0]["body"][0].as_str().unwrap().contains(attack));
 }
 
 #[test]
 fn everything_is_on_the_page_of_a_small_run() {
     let made = broadcasts(200, |n| n.to_string());
-    let data = data_of(text(&made.files(&results(Validity::True)), "index.html"));
-    let messages = &data["messages"];
-    assert_eq!(messages["all"], 400);
+    let files = made.files(&results(Validity::True));
+    let (data, chunks) =
+        (data_of(text(&files, "index.html")), chunks_of(text(&files, "index.html")));
+    let messages = &chunks[&0];
+    assert_eq!(data["messages"]["all"], 400);
+    assert!(files.keys().all(|path| !path.starts_with("messages/")));
     assert_eq!(messages["body"].as_array().unwrap().len(), 400);
     assert_eq!(data["operations"]["index_steps"].as_array().unwrap().len(), 200);
     // Request and reply of the second operation, whose invocation has index 2.
@@ -164,7 +181,7 @@ fn everything_is_on_the_page_of_a_small_run() {
 }
 
 #[test]
-fn a_large_run_fits_and_says_what_it_leaves_out() {
+fn a_large_run_fits_and_what_it_leaves_out_is_beside_it() {
     // Bodies that do not compress.
     let noise = |n: usize| {
         let mut state = n as u64 + 1;
@@ -180,9 +197,71 @@ fn a_large_run_fits_and_says_what_it_leaves_out() {
     let data = data_of(page);
     let sum = |list: &Value| list.as_array().unwrap().iter().filter_map(Value::as_u64).sum::<u64>();
     assert_eq!(sum(&data["slices"]["total"]), 80_000);
-    let shown = sum(&data["slices"]["shown"]);
-    assert_eq!(shown, data["messages"]["body"].as_array().unwrap().len() as u64);
+    let mut chunks = chunks_of(page);
+    let bodies = |chunk: &Value| chunk["body"].as_array().unwrap().len();
+    let shown: usize = chunks.values().map(bodies).sum();
     assert!((1000..80_000).contains(&shown), "{shown}");
+    for (path, bytes) in files.iter().filter(|(path, _)| path.starts_with("messages/")) {
+        let script = std::str::from_utf8(bytes).unwrap();
+        let call = script.strip_prefix("receiveChunk(").unwrap().strip_suffix("\");\n").unwrap();
+        let (number, base64) = call.split_once(",\"").unwrap();
+        assert_eq!(*path, format!("messages/{number}.js"));
+        assert!(chunks.insert(number.parse().unwrap(), unpacked(base64)).is_none());
+    }
+    // Nothing is missing: the page says of each chunk how many messages it has.
+    let counts: Vec<usize> = chunks.values().map(bodies).collect();
+    let expected: Vec<usize> = serde_json::from_value(data["messages"]["count"].clone()).unwrap();
+    assert_eq!(counts, expected);
+    assert_eq!(counts.iter().sum::<usize>(), 80_000);
+}
+
+/// What a page says that a node's fields were, from the changes that it has.
+fn last_values(changes: &Value) -> BTreeMap<(u64, i64), String> {
+    let list = |name: &str| changes[name].as_array().unwrap().clone();
+    let (lanes, fields, values, texts) =
+        (list("lane"), list("field"), list("value"), list("texts"));
+    let mut last = BTreeMap::new();
+    for ((lane, field), value) in lanes.iter().zip(&fields).zip(&values) {
+        let text = &texts[value.as_u64().unwrap() as usize];
+        let key = (lane.as_u64().unwrap(), field.as_i64().unwrap());
+        last.insert(key, text.as_str().unwrap().to_owned());
+    }
+    last
+}
+
+#[test]
+fn states_are_on_the_page_and_of_a_long_run_in_the_chunks_too() {
+    for count in [100, 40_000] {
+        let mut journal = Journal::new(usize::MAX);
+        for n in 0..count {
+            let (at, node) = (Time::from_millis(n), ["n1", "n2"][n as usize % 2]);
+            let line = format!(r#"{{"src":"n1","dest":"n2","body":{{"type":"x","n":{n}}}}}"#);
+            let role = if n == 7 { "leader" } else { "follower" };
+            let state = format!(r#"{{"role":"{role}","commit":{n}}}"#);
+            journal.record_state(at, &node.into(), &state);
+            journal.record_send(at, n, &Message::parse(&line).unwrap());
+        }
+        let made = Made { journal: Some(journal), ..Made::default() };
+        let files = made.files(&results(Validity::True));
+        let page = text(&files, "index.html");
+        let (data, chunks) = (data_of(page), chunks_of(page));
+        let states = &data["states"];
+        assert_eq!(states["fields"], serde_json::json!(["role", "commit"]));
+        let texts = states["changes"]["texts"].as_array().unwrap();
+        assert!(texts.contains(&"\"leader\"".into()), "a role that was short");
+        assert_eq!(states["is_sampled"], count > 100);
+        if count > 100 {
+            assert!(texts.len() < 20_000, "{}", texts.len());
+            let (number, chunk) = chunks.iter().next_back().unwrap();
+            let last = last_values(&chunk["states"]);
+            let end = (number + 1) as u64 * 4096;
+            let greatest = last.values().filter_map(|text| text.parse::<u64>().ok()).max();
+            assert_eq!(greatest, Some(end.min(count) - 1));
+            assert_eq!(last.len(), 4, "both fields of both nodes");
+        } else {
+            assert!(chunks[&0]["states"].is_null(), "the page has all");
+        }
+    }
 }
 
 #[test]

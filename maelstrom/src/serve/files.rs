@@ -20,7 +20,7 @@ const PREVIEW_BYTES: u64 = 800;
 
 /// Scripts and styles within the file and images beside it, nothing else; and no access to
 /// this server's other pages: what is in a file may be from a node that nobody trusts.
-const POLICY: &str = "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; \
+const POLICY: &str = "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' 'self'; \
     style-src 'unsafe-inline'; img-src 'self' data:";
 
 /// What a path leads to.
@@ -107,6 +107,7 @@ fn content_type(path: &Path) -> &'static str {
         "html" => "text/html; charset=utf-8",
         "svg" => "image/svg+xml",
         "png" => "image/png",
+        "js" => "text/javascript; charset=utf-8",
         "json" => "application/json",
         "edn" | "txt" | "log" | "dot" | "" => "text/plain; charset=utf-8",
         _ => "application/octet-stream",

@@ -1,8 +1,9 @@
 //! What the page's program draws, as one compressed text inside the page.
 //!
 //! However long the run, this stays below [`LIMIT_BYTES`]: counts and flows are of all messages,
-//! while single messages and operations are kept as far as they fit (see `slices`). Columns of
-//! numbers, each the difference from the one before, compress to a byte or two a message.
+//! while operations, single messages (see [`Chunks`]) and states (see [`states`]) are in the page
+//! as far as they fit. Columns of numbers, each the difference from the one before, compress to a
+//! byte or two a message.
 
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::io::Write;
@@ -12,26 +13,28 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde::Serialize;
 
+use super::chunks::{CHUNK, Chunks, FOLDER, latest};
 use super::lanes::{Lane, Lanes};
+use super::states::{self, States};
 use crate::history::OpType;
-use crate::journal::{BODY_CHARACTERS, Flight};
 use crate::report::Recorded;
 use crate::report::activity::{End, Operation};
 use crate::report::faults::FaultSpan;
 use crate::report::findings::Pointer;
-use crate::report::format::shorten;
 use crate::report::series;
 use crate::report::slices::{SLICES, Slices};
 
 /// The most bytes of compressed data, in base64.
 const LIMIT_BYTES: usize = 1_400_000;
 
-/// What is tried first: characters of messages, and operations.
-const MESSAGE_CHARACTERS: usize = 8_000_000;
+/// The most that may be anything but single messages.
+const DATA_BYTES: usize = 700_000;
+
+/// What is tried first: so many operations.
 const OPERATIONS: usize = 25_000;
 
-const LATENCY_POINTS: usize = 12_000;
-const FLOWS: usize = 40_000;
+const LATENCY_POINTS: usize = 6_000;
+const FLOWS: usize = 50_000;
 
 #[derive(Serialize)]
 struct Data<'a> {
@@ -42,6 +45,7 @@ struct Data<'a> {
     types: Vec<&'a str>,
     operations: Operations,
     messages: Messages,
+    states: States<'a>,
     slices: SliceData,
     flows: Flows,
     faults: Vec<FaultData<'a>>,
@@ -70,19 +74,12 @@ struct Operations {
 struct Messages {
     all: usize,
     is_truncated: bool,
-    sent_steps: Vec<i64>,
-    /// -1 for a message that was lost.
-    took: Vec<i64>,
-    from: Vec<usize>,
-    to: Vec<usize>,
-    kind: Vec<usize>,
-    /// How many messages before it the one stands that caused it; 0 for none.
-    cause: Vec<usize>,
-    /// The operation's index in the history; -1 for none.
-    operation: Vec<i64>,
-    /// 1 for a further delivery of a message that had arrived before.
-    duplicate: Vec<u8>,
-    body: Vec<String>,
+    /// Where they are: see [`Chunks`].
+    chunk: usize,
+    folder: &'static str,
+    start_steps: Vec<i64>,
+    end_steps: Vec<i64>,
+    count: Vec<usize>,
 }
 
 #[derive(Serialize)]
@@ -90,16 +87,16 @@ struct SliceData {
     start: f64,
     width: f64,
     total: Vec<usize>,
-    shown: Vec<usize>,
 }
 
-/// How many messages went from lane to lane, step by step; a step is some slices.
+/// How many messages of each type went from lane to lane, step by step; a step is some slices.
 #[derive(Default, Serialize)]
 struct Flows {
     slices_per_step: usize,
     step_steps: Vec<usize>,
     from: Vec<usize>,
     to: Vec<usize>,
+    kind: Vec<usize>,
     count: Vec<usize>,
     lost: Vec<usize>,
 }
@@ -138,10 +135,16 @@ struct Point {
     outcome: OpType,
 }
 
-/// Of a message that is not shown.
-const NOWHERE: u32 = u32::MAX;
+/// From the first message or operation to the last.
+fn bounds(recorded: &Recorded) -> (i64, i64) {
+    let mut flights = recorded.journal.flights();
+    let Some(first) = flights.next() else { return (0, recorded.activity.end().max(0)) };
+    let last = flights.map(|flight| latest(&flight)).fold(latest(&first), i64::max);
+    (first.sent.min(0), last.max(recorded.activity.end()))
+}
 
-fn micros(nanoseconds: i64) -> i64 {
+/// Microseconds of a time in nanoseconds.
+pub fn micros(nanoseconds: i64) -> i64 {
     nanoseconds.div_euclid(1000)
 }
 
@@ -155,29 +158,48 @@ fn outcome_number(outcome: OpType) -> u8 {
 }
 
 /// Turns values into differences from the value before.
-fn steps(values: &[i64]) -> Vec<i64> {
+pub fn steps(values: &[i64]) -> Vec<i64> {
     let mut last = 0;
     values.iter().map(|&value| value - std::mem::replace(&mut last, value)).collect()
 }
 
-/// The data, compressed and in base64, for [`super::page`].
-pub fn data(recorded: &Recorded, pointers: &[Pointer]) -> String {
+/// What the page has of a run, in base64.
+pub struct Packed {
+    /// What is always there.
+    pub data: String,
+    /// Messages: the numbers of chunks, and what is in them.
+    pub chunks: Vec<(usize, String)>,
+}
+
+/// Makes the data for [`super::page`]. What does not fit is given to `write`, as files beside it.
+///
+/// # Errors
+/// What `write` answers.
+pub fn pack(
+    recorded: &Recorded,
+    pointers: &[Pointer],
+    write: &mut dyn FnMut(&str, &[u8]) -> anyhow::Result<()>,
+) -> anyhow::Result<Packed> {
     let lanes = Lanes::new(recorded);
     let faults = recorded.activity.faults();
-    let source = Source { recorded, pointers, faults: &faults, lanes: &lanes };
+    let source = Source::new(recorded, pointers, &faults, &lanes);
     let mut share = 1.0;
-    loop {
-        let text = encode(&source.data(share));
-        if text.len() <= LIMIT_BYTES || share < 1e-4 {
-            return text;
+    let data = loop {
+        let text = packed(&source.data(share));
+        if text.len() <= DATA_BYTES || share < 1e-4 {
+            break text;
         }
         // What always fits (counts and flows) is part of the size, so this may overshoot a
         // little; it cannot stay above the limit.
-        share *= 0.9 * LIMIT_BYTES as f64 / text.len() as f64;
-    }
+        share *= 0.9 * DATA_BYTES as f64 / text.len() as f64;
+    };
+    let room = LIMIT_BYTES.saturating_sub(data.len());
+    let chunks = Chunks::make(&source, &source.moments(), room, write)?;
+    Ok(Packed { data, chunks: chunks.embedded })
 }
 
-fn encode(data: &Data) -> String {
+/// Compressed, in base64.
+pub fn packed(data: &impl Serialize) -> String {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::new(6));
     let json = serde_json::to_vec(data).expect("plain data has a JSON form");
     encoder.write_all(&json).expect("memory can be written to");
@@ -185,38 +207,70 @@ fn encode(data: &Data) -> String {
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
-struct Source<'a> {
-    recorded: &'a Recorded<'a>,
+/// What all parts of the data are made of.
+pub struct Source<'a> {
+    /// The run.
+    pub recorded: &'a Recorded<'a>,
+    /// The lanes.
+    pub lanes: &'a Lanes,
+    /// By the number of a type in the journal, its place among the sorted ones.
+    pub places_of_types: Vec<usize>,
+    /// Whether states are in the chunks, because the page has no room for all of them.
+    pub has_many_states: bool,
     pointers: &'a [Pointer],
     faults: &'a [FaultSpan],
-    lanes: &'a Lanes,
+    types: Vec<&'a str>,
+    start: i64,
+    end: i64,
 }
 
 impl<'a> Source<'a> {
+    fn new(
+        recorded: &'a Recorded<'a>,
+        pointers: &'a [Pointer],
+        faults: &'a [FaultSpan],
+        lanes: &'a Lanes,
+    ) -> Source<'a> {
+        let kinds = recorded.journal.kinds();
+        let mut types: Vec<&str> = kinds.iter().map(|kind| &**kind).collect();
+        types.sort_unstable();
+        let place = |kind: &String| types.binary_search(&&**kind).unwrap_or(0);
+        let (start, end) = bounds(recorded);
+        Source {
+            recorded,
+            lanes,
+            places_of_types: kinds.iter().map(place).collect(),
+            has_many_states: states::are_many(recorded.journal.state_changes()),
+            pointers,
+            faults,
+            types,
+            start,
+            end,
+        }
+    }
+
     fn data(&self, share: f64) -> Data<'a> {
         let functions = self.recorded.activity.functions();
-        let types = self.types();
-        let (start, end) = self.bounds();
-        let slices = self.slices(start, end, (MESSAGE_CHARACTERS as f64 * share) as usize);
+        let slices = self.slices();
         let limit = (OPERATIONS as f64 * share) as usize;
         Data {
             lanes: &self.lanes.lanes,
-            start: micros(start),
-            end: micros(end) + 1,
+            start: micros(self.start),
+            end: micros(self.end) + 1,
             operations: self.operations(&slices, &functions, limit),
-            messages: self.messages(&slices, &types),
+            messages: self.messages(),
+            states: States::new(self),
             flows: self.flows(&slices),
             faults: self.faults.iter().map(|fault| self.fault(fault)).collect(),
             latency: self.latency(&functions),
             rates: self.rates(),
             findings: self.pointers.iter().map(|p| (p.index, &*p.label)).collect(),
             functions,
-            types,
+            types: self.types.clone(),
             slices: SliceData {
                 start: slices.start as f64 / 1000.0,
                 width: slices.width as f64 / 1000.0,
                 total: slices.total,
-                shown: slices.shown,
             },
         }
     }
@@ -232,31 +286,12 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// The types of messages, in order. Every type in the journal is that of a message.
-    fn types(&self) -> Vec<&'a str> {
-        let mut types: Vec<&str> = self.recorded.journal.kinds().iter().map(|k| &**k).collect();
-        types.sort_unstable();
-        types
-    }
-
-    /// From the first message or operation to the last.
-    fn bounds(&self) -> (i64, i64) {
-        let mut flights = self.recorded.journal.flights();
-        let latest = |flight: &Flight| flight.received.map_or(flight.sent, |r| r.max(flight.sent));
-        let Some(first) = flights.next() else { return (0, self.recorded.activity.end().max(0)) };
-        let last = flights.map(|flight| latest(&flight)).fold(latest(&first), i64::max);
-        (first.sent.min(0), last.max(self.recorded.activity.end()))
-    }
-
-    fn slices(&self, start: i64, end: i64, budget: usize) -> Slices {
-        let mut slices = Slices::new(start..end);
-        let mut costs = vec![Vec::new(); SLICES];
+    fn slices(&self) -> Slices {
+        let mut slices = Slices::new(self.start..self.end);
         for flight in self.recorded.journal.flights() {
             let slice = slices.at(flight.sent);
             slices.total[slice] += 1;
-            costs[slice].push((flight.body_bytes + 24) as u16);
         }
-        slices.choose(&costs, &self.moments(), budget);
         slices
     }
 
@@ -280,38 +315,18 @@ impl<'a> Source<'a> {
         moments
     }
 
-    fn messages(&self, slices: &Slices, types: &[&str]) -> Messages {
+    fn messages(&self) -> Messages {
         let journal = self.recorded.journal;
-        let mut columns = Messages { is_truncated: journal.is_truncated(), ..Messages::default() };
-        // By the number of the type, its place among the sorted ones.
-        let kinds: Vec<usize> =
-            journal.kinds().iter().map(|k| types.binary_search(&&**k).unwrap_or(0)).collect();
-        let mut left = slices.shown.clone();
-        let mut place = vec![NOWHERE; journal.flight_count()];
-        let mut sent = Vec::new();
-        for (number, flight) in journal.flights().enumerate() {
-            columns.all += usize::from(!flight.is_duplicate);
-            let slice = slices.at(flight.sent);
-            if left[slice] == 0 {
-                continue;
-            }
-            left[slice] -= 1;
-            let row = sent.len();
-            place[number] = row as u32;
-            sent.push(micros(flight.sent));
-            let took = flight.received.map_or(-1, |at| micros(at) - micros(flight.sent));
-            let cause = flight.cause.map(|cause| place[cause]).filter(|cause| *cause != NOWHERE);
-            columns.took.push(took);
-            columns.from.push(self.lanes.of_name(flight.src));
-            columns.to.push(self.lanes.of_name(flight.dest));
-            columns.kind.push(kinds[flight.kind as usize]);
-            columns.cause.push(cause.map_or(0, |cause| row - cause as usize));
-            columns.operation.push(flight.operation.map_or(-1, |index| index as i64));
-            columns.duplicate.push(u8::from(flight.is_duplicate));
-            columns.body.push(shorten(&journal.body(&flight), BODY_CHARACTERS));
+        let chunks = Chunks::outline(self);
+        Messages {
+            all: journal.flights().filter(|flight| !flight.is_duplicate).count(),
+            is_truncated: journal.is_truncated(),
+            chunk: CHUNK,
+            folder: FOLDER,
+            start_steps: steps(&chunks.start),
+            end_steps: steps(&chunks.end),
+            count: chunks.count,
         }
-        columns.sent_steps = steps(&sent);
-        columns
     }
 
     fn operations(&self, slices: &Slices, functions: &[&str], limit: usize) -> Operations {
@@ -340,19 +355,21 @@ impl<'a> Source<'a> {
         functions.binary_search(&self.recorded.activity.function(operation)).unwrap_or(0)
     }
 
-    /// All operations, or the most interesting: those that findings point to, those that did
-    /// not succeed, and those in the slices whose messages are shown.
+    /// All operations, or the most interesting: those that findings point to, those at moments
+    /// of interest, and those that did not succeed.
     fn chosen_operations(&self, slices: &Slices, limit: usize) -> Vec<usize> {
         let activity = self.recorded.activity;
         if activity.count() <= limit {
             return (0..activity.count()).collect();
         }
         let pointed: BTreeSet<usize> = self.pointers.iter().map(|pointer| pointer.index).collect();
+        let moments = self.moments();
+        let of_interest: BTreeSet<usize> = moments.iter().map(|time| slices.at(*time)).collect();
         let rank = |operation: &Operation| {
             let end = operation.end.map_or(usize::MAX, |end| end.index);
             match () {
                 () if pointed.contains(&operation.index) || pointed.contains(&end) => 0,
-                () if slices.shown[slices.at(operation.start)] > 0 => 1,
+                () if of_interest.contains(&slices.at(operation.start)) => 1,
                 () if operation.outcome() != OpType::Ok => 2,
                 () => 3,
             }
@@ -374,11 +391,13 @@ impl<'a> Source<'a> {
     fn flows(&self, slices: &Slices) -> Flows {
         let mut slices_per_step = 2;
         loop {
-            let mut counts: BTreeMap<(usize, usize, usize), (usize, usize)> = BTreeMap::new();
+            let mut counts: BTreeMap<(usize, usize, usize, usize), (usize, usize)> =
+                BTreeMap::new();
             for flight in self.recorded.journal.flights() {
                 let step = slices.at(flight.sent) / slices_per_step;
                 let (from, to) = (self.lanes.of_name(flight.src), self.lanes.of_name(flight.dest));
-                let (count, lost) = counts.entry((step, from, to)).or_default();
+                let kind = self.places_of_types[flight.kind as usize];
+                let (count, lost) = counts.entry((step, from, to, kind)).or_default();
                 *count += 1;
                 *lost += usize::from(flight.received.is_none());
             }
@@ -388,10 +407,11 @@ impl<'a> Source<'a> {
             }
             let mut flows = Flows { slices_per_step, ..Flows::default() };
             let mut last = 0;
-            for ((step, from, to), (count, lost)) in counts {
+            for ((step, from, to, kind), (count, lost)) in counts {
                 flows.step_steps.push(step - std::mem::replace(&mut last, step));
                 flows.from.push(from);
                 flows.to.push(to);
+                flows.kind.push(kind);
                 flows.count.push(count);
                 flows.lost.push(lost);
             }

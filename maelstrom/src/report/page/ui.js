@@ -1,12 +1,22 @@
-// Mouse, keys, filters and selection.
+// Mouse, fingers, keys, filters and selection.
 
 async function start() {
   const $ = (id) => document.getElementById(id);
   const model = makeModel(await unpack($("data").textContent));
-  const view = { from: 0, to: 1, width: 800, op: null, highlight: new Set() };
+  await Promise.all([...model.store.inside.keys()].map(model.store.load));
+  const view = { from: 0, to: 1, width: 800, op: null, found: null, moment: null, highlight: new Set() };
   const space = $("space");
-  let drawn = { messages: [], ops: [] };
-  let queued = false;
+  let drawn = { messages: [], ops: [], changes: [] };
+  let queued = false, notice = "";
+
+  model.orderMade = null;
+  model.order = () => {
+    if (!model.orderMade || model.orderMade.version !== model.store.changed) model.orderMade = makeOrder(model);
+    return model.orderMade;
+  };
+  const axes = { time: timeAxis(model), order: null };
+  let axis = axes.time;
+  model.axis = () => axis;
 
   function draw() {
     queued = false;
@@ -14,37 +24,58 @@ async function start() {
     drawLatency($("latency"), model, view);
     drawRates($("rate"), model, view);
     say();
+    loadMissing();
   }
   function redraw() {
     if (!queued) { queued = true; requestAnimationFrame(draw); }
   }
+  /** Messages that are in view, not here, and few enough to be worth it. */
+  function loadMissing() {
+    const absent = drawn.missing.filter((number) => model.store.chunks[number].state === "absent");
+    if (drawn.missing.length > KEPT_CHUNKS / 4) return;
+    absent.forEach((number) => model.store.load(number).then((isHere) => {
+      if (!isHere) return redraw();
+      moments.keep();
+      if (axis.isOrder) axis = orderAxis(model);
+      redraw();
+    }));
+  }
   function say() {
-    const span = formatTime(view.to - view.from);
     const number = (n) => n.toLocaleString("en");
-    const digits = Math.min(Math.max(8 - Math.floor(Math.log10(view.to - view.from)), 0), 6);
-    const at = (time) => (time / 1e6).toFixed(digits);
-    let text = `${at(view.from)} to ${at(view.to)} s (${span}): ` +
-      `${number(drawn.all)} messages sent`;
-    if (drawn.here < drawn.all) {
-      text += `, of which ${number(drawn.here)} are on this page one by one; the others are ` +
-        "in the flows only";
-    } else if (drawn.flows) text += ", drawn as flows; zoom in for single ones";
+    let text;
+    if (axis.isOrder) {
+      text = `Events ${number(Math.max(Math.round(view.from), 0))} to ${number(Math.round(view.to))}, ` +
+        `${formatTime(axis.time(view.from))} to ${formatTime(axis.time(view.to))}: ${number(drawn.all)} messages`;
+      if (model.store.loaded().length < model.store.chunks.length) text += ", of those that are loaded";
+    } else {
+      const digits = Math.min(Math.max(8 - Math.floor(Math.log10(view.to - view.from)), 0), 6);
+      const at = (time) => (time / 1e6).toFixed(digits);
+      text = `${at(view.from)} to ${at(view.to)} s (${formatTime(view.to - view.from)}): ` +
+        `${number(drawn.all)} messages sent`;
+    }
+    const states = drawn.missing.map((n) => model.store.chunks[n].state);
+    if (drawn.flows) text += ", drawn as bands of their density, one for each link; zoom in for single ones";
+    if (states.includes("missing")) {
+      text += `. Those that are not on this page are in the folder ${model.messages.folder} beside it, which is not there`;
+    } else if (states.includes("loading")) text += ". Loading …";
     if (model.messages.is_truncated) text += ". The run had more messages than were recorded";
     if (model.ops.start.length < model.ops.all) {
       text += `. ${number(model.ops.start.length)} of ${number(model.ops.all)} operations are on this page`;
     }
-    $("status").textContent = text + ".";
+    $("status").textContent = notice || text + ".";
+    notice = "";
   }
 
   // ---- moving about ---------------------------------------------------------------------
 
   const whole = () => {
-    const margin = Math.max((model.end - Math.max(model.start, -1e6)) * .01, 2);
-    return [Math.max(model.start, -1e6) - margin, model.end + margin];
+    const [first, last] = axis.whole(), margin = Math.max((last - first) * .01, axis.isOrder ? 1 : 2);
+    return [first - margin, last + margin];
   };
   function show(from, to) {
-    const [first, last] = [model.start - 1e6, model.end + 1e6];
-    const span = Math.min(Math.max(to - from, 20), last - first);
+    const [start, end] = axis.whole(), margin = axis.isOrder ? 20 : 1e6;
+    const [first, last] = [(axis.isOrder ? start : Math.min(start, model.start)) - margin, end + margin];
+    const span = Math.min(Math.max(to - from, axis.least), last - first);
     view.from = Math.min(Math.max(from, first), last - span);
     view.to = view.from + span;
     redraw();
@@ -56,14 +87,28 @@ async function start() {
     const by = (view.to - view.from) * share;
     show(view.from + by, view.to + by);
   };
+  /** Changes from time to order or back, and stays where it is. */
+  function useOrder(wanted) {
+    const [from, to] = [axis.time(view.from), axis.time(view.to)];
+    axis = wanted ? orderAxis(model) : axes.time;
+    $("order").setAttribute("aria-pressed", String(wanted));
+    let [a, b] = [axis.at(from), axis.at(to)];
+    if (wanted && b - a < 10) [a, b] = [a - 30, b + 30];
+    if (view.moment !== null) {
+      const at = momentPosition(model, view.moment);
+      if (at < a || at > b) [a, b] = [at - (b - a) / 2, at + (b - a) / 2];
+    }
+    show(a, b);
+  }
 
   // ---- selecting ------------------------------------------------------------------------
 
-  function selectOp(row, rows) {
+  function selectOp(row, ids) {
     view.op = row;
-    view.highlight = new Set(rows || (row === null ? [] : model.causedBy(row)));
+    view.found = null;
+    view.highlight = new Set(ids || (row === null ? [] : model.causedBy(row)));
     const box = $("selected");
-    box.hidden = row === null && !rows;
+    box.hidden = row === null && !ids;
     box.replaceChildren();
     if (!box.hidden) describeSelection(box, row);
     redraw();
@@ -75,6 +120,7 @@ async function start() {
     for (const message of [...view.highlight].slice(0, 200)) {
       const item = document.createElement("li");
       item.textContent = model.describeMessage(message);
+      if (message === view.found) item.className = "found";
       list.append(item);
     }
     const note = document.createElement("p");
@@ -87,52 +133,58 @@ async function start() {
   function reveal(row) {
     if (row === undefined) return false;
     selectOp(row);
-    const rows = [...view.highlight], start = model.ops.start[row];
-    const took = Math.max(model.ops.took[row], 0);
-    const last = Math.max(start + took, ...rows.slice(0, 5000).map((m) => model.messages.sent[m] + model.messages.took[m]));
+    const ids = [...view.highlight].slice(0, 5000), from = axis.opStart(row);
+    let last = Math.max(from, model.ops.took[row] < 0 ? from : axis.opEnd(row));
+    ids.forEach((id) => { const { rows, i } = model.store.at(id); last = Math.max(last, axis.end(rows, i)); });
     // Where nothing takes any time, a little of what went on before and after.
-    const margin = Math.max((last - start) * .3, 3000);
-    show(start - margin, last + margin);
+    const margin = Math.max((last - from) * .3, axis.isOrder ? 15 : 3000);
+    show(from - margin, last + margin);
+    return true;
+  }
+  /** Selects a message with what it caused, or with all of its operation. */
+  function selectMessage(id) {
+    const { rows, i } = model.store.at(id), owner = rows.operation[i];
+    const op = owner < 0 ? undefined : model.opAt(owner);
+    selectOp(op === undefined ? null : op, op === undefined ? model.effectsOf(id) : undefined);
+    view.found = id;
+  }
+  function revealMessage(id) {
+    selectMessage(id);
+    const { rows, i } = model.store.at(id), from = axis.sent(rows, i), to = axis.end(rows, i);
+    const margin = Math.max((to - from) * 2, axis.isOrder ? 15 : 5000);
+    view.highlight = new Set([id]);
+    const text = document.createElement("p");
+    text.textContent = model.describeMessage(id);
+    $("selected").prepend(text);
+    show(from - margin, to + margin);
     return true;
   }
   function follow() {
     const match = location.hash.match(/^#op-(\d+)$/);
     if (!match) return;
     if (reveal(model.opAt(Number(match[1])))) $("run").scrollIntoView({ block: "start" });
-    else $("status").textContent = `Operation ${match[1]} is not on this page: see history.txt.`;
-  }
-  function step(by) {
-    const count = model.ops.start.length;
-    if (!count) return;
-    const matches = matching();
-    const now = view.op === null ? (by > 0 ? lowerBound(model.ops.start, view.from) - 1 : count) : view.op;
-    for (let n = 1; n <= count; n++) {
-      const row = (((now + by * n) % count) + count) % count;
-      if (matches(row)) return reveal(row);
-    }
-    $("status").textContent = "No operation on this page matches.";
-  }
-  function matching() {
-    const wanted = $("find").value.trim().toLowerCase();
-    if (!wanted) return () => true;
-    if (/^\d+$/.test(wanted) && model.opAt(Number(wanted)) !== undefined) {
-      return (row) => row === model.opAt(Number(wanted));
-    }
-    return (row) => model.describeOp(row).toLowerCase().includes(wanted);
+    else { notice = `Operation ${match[1]} is not on this page: see history.txt.`; redraw(); }
   }
   let finding = -1;
   function nextFinding() {
     const rows = model.findings.map(([index]) => model.opAt(index)).filter((row) => row !== undefined);
     if (rows.length) reveal(rows[finding = (finding + 1) % rows.length]);
   }
+  const ui = { $, redraw, show, reveal, revealMessage, say: (text) => { notice = text; } };
+  const moments = makeMoments(model, view, ui), search = makeSearch(model, view, ui);
 
-  // ---- the mouse ------------------------------------------------------------------------
+  // ---- mouse and fingers ----------------------------------------------------------------
 
   function hit(x, y) {
     for (const bar of drawn.ops) {
       if (x >= bar.x0 - 2 && x <= bar.x1 + 2 && Math.abs(y - bar.y) <= 8) return { op: bar.row };
     }
     let best = null, nearest = 6;
+    for (const one of drawn.changes) {
+      const distance = Math.abs(one.x - x);
+      if (distance < nearest && Math.abs(y - one.y) <= 8) { nearest = distance; best = { change: one.change }; }
+    }
+    if (best) return best;
     for (const { row, line } of drawn.messages) {
       const distance = distanceTo(line, x, y);
       if (distance < nearest) { nearest = distance; best = { message: row }; }
@@ -149,45 +201,76 @@ async function start() {
     return [event.clientX - box.left, event.clientY - box.top];
   };
   let drag = null;
+  const fingers = new Map();
   space.addEventListener("pointerdown", (event) => {
-    drag = { x: event.clientX, from: view.from, to: view.to, moved: false };
+    fingers.set(event.pointerId, event.clientX);
+    drag = { x: event.clientX, from: view.from, to: view.to, moved: fingers.size > 1, spread: spread() };
     space.setPointerCapture(event.pointerId);
   });
+  /** Where two fingers are, and how far apart. */
+  function spread() {
+    if (fingers.size < 2) return null;
+    const [a, b] = [...fingers.values()], box = space.getBoundingClientRect();
+    return { at: positionAt(view, (a + b) / 2 - box.left), wide: Math.max(Math.abs(a - b), 10) };
+  }
   space.addEventListener("pointermove", (event) => {
     const [x, y] = place(event);
-    if (drag) {
-      const by = (drag.x - event.clientX) / (view.width - LEFT) * (drag.to - drag.from);
-      drag.moved ||= Math.abs(event.clientX - drag.x) > 3;
-      if (drag.moved) show(drag.from + by, drag.to + by);
-      return;
+    if (!drag) return hover(hit(x, y), x, y, event);
+    if (fingers.has(event.pointerId)) fingers.set(event.pointerId, event.clientX);
+    const now = spread();
+    if (drag.spread && now) {
+      const factor = drag.spread.wide / now.wide, { at } = drag.spread;
+      return show(at - (at - drag.from) * factor, at + (drag.to - at) * factor);
     }
-    hover(hit(x, y), x, y, event);
+    const by = (drag.x - event.clientX) / (view.width - LEFT) * (drag.to - drag.from);
+    drag.moved ||= Math.abs(event.clientX - drag.x) > 3;
+    if (drag.moved) show(drag.from + by, drag.to + by);
   });
   space.addEventListener("pointerup", (event) => {
+    fingers.delete(event.pointerId);
     const moved = drag && drag.moved;
     drag = null;
     if (moved) return;
-    const found = hit(...place(event));
-    if (!found) return selectOp(null);
-    if (found.op !== undefined) return selectOp(found.op);
-    const owner = model.messages.operation[found.message];
-    const op = owner < 0 ? undefined : model.opAt(owner);
-    selectOp(op === undefined ? null : op, op === undefined ? model.effectsOf(found.message) : undefined);
-  });
-  space.addEventListener("pointerleave", () => { $("hint").hidden = true; });
-  space.addEventListener("dblclick", (event) => zoom(.25, timeAt(view, place(event)[0])));
-  space.addEventListener("wheel", (event) => {
-    event.preventDefault();
-    if (Math.abs(event.deltaX) > Math.abs(event.deltaY) || event.shiftKey) {
-      return move((event.deltaX || event.deltaY) / 800);
+    const [x, y] = place(event), found = hit(x, y);
+    if (!found) {
+      selectOp(null);
+      if (x >= LEFT) moments.at(positionAt(view, x));
+    } else if (found.op !== undefined) {
+      selectOp(found.op);
+      moments.set(moments.stepOf(INVOKE, found.op));
+    } else if (found.change) {
+      selectOp(null);
+      model.order();
+      if (found.change.step >= 0) moments.set(found.change.step);
+    } else {
+      selectMessage(found.message);
+      moments.set(moments.stepOf(SEND, found.message));
     }
-    zoom(Math.exp(event.deltaY / 400), timeAt(view, place(event)[0]));
+  });
+  // The browser has taken the finger, to scroll the page.
+  space.addEventListener("pointercancel", (event) => { fingers.delete(event.pointerId); drag = null; });
+  space.addEventListener("pointerleave", () => { $("hint").hidden = true; });
+  space.addEventListener("dblclick", (event) => zoom(.25, positionAt(view, place(event)[0])));
+  // The wheel scrolls the page, as everywhere; with Ctrl, as a pinch on a touchpad gives it, it zooms.
+  space.addEventListener("wheel", (event) => {
+    if (event.ctrlKey || event.metaKey) {
+      event.preventDefault();
+      return zoom(Math.exp(event.deltaY / (event.deltaMode ? 20 : 300)), positionAt(view, place(event)[0]));
+    }
+    if (Math.abs(event.deltaX) > Math.abs(event.deltaY) || event.shiftKey) {
+      event.preventDefault();
+      move((event.deltaX || event.deltaY) / 800);
+    }
   }, { passive: false });
   function hover(found, x, y, event) {
     const hint = $("hint");
-    let text = found && (found.op !== undefined ? model.describeOp(found.op) : model.describeMessage(found.message));
+    let text = "";
+    if (found && found.change) {
+      text = `${model.lanes[found.change.lane].name} at ${formatTime(found.change.time)}\n${model.states.describe(found.change)}`;
+    } else if (found) text = found.op !== undefined ? model.describeOp(found.op) : model.describeMessage(found.message);
+    else if (drawn.density && x > LEFT) text = describeBand(x, y);
     if (!text && x > LEFT && y < AXIS + faultsHeight(model)) {
-      const time = timeAt(view, x);
+      const time = axis.time(positionAt(view, x));
       text = model.faults.filter(({ start, stop }) => start <= time && (stop === null || time <= stop))
         .map(({ name, effect }) => effect ? `${name}: ${effect}` : name).join("\n");
     }
@@ -195,27 +278,42 @@ async function start() {
     if (!text) return;
     hint.textContent = text;
     const box = hint.getBoundingClientRect();
-    hint.style.left = Math.min(event.clientX + 14, innerWidth - box.width - 8) + "px";
+    hint.style.left = Math.max(Math.min(event.clientX + 14, innerWidth - box.width - 8), 4) + "px";
     const below = event.clientY + 18;
     hint.style.top = (below + box.height > innerHeight ? event.clientY - box.height - 10 : below) + "px";
+  }
+  function describeBand(x, y) {
+    const { rows, count, lost, cells, top } = drawn.density;
+    const row = rows.find(({ y0, y1 }) => y >= y0 && y < y1), cell = Math.floor((x - LEFT) / CELL);
+    if (!row) return "";
+    const at = row.link.n * cells + cell, about = (n) => n < 10 ? Math.round(n * 10) / 10 : Math.round(n);
+    const name = `${model.lanes[row.link.from].name} → ${model.lanes[row.link.to].name}`;
+    if (!count[at]) return `${name}: nothing here`;
+    const span = formatTime(axis.time(positionAt(view, x + CELL)) - axis.time(positionAt(view, x)));
+    return `${name}: ${about(count[at])} messages in ${span}, mostly ${model.types[top[at]]}` +
+      (lost[at] ? `\n${about(lost[at])} of them were lost` : "");
   }
 
   // ---- keys, buttons and filters --------------------------------------------------------
 
+  const arrow = (by) => { if (view.moment === null) move(.2 * by); else moments.go(by); };
   const keys = {
-    ArrowLeft: () => move(-.2), ArrowRight: () => move(.2), "+": () => zoom(.5), "=": () => zoom(.5),
-    "-": () => zoom(2), "0": () => show(...whole()), n: () => step(1), p: () => step(-1),
-    f: nextFinding, Escape: () => selectOp(null), "/": () => $("find").focus(),
+    ArrowLeft: () => arrow(-1), ArrowRight: () => arrow(1), "+": () => zoom(.5), "=": () => zoom(.5),
+    "-": () => zoom(2), "0": () => show(...whole()), n: () => search.next(1), p: () => search.next(-1),
+    f: nextFinding, "/": () => $("find").focus(), o: () => useOrder(!axis.isOrder), " ": moments.play,
+    Escape: () => { selectOp(null); moments.set(null); },
     Enter: () => { if (view.op !== null) reveal(view.op); },
   };
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target === $("find")) {
-      if (event.key === "Enter") step(1);
+      if (event.key === "Enter") search.next(event.shiftKey ? -1 : 1);
       if (event.key === "Escape") space.focus();
       return;
     }
-    if (event.key === "Enter" && event.target !== space && event.target !== document.body) return;
+    const isFree = event.target === space || event.target === document.body || event.target === document;
+    if ((event.key === "Enter" || event.key === " " || event.target.tagName === "SELECT") && !isFree) return;
+    if (event.shiftKey && event.key.startsWith("Arrow")) { event.preventDefault(); return move(event.key === "ArrowLeft" ? -.2 : .2); }
     const act = keys[event.key];
     if (act) { event.preventDefault(); act(); }
   });
@@ -223,26 +321,74 @@ async function start() {
   $("in").onclick = keys["+"];
   $("out").onclick = keys["-"];
   $("next").onclick = keys.n;
-  function filters(box, label, names, hidden) {
+  $("order").onclick = keys.o;
+  function filters(box, label, names, hidden, swatch) {
     const head = document.createElement("span");
     head.className = "quiet";
     head.textContent = label;
     box.append(head);
-    names.forEach((name, number) => {
+    return names.map((name, number) => {
       const button = document.createElement("button");
-      button.textContent = name;
+      if (swatch) {
+        const mark = document.createElement("i");
+        mark.style.background = swatch(number);
+        button.append(mark);
+      }
+      button.append(name);
       button.title = "show or hide " + name;
-      button.setAttribute("aria-pressed", "true");
+      const paint = () => button.setAttribute("aria-pressed", String(!hidden.has(number)));
       button.onclick = () => {
         if (!hidden.delete(number)) hidden.add(number);
-        button.setAttribute("aria-pressed", String(!hidden.has(number)));
+        paint();
         redraw();
       };
+      paint();
       box.append(button);
+      return paint;
     });
   }
-  filters($("types"), "messages", model.types, model.hiddenTypes);
-  filters($("nodes"), "lanes", model.lanes.map((lane) => lane.name), model.hiddenLanes);
+  filters($("types"), "messages", model.types, model.hiddenTypes, (number) => {
+    const colour = model.colourOfType[number];
+    return colour < 0 ? "var(--fail)" : `var(--k${colour % 8})`;
+  });
+  const only = document.createElement("button");
+  only.id = "only";
+  only.textContent = "nodes only";
+  only.title = "hide clients and services, or show them again";
+  only.setAttribute("aria-pressed", "false");
+  const laneButtons = filters($("nodes"), "lanes", model.lanes.map((lane) => lane.name), model.hiddenLanes);
+  $("nodes").firstChild.after(only);
+  only.onclick = () => {
+    const isOn = only.getAttribute("aria-pressed") !== "true";
+    only.setAttribute("aria-pressed", String(isOn));
+    model.lanes.forEach((lane, number) => {
+      if (lane.kind !== "node" && isOn) model.hiddenLanes.add(number);
+      else model.hiddenLanes.delete(number);
+    });
+    laneButtons.forEach((paint) => paint());
+    redraw();
+  };
+  if (model.states.any) describeBands();
+  /** In the legend, what the colours of the bands mean. */
+  function describeBands() {
+    model.scale ||= bandScale(model);
+    const field = model.states.fields[[...model.states.firstField.values()][0]];
+    const item = (text, name, strength) => {
+      const span = document.createElement("span"), mark = document.createElement("i");
+      mark.style.background = `var(--${name})`;
+      mark.style.opacity = strength;
+      span.append(mark, text);
+      $("legend").append(span);
+    };
+    model.scale.words.slice(0, 8).forEach((word) => {
+      const { name, strength } = model.scale.of(word);
+      item(`${field} ${plain(word)}`.slice(0, 40), name, strength);
+    });
+    if (model.scale.low <= model.scale.high) {
+      item(`${field}: ${model.scale.low} …`, "amount", .2);
+      item(`${model.scale.high}`, "amount", 1);
+    }
+  }
 
   addEventListener("hashchange", follow);
   // A link to where the address already points changes nothing; it is followed all the same.
@@ -251,12 +397,15 @@ async function start() {
     if (link && link.getAttribute("href") === location.hash) follow();
   });
   addEventListener("resize", redraw);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { palette = null; redraw(); });
   show(...whole());
   draw();
   follow();
   // For tests in a browser, and for the curious at the console.
-  window.report = { model, view, show, zoom, reveal, step, redraw, drawNow: draw, drawn: () => drawn };
+  window.report = {
+    model, view, show, zoom, reveal, revealMessage, step: search.next, moments, useOrder, redraw,
+    drawNow: draw, drawn: () => drawn,
+  };
   document.body.dataset.ready = "yes";
 }
 

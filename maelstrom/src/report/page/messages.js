@@ -1,0 +1,190 @@
+// Draws messages: one by one, or where they are too many, how dense they are on each link.
+
+function typeColour(model, colour, kind) {
+  const number = model.colourOfType[kind];
+  return number < 0 ? colour.fail : colour["k" + number % 8];
+}
+
+function messageLine(model, view, places, rows, i) {
+  const axis = model.axis(), y0 = places[rows.from[i]], yTo = places[rows.to[i]];
+  const x0 = xOf(view, axis.sent(rows, i));
+  if (rows.took[i] < 0) {
+    // Every lost message of an instant is to be seen, not only the last one.
+    return { x0, y0, x1: x0 + 6, y1: y0 + (yTo - y0) * .45, lost: true };
+  }
+  return { x0, y0, x1: xOf(view, axis.end(rows, i)), y1: yTo, lost: false };
+}
+
+function drawArrow(pen, line, head) {
+  pen.beginPath(); pen.moveTo(line.x0, line.y0); pen.lineTo(line.x1, line.y1); pen.stroke();
+  if (line.lost) {
+    pen.beginPath();
+    pen.moveTo(line.x1 - 3, line.y1 - 3); pen.lineTo(line.x1 + 3, line.y1 + 3);
+    pen.moveTo(line.x1 - 3, line.y1 + 3); pen.lineTo(line.x1 + 3, line.y1 - 3);
+    pen.stroke();
+  } else if (head) {
+    const angle = Math.atan2(line.y1 - line.y0, line.x1 - line.x0);
+    pen.beginPath(); pen.moveTo(line.x1, line.y1);
+    pen.lineTo(line.x1 - 7 * Math.cos(angle - .35), line.y1 - 7 * Math.sin(angle - .35));
+    pen.lineTo(line.x1 - 7 * Math.cos(angle + .35), line.y1 - 7 * Math.sin(angle + .35));
+    pen.fill();
+  }
+}
+
+function drawMessages(pen, model, view, colour, places, found, drawn) {
+  const dense = found.length > 500, faded = view.highlight.size > 0;
+  pen.lineWidth = dense ? .7 : 1.2;
+  for (const [rows, i, id] of found) {
+    const line = messageLine(model, view, places, rows, i);
+    pen.globalAlpha = faded ? .12 : dense ? .55 : .85;
+    pen.strokeStyle = pen.fillStyle = line.lost ? colour.lost : typeColour(model, colour, rows.kind[i]);
+    pen.setLineDash(line.lost ? [2, 3] : rows.duplicate[i] ? [6, 3] : []);
+    drawArrow(pen, line, !dense);
+    drawn.messages.push({ row: id, line });
+  }
+  pen.setLineDash([]);
+  pen.globalAlpha = 1;
+  if (!faded && drawn.messages.length < 90) drawLabels(pen, model, colour, drawn.messages);
+}
+
+/** Near in, each message says its type. */
+function drawLabels(pen, model, colour, messages) {
+  const taken = [];
+  pen.font = SMALL; pen.textAlign = "center";
+  for (const { row, line } of messages) {
+    const x = (line.x0 + line.x1) / 2, y = (line.y0 + line.y1) / 2;
+    const { rows, i } = model.store.at(row), text = model.types[rows.kind[i]];
+    const half = pen.measureText(text).width / 2 + 3;
+    if (taken.some(([a, b, wide]) => Math.abs(a - x) < wide + half && Math.abs(b - y) < 12)) continue;
+    taken.push([x, y, half]);
+    pen.strokeStyle = colour.bg; pen.lineWidth = 3; pen.lineJoin = "round";
+    pen.strokeText(text, x, y);
+    pen.fillStyle = colour.fg;
+    pen.fillText(text, x, y);
+  }
+  pen.font = FONT;
+}
+
+function drawHighlight(pen, model, view, colour, places, drawn) {
+  pen.lineWidth = 2.2;
+  pen.strokeStyle = pen.fillStyle = colour.select;
+  for (const id of view.highlight) {
+    const found = model.store.at(id);
+    if (!found || places[found.rows.from[found.i]] === null || places[found.rows.to[found.i]] === null) continue;
+    const line = messageLine(model, view, places, found.rows, found.i);
+    if (line.x1 < LEFT || line.x0 > view.width) continue;
+    pen.setLineDash(line.lost ? [2, 3] : []);
+    drawArrow(pen, line, true);
+  }
+  pen.setLineDash([]);
+  if (view.op !== null) {
+    const bar = drawn.ops.find(({ row }) => row === view.op);
+    if (bar) pen.strokeRect(bar.x0 - 2, bar.y - 9, bar.x1 - bar.x0 + 4, 18);
+  }
+  for (const [index] of model.findings) {
+    const row = model.opAt(index);
+    if (row === undefined || places[model.ops.lane[row]] === null) continue;
+    const x = xOf(view, model.axis().opStart(row)), y = places[model.ops.lane[row]];
+    if (x < LEFT || x > view.width) continue;
+    pen.beginPath(); pen.moveTo(x, y - 7); pen.lineTo(x - 5, y - 14); pen.lineTo(x + 5, y - 14); pen.fill();
+  }
+}
+
+// ---- density ------------------------------------------------------------------------------
+
+/** How wide a cell of a density band is, in pixels. */
+const CELL = 4;
+
+/** The links of the run: by sender's lane, the lanes to which it sent anything, in order. */
+function linksOf(model) {
+  if (model.links) return model.links;
+  const pairs = new Set();
+  model.flows.from.forEach((from, row) => pairs.add(from * 4096 + model.flows.to[row]));
+  const all = [...pairs].sort((a, b) => a - b).map((pair) => ({ from: Math.floor(pair / 4096), to: pair % 4096 }));
+  const number = new Map(all.map((link, n) => [link.from * 4096 + link.to, n]));
+  return (model.links = { all, of: (from, to) => number.get(from * 4096 + to) });
+}
+
+/**
+ * In the lane of each sender one band for each lane to which it sends, the uppermost for the
+ * uppermost of them: the stronger, the more messages were sent there. `found` are the messages in
+ * view; if they are not here, the counts that the page has of all messages are drawn.
+ */
+function drawDensity(pen, model, view, colour, { places, rows: heights }, found) {
+  const links = linksOf(model), cells = Math.max(1, Math.ceil((view.width - LEFT) / CELL));
+  const size = links.all.length * cells;
+  const count = new Float32Array(size), lost = new Float32Array(size);
+  const top = new Int16Array(size).fill(-1), topCount = new Float32Array(size);
+  const add = (link, cell, kind, many, gone) => {
+    const place = link * cells + cell;
+    count[place] += many; lost[place] += gone;
+    if (many > topCount[place]) { topCount[place] = many; top[place] = kind; }
+  };
+  if (found) {
+    const axis = model.axis();
+    for (const [rows, i] of found) {
+      const cell = Math.floor((xOf(view, axis.sent(rows, i)) - LEFT) / CELL);
+      if (cell < 0 || cell >= cells) continue;
+      add(links.of(rows.from[i], rows.to[i]), cell, rows.kind[i], 1, rows.took[i] < 0 ? 1 : 0);
+    }
+  } else addFlows(model, view, cells, links, add);
+  let most = 1;
+  for (let place = 0; place < size; place++) most = Math.max(most, count[place]);
+  const shades = [...Array(8).keys()].map((n) => rgb(colour["k" + n])), failed = rgb(colour.fail), gone = rgb(colour.lost);
+  const shown = links.all.map((link, n) => ({ ...link, n })).filter(({ from, to }) => places[from] !== null && places[to] !== null);
+  if (!shown.length) return null;
+  const image = new ImageData(cells, shown.length);
+  shown.forEach(({ n }, row) => {
+    for (let cell = 0; cell < cells; cell++) {
+      const place = n * cells + cell;
+      if (!count[place]) continue;
+      const kind = model.colourOfType[top[place]];
+      const shade = lost[place] * 2 > count[place] ? gone : kind < 0 ? failed : shades[kind % 8];
+      const at = (row * cells + cell) * 4;
+      image.data.set(shade, at);
+      image.data[at + 3] = 255 * (.3 + .7 * Math.log(1 + count[place]) / Math.log(1 + most));
+    }
+  });
+  const sheet = document.createElement("canvas");
+  sheet.width = cells; sheet.height = shown.length;
+  sheet.getContext("2d").putImageData(image, 0, 0);
+  pen.imageSmoothingEnabled = false;
+  const rows = [];
+  for (let row = 0; row < shown.length;) {
+    const from = shown[row].from, tall = heights[from];
+    let many = 1;
+    while (row + many < shown.length && shown[row + many].from === from) many++;
+    const isNode = model.lanes[from].kind === "node";
+    const begin = places[from] - tall / 2 + (isNode && model.states.any ? BAND + 5 : 2);
+    const high = places[from] + tall / 2 - 2 - begin;
+    const each = many * 3 <= high ? Math.min(Math.floor(high / many), 12) : high / many;
+    for (let n = 0; n < many; n++) {
+      const y = begin + n * each;
+      pen.drawImage(sheet, 0, row + n, cells, 1, LEFT, y, cells * CELL, each > 3 ? each - 1 : each);
+      rows.push({ y0: y, y1: y + each, link: shown[row + n] });
+    }
+    row += many;
+  }
+  return { rows, count, lost, cells, top };
+}
+
+function addFlows(model, view, cells, links, add) {
+  const flows = model.flows, duration = model.slices.width * flows.slices_per_step, axis = model.axis();
+  flows.link ||= Int32Array.from(flows.from, (from, row) => links.of(from, flows.to[row]));
+  const begin = (step) => (xOf(view, axis.at(model.slices.start + step * duration)) - LEFT) / CELL;
+  for (let row = lowerBound(flows.step, Math.floor((axis.time(view.from) - model.slices.start) / duration)); row < flows.step.length; row++) {
+    const from = begin(flows.step[row]);
+    if (from > cells) break;
+    if (model.hiddenTypes.has(flows.kind[row])) continue;
+    const first = Math.max(Math.floor(from), 0), last = Math.min(Math.max(Math.ceil(begin(flows.step[row] + 1)), first + 1), cells);
+    const share = 1 / Math.max(last - Math.floor(from), 1);
+    for (let cell = first; cell < last; cell++) {
+      add(flows.link[row], cell, flows.kind[row], flows.count[row] * share, flows.lost[row] * share);
+    }
+  }
+}
+
+function rgb(hex) {
+  const number = parseInt(hex.slice(1).length === 3 ? hex.slice(1).replace(/./g, "$&$&") : hex.slice(1), 16);
+  return [number >> 16, (number >> 8) & 255, number & 255, 255];
+}
