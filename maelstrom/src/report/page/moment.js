@@ -1,6 +1,9 @@
 // A moment of the run: the panel that shows what every node was then, stepping from event to event,
 // and playing.
 
+/** How often the moment moves while a run is played. */
+const FRAME_MS = 16;
+
 /** How a moment is chosen, shown, left and played. `ui` is what it needs of the page. */
 function makeMoments(model, view, ui) {
   const { $, redraw, show } = ui;
@@ -132,7 +135,7 @@ function makeMoments(model, view, ui) {
   }
 
   function stop() {
-    if (playing) cancelAnimationFrame(playing.frame);
+    if (playing) clearTimeout(playing.timer);
     playing = null;
     $("play").textContent = "▶ play";
   }
@@ -143,11 +146,12 @@ function makeMoments(model, view, ui) {
     if (view.moment === null) at(view.from);
     if (view.moment === null) return;
     $("play").textContent = "❚❚ pause";
-    playing = { last: null, rest: 0, time: model.order().time[view.moment], frame: 0 };
-    playing.frame = requestAnimationFrame(tick);
+    playing = { last: null, rest: 0, time: model.order().time[view.moment], timer: 0 };
+    playing.timer = setTimeout(tick, FRAME_MS);
   }
-  function tick(now) {
+  function tick() {
     if (!playing) return;
+    const now = performance.now();
     const seconds = playing.last === null ? 0 : Math.min((now - playing.last) / 1000, .25);
     playing.last = now;
     const [unit, amount] = $("speed").value.split(" "), order = model.order();
@@ -160,7 +164,7 @@ function makeMoments(model, view, ui) {
       if (step > view.moment) set(step, true);
       if (step >= order.time.length - 1) return stop();
     }
-    if (playing) playing.frame = requestAnimationFrame(tick);
+    if (playing) playing.timer = setTimeout(tick, FRAME_MS);
   }
 
   $("play").onclick = play;

@@ -32,7 +32,7 @@ async function start() {
   /** Messages that are in view, not here, and few enough to be worth it. */
   function loadMissing() {
     const absent = drawn.missing.filter((number) => model.store.chunks[number].state === "absent");
-    if (drawn.missing.length > KEPT_CHUNKS / 4) return;
+    if (drawn.missing.length * model.store.size > LOOKED_AT) return;
     absent.forEach((number) => model.store.load(number).then((isHere) => {
       if (!isHere) return redraw();
       moments.keep();
