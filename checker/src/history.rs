@@ -377,7 +377,10 @@ mod tests {
         assert_eq!(read(":nemesis"), Ok(ProcessId::Nemesis));
         assert_eq!(read("-3"), Ok(ProcessId::Client(-3)));
         for odd in ["nil", "\"a\"", ":admin", "1.5", "[1]", "\"nemesis\"", "99999999999999999999"] {
-            assert!(read(odd).unwrap_err().starts_with("line 1: an operation's :process"), "{odd}");
+            assert!(
+                read(odd).unwrap_err().starts_with("line 1, column 1: an operation's :process"),
+                "{odd}"
+            );
         }
         let json = "{\"type\": \"info\", \"process\": \"nemesis\", \"f\": \"kill\"}";
         assert_eq!(History::parse(json).unwrap().ops[0].process, ProcessId::Nemesis);

@@ -4,30 +4,16 @@
 //! text for one of its lines (counted from 0; `-` takes the line out), and the kind of finding
 //! that must come of it. A fault may say something of two lines.
 
-use checker::history::History;
+mod faults;
+
 use checker::{CheckOptions, Judge, Validity};
+use faults::history;
 
 /// A checker, a valid history, and its faults.
 struct Table {
     name: &'static str,
     history: &'static str,
     faults: [(&'static [(usize, &'static str)], &'static str); 10],
-}
-
-/// The history that such lines stand for.
-fn history(lines: &[&str]) -> History {
-    let entry = |line: &&str| {
-        let mut words = line.splitn(4, ' ');
-        let mut next = || words.next().unwrap_or("nil").to_owned();
-        let (process, kind, f, value) = (next(), next(), next(), next());
-        format!("{{:process {process} :type :{kind} :f :{f} :value {value}}}\n")
-    };
-    let text: String = lines.iter().filter(|line| **line != "-").map(entry).collect();
-    let mut history = History::parse(&text).unwrap_or_else(|error| panic!("{text}{error}"));
-    for op in &mut history.ops {
-        op.time = op.index as i64 * 10_000_000;
-    }
-    history
 }
 
 const TABLES: &[Table] = &[

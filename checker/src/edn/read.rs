@@ -15,12 +15,46 @@ use super::{Edn, Float};
 /// What was wrong with the text, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadError {
-    /// The line of the problem, counted from 1.
-    pub line: usize,
+    /// Where the problem is.
+    pub place: Place,
+    /// How many bytes of the text stand before the problem.
+    pub position: usize,
     /// What is wrong, as a clause.
     pub problem: String,
     /// Whether nothing is wrong but that the text ends too early.
     pub is_cut: bool,
+}
+
+/// A place in a text, as an editor shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The line, counted from 1.
+    pub line: usize,
+    /// The character of the line, counted from 1.
+    pub column: usize,
+}
+
+impl Place {
+    /// The beginning of a text.
+    pub const START: Place = Place { line: 1, column: 1 };
+
+    /// The place behind this text, which begins here.
+    #[must_use]
+    pub fn after(self, text: &str) -> Place {
+        match text.rfind('\n') {
+            None => Place { column: self.column + text.chars().count(), ..self },
+            Some(end) => Place {
+                line: self.line + text.bytes().filter(|&byte| byte == b'\n').count(),
+                column: 1 + text[end + 1..].chars().count(),
+            },
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}, column {}", self.line, self.column)
+    }
 }
 
 /// In which notation a text is written.
@@ -34,7 +68,7 @@ pub enum Notation {
 
 impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: {}", self.line, self.problem)
+        write!(f, "{}: {}", self.place, self.problem)
     }
 }
 
@@ -145,8 +179,12 @@ impl<'a> Reader<'a> {
     }
 
     fn error(&self, problem: impl Into<String>) -> ReadError {
-        let line = 1 + self.text[..self.position].bytes().filter(|&b| b == b'\n').count();
-        ReadError { line, problem: problem.into(), is_cut: false }
+        self.error_at(self.position, problem)
+    }
+
+    fn error_at(&self, position: usize, problem: impl Into<String>) -> ReadError {
+        let place = Place::START.after(&self.text[..position]);
+        ReadError { place, position, problem: problem.into(), is_cut: false }
     }
 
     fn cut(&self, problem: impl Into<String>) -> ReadError {
@@ -323,12 +361,13 @@ impl<'a> Reader<'a> {
         match rest.bytes().next() {
             Some(b'{') => self.items(2, b'}').map(Edn::Set),
             Some(b'#') => {
+                let start = self.position;
                 self.position += 2;
                 match self.token() {
                     "NaN" => Ok(Edn::from(f64::NAN)),
                     "Inf" => Ok(Edn::from(f64::INFINITY)),
                     "-Inf" => Ok(Edn::from(f64::NEG_INFINITY)),
-                    other => Err(self.error(format!("##{other} is not a number"))),
+                    other => Err(self.error_at(start, format!("##{other} is not a number"))),
                 }
             }
             _ => {
@@ -347,6 +386,7 @@ impl<'a> Reader<'a> {
         if let Some(integer) = self.small_integer() {
             return Ok(integer);
         }
+        let start = self.position;
         let token = self.token();
         if token.is_empty() {
             return Err(self.error("a character that begins no value"));
@@ -357,7 +397,7 @@ impl<'a> Reader<'a> {
                 "true" => Ok(Edn::Bool(true)),
                 "false" => Ok(Edn::Bool(false)),
                 _ => json_number(token)
-                    .ok_or_else(|| self.error(format!("{token} is no value in JSON"))),
+                    .ok_or_else(|| self.error_at(start, format!("{token} is no value in JSON"))),
             };
         }
         Ok(match token {

@@ -9,19 +9,18 @@
 //! first operation says: it is a string in JSON, and a keyword in EDN.
 
 use super::{Op, OpType, ProcessId};
-use crate::edn::{Edn, Notation, ReadError, Reader};
+use crate::edn::{Edn, Notation, Place, ReadError, Reader};
 
-/// What is done with an operation, which begins on this line. An error says, as a clause, what is
-/// wrong with it.
-pub type Take<'a> = &'a mut dyn FnMut(usize, Op) -> Result<(), String>;
+/// What is done with an operation, which begins at this place. An error says, as a clause, what
+/// is wrong with it.
+pub type Take<'a> = &'a mut dyn FnMut(Place, Op) -> Result<(), String>;
 
 /// Reads a history piece by piece.
-#[derive(Default)]
 pub struct Parser {
     /// What was fed and is not read yet.
     rest: Vec<u8>,
-    /// How many lines came before it.
-    lines: usize,
+    /// Where it begins.
+    place: Place,
     /// How many operations came before it.
     operations: usize,
     /// The bracket that ends the vector of operations that has begun.
@@ -31,11 +30,24 @@ pub struct Parser {
     needed: usize,
 }
 
+impl Default for Parser {
+    fn default() -> Parser {
+        Parser {
+            rest: Vec::new(),
+            place: Place::START,
+            operations: 0,
+            closing: None,
+            notation: None,
+            needed: 0,
+        }
+    }
+}
+
 impl Parser {
     /// Takes in the next piece, and hands on the operations that are complete.
     ///
     /// # Errors
-    /// A sentence that names the line, when the text is not a history, or `take` answers with an
+    /// A sentence that names the place, when the text is not a history, or `take` answers with an
     /// error.
     pub fn feed(&mut self, piece: &[u8], take: Take) -> Result<(), String> {
         self.rest.extend_from_slice(piece);
@@ -55,7 +67,7 @@ impl Parser {
         self.read(self.rest.len(), true, take)?;
         match self.closing {
             None => Ok(()),
-            Some(_) => Err(format!("line {}: the text ends inside the history", self.lines + 1)),
+            Some(_) => Err(format!("{}: the text ends inside the history", self.place)),
         }
     }
 
@@ -64,11 +76,11 @@ impl Parser {
         let rest = std::mem::take(&mut self.rest);
         let bytes = &rest[..length];
         let text = str::from_utf8(bytes).map_err(|error| {
-            let line = self.lines + count_lines(&bytes[..error.valid_up_to()]) + 1;
-            format!("line {line}: this is no text: {error}")
+            let valid = str::from_utf8(&bytes[..error.valid_up_to()]).expect("it was checked");
+            let (place, byte) = (self.place.after(valid), bytes[valid.len()]);
+            format!("{place}: the byte 0x{byte:02x} is no text in UTF-8")
         })?;
         let read = self.read_text(text, is_all, take)?;
-        self.lines += count_lines(&bytes[..read]);
         // What cannot be read yet is tried again when it has grown to twice its size.
         self.needed = if read == 0 { 2 * length } else { 0 };
         self.rest = rest;
@@ -80,34 +92,39 @@ impl Parser {
     fn read_text(&mut self, text: &str, is_all: bool, take: Take) -> Result<usize, String> {
         let notation = *self.notation.get_or_insert_with(|| notation(text));
         // Some editors begin a file with a byte order mark.
-        let is_marked = self.lines + self.operations == 0 && text.starts_with('\u{feff}');
+        let is_marked = self.place == Place::START && text.starts_with('\u{feff}');
         let mark = if is_marked { '\u{feff}'.len_utf8() } else { 0 };
-        let mut reader = Reader::new(&text[mark..]).in_notation(notation);
+        let (start, unmarked) = (self.place, &text[mark..]);
+        let mut reader = Reader::new(unmarked).in_notation(notation);
         if !is_all {
             reader = reader.of_beginning();
         }
-        let (mut read, mut line) = (0, self.lines + 1);
+        let mut read = 0;
         loop {
             match self.next(&mut reader) {
                 Ok(Next::Bracket) => {
-                    line += count_lines(&text.as_bytes()[mark + read..mark + reader.position()]);
+                    self.place = self.place.after(&unmarked[read..reader.position()]);
                     read = reader.position();
                 }
                 Ok(Next::Op(op)) => {
-                    let span = &text[mark + read..mark + reader.position()];
-                    let begins = line + blank_lines(span);
+                    let span = &unmarked[read..reader.position()];
+                    let begins = self.place.after(&span[..blank_length(span)]);
                     op.and_then(|op| take(begins, op))
-                        .map_err(|problem| format!("line {begins}: {problem}"))?;
+                        .map_err(|problem| format!("{begins}: {problem}"))?;
                     self.operations += 1;
-                    line += count_lines(span.as_bytes());
+                    self.place = self.place.after(span);
                     read = reader.position();
                 }
-                Ok(Next::End) => return Ok(mark + reader.position()),
+                Ok(Next::End) => {
+                    self.place = self.place.after(&unmarked[read..reader.position()]);
+                    return Ok(mark + reader.position());
+                }
                 Err(error) if error.is_cut && !is_all => {
                     return Ok(if read == 0 { 0 } else { mark + read });
                 }
                 Err(error) => {
-                    return Err(format!("line {}: {}", self.lines + error.line, error.problem));
+                    let place = start.after(&unmarked[..error.position]);
+                    return Err(format!("{place}: {}", error.problem));
                 }
             }
         }
@@ -194,22 +211,16 @@ enum Next {
     End,
 }
 
-fn count_lines(bytes: &[u8]) -> usize {
-    bytes.iter().filter(|&&byte| byte == b'\n').count()
-}
-
-/// How many lines end before the value in a text, whatever is passed over on the way.
-fn blank_lines(text: &str) -> usize {
-    // Not many: one or two in nearly all.
-    let mut lines = 0;
-    for line in text.split_inclusive('\n') {
-        let line = line.trim_start_matches(|c: char| c.is_whitespace() || c == ',');
-        if !line.is_empty() && !line.starts_with(';') {
-            return lines;
+/// How many bytes stand before the value in a text: white space and comments.
+fn blank_length(text: &str) -> usize {
+    let mut rest = text;
+    loop {
+        rest = rest.trim_start_matches(|c: char| c.is_whitespace() || c == ',');
+        if !rest.starts_with(';') {
+            return text.len() - rest.len();
         }
-        lines += 1;
+        rest = rest.find('\n').map_or("", |end| &rest[end..]);
     }
-    lines
 }
 
 /// In JSON the first key is a string.
@@ -240,13 +251,13 @@ mod tests {
     }
 
     #[test]
-    fn each_operation_has_the_line_on_which_it_begins() {
-        let text = "; a comment\n[ {:type :ok\n :process 1}, {:type :ok :process 1}\n\n; more\n\
-                    {:type :ok :process 1}\n]\n";
+    fn each_operation_has_the_place_at_which_it_begins() {
+        let text = "\u{feff}; ü comment\n[ {:type :ok\n :f :ü :process 1}, {:type :ok :process 1}\n\
+                    \n; more\n {:type :ok :process 1}\n]\n";
         for size in 1..text.len() {
-            let mut lines = Vec::new();
-            let mut take = |line, _| {
-                lines.push(line);
+            let mut places = Vec::new();
+            let mut take = |place: Place, _| {
+                places.push((place.line, place.column));
                 Ok(())
             };
             let mut parser = Parser::default();
@@ -254,7 +265,7 @@ mod tests {
                 parser.feed(piece, &mut take).unwrap();
             }
             parser.finish(&mut take).unwrap();
-            assert_eq!(lines, [2, 3, 6], "in pieces of {size}");
+            assert_eq!(places, [(2, 3), (3, 21), (6, 2)], "in pieces of {size}");
         }
     }
 
@@ -315,16 +326,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told_with_its_line_however_it_is_cut() {
+    fn what_is_wrong_is_told_with_its_place_however_it_is_cut() {
         let good = "{:type :invoke :process 1}\n";
         for (bad, expected) in [
-            ("{:type :odd :process 1}", "line 3: an operation's :type is :odd"),
-            ("{:type :ok :process \"a\"}", "line 3: an operation's :process is \"a\""),
-            ("{:type :ok :process 1 :type :ok}", "line 3: a map has the key :type twice"),
-            ("{:type :ok", "line 3: the text ends inside a collection"),
-            ("7", "line 3: expected an operation"),
-            ("]", "line 3: a closing bracket"),
-            ("[{:type :ok :process 1}", "line 3: the text ends inside the history"),
+            ("  {:type :odd :process 1}", "line 3, column 3: an operation's :type is :odd"),
+            ("{:type :ok :process \"a\"}", "line 3, column 1: an operation's :process is \"a\""),
+            ("{:type :ok :process 1 :type :ok}", "line 3, column 1: a map has the key :type twice"),
+            ("{:type :ok :value ##ü", "line 3, column 19: ##ü is not a number"),
+            ("{:type :ok", "line 3, column 1: the text ends inside a collection"),
+            ("7", "line 3, column 1: expected an operation"),
+            ("]", "line 3, column 1: a closing bracket"),
+            ("[{:type :ok :process 1}\n :ü", "line 4, column 2: expected an operation"),
+            ("[{:type :ok :process 1}", "line 3, column 24: the text ends inside the history"),
         ] {
             let text = format!("{good}\n{bad}");
             for size in 1..=text.len() {
@@ -332,10 +345,10 @@ mod tests {
                 assert!(error.starts_with(expected), "{bad} in pieces of {size}: {error}");
             }
         }
-        let text = [good.as_bytes(), b"\xff\n"].concat();
+        let text = [good.as_bytes(), "ü\u{fffd}".as_bytes(), b"\xff\n"].concat();
         let error = Parser::default().feed(&text, &mut |_, _| Ok(())).unwrap_err();
-        assert!(error.starts_with("line 2: this is no text"), "{error}");
+        assert_eq!(error, "line 2, column 3: the byte 0xff is no text in UTF-8");
         let error = Parser::default().feed(good.as_bytes(), &mut |_, _| Err("no".into()));
-        assert_eq!(error, Err("line 1: no".into()));
+        assert_eq!(error, Err("line 1, column 1: no".into()));
     }
 }

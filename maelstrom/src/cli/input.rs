@@ -12,6 +12,7 @@ use std::sync::mpsc::SyncSender;
 use flate2::read::MultiGzDecoder;
 use ruzstd::decoding::StreamingDecoder;
 
+use crate::edn::Place;
 use crate::history::{Op, Parser};
 
 /// A file is read in pieces of this size.
@@ -69,8 +70,8 @@ fn open(path: &Path) -> Result<Box<dyn Read>, String> {
     Ok(Box::new(bytes))
 }
 
-/// Operations with the lines on which they begin.
-pub type Batch = Vec<(usize, Op)>;
+/// Operations with the places at which they begin.
+pub type Batch = Vec<(Place, Op)>;
 
 /// Reads a file and sends its operations.
 ///
@@ -92,8 +93,8 @@ pub fn read(path: &Path, sender: SyncSender<Batch>) -> Result<(), String> {
         };
         bytes += length as u64;
         let mut batch = Batch::new();
-        let fed = parser.feed(&piece[..length], &mut |line, op| {
-            batch.push((line, op));
+        let fed = parser.feed(&piece[..length], &mut |place, op| {
+            batch.push((place, op));
             Ok(())
         });
         // Nobody takes it any more when something was wrong with an operation.
@@ -106,8 +107,8 @@ pub fn read(path: &Path, sender: SyncSender<Batch>) -> Result<(), String> {
         return Err("The file is empty, so there is no history in it.".into());
     }
     let mut batch = Batch::new();
-    let finished = parser.finish(&mut |line, op| {
-        batch.push((line, op));
+    let finished = parser.finish(&mut |place, op| {
+        batch.push((place, op));
         Ok(())
     });
     drop(sender.send(batch));

@@ -63,11 +63,11 @@ fn json_is_read_as_it_is_meant() {
 }
 
 #[test]
-fn a_key_that_is_there_twice_is_an_error_on_its_line() {
+fn a_key_that_is_there_twice_is_an_error_at_its_place() {
     let many: String = (0..40).chain([7]).map(|n| format!("{n} {n} ")).collect();
     for map in ["{:a 1, :b 2, :a 1}", "{1 1\n 1 1}", "{nil 1, nil 2}", &format!("{{{many}}}")] {
         let error = read_all(&format!("{{:a 1}}\n[{map}]")).unwrap_err();
-        assert_eq!(error.line, 2, "{map}");
+        assert_eq!(error.place.line, 2, "{map}");
         assert!(error.problem.contains("twice"), "{error}");
     }
 }
@@ -94,9 +94,19 @@ fn comments_commas_and_discards_are_passed_over() {
 }
 
 #[test]
-fn damage_is_reported_with_its_line() {
-    let error = read_all("{:a 1}\n{:b [1 2").unwrap_err();
-    assert_eq!(error.line, 2);
+fn damage_is_reported_with_its_place() {
+    for (text, expected) in [
+        ("{:a 1}\n{:b [1 2", "line 2, column 5: the text ends inside a collection"),
+        ("{:ü \"ü\" ]", "line 1, column 9: a closing bracket"),
+        ("[1\n2 ##x]", "line 2, column 3: ##x is not"),
+        ("{:a\n {:b 1 :b 2}}", "line 2, column 2: a map has the key :b twice"),
+        ("[1 \"abc", "line 1, column 4: the text ends inside a string"),
+    ] {
+        let error = read_all(text).unwrap_err().to_string();
+        assert!(error.starts_with(expected), "{text}: {error}");
+    }
+    let error = Reader::new("[1,\n tru]").in_notation(Notation::Json).next_value().unwrap_err();
+    assert_eq!(error.to_string(), "line 2, column 2: tru is no value in JSON");
     for text in ["]", "{:a}", "\"abc", "#", "\\", "\"\\q\"", "##x", &"[".repeat(1000)] {
         assert!(read_all(text).is_err(), "{text}");
     }
