@@ -8,6 +8,8 @@ use crate::exceptions::Exceptions;
 use crate::history::{Common, History, Op, Operations, Pairing};
 use crate::likeness::{Expected, Likeness};
 use crate::linear::budget::Budget;
+use crate::linear::object::Object;
+use crate::linear::written::Definition;
 use crate::{
     Checker, Judgement, Validity, counter, echo, elle, jepsen, kafka, linear, set_full, unique_ids,
 };
@@ -272,6 +274,8 @@ impl From<Workload> for Judge {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {
     name: String,
+    /// What it does, if it is none of ours.
+    definition: Option<Definition>,
     init: Option<Edn>,
     per_key: Option<bool>,
     budget: Budget,
@@ -290,7 +294,48 @@ impl Model {
     }
 
     fn named(name: &str) -> Model {
-        Model { name: name.to_owned(), init: None, per_key: None, budget: Budget::default() }
+        Model {
+            name: name.to_owned(),
+            definition: None,
+            init: None,
+            per_key: None,
+            budget: Budget::default(),
+        }
+    }
+
+    /// A model of one's own, written in a small language ([`linear::written`]); and other first
+    /// values for some of its fields, in a map.
+    ///
+    /// ```
+    /// use checker::{History, Model, Validity};
+    /// use checker::edn::Edn;
+    ///
+    /// let latch = "{:model \"latch\", :state {:left 2}, :operations
+    ///     {:count-down {:then {:left (max 0 (- left 1))}}
+    ///      :await {:when (= left 0)}}}";
+    /// let mut history = History::new();
+    /// history.invoke(0, "count-down", Edn::Nil);
+    /// history.ok(0, Edn::Nil);
+    /// history.invoke(1, "await", Edn::Nil);
+    /// history.ok(1, Edn::Nil);                 // too early: one is left
+    /// let latch = Model::written(latch, None).unwrap();
+    /// assert_eq!(history.judge(latch).verdict, Validity::False);
+    /// ```
+    ///
+    /// # Errors
+    /// A sentence, when it is no model, or cannot begin so.
+    pub fn written(text: &str, init: Option<Edn>) -> Result<Model, String> {
+        Model::defined(Definition::parse(text)?, init)
+    }
+
+    /// The same of a text that was understood before.
+    ///
+    /// # Errors
+    /// A sentence, when it cannot begin so.
+    pub fn defined(definition: Definition, init: Option<Edn>) -> Result<Model, String> {
+        Object::written(definition.clone(), init.as_ref())?;
+        let name = definition.name().to_owned();
+        Ok(Model { definition: Some(definition), init, ..Model::named(&name) })
     }
 
     /// The same, judged within this budget.
@@ -332,10 +377,14 @@ impl Model {
 }
 
 impl From<Model> for Judge {
-    fn from(Model { name, init, per_key, budget }: Model) -> Judge {
-        let judge = Judge::whole(move |operations| {
-            linear::check_model(&name, init.as_ref(), operations, per_key, &budget)
-                .unwrap_or_else(Judgement::bad_input)
+    fn from(Model { name, definition, init, per_key, budget }: Model) -> Judge {
+        let object = match definition {
+            Some(definition) => Object::written(definition, init.as_ref()),
+            None => Object::new(&name, init.as_ref()),
+        };
+        let judge = Judge::whole(move |operations| match object {
+            Ok(object) => linear::check_object(&object, operations, per_key, &budget),
+            Err(sentence) => Judgement::bad_input(sentence),
         });
         // The values of an object may be of any form.
         judge.of_pairs_with(Common::Nothing)

@@ -31,6 +31,8 @@
 //! | a transaction's steps | [`micro_op`] |
 //! | a judge | a [`Workload`], a [`Model`], or any [`Checker`] of one's own |
 //! | a judgement | [`History::judge`], or entry by entry [`Judge::gather`] |
+//! | a test that fails | [`assert_linearizable!`], [`assert_serializable!`] |
+//! | an object of one's own | [`Model::written`] |
 //! | bounds on a search | [`Budget`], for [`Model::within`] and [`CheckOptions`] |
 //! | what it says | [`Judgement`]: its verdict, its findings, `to_edn()`, and words |
 //!
@@ -40,6 +42,7 @@
 //! `True` means that what the judge stands for was checked and holds; whatever could not be
 //! checked, or decided, is `Unknown` with the reason.
 
+mod assertions;
 mod atom;
 pub mod availability;
 pub mod counter;

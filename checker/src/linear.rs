@@ -5,7 +5,8 @@
 //! forbidden patterns ([`patterns`]), which takes no search and always answers; only queues with
 //! equal elements need one. Registers and mutexes have a fast search, which always answers for a
 //! key of lin-kv ([`register`]). For everything else there is a depth-first search ([`search`]),
-//! which gives up when its budget is used up ([`budget`]). What is true of each key of a
+//! which gives up when its budget is used up ([`budget`]): so, too, for objects that somebody has
+//! written down himself ([`written`]). What is true of each key of a
 //! store is true of the store (locality: Herlihy and Wing, *Linearizability*, ACM TOPLAS 12
 //! (1990), theorem 1), so every key is judged on its own ([`independent`]).
 //!
@@ -29,6 +30,7 @@ mod slots;
 mod stack;
 mod steps;
 pub mod trace;
+pub mod written;
 
 #[cfg(test)]
 mod tests;
@@ -70,18 +72,27 @@ pub fn check_model(
     per_key: Option<bool>,
     budget: &Budget,
 ) -> Result<Judgement, String> {
-    let object = Object::new(model, init)?;
+    Ok(check_object(&Object::new(model, init)?, operations, per_key, budget))
+}
+
+/// The same for any object.
+pub fn check_object(
+    object: &Object,
+    operations: &Operations,
+    per_key: Option<bool>,
+    budget: &Budget,
+) -> Judgement {
     let one =
-        |spans: &[Span]| single(&object, Part { operations, spans, inner: |value| value }, budget);
-    Ok(judge(operations, |spans| match per_key {
-        Some(true) => keyed(&object, operations, spans, budget),
+        |spans: &[Span]| single(object, Part { operations, spans, inner: |value| value }, budget);
+    judge(operations, |spans| match per_key {
+        Some(true) => keyed(object, operations, spans, budget),
         Some(false) => one(spans),
         None if independent::is_keyed(operations, spans) => Err("Every value is like [key \
             value]: --per-key judges each key on its own, and --per-key=false takes the pairs \
             for values of one object."
             .into()),
         None => one(spans),
-    }))
+    })
 }
 
 /// The names of the models that [`check_model`] knows.

@@ -3,6 +3,7 @@
 use crate::edn::Edn;
 use crate::history::Common;
 use crate::jepsen::{self, ENTRIES};
+use crate::linear::written::Definition;
 use crate::{CheckOptions, Judge, Model, elle, linear};
 
 /// The models of Elle.
@@ -38,12 +39,33 @@ impl Judge {
         let Some(name) = linear::models().find(|known| *known == name) else {
             return Err(format!("There is no model {name}. There are: {}.", names().join(", ")));
         };
-        let model = Model::new(name, init)?.within(options.budget.clone());
-        let model = match options.per_key {
-            Some(per_key) => model.per_key(per_key),
-            None => model,
-        };
-        Ok(Judge::from(model).expecting(name, &[]))
+        Ok(Judge::from(with(Model::new(name, init)?, options)).expecting(name, &[]))
+    }
+
+    /// The names of all judges, in alphabetical order.
+    pub fn names() -> Vec<&'static str> {
+        names()
+    }
+
+    /// The judge of an object of one's own, which may begin as `init`.
+    ///
+    /// # Errors
+    /// A sentence, when it cannot begin so.
+    pub fn written(
+        definition: Definition,
+        init: Option<Edn>,
+        options: &CheckOptions,
+    ) -> Result<Judge, String> {
+        Ok(with(Model::defined(definition, init)?, options).into())
+    }
+}
+
+/// The model, as the options ask for it.
+fn with(model: Model, options: &CheckOptions) -> Model {
+    let model = model.within(options.budget.clone());
+    match options.per_key {
+        Some(per_key) => model.per_key(per_key),
+        None => model,
     }
 }
 

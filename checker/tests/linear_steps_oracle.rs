@@ -5,8 +5,9 @@
 
 mod oracle;
 
+use checker::Model;
 use checker::edn::Edn;
-use oracle::{Kind, compare, nothing, number};
+use oracle::{Kind, compare, compare_as, nothing, number};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
@@ -328,5 +329,20 @@ fn bounded_counters_are_judged_as_by_trying_every_order() {
 fn locks_are_judged_as_by_trying_every_order() {
     for kind in [&OWNED, &FENCED, &REENTRANT, &REENTRANT_FENCED, &READ_WRITE] {
         compare(kind, 10_000);
+    }
+}
+
+/// The same objects, written down in the language for objects of one's own.
+#[test]
+fn models_in_files_are_judged_as_by_trying_every_order() {
+    let stack = include_str!("../models/stack.edn");
+    compare_as(&STACK, 10_000, |init| {
+        Model::written(stack, Some(Edn::map([("items", init.clone())]))).unwrap()
+    });
+    for (kind, model) in [
+        (&COUNTER, include_str!("../models/bounded-counter.edn")),
+        (&FENCED, include_str!("../models/fenced-mutex.edn")),
+    ] {
+        compare_as(kind, 10_000, |_| Model::written(model, None).unwrap());
     }
 }

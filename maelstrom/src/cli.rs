@@ -8,11 +8,13 @@ mod cluster;
 mod demo;
 mod doc;
 pub mod flags;
+mod guard;
 mod input;
 mod models;
 mod numbers;
 mod remote;
 mod reports;
+mod shown;
 mod terminal;
 mod test;
 
@@ -20,7 +22,8 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
 
 use crate::serve::ServeFlags;
 
@@ -63,6 +66,20 @@ enum Command {
     ///
     /// Replaces workloads.md and protocol.md in the folder.
     Doc(DocFlags),
+    /// Print the completions of this command line for a shell.
+    ///
+    /// For bash: maelstrom completions bash > ~/.local/share/bash-completion/completions/maelstrom
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Print a manual page, of maelstrom or of one of its commands.
+    ///
+    /// To read it: maelstrom man check | man -l -
+    Man {
+        /// The command.
+        command: Option<String>,
+    },
 }
 
 /// Bad arguments: the status of the original.
@@ -97,7 +114,45 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Serve(flags) => serve(&flags),
         Command::Demo(flags) => ExitCode::from(demo::demo(&flags, &argv)),
         Command::Doc(flags) => ExitCode::from(doc::doc(&flags)),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "maelstrom", &mut script);
+            print(&script)
+        }
+        Command::Man { command } => match man(command.as_deref()) {
+            Ok(page) => print(&page),
+            Err(sentence) => ExitCode::from(bad_arguments(&sentence)),
+        },
     }
+}
+
+/// The manual page of the program, or of one of its commands, in the language of troff.
+///
+/// # Errors
+/// A sentence, when there is no such command.
+fn man(name: Option<&str>) -> Result<Vec<u8>, String> {
+    let mut program = Cli::command();
+    program.build();
+    let command = match name {
+        None => program,
+        Some(name) => {
+            let names: Vec<&str> =
+                program.get_subcommands().map(|known| known.get_name()).collect();
+            let unknown =
+                || format!("There is no command {name}. There are: {}.", names.join(", "));
+            let command = program.find_subcommand(name).ok_or_else(unknown)?.clone();
+            command.version(env!("CARGO_PKG_VERSION"))
+        }
+    };
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command).render(&mut page).expect("memory is there");
+    Ok(page)
+}
+
+/// Prints a text that is asked for.
+fn print(text: &[u8]) -> ExitCode {
+    let printed = terminal::unless_gone(std::io::Write::write_all(&mut terminal::output(), text));
+    if printed.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(CRASH) }
 }
 
 /// Reads the command line of a test, without the program's name.
@@ -173,6 +228,22 @@ mod tests {
             }
         }
         assert!(tests > 50 && lines.len() > tests, "the lines are no longer found in the book");
+    }
+
+    #[test]
+    fn every_command_has_completions_and_a_manual_page() {
+        let page = |name| String::from_utf8(man(name).unwrap()).unwrap();
+        assert!(page(None).contains(".TH maelstrom 1"), "{}", page(None));
+        let mut script = Vec::new();
+        clap_complete::generate(Shell::Bash, &mut Cli::command(), "maelstrom", &mut script);
+        let script = String::from_utf8(script).unwrap();
+        let program = Cli::command();
+        for name in program.get_subcommands().map(|command| command.get_name()) {
+            assert!(page(Some(name)).contains(&format!(".TH maelstrom-{name} 1")), "{name}");
+            assert!(script.contains(name), "{name}");
+        }
+        assert!(page(Some("check")).contains("per\\-key") && script.contains("--per-key"));
+        assert!(man(Some("chek")).unwrap_err().contains("check, "));
     }
 
     /// As with the original: of a flag that is given twice the last counts, but every `-n` does.

@@ -226,12 +226,7 @@ impl RunFolder {
     /// # Errors
     /// When the file cannot be created.
     pub fn spool(&self, memory_limit: usize) -> anyhow::Result<Spool> {
-        let path = hidden_beside(&self.file("spool"));
-        let mut options = File::options();
-        let file = options.read(true).write(true).create_new(true).open(&path);
-        let file = file.map_err(failed("create", &path))?;
-        std::fs::remove_file(&path).map_err(failed("replace", &path))?;
-        Ok(Spool::new(Box::new(SpoolFile(file)), memory_limit))
+        spool_in(&self.path, memory_limit)
     }
 
     /// Writes a file of the run, folders above it included. A reader sees all of it or, until
@@ -308,6 +303,19 @@ impl RunFolder {
             .and_then(|()| std::fs::rename(&unfinished, &link))
             .map_err(failed("replace the link", &link))
     }
+}
+
+/// A spool in a file without a name, in this folder.
+///
+/// # Errors
+/// When the file cannot be created.
+pub fn spool_in(folder: &Path, memory_limit: usize) -> anyhow::Result<Spool> {
+    let path = hidden_beside(&folder.join("spool"));
+    let mut options = File::options();
+    let file = options.read(true).write(true).create_new(true).open(&path);
+    let file = file.map_err(failed("create", &path))?;
+    std::fs::remove_file(&path).map_err(failed("replace", &path))?;
+    Ok(Spool::new(Box::new(SpoolFile(file)), memory_limit))
 }
 
 /// What of a spool is not in memory.

@@ -113,7 +113,7 @@ fn what_cannot_be_placed_is_unknown_and_its_line_is_named() {
     ] {
         let (status, output, _) = check("lin-kv", &[("a", &format!("{good}{lines}"))]);
         assert_eq!(status, 254, "{output}");
-        assert!(output.contains(&format!("line {line}: ")), "{output}");
+        assert!(output.contains(&format!("line {line}, column 1: ")), "{output}");
         assert!(output.contains(reason), "{reason}: {output}");
     }
     let nemesis = format!("{good}{{:process :nemesis, :type :info, :f :kill, :value nil}}");
@@ -200,7 +200,13 @@ fn what_is_wrong_is_explained_where_it_is_asked_for() {
     assert!(read("results.edn").starts_with("{:valid? false"));
     assert!(read("elle/G-single-item.txt").contains("The transactions:\n  T1 = "));
     let drawing = read("elle/G-single-item/0.svg");
-    assert!(drawing.starts_with("<svg ") && !drawing.contains("index.html"), "{drawing}");
+    assert!(drawing.starts_with("<svg ") && drawing.contains("../../index.html"), "{drawing}");
+    let page = read("index.html");
+    assert!(page.contains("✗ txn-list-append<") && !page.contains("node-logs"), "{page}");
+    assert_eq!(read("history.edn").lines().count(), 6);
+    for file in ["timeline.html", "history.txt", "latency-raw.png", "rate.png"] {
+        assert!(folder.path().join("out").join(file).exists(), "{file}");
+    }
 
     let (status, complaint) = check("history.edn/out");
     assert_eq!(status, 255);
@@ -221,8 +227,8 @@ fn bad_input_is_one_sentence_and_never_true() {
         ("bank", "", "The file is empty"),
         ("bank", ";", "no operation in this history"),
         ("bank", "{:process :nemesis, :type :info, :f :kill}", "no operation in this history"),
-        ("bank", &bank[..bank.len() - 1], "line 2"),
-        ("bank", "<html>", "line 1"),
+        ("bank", &bank[..bank.len() - 1], "line 2, column 17: "),
+        ("bank", "<html>", "line 1, column 1: "),
         ("bank", set, "looks like one of set, set-full"),
         ("total-queue", set, "looks like one of set, set-full"),
         ("unique-ids", bank, "looks like one of bank"),

@@ -253,6 +253,12 @@ impl<'a> Reader<'a> {
             b'"' => self.string(),
             b'\\' if self.notation == Notation::Edn => self.character(),
             b'#' if self.notation == Notation::Edn => self.dispatch(),
+            b'^' if self.notation == Notation::Edn => {
+                // Metadata says something about a value, and is no part of it.
+                self.position += 1;
+                self.required("metadata")?;
+                self.required("a value with metadata")
+            }
             b')' | b']' | b'}' => Err(self.error("a closing bracket without an opening one")),
             _ => self.atom(),
         }

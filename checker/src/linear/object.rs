@@ -11,6 +11,7 @@ use super::search::registers::Registers;
 use super::stack::{PriorityQueue, Stack};
 use super::steps::{self, Steps, Tried};
 use super::trace::{Operation, Outcome, Stuck, Trace};
+use super::written::Definition;
 use super::{register, search};
 use crate::edn::Edn;
 use crate::history::Operations;
@@ -56,9 +57,18 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 #[derive(Clone)]
 pub struct Object {
     /// The model's name.
-    pub name: &'static str,
+    name: &'static str,
     init: Edn,
-    judge: Judge,
+    by: By,
+}
+
+/// What judges its operations.
+#[derive(Clone)]
+enum By {
+    /// A model of ours.
+    Model(Judge),
+    /// Somebody's own.
+    Definition(Definition),
 }
 
 /// What was found out about one object.
@@ -82,13 +92,24 @@ impl Object {
         };
         let default = crate::edn::read_one(default).expect("the table holds EDN");
         let init = init.unwrap_or(&default).canonical().into_owned();
-        let object = Object { name, init, judge: *judge };
+        Object { name, init, by: By::Model(*judge) }.tried()
+    }
+
+    /// An object that is defined like this, and starts with `init`, or as the definition says.
+    ///
+    /// # Errors
+    /// A sentence, when it cannot start so.
+    pub fn written(definition: Definition, init: Option<&Edn>) -> Result<Object, String> {
+        let init = init.unwrap_or(&Edn::Nil).canonical().into_owned();
+        Object { name: "", init, by: By::Definition(definition) }.tried()
+    }
+
+    /// The same, if it can start so.
+    fn tried(self) -> Result<Object, String> {
         let (operations, spans) = (Operations::default(), &[]);
         let nothing = Part { operations: &operations, spans, inner: |value| value };
-        object
-            .judge(nothing, &Budget::default())
-            .map_err(|problem| format!("--init: {problem}."))?;
-        Ok(object)
+        self.judge(nothing, &Budget::default()).map_err(|problem| format!("--init: {problem}."))?;
+        Ok(self)
     }
 
     /// A state as the model's record in Knossos, where it has that model.
@@ -116,7 +137,13 @@ impl Object {
     /// # Errors
     /// A sentence, when it does not have such operations.
     pub fn judge(&self, part: Part, budget: &Budget) -> Result<Verdict, String> {
-        (self.judge)(&self.init, part, budget)
+        match &self.by {
+            By::Model(judge) => judge(&self.init, part, budget),
+            By::Definition(definition) => {
+                let (trace, outcome) = definition.check(&self.init, part, budget)?;
+                Ok(verdict(&trace, outcome))
+            }
+        }
     }
 }
 

@@ -94,17 +94,43 @@ pub trait Held {
 /// # Errors
 /// A sentence, when it does not have such operations.
 pub fn read<S: Steps>(steps: &mut S, part: Part) -> Result<Trace<S::Call>, String> {
+    read_asked(part, |asked| steps.call(asked.client, asked.f, asked.value, asked.completed))
+}
+
+/// An operation as it is asked of an object.
+pub struct Asked<'a> {
+    /// Who acts.
+    pub client: Edn,
+    /// What to do.
+    pub f: &'a str,
+    /// What was asked for.
+    pub asked: &'a Edn,
+    /// What a completion gave, or else what was asked for.
+    pub value: &'a Edn,
+    /// Whether there is a completion.
+    pub completed: bool,
+}
+
+/// The operations of one object, each turned into a call.
+///
+/// # Errors
+/// A sentence, when there is no call for one.
+pub fn read_asked<C>(
+    part: Part,
+    mut call: impl FnMut(Asked) -> Result<Option<C>, String>,
+) -> Result<Trace<C>, String> {
     let (operations, inner) = (part.operations, part.inner);
     let mut calls = Vec::with_capacity(part.spans.len());
     for span in part.spans.iter().filter(|span| span.outcome != OpType::Fail) {
         let invoked_at = span.invoked_at();
         let returned_at = span.ended_at().filter(|_| span.outcome == OpType::Ok);
         let (head, value) = operations.head_and_value(span.result());
-        let value = inner(&value);
-        let asked = || inner(&operations.value(invoked_at)).get("client").cloned();
-        let client = value.get("client").cloned().or_else(asked);
+        let (value, asked) = (inner(&value), operations.value(invoked_at));
+        let asked = inner(&asked);
+        let client = value.get("client").or_else(|| asked.get("client")).cloned();
         let client = client.unwrap_or_else(|| Edn::from(format!("process {}", head.process)));
-        let call = steps.call(client, head.f, value, returned_at.is_some());
+        let completed = returned_at.is_some();
+        let call = call(Asked { client, f: head.f, asked, value, completed });
         let call = call.map_err(|problem| {
             let index = operations.head(invoked_at).index;
             format!("Operation {index}: {problem}.")

@@ -172,6 +172,11 @@ pub fn oracle(kind: &Kind, init: &[i64], pairs: &[Pair]) -> Option<usize> {
 
 /// Compares what is found about so many random histories with the oracle.
 pub fn compare(kind: &Kind, seeds: u64) {
+    compare_as(kind, seeds, |init| Model::new(kind.model, Some(init.clone())).unwrap());
+}
+
+/// The same with a model that is made of what the object holds at first.
+pub fn compare_as(kind: &Kind, seeds: u64, make: impl Fn(&Edn) -> Model) {
     let (mut good, mut bad) = (0, 0);
     for seed in 0..seeds {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -184,7 +189,7 @@ pub fn compare(kind: &Kind, seeds: u64) {
         let first = if starts { "[0 1]" } else { kind.init };
         let first = read_one(first).unwrap();
         // As a history that is read from a file is judged.
-        let model = Model::new(kind.model, Some(first)).unwrap().per_key(false);
+        let model = make(&first).per_key(false);
         let mut gathering = Judge::from(model).gather();
         history.ops.iter().for_each(|op| gathering.push(Cow::Borrowed(op)).unwrap());
         let found = gathering.finish().to_edn();

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
+use super::guard::Limits;
 use crate::checker::Budget;
 
 /// The flags.
@@ -21,15 +22,15 @@ pub struct BudgetFlags {
     #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = "Judgement")]
     check_timeout: Option<Duration>,
 
-    /// Give up the search for a linearization of one object when it needs so many MiB.
+    /// Give up the search for a linearization of one object when it needs so many MiB: 1024, if
+    /// nothing is said.
     #[arg(
         long,
         value_name = "MIB",
-        default_value_t = 1024,
         value_parser = clap::value_parser!(u32).range(1..),
         help_heading = "Judgement"
     )]
-    check_memory: u32,
+    check_memory: Option<u32>,
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -39,9 +40,19 @@ fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 impl BudgetFlags {
+    /// The limits of everything that happens to one file.
+    pub fn limits(&self) -> Limits {
+        Limits::new(self.check_timeout, self.memory_bytes())
+    }
+
+    fn memory_bytes(&self) -> Option<usize> {
+        let bytes = |mebibytes: u32| usize::try_from(u64::from(mebibytes) << 20);
+        self.check_memory.map(|mebibytes| bytes(mebibytes).unwrap_or(usize::MAX))
+    }
+
     /// The budget of one judgement. Its time begins when the search first asks for it.
     pub fn budget(&self) -> Budget {
-        let bytes = usize::try_from(u64::from(self.check_memory) << 20).unwrap_or(usize::MAX);
+        let bytes = self.memory_bytes().unwrap_or(Budget::default().bytes);
         let budget = Budget { bytes, ..Budget::default() };
         let Some(limit) = self.check_timeout else { return budget };
         let start = OnceLock::new();
@@ -59,13 +70,13 @@ mod tests {
 
     #[test]
     fn a_limit_of_time_takes_the_place_of_the_limit_of_steps() {
-        let flags = BudgetFlags { check_timeout: None, check_memory: 3 };
+        let flags = BudgetFlags { check_timeout: None, check_memory: Some(3) };
         let budget = flags.budget();
         assert_eq!((budget.bytes, budget.steps), (3 << 20, Budget::default().steps));
         assert!(budget.interrupt.is_none());
 
         let check_timeout = Some(Duration::from_nanos(1));
-        let budget = BudgetFlags { check_timeout, check_memory: 3 }.budget();
+        let budget = BudgetFlags { check_timeout, check_memory: None }.budget();
         let interrupt = budget.interrupt.unwrap();
         interrupt();
         assert_eq!(interrupt().unwrap(), "it had taken 0.000000001 s");

@@ -17,27 +17,42 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
 use clap::{Args, ValueHint};
 
 use super::budget::BudgetFlags;
+use super::guard::Progress;
 use super::input::{damaged, read};
 use super::models::ModelFlags;
 use super::reports::Reports;
+use super::shown::Shown;
+use crate::checker::linear::written::Definition;
 use crate::checker::{CheckOptions, Judge, Judgement, Validity};
 use crate::cli::flags::VersionOrderFlags;
-use crate::edn::{Edn, pretty, read_one};
+use crate::edn::{Edn, read_one};
 use crate::parallel;
-use crate::report::{self, OTHER_FOLDER};
-use crate::workload::{self, Workload};
+use crate::workload;
 
 /// So many pieces may have been read and wait to be judged.
 const BATCHES: usize = 4;
 
 /// The command's arguments.
 #[derive(Args, Clone, Debug)]
+#[command(
+    mut_arg("check_timeout", |flag| {
+        let help = "Give up a file after so many seconds. Without this, the search for a \
+                    linearization is given up after a fixed number of steps, about half a minute's";
+        flag.long("timeout").visible_alias("check-timeout").help(help)
+    }),
+    mut_arg("check_memory", |flag| {
+        let help = "Give up when the program holds so many MiB. Without this, the search for a \
+                    linearization of one object is given up at 1024 MiB";
+        flag.long("memory").visible_alias("check-memory").help(help)
+    })
+)]
 pub struct CheckFlags {
     /// The workload whose histories these are.
     #[arg(short, long, value_name = "NAME", default_value = "lin-kv")]
@@ -59,8 +74,19 @@ pub struct CheckFlags {
     #[arg(short, long, value_name = "MODEL", conflicts_with = "workload")]
     model: Option<String>,
 
-    /// The object's first value, as EDN.
-    #[arg(long, value_name = "VALUE", value_parser = parse_edn, requires = "model")]
+    /// For objects of your own: the file with the model. The book's chapter "A model of your own"
+    /// says how it is written.
+    #[arg(
+        long,
+        value_name = "FILE",
+        value_parser = read_model,
+        value_hint = ValueHint::FilePath,
+        conflicts_with_all = ["workload", "model"]
+    )]
+    model_file: Option<Definition>,
+
+    /// The object's first value, as EDN; of a model of your own, a map of fields.
+    #[arg(long, value_name = "VALUE", value_parser = parse_edn, conflicts_with = "workload")]
     init: Option<Edn>,
 
     #[command(flatten)]
@@ -69,7 +95,9 @@ pub struct CheckFlags {
     #[command(flatten)]
     budget: BudgetFlags,
 
-    /// Writes each result into this folder, with explanations and drawings of what is wrong.
+    /// Writes each result into this folder, with the history, a page that shows it, plots, and
+    /// explanations and drawings of what is wrong. maelstrom serve lists what is two folders
+    /// below its store, store/check/NAME for instance.
     #[arg(short = 'd', long, visible_alias = "directory", value_name = "FOLDER", value_hint = ValueHint::DirPath)]
     out: Option<PathBuf>,
 
@@ -84,6 +112,11 @@ pub struct CheckFlags {
 
 fn parse_edn(text: &str) -> Result<Edn, String> {
     read_one(text).map_err(|error| format!("{} in this EDN", error.problem))
+}
+
+fn read_model(path: &str) -> Result<Definition, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("it cannot be read: {error}"));
+    Definition::parse(&text?)
 }
 
 /// What became of all files together.
@@ -117,22 +150,35 @@ impl CheckFlags {
         self.judge().map(drop)
     }
 
-    /// What judges one file.
+    /// What judges one file. Its time begins now.
     fn judge(&self) -> Result<Judge, String> {
+        let budget = self.budget.budget();
+        if let Some(asked) = &budget.interrupt {
+            asked();
+        }
         let options = CheckOptions {
             consistency_models: self.consistency_models.clone(),
             version_orders: self.version_orders.version_orders(),
             anomalies: self.anomalies.clone(),
-            budget: self.budget.budget(),
+            budget,
             per_key: self.models.per_key,
             jepsen: self.models.options(),
         };
         // They are looked at even where no transaction is judged: one that is none is a mistake.
         options.elle()?;
-        match &self.model {
-            Some(model) => Judge::named(model, self.init.clone(), &options),
-            None => workload::by_name(&self.workload)?.judge(&options),
+        match (&self.model, &self.model_file, &self.init) {
+            (Some(model), ..) => Judge::named(model, self.init.clone(), &options),
+            (_, Some(model), _) => Judge::written(model.clone(), self.init.clone(), &options),
+            (None, None, Some(_)) => Err("--init needs --model or --model-file.".into()),
+            (None, None, None) => workload::by_name(&self.workload)?.judge(&options),
         }
+    }
+
+    /// What the histories are judged as.
+    fn name(&self) -> &str {
+        let model = self.model.as_deref();
+        let own = self.model_file.as_ref().map(Definition::name);
+        model.or(own).unwrap_or(&self.workload)
     }
 
     /// Judges every file, writes a line each, in their order, and gives the worst verdict.
@@ -141,24 +187,31 @@ impl CheckFlags {
     /// Those of writing to `out`, to the folder of `--out`, or to a report.
     pub fn run(&self, out: &mut impl Write) -> io::Result<Worst> {
         let mut worst = Worst { verdict: Validity::True, has_bad_input: false };
-        let judge = |file: &PathBuf| {
-            let judgement = self.judge_file(file).unwrap_or_else(Judgement::bad_input);
-            (file.clone(), judgement)
+        let (name, limits) = (self.name(), self.budget.limits());
+        let files: Vec<(usize, &Path)> =
+            self.files.iter().map(PathBuf::as_path).enumerate().collect();
+        let judge = |&(number, file): &(usize, &Path)| -> io::Result<_> {
+            let folder = self.out.as_ref().map(|folder| self.folder_of(folder, number + 1, file));
+            let mut shown = folder.map(|folder| Shown::create(&folder)).transpose()?;
+            let (flags, path) = (self.clone(), file.to_owned());
+            let judged = limits.guard(move |progress| {
+                let judgement = flags.judge_file(&path, shown.as_mut(), progress);
+                (judgement.unwrap_or_else(Judgement::bad_input), shown)
+            });
+            let given_up = |sentence: String| (Judgement::unknown(sentence), None);
+            let (judgement, shown) = judged.unwrap_or_else(given_up);
+            Ok((file.to_owned(), judgement, shown))
         };
-        let mut number = 0;
-        let mut reports = self.reports.begin(self.model.as_ref().unwrap_or(&self.workload));
-        parallel::in_order(&self.files, judge, |(file, judgement)| {
+        let mut reports = self.reports.begin(name);
+        parallel::in_order(&files, judge, |judged| {
+            let (file, judgement, shown) = judged?;
             writeln!(out, "{}", self.reports.line(&file, &judgement))?;
             // The next file may take minutes.
             out.flush()?;
             worst.verdict = worst.verdict.and(judgement.verdict);
             worst.has_bad_input |= judgement.is_bad_input;
             reports.add(&file, &judgement);
-            number += 1;
-            match &self.out {
-                Some(folder) => self.explain(&judgement, &self.folder_of(folder, number, &file)),
-                None => Ok(()),
-            }
+            shown.map_or(Ok(()), |shown| shown.finish(name, &judgement))
         })?;
         reports.write()?;
         Ok(worst)
@@ -173,40 +226,28 @@ impl CheckFlags {
         folder.join(format!("{number}-{name}"))
     }
 
-    /// Writes everything that there is to say of a judgement.
-    fn explain(&self, judgement: &Judgement, folder: &Path) -> io::Result<()> {
-        let of_workload = workload::by_name(&self.workload).map(Workload::explanations);
-        let is_workload = self.model.is_none();
-        let subfolder = of_workload.ok().filter(|_| is_workload).unwrap_or(OTHER_FOLDER);
-        let write = |path: &str, bytes: &[u8]| {
-            let path = folder.join(path);
-            std::fs::create_dir_all(path.parent().expect("a file stands in a folder"))
-                .and_then(|()| std::fs::write(&path, bytes))
-                .map_err(|error| {
-                    io::Error::other(format!("{} cannot be written: {error}", path.display()))
-                })
-        };
-        write("results.edn", format!("{}\n", pretty(&judgement.to_edn())).as_bytes())?;
-        let explanations = report::explain(judgement, subfolder);
-        for (path, svg) in explanations.drawings() {
-            // There is no page of a run here to go to.
-            write(path, svg.replace(report::LINK_FROM_FILE, "#").as_bytes())?;
-        }
-        explanations.texts.iter().try_for_each(|(path, text)| write(path, text.as_bytes()))
-    }
-
-    fn judge_file(&self, path: &Path) -> Result<Judgement, String> {
+    fn judge_file(
+        &self,
+        path: &Path,
+        mut shown: Option<&mut Shown>,
+        progress: &Progress,
+    ) -> Result<Judgement, String> {
         let mut gathering = self.judge()?.gather();
         let (sender, receiver) = sync_channel(BATCHES);
         thread::scope(|scope| {
             let reading = scope.spawn(|| read(path, sender));
             // A problem here ends the loop, and takes the receiver with it, and so the reading.
-            for (line, op) in receiver.into_iter().flatten() {
+            for (place, op) in receiver.into_iter().flatten() {
+                progress.entries.fetch_add(1, Ordering::Relaxed);
+                if let Some(shown) = &mut shown {
+                    shown.push(&op);
+                }
                 let taken = gathering.push(Cow::Owned(op));
-                taken.map_err(|problem| damaged(&format!("line {line}: {problem}")))?;
+                taken.map_err(|problem| damaged(&format!("{place}: {problem}")))?;
             }
             reading.join().unwrap_or_else(|panic| resume_unwind(panic))
         })?;
+        progress.is_read.store(true, Ordering::Relaxed);
         Ok(gathering.finish())
     }
 }

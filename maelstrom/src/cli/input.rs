@@ -6,10 +6,14 @@
 
 use std::fs::{self, File};
 use std::io::{self, Chain, Cursor, Read, stdin};
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use std::sync::mpsc::SyncSender;
+use std::thread::sleep;
+use std::time::Duration;
 
 use flate2::read::MultiGzDecoder;
+use rustix::fs::{Mode, OFlags, fcntl_getfl, fcntl_setfl};
 use ruzstd::decoding::StreamingDecoder;
 
 use crate::edn::Place;
@@ -45,7 +49,7 @@ fn open(path: &Path) -> Result<Box<dyn Read>, String> {
             _ => "This is a folder; name the history file in it.".into(),
         });
     } else {
-        Box::new(File::open(path).map_err(unreadable)?)
+        open_file(path)?
     };
     let mut first = Vec::new();
     file.by_ref().take(8).read_to_end(&mut first).map_err(unreadable)?;
@@ -68,6 +72,41 @@ fn open(path: &Path) -> Result<Box<dyn Read>, String> {
         return Ok(Box::new(decoder));
     }
     Ok(Box::new(bytes))
+}
+
+/// So long a FIFO may be without anybody who writes into it.
+const WRITER_COMES: Duration = Duration::from_secs(3);
+
+/// Opens a file; a FIFO, too, but does not wait for a writer who never comes.
+fn open_file(path: &Path) -> Result<Box<dyn Read>, String> {
+    let unreadable = |error: io::Error| format!("The file cannot be read: {error}.");
+    // Without waiting: a FIFO is open at once, and one without a writer is at its end.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = rustix::fs::open(path, flags, Mode::empty());
+    let mut file = File::from(file.map_err(|error| unreadable(error.into()))?);
+    let waits = |file: &File| -> io::Result<()> {
+        let flags = fcntl_getfl(file)?;
+        Ok(fcntl_setfl(file, flags - OFlags::NONBLOCK)?)
+    };
+    if !file.metadata().map_err(unreadable)?.file_type().is_fifo() {
+        waits(&file).map_err(unreadable)?;
+        return Ok(Box::new(file));
+    }
+    let mut first = [0];
+    for _ in 0..WRITER_COMES.as_millis() / 10 {
+        match file.read(&mut first) {
+            Ok(0) => sleep(Duration::from_millis(10)),
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
+                return Err(unreadable(error));
+            }
+            read => {
+                waits(&file).map_err(unreadable)?;
+                let read = first[..read.unwrap_or(0)].to_vec();
+                return Ok(Box::new(Cursor::new(read).chain(file)));
+            }
+        }
+    }
+    Err("This is a FIFO, and nobody writes into it.".into())
 }
 
 /// Operations with the places at which they begin.

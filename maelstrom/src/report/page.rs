@@ -117,9 +117,17 @@ pub fn page(
     page.into_string()
 }
 
+/// Whether it is a run of the bench. A history from anywhere else has neither nodes nor messages.
+fn is_of_bench(recorded: &Recorded) -> bool {
+    !recorded.options.nodes.is_empty()
+}
+
 fn title(recorded: &Recorded) -> String {
     let options = recorded.options;
-    let mut title = format!("{}, {}", recorded.workload, count(options.nodes.len(), "node"));
+    let mut title = recorded.workload.to_owned();
+    if is_of_bench(recorded) {
+        title += &format!(", {}", count(options.nodes.len(), "node"));
+    }
     if !options.faults.is_empty() {
         let faults: Vec<&str> = options.faults.iter().map(|fault| fault.name()).collect();
         title += &format!(", {}", faults.join(" + "));
@@ -149,7 +157,7 @@ impl Mark {
 }
 
 fn files(recorded: &Recorded) -> Markup {
-    let activity = recorded.activity;
+    let (activity, is_of_bench) = (recorded.activity, is_of_bench(recorded));
     html! {
         @if recorded.has_logs() {
             a href="realtime-lag-key.png" { "lag" } " " a href="unseen.png" { "unseen" } " "
@@ -157,15 +165,15 @@ fn files(recorded: &Recorded) -> Markup {
         }
         @for (file, name, is_there) in [
             ("timeline.html", "timeline", true),
-            ("messages.svg", "messages", true),
+            ("messages.svg", "messages", is_of_bench),
             ("latency-raw.png", "latency", true),
             ("latency-quantiles.png", "quantiles", true),
             ("rate.png", "rate", true),
             ("history.txt", "history", true),
             // A run that broke off has none.
             ("results.edn", "results", recorded.failure.is_none()),
-            ("jepsen.log", "log", true),
-            ("node-logs/", "node logs", true),
+            ("jepsen.log", "log", is_of_bench),
+            ("node-logs/", "node logs", is_of_bench),
         ] {
             @if is_there { a href=(file) { (name) } " " }
         }

@@ -22,7 +22,11 @@ pub struct HistoryWriter {
 }
 
 impl HistoryWriter {
-    pub(super) fn create(edn: &Path, text: &Path) -> anyhow::Result<HistoryWriter> {
+    /// Creates both files, or empties them.
+    ///
+    /// # Errors
+    /// When one cannot be created.
+    pub fn create(edn: &Path, text: &Path) -> anyhow::Result<HistoryWriter> {
         let (edn, text) = (AppendFile::create(edn)?, AppendFile::create(text)?);
         Ok(HistoryWriter { edn, text, line: String::new() })
     }
@@ -64,6 +68,13 @@ const PIECE_BYTES: usize = 1 << 18;
 /// A `history.edn` that is read entry by entry: it may be larger than memory.
 #[derive(Clone, Debug)]
 pub struct HistoryFile(pub(super) PathBuf);
+
+impl HistoryFile {
+    /// The history at this path.
+    pub fn at(path: PathBuf) -> HistoryFile {
+        HistoryFile(path)
+    }
+}
 
 impl Entries for HistoryFile {
     fn for_each(&self, take: &mut dyn FnMut(&Op)) -> anyhow::Result<()> {

@@ -94,6 +94,15 @@ fn comments_commas_and_discards_are_passed_over() {
 }
 
 #[test]
+fn metadata_is_passed_over() {
+    let values = read_all("^:x [1 ^{:line 7, :tag ^a b} 2] ^String ^:y {:a 1}").unwrap();
+    assert_eq!(values, read_all("[1 2] {:a 1}").unwrap());
+    for text in ["^", "^:x", "[^:x]", &"^a ".repeat(1000)] {
+        assert!(read_all(text).is_err(), "{text}");
+    }
+}
+
+#[test]
 fn damage_is_reported_with_its_place() {
     for (text, expected) in [
         ("{:a 1}\n{:b [1 2", "line 2, column 5: the text ends inside a collection"),
