@@ -123,13 +123,21 @@ impl Op {
         let mut entries = vec![
             (Edn::keyword("process"), process),
             (Edn::keyword("type"), Edn::keyword(self.kind.name())),
-            (Edn::keyword("f"), Edn::Keyword(self.f.clone())),
+            (Edn::keyword("f"), self.f_in_edn()),
             (Edn::keyword("value"), self.value.clone()),
             (Edn::keyword("index"), Edn::from(self.index)),
             (Edn::keyword("time"), Edn::Int(self.time)),
         ];
         entries.extend(self.extra.iter().map(|(key, value)| (Edn::keyword(key), value.clone())));
         Edn::Map(entries)
+    }
+
+    /// What is done, as it can be read again: a keyword, if that can be one.
+    fn f_in_edn(&self) -> Edn {
+        let is_plain = |c: char| !c.is_whitespace() && !",;\"\\()[]{}".contains(c);
+        let is_keyword = !self.f.is_empty() && self.f.chars().all(is_plain);
+        let f = self.f.clone();
+        if is_keyword { Edn::Keyword(f) } else { Edn::Str(f) }
     }
 
     /// The entry as results show it: Jepsen's record, which begins with its place and its time.
@@ -145,9 +153,14 @@ impl Op {
 
     /// Appends the entry as a line of `history.edn`, line feed included.
     pub fn write_edn_line(&self, out: &mut String) {
-        // The same text as `to_edn`, without building the map for each of a million lines.
-        let (process, kind, f, value) = (self.process, self.kind.name(), &self.f, &self.value);
-        write!(out, "{{:process {process}, :type :{kind}, :f :{f}, :value {value}").expect("text");
+        // Nearly the same text as `to_edn`, without building the map for each of a million lines.
+        let (kind, f, value) = (self.kind.name(), self.f_in_edn(), &self.value);
+        out.push('{');
+        // A client without a name is one of which nothing is said.
+        if self.process != ProcessId::Unnamed {
+            write!(out, ":process {}, ", self.process).expect("text");
+        }
+        write!(out, ":type :{kind}, :f {f}, :value {value}").expect("text");
         write!(out, ", :index {}, :time {}", self.index, self.time).expect("text");
         for (key, value) in &self.extra {
             write!(out, ", :{key} {value}").expect("text");
@@ -183,6 +196,11 @@ impl Op {
         };
         let (mut kind, mut process) = (None, None);
         let mut op = Op::at(position);
+        if !entries.iter().any(|(key, _)| key.as_keyword().or(key.as_str()) == Some("type")) {
+            let keys: Vec<String> = entries.iter().map(|(key, _)| shorten(key)).collect();
+            let keys = keys.join(", ");
+            return Err(format!("operation {position} has no :type; its keys are {keys}"));
+        }
         for (key, value) in entries {
             match key.as_keyword().or(key.as_str()) {
                 Some("type") => {
@@ -225,7 +243,7 @@ impl Op {
                 _ => {}
             }
         }
-        op.kind = kind.ok_or_else(|| format!("operation {position} has no :type"))?;
+        op.kind = kind.expect("its absence was noted");
         op.process = match process {
             Some(process) => process,
             // Histories that were written by hand may do without.
@@ -250,7 +268,8 @@ fn name_of(value: &Edn) -> std::sync::Arc<str> {
 
 /// The start of a value, for an error message.
 fn shorten(value: &Edn) -> String {
-    let text = value.to_string();
+    let plain = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+    let text: String = value.to_string().chars().take(100).map(plain).collect();
     match text.char_indices().nth(80) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,

@@ -158,7 +158,8 @@ fn survives(bytes: &[u8], size: usize) {
             return;
         }
     };
-    let again = History::parse(&history.to_edn_text()).expect("what is written can be read");
+    let text = history.to_edn_text();
+    let again = History::parse(&text).unwrap_or_else(|error| panic!("{error}, in\n{text}"));
     assert_eq!(again.ops.len(), history.ops.len());
     let is_empty = !history.ops.iter().any(checker::history::Op::is_client);
     for (name, judge) in judges() {

@@ -237,6 +237,8 @@ fn bad_input_is_one_sentence_and_never_true() {
         ("register", set, "looks like one of set"),
         ("bank", mixed, "operation at index 1"),
         ("bank", "PK\u{3}\u{4}", "zip archive"),
+        ("bank", "{:process 0, :tpye :ok, :f :read}", "its keys are :process, :tpye, :f"),
+        ("bank", "\u{7f}ELF\0\0", "line 1, column 1: expected an operation"),
     ] {
         let (status, output, complaints) = check_with(&["--model", model], &[("a", text)]);
         assert_eq!((status, &*complaints), (254, ""), "{model} {text}: {output}");
@@ -268,4 +270,91 @@ fn standard_input_is_a_file_too() {
         line.starts_with("{\"file\":\"-\"") && line.contains("\"kind\":\"duplicated\""),
         "{line}"
     );
+}
+
+#[test]
+fn a_model_of_ones_own_is_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = folder.path().join("latch.edn");
+    let latch = "{:model latch :state {:left 2} :operations \
+                 {:down {:then {:left (- left 1)}} :wait {:when (<= left 0)}}}";
+    std::fs::write(&model, latch).unwrap();
+    let model = model.to_str().unwrap();
+    let line = |f: &str, value: &str| {
+        ["invoke", "ok"]
+            .map(|kind| format!("{{:process 0, :type :{kind}, :f :{f}, :value {value}}}\n"))
+            .concat()
+    };
+    let (early, late) = (line("down", "nil") + &line("wait", "nil"), line("down", "nil").repeat(2));
+    let late = late + &line("wait", "nil");
+    let check = |flags: &[&str], text: &str| {
+        let flags = [&["--model-file", model][..], flags].concat();
+        check_with(&flags, &[("a", text)])
+    };
+    assert_eq!(check(&[], &late).0, 0);
+    let (status, output, _) = check(&["--junit", "j.xml"], &early);
+    assert!(status == 1 && output.contains(":states [{:left 1}]"), "{output}");
+    assert_eq!(check(&["--init", "{:left 1}"], &early).0, 0);
+    let keyed = line("down", "[:x nil]") + &line("wait", "[:y nil]");
+    assert_eq!(check(&["--init", "{:left 1}", "--per-key"], &keyed).0, 1);
+    let (status, output, _) = check(&[], &line("up", "nil"));
+    assert!(status == 254 && output.contains("latch has no :up; it has :down, :wait"), "{output}");
+    let (status, _, complaint) = check(&["--init", "{:right 1}"], &early);
+    assert!(status == 254 && complaint.contains("latch has no field :right"), "{complaint}");
+
+    std::fs::write(model, "{:model latch\n :stat {}}").unwrap();
+    let (status, _, complaint) = check(&[], &early);
+    assert!(status == 254 && complaint.contains("A model has no :stat"), "{complaint}");
+    std::fs::write(model, "{:model latch\n ]").unwrap();
+    assert!(check(&[], &early).2.contains("line 2, column 2: a closing bracket"));
+}
+
+/// A FIFO without a writer, and a file without an end: neither keeps the command waiting.
+#[test]
+fn what_has_no_beginning_or_no_end_is_unknown() {
+    let folder = tempfile::tempdir().unwrap();
+    let fifo = folder.path().join("fifo");
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    let check = |path: &str, flags: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_maelstrom"))
+            .args(["check", "--model", "bank"])
+            .args(flags)
+            .arg(path)
+            .output()
+            .unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (status, output) = check(fifo.to_str().unwrap(), &[]);
+    assert!(status == 254 && output.contains("nobody writes into it"), "{output}");
+    let (status, output) = check("/dev/zero", &[]);
+    assert!(status == 254 && output.contains("line 1, column 1: "), "{output}");
+
+    let writer = {
+        let fifo = fifo.clone();
+        std::thread::spawn(move || std::fs::write(fifo, history(&["1"])).unwrap())
+    };
+    let (status, output) = check(fifo.to_str().unwrap(), &["-w", "unique-ids"]);
+    assert_eq!(status, 254, "a model and a workload: {output}");
+    let output = Command::new(env!("CARGO_BIN_EXE_maelstrom"))
+        .args(["check", "-w", "unique-ids"])
+        .arg(&fifo)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    writer.join().unwrap();
+}
+
+#[test]
+fn limits_hold_for_every_judge() {
+    let ids: Vec<String> = (0..60_000).map(|id| id.to_string()).collect();
+    let ids: Vec<&str> = ids.iter().map(|id| &**id).collect();
+    let text = history(&ids);
+    let run = |flags: &[&str]| {
+        check_with(&[&["-w", "unique-ids"][..], flags].concat(), &[("a", &text), ("b", &text)])
+    };
+    let (status, output, _) = run(&["--memory", "1"]);
+    assert_eq!(status, 2, "{output}");
+    assert_eq!(output.matches("would have held more than 1 MiB").count(), 2, "{output}");
+    assert_eq!(run(&["--memory", "2000", "--timeout", "1000"]).0, 0);
+    assert_eq!(run(&["--check-memory", "2000", "--check-timeout", "1000"]).0, 0);
 }

@@ -15,6 +15,9 @@ use crate::edn::{Edn, Notation, Place, ReadError, Reader};
 /// is wrong with it.
 pub type Take<'a> = &'a mut dyn FnMut(Place, Op) -> Result<(), String>;
 
+/// An operation is not longer than this.
+const MOST_BYTES: usize = 1 << 28;
+
 /// Reads a history piece by piece.
 pub struct Parser {
     /// What was fed and is not read yet.
@@ -51,12 +54,30 @@ impl Parser {
     /// error.
     pub fn feed(&mut self, piece: &[u8], take: Take) -> Result<(), String> {
         self.rest.extend_from_slice(piece);
+        if self.begins_as_no_history() {
+            return self.read(self.rest.len(), true, take);
+        }
+        if self.rest.len() > MOST_BYTES {
+            return Err(format!("{}: a value of more than {} MiB", self.place, MOST_BYTES >> 20));
+        }
         // No value is cut here, unless it is in a string or has not ended anyway.
         let end = self.rest.iter().rposition(|byte| matches!(byte, b'\n' | b'}'));
         match end {
             Some(end) if end >= self.needed => self.read(end + 1, false, take),
             _ => Ok(()),
         }
+    }
+
+    /// Whether the first character is one with which no history begins. Then there is no need to
+    /// wait for the end of what may be any file, of any size.
+    fn begins_as_no_history(&self) -> bool {
+        if self.place != Place::START {
+            return false;
+        }
+        let is_blank = |byte: &u8| byte.is_ascii_whitespace() || *byte == b',';
+        let first = self.rest.iter().find(|byte| !is_blank(byte));
+        // The last is the first byte of a byte order mark.
+        first.is_some_and(|first| !b"[({#^;\xef".contains(first))
     }
 
     /// Hands on what is left when the text has come to its end.
@@ -344,6 +365,11 @@ mod tests {
                 let error = read(&text, size).unwrap_err();
                 assert!(error.starts_with(expected), "{bad} in pieces of {size}: {error}");
             }
+        }
+        // Whatever comes behind this, it is no history, and is not waited for.
+        for bad in ["\0", "<", "7", " \n:type", "\u{7f}ELF"] {
+            let error = Parser::default().feed(bad.as_bytes(), &mut |_, _| Ok(())).unwrap_err();
+            assert!(error.contains("expected an operation, a map, but found"), "{bad}: {error}");
         }
         let text = [good.as_bytes(), "ü\u{fffd}".as_bytes(), b"\xff\n"].concat();
         let error = Parser::default().feed(&text, &mut |_, _| Ok(())).unwrap_err();

@@ -190,7 +190,7 @@ fn a_mistake_in_a_model_says_where_it_is_and_judges_nothing() {
     };
     let sentence = judge(":read {:when (= (+ x value) 2)}", "read");
     assert!(sentence.contains("mistake in :read: (+ x value): + wants whole numbers, not [1]"));
-    assert!(sentence.contains("The state was {:x [1]}, value was 7."), "{sentence}");
+    assert!(sentence.contains("The state was {:x [1]}, value was 7"), "{sentence}");
     let sentence = judge(":read {:when x}", "read");
     assert!(sentence.contains(":read: wants true or false"), "{sentence}");
     let sentence = judge(":grow {:then {:x [x x]}}", "grow");
