@@ -1,8 +1,12 @@
 //! A history file as `check` reads it: plain, or packed by gzip or zstd; `-` is standard input.
+//! Jepsen's binary `test.jepsen` is read, too ([`jepsen`]).
 //!
 //! How a file is packed, its first bytes say, whatever its name. It is unpacked as it is read.
 
 #![expect(clippy::disallowed_methods, reason = "the command reads the files it is given")]
+
+mod fressian;
+mod jepsen;
 
 use std::fs::{self, File};
 use std::io::{self, Chain, Cursor, Read, stdin};
@@ -16,6 +20,7 @@ use flate2::read::MultiGzDecoder;
 use rustix::fs::{Mode, OFlags, fcntl_getfl, fcntl_setfl};
 use ruzstd::decoding::StreamingDecoder;
 
+use self::jepsen::JepsenFile;
 use crate::edn::Place;
 use crate::history::{Op, Parser};
 
@@ -26,7 +31,6 @@ const PIECE_BYTES: usize = 1 << 18;
 const GZIP: &[u8] = b"\x1f\x8b";
 const ZSTD: &[u8] = b"\x28\xb5\x2f\xfd";
 const ZIP: &[u8] = b"PK\x03\x04";
-const JEPSEN: &[u8] = b"JEPSEN";
 
 /// The name of standard input.
 const STANDARD_INPUT: &str = "-";
@@ -58,10 +62,18 @@ fn open(path: &Path) -> Result<Box<dyn Read>, String> {
     if kind.starts_with(ZIP) {
         return Err("This is a zip archive; unpack it, and name the history file in it.".into());
     }
-    if kind.starts_with(JEPSEN) {
-        return Err("This is a file in Jepsen's binary form; the history.edn beside it has the \
-                    same operations, and can be read."
-            .into());
+    if kind.starts_with(jepsen::MAGIC) {
+        // Its parts stand anywhere in it.
+        let history = File::open(path)
+            .map_err(|_| "it can only be read from a file".to_owned())
+            .and_then(JepsenFile::open);
+        return match history {
+            Ok(history) => Ok(Box::new(history)),
+            Err(problem) => Err(format!(
+                "This is a file in Jepsen's binary form, and {problem}. The history.edn beside it \
+                 has the same operations."
+            )),
+        };
     }
     if kind.starts_with(GZIP) {
         return Ok(Box::new(MultiGzDecoder::new(bytes)));
@@ -208,7 +220,7 @@ mod tests {
         for (contents, expected) in [
             (&b""[..], "The file is empty"),
             (b"PK\x03\x04rest", "This is a zip archive"),
-            (b"JEPSEN\0\0\0\0", "This is a file in Jepsen's binary form"),
+            (b"JEPSEN\0\0\0\0", "This is a file in Jepsen's binary form, and it is cut"),
             (b"\xff\xfe\xfd", "The file is damaged, or not a history: line 1"),
         ] {
             let error = operations(contents).unwrap_err();
