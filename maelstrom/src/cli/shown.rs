@@ -17,6 +17,7 @@ use crate::edn::pretty;
 use crate::history::Op;
 use crate::journal::Journal;
 use crate::options::TestOptions;
+use crate::ran::Ran;
 use crate::report::{self, Activity, Recorded};
 use crate::spool::SPOOL_BYTES;
 use crate::store::{HistoryFile, HistoryWriter, spool_in};
@@ -95,7 +96,8 @@ impl Shown {
         let recorded = Recorded {
             workload: name,
             options: &TestOptions { nodes: Vec::new(), ..TestOptions::default() },
-            seed: None,
+            // Nobody knows.
+            ran: &Ran::default(),
             activity: &self.activity,
             history: &HistoryFile::at(history_in(&self.folder)),
             journal: &Journal::new(0),

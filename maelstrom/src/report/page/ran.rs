@@ -12,7 +12,8 @@ pub fn section(recorded: &Recorded) -> Markup {
     html! {
         section #ran aria-label="What ran" {
             @if !figures.is_empty() { (of_figures(&figures)) }
-            (what_ran(recorded.ran))
+            // A history from anywhere else does not say.
+            @if *recorded.ran != Ran::default() { (what_ran(recorded.ran)) }
         }
     }
 }
