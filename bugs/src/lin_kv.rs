@@ -7,6 +7,7 @@ use gyre::key_value::{Change, Registers, Request, Response};
 use gyre::raft::{Config, Invariants};
 use gyre::replicated::Options;
 use gyre::{Ctx, Error, Node, NodeId, Replicated, async_trait};
+use maelstrom::simulation::Check;
 
 /// The Raft of the paper, with frequent elections and entries that travel alone.
 pub fn restless(config: Config) -> Config {
@@ -66,29 +67,14 @@ thread_local! {
     static INVARIANTS: RefCell<Invariants<gyre::replicated::Request<Change>>> = RefCell::default();
 }
 
-/// The bench must find it: by what clients see, or, where that would take a long coincidence, by
+/// How the bench catches it: by what clients see, or, where that would take a long coincidence, by
 /// an invariant of Raft that does not hold (figure 3).
-///
-/// # Panics
-/// When it does not.
-pub fn is_caught(
+pub fn check(
     options: fn() -> Options,
     faults: &[maelstrom::Fault],
     nemesis_interval_secs: f64,
-) {
-    let failure = first_failure(options, faults, nemesis_interval_secs, 1_000);
-    let failure = failure.expect("the bench must catch it");
-    eprintln!("caught by seed {}: {}", failure.seed, failure.sentence);
-}
-
-/// The first of so many seeds on which something is wrong.
-pub fn first_failure(
-    options: fn() -> Options,
-    faults: &[maelstrom::Fault],
-    nemesis_interval_secs: f64,
-    seeds: u64,
-) -> Option<maelstrom::simulation::Failure> {
-    let check = maelstrom::check("lin-kv", move |ctx| LinKv::watched(ctx, options()))
+) -> Check<LinKv> {
+    maelstrom::check("lin-kv", move |ctx| LinKv::watched(ctx, options()))
         .options(|options| {
             options.concurrency = 20;
             options.rate = 100.0;
@@ -96,9 +82,15 @@ pub fn first_failure(
             options.calm_secs = 1.0;
         })
         .time_limit_secs(10.0)
-        .faults(faults.iter().copied());
-    (0..seeds).find_map(|seed| {
-        INVARIANTS.take();
-        check.fails(seed).filter(maelstrom::simulation::Failure::is_anomaly)
-    })
+        .faults(faults.iter().copied())
+        .before_run(|| drop(INVARIANTS.take()))
+}
+
+/// The bench must find it.
+///
+/// # Panics
+/// When it does not.
+pub fn is_caught(check: Check<LinKv>) {
+    let failure = check.first_anomaly(0..1_000).expect("the bench must catch it");
+    eprintln!("caught by seed {}: {}", failure.seed, failure.sentence);
 }

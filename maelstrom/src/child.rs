@@ -38,7 +38,7 @@ use rustix::fs::{Access, access};
 
 pub use children::{ChildEvent, Children};
 use group::Group;
-pub use lockstep::{LockstepChild, pin_to_one_core};
+pub use lockstep::{LockstepChild, pin_to_core, pin_to_one_core};
 pub use log::{MOST_LOG_BYTES, NodeLog};
 pub use watchdog::{WATCHDOG_ARGUMENT, Watchdog, watchdog_main};
 

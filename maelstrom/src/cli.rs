@@ -15,6 +15,7 @@ mod numbers;
 mod remote;
 mod reports;
 mod shown;
+mod shrink;
 mod terminal;
 mod test;
 
@@ -32,6 +33,7 @@ use check::CheckFlags;
 use demo::DemoFlags;
 use doc::DocFlags;
 use flags::TestFlags;
+use shrink::ShrinkFlags;
 
 /// A workbench for learning distributed systems: runs your nodes as a cluster, carries their
 /// messages over a simulated network, breaks it, and judges what clients saw.
@@ -55,6 +57,11 @@ enum Command {
     ///
     /// Writes its results and reports anew. The exit status is that of a test.
     Analyze(AnalyzeFlags),
+    /// Make a failing run in virtual time as small as possible.
+    ///
+    /// Finds a run with fewer operations, clients, nodes, faults and messages that fails in the
+    /// same way.
+    Shrink(ShrinkFlags),
     /// Show the runs in the store in a browser.
     Serve(ServeFlags),
     /// Run every node of Gyre against its workload, one after the other.
@@ -111,6 +118,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Test(flags) => ExitCode::from(test::test(&flags, &argv)),
         Command::Check(flags) => check(&flags),
         Command::Analyze(flags) => ExitCode::from(analyze::analyze(&flags)),
+        Command::Shrink(flags) => ExitCode::from(shrink::shrink(&flags)),
         Command::Serve(flags) => serve(&flags),
         Command::Demo(flags) => ExitCode::from(demo::demo(&flags, &argv)),
         Command::Doc(flags) => ExitCode::from(doc::doc(&flags)),

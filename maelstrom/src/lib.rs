@@ -5,7 +5,8 @@
 //! - [`cli`] is the command line, [`run`] one test from start to finish, [`store`] its files.
 //! - [`engine`] carries messages and lets operations and faults happen, under either clock.
 //!   [`net`] decides the fate of every message, [`nemesis`] the faults, [`service`] answers
-//!   what nodes ask the bench. What chance decides in a run is on its [`tape`].
+//!   what nodes ask the bench. What chance decides in a run is on its [`tape`], from which
+//!   [`shrink`] takes everything that a failure does not need.
 //! - [`workload`] has one file for each kind of system to test: its [`client`], its
 //!   [`generator`], and which checker judges it. What it asks of nodes is its [`protocol`].
 //! - The package [`checker`] judges a [`history`]; it knows nothing of all the above.
@@ -47,6 +48,7 @@ pub mod seeds;
 #[cfg(feature = "program")]
 pub mod serve;
 pub mod service;
+pub mod shrink;
 pub mod simulation;
 pub mod spool;
 #[cfg(feature = "host")]

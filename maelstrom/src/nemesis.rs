@@ -12,20 +12,19 @@
 
 mod partition;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use gyre::NodeId;
-use rand::RngExt;
 use rand::seq::SliceRandom;
+use rand::{Rng, RngExt};
 use rand_chacha::ChaCha8Rng;
 
 use crate::edn::Edn;
 use crate::seeds::{Concern, Seeds};
-use crate::tape::Draws;
 
 /// A kind of fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "program", derive(clap::ValueEnum))]
 pub enum Fault {
     /// Cuts the network between nodes into parts.
@@ -81,6 +80,34 @@ impl Fault {
             Fault::Skew => ("start-skew", "stop-skew"),
         }
     }
+}
+
+/// Whom a fault strikes, by name, as a tape says it. Names of nodes that there are not strike
+/// nobody.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Victims {
+    /// Nobody: it stops.
+    #[default]
+    Nobody,
+    /// Partition and one-way: the directed links, (from, to), that are cut.
+    Links(BTreeSet<(NodeId, NodeId)>),
+    /// Kill and pause: these nodes.
+    Nodes(Vec<NodeId>),
+    /// Loss and duplicate: this share of the messages between nodes, in thousandths.
+    Messages(u32),
+    /// Skew: these nodes' clocks.
+    Clocks(Vec<Clock>),
+}
+
+/// What happens to the clock of a node.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Clock {
+    /// The node.
+    pub node: NodeId,
+    /// How fast it runs from now on, in thousandths.
+    pub rate_per_mille: u64,
+    /// How far it jumps ahead first.
+    pub jump: Duration,
 }
 
 /// What the engine has to do.
@@ -195,22 +222,54 @@ impl Nemesis {
         (*fault, victims.is_some())
     }
 
-    /// Starts a fault, or stops it if it is in force. What a start draws is first what is
-    /// `taped`; then follows what nobody has taped. Gives everything that it drew.
-    pub fn flip(&mut self, number: usize, taped: Vec<u64>) -> (Strike, Vec<u64>) {
+    /// Starts a fault, or stops it if it is in force.
+    pub fn flip(&mut self, number: usize) -> Strike {
         let Scheduled { fault, has_struck, victims } = &mut self.faults[number];
         let fault = *fault;
         *has_struck = true;
         if let Some(victims) = victims.take() {
-            return (self.stop(fault, victims), Vec::new());
+            return self.stop(fault, victims);
         }
-        let (mut taped, mut drawn) = (VecDeque::from(taped), VecDeque::new());
         // The stream is taken out, so that the rest of the nemesis can be asked meanwhile.
         let mut rng = self.rng.clone();
-        let (strike, victims) = self.start(fault, &mut Draws::of(&mut rng, &mut taped, &mut drawn));
+        let (strike, victims) = self.start(fault, &mut rng);
         self.rng = rng;
         self.faults[number].victims = Some(victims);
-        (strike, drawn.into())
+        strike
+    }
+
+    /// Lets a fault that is not in force strike these victims, under the plan that the history
+    /// shows.
+    pub fn strike(&mut self, number: usize, plan: Edn, victims: &Victims) -> Strike {
+        let fault = self.faults[number].fault;
+        let (strike, struck) = self.on_victims(fault, plan, victims);
+        self.faults[number].has_struck = true;
+        self.faults[number].victims = Some(struck);
+        strike
+    }
+
+    /// Whom a move strikes, by name.
+    pub fn victims(&self, strike: &Strike) -> Victims {
+        let name = |node: &usize| self.nodes[*node].clone();
+        match &strike.effect {
+            _ if !strike.starts => Victims::Nobody,
+            Effect::Cut(links) => {
+                Victims::Links(links.iter().map(|(from, to)| (name(from), name(to))).collect())
+            }
+            Effect::Kill(nodes) | Effect::Pause(nodes) => {
+                Victims::Nodes(nodes.iter().map(name).collect())
+            }
+            Effect::Loss(per_mille) | Effect::Duplicate(per_mille) => Victims::Messages(*per_mille),
+            Effect::Skew(changes) => {
+                let clock = |(node, rate_per_mille, jump): &(usize, u64, Duration)| Clock {
+                    node: name(node),
+                    rate_per_mille: *rate_per_mille,
+                    jump: *jump,
+                };
+                Victims::Clocks(changes.iter().map(clock).collect())
+            }
+            Effect::Mend | Effect::Start(_) | Effect::Resume(_) => Victims::Nobody,
+        }
     }
 
     /// Stops every fault that is in force.
@@ -228,7 +287,7 @@ impl Nemesis {
         ended.into_iter().map(|(fault, victims)| self.stop(fault, victims)).collect()
     }
 
-    fn start(&self, fault: Fault, rng: &mut Draws) -> (Strike, Vec<usize>) {
+    fn start(&self, fault: Fault, rng: &mut impl Rng) -> (Strike, Vec<usize>) {
         match fault {
             Fault::Partition => {
                 let plan = partition::Plan::choose(rng, self.nodes.len());
@@ -242,30 +301,88 @@ impl Nemesis {
                 let (plan, effect) = (Edn::Nil, Effect::Cut(links));
                 (Strike { fault, starts: true, plan, outcome, sentence, effect }, Vec::new())
             }
-            Fault::Loss | Fault::Duplicate => (start_rate(fault, rng), Vec::new()),
-            Fault::Kill | Fault::Pause | Fault::Skew => self.start_on_nodes(fault, rng),
+            Fault::Loss | Fault::Duplicate => {
+                let per_mille = [10, 100, 300][rng.random_range(0..3usize)];
+                (start_rate(fault, per_mille), Vec::new())
+            }
+            Fault::Kill | Fault::Pause => {
+                let (plan, nodes) = self.choose_nodes(rng);
+                (self.on_nodes(fault, Edn::keyword(plan), &nodes), nodes)
+            }
+            Fault::Skew => {
+                let (plan, nodes) = self.choose_nodes(rng);
+                let mut change = |node: &usize| {
+                    let rate_per_mille = [500, 900, 1100, 2000][rng.random_range(0..4usize)];
+                    let jump_ms = [0, 100, 2000][rng.random_range(0..3usize)];
+                    (*node, rate_per_mille, Duration::from_millis(jump_ms))
+                };
+                let changes = nodes.iter().map(&mut change).collect();
+                (self.on_clocks(Edn::keyword(plan), changes), nodes)
+            }
         }
     }
 
-    /// A fault that strikes one node, a minority, a majority or all.
-    fn start_on_nodes(&self, fault: Fault, rng: &mut Draws) -> (Strike, Vec<usize>) {
-        let (plan, victims) = self.choose_nodes(rng);
-        let names = self.names(&victims);
-        let list = names.join(", ");
+    /// The move that a tape says.
+    fn on_victims(&self, fault: Fault, plan: Edn, victims: &Victims) -> (Strike, Vec<usize>) {
+        let number = |name: &NodeId| self.nodes.iter().position(|node| node == name);
+        match victims {
+            Victims::Nodes(names) => {
+                let nodes: Vec<usize> = names.iter().filter_map(number).collect();
+                (self.on_nodes(fault, plan, &nodes), nodes)
+            }
+            Victims::Clocks(clocks) => {
+                let change =
+                    |clock: &Clock| Some((number(&clock.node)?, clock.rate_per_mille, clock.jump));
+                let changes: Vec<_> = clocks.iter().filter_map(change).collect();
+                let nodes = changes.iter().map(|(node, ..)| *node).collect();
+                (self.on_clocks(plan, changes), nodes)
+            }
+            Victims::Messages(per_mille) => (start_rate(fault, *per_mille), Vec::new()),
+            Victims::Links(_) | Victims::Nobody => {
+                let links = match victims {
+                    Victims::Links(links) => links.iter().collect(),
+                    _ => Vec::new(),
+                };
+                let known = |(from, to): &(NodeId, NodeId)| Some((number(from)?, number(to)?));
+                let links: BTreeSet<_> = links.into_iter().filter_map(known).collect();
+                let (outcome, sentence) = partition::described(&links, &self.nodes);
+                let effect = Effect::Cut(links);
+                (Strike { fault, starts: true, plan, outcome, sentence, effect }, Vec::new())
+            }
+        }
+    }
+
+    /// A fault that strikes these nodes: kill or pause.
+    fn on_nodes(&self, fault: Fault, plan: Edn, nodes: &[usize]) -> Strike {
+        let names = self.names(nodes);
+        let list = if names.is_empty() { "nobody".into() } else { names.join(", ") };
         let (effect, sentence) = match fault {
-            Fault::Kill => (Effect::Kill(victims.clone()), format!("killed {list}")),
-            Fault::Pause => (Effect::Pause(victims.clone()), format!("paused {list}")),
-            _ => self.skew(&victims, rng),
+            Fault::Kill => (Effect::Kill(nodes.to_vec()), format!("killed {list}")),
+            _ => (Effect::Pause(nodes.to_vec()), format!("paused {list}")),
         };
-        let (outcome, plan) = (Edn::from(names), Edn::keyword(plan));
-        (Strike { fault, starts: true, plan, outcome, sentence, effect }, victims)
+        let outcome = Edn::from(names);
+        Strike { fault, starts: true, plan, outcome, sentence, effect }
+    }
+
+    /// A fault that changes these clocks.
+    fn on_clocks(&self, plan: Edn, changes: Vec<(usize, u64, Duration)>) -> Strike {
+        let words = changes.iter().map(|(node, rate_per_mille, jump)| {
+            let (name, jump_ms) = (&self.nodes[*node], jump.as_millis());
+            let rate = *rate_per_mille as f64 / 1000.0;
+            format!("{name}'s clock jumps {jump_ms} ms and runs at {rate}x")
+        });
+        let sentence = words.collect::<Vec<_>>().join(", ");
+        let nodes: Vec<usize> = changes.iter().map(|(node, ..)| *node).collect();
+        let outcome = Edn::from(self.names(&nodes));
+        let effect = Effect::Skew(changes);
+        Strike { fault: Fault::Skew, starts: true, plan, outcome, sentence, effect }
     }
 
     fn names(&self, nodes: &[usize]) -> Vec<String> {
         nodes.iter().map(|&node| self.nodes[node].to_string()).collect()
     }
 
-    fn choose_nodes(&self, rng: &mut Draws) -> (&'static str, Vec<usize>) {
+    fn choose_nodes(&self, rng: &mut impl Rng) -> (&'static str, Vec<usize>) {
         let count = self.nodes.len();
         let majority = count / 2 + 1;
         // A minority of one or two nodes is empty, so it is not among the choices there.
@@ -279,20 +396,6 @@ impl Nemesis {
         nodes.truncate(size);
         nodes.sort_unstable();
         (plan, nodes)
-    }
-
-    fn skew(&self, victims: &[usize], rng: &mut Draws) -> (Effect, String) {
-        let mut changes = Vec::new();
-        let mut words = Vec::new();
-        for &node in victims {
-            let rate_per_mille = [500, 900, 1100, 2000][rng.random_range(0..4usize)];
-            let jump_ms = [0, 100, 2000][rng.random_range(0..3usize)];
-            changes.push((node, rate_per_mille, Duration::from_millis(jump_ms)));
-            let rate = rate_per_mille as f64 / 1000.0;
-            let name = &self.nodes[node];
-            words.push(format!("{name}'s clock jumps {jump_ms} ms and runs at {rate}x"));
-        }
-        (Effect::Skew(changes), words.join(", "))
     }
 
     fn stop(&self, fault: Fault, victims: Vec<usize>) -> Strike {
@@ -318,8 +421,7 @@ impl Nemesis {
 }
 
 /// A fault that strikes some share of all messages between nodes.
-fn start_rate(fault: Fault, rng: &mut Draws) -> Strike {
-    let per_mille = [10, 100, 300][rng.random_range(0..3usize)];
+fn start_rate(fault: Fault, per_mille: u32) -> Strike {
     let (what, effect) = match fault {
         Fault::Loss => ("lost", Effect::Loss(per_mille)),
         _ => ("delivered twice", Effect::Duplicate(per_mille)),

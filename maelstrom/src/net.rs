@@ -40,7 +40,7 @@ impl LatencyDistribution {
 }
 
 /// What becomes of a message that was just sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verdict {
     /// It arrives after this time, unless its link is cut at that moment.
     Deliver(Duration),

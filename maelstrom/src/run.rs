@@ -1,5 +1,7 @@
 //! One test from start to finish: the cluster, the run, the checks and the files.
 
+mod shrink;
+
 use std::fmt;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -24,6 +26,8 @@ use crate::store::{Console, Ended, RunCommand, RunFolder, RunName};
 use crate::tape::{Tape, TapeFile};
 use crate::wall::WallCluster;
 use crate::workload::Workload;
+
+pub use shrink::LockstepBench;
 
 /// How many events of the network are kept for the report.
 const JOURNAL_EVENTS: usize = 4_000_000;
@@ -191,6 +195,9 @@ impl Test<'_> {
             Recorder::new(&folder, console, self.log, progress, self.options.concurrency)?;
         let mut command = self.command(ran);
         command.write(&folder)?;
+        if let Clock::Tape(tape) = &self.clock {
+            folder.write(TAPE_FILE, tape.to_text().as_bytes())?;
+        }
         recorder.say(&format!("Command line:\n{}", shell_line("maelstrom", &command.argv)));
         recorder.say(&format!("running {} in {}", self.bin.display(), self.clock));
         let children = self.child_options(&folder)?;
@@ -223,6 +230,12 @@ impl Test<'_> {
         command.ended = outcome.failure.clone().map_or(Ended::Complete, Ended::BrokeOff);
         command.write(&folder)?;
         self.judge(outcome, &folder, &command.ran, watching)
+    }
+
+    /// The folder of this run, unless the same is going on at this moment.
+    pub fn folder(&self) -> PathBuf {
+        let name = self.clock.run_name().of(&self.ran().folder_name());
+        self.store.join(self.workload.name()).join(name.to_string())
     }
 
     fn ran(&self) -> Ran {
@@ -393,6 +406,15 @@ struct Lockstep {
 impl Lockstep {
     fn new(names: &[NodeId], options: ChildOptions) -> anyhow::Result<Lockstep> {
         let watchdog = options.watchdog.as_deref().map(Watchdog::start).transpose()?;
+        Lockstep::watched(names, options, watchdog)
+    }
+
+    /// The same, with a watchdog that may watch over others as well.
+    fn watched(
+        names: &[NodeId],
+        options: ChildOptions,
+        watchdog: Option<Watchdog>,
+    ) -> anyhow::Result<Lockstep> {
         let logs = names.iter().map(|name| options.open_log(name));
         Ok(Lockstep {
             logs: logs.collect::<Result<_, _>>()?,

@@ -19,7 +19,9 @@
 //! `store/`, `SEEDS=1000` runs the first thousand. A failure prints its seed, its options and
 //! the command that replays it.
 
+mod guarded;
 mod in_process;
+mod shrinking;
 #[cfg(feature = "host")]
 mod sweep;
 
@@ -62,7 +64,8 @@ pub fn check<N: Node>(
         calm_secs: 8.0,
         ..TestOptions::default()
     };
-    Check { workload, options, varies: true, name: None, make: Arc::new(make) }
+    let make = Arc::new(make);
+    Check { workload, options, varies: true, name: None, before_run: || (), make }
 }
 
 /// A simulated test that is being set up.
@@ -71,6 +74,7 @@ pub struct Check<N> {
     options: TestOptions,
     varies: bool,
     name: Option<String>,
+    before_run: fn(),
     make: in_process::Make<N>,
 }
 
@@ -144,6 +148,13 @@ impl<N: Node> Check<N> {
         self
     }
 
+    /// Calls this before each run, on its thread: for what the nodes of a run share and the next
+    /// run must not find.
+    pub fn before_run(mut self, before_run: fn()) -> Check<N> {
+        self.before_run = before_run;
+        self
+    }
+
     /// The options of the run with this seed.
     pub fn options_for(&self, seed: u64) -> TestOptions {
         let mut options = self.options.clone();
@@ -210,12 +221,24 @@ impl<N: Node> Check<N> {
         journal_events: usize,
     ) -> (Outcome, Judgement) {
         let options = self.options_for(seed);
+        self.run_case(&options, tape, observer, journal_events)
+    }
+
+    /// Runs a tape under these options, and judges it.
+    fn run_case(
+        &self,
+        options: &TestOptions,
+        tape: impl Into<Tape>,
+        observer: &mut dyn Observer,
+        journal_events: usize,
+    ) -> (Outcome, Judgement) {
         let workload = self.workload;
-        workload.validate(&options).unwrap_or_else(|sentence| panic!("{sentence}"));
+        (self.before_run)();
+        workload.validate(options).unwrap_or_else(|sentence| panic!("{sentence}"));
         let mut cluster = in_process::cluster(&options.nodes, Arc::clone(&self.make));
-        let engine = Engine::new(&options, workload, &mut cluster, observer, tape, journal_events);
+        let engine = Engine::new(options, workload, &mut cluster, observer, tape, journal_events);
         let outcome = engine.run();
-        let results = results::check(&outcome, workload, &options);
+        let results = results::check(&outcome, workload, options);
         (outcome, results)
     }
 

@@ -8,8 +8,9 @@
 //!
 //! Whoever shrinks a failing run takes pieces out of its tape and runs it again, and the rest
 //! must stay what it was. So nothing is one long sequence: an operation has its own moment and
-//! thread, a fault its own moment and draws, and a message is known by its link, its type and
-//! how many of them went before. What is taken out of one place shifts nothing anywhere else.
+//! thread, a fault its own moment and victims, and a message is known by its link, its type and
+//! the moment at which it was sent. Without one operation the messages are gone that it caused,
+//! and every other message keeps its fate.
 //!
 //! A tape always fits. Operations and faults are those of the tape and no others. Where it has
 //! run out of fates, choices or seeds, they are drawn from its seed: the same ones every time.
@@ -23,19 +24,19 @@ mod file;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use gyre::NodeId;
+use gyre::{NodeId, Time};
 use rand_chacha::ChaCha8Rng;
 
 pub use draws::Draws;
 pub use file::TapeFile;
 
 use crate::edn::Edn;
-use crate::nemesis::Fault;
+use crate::nemesis::{Fault, Victims};
 use crate::net::Verdict;
 use crate::seeds::{Concern, Seeds};
 
 /// One operation of the main phase.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TapedOperation {
     /// When it is due, counted from the beginning of the main phase. It begins as soon as its
     /// thread is free.
@@ -49,7 +50,7 @@ pub struct TapedOperation {
 }
 
 /// One move of the nemesis.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TapedStrike {
     /// When, counted from the beginning of the main phase.
     pub at: Duration,
@@ -57,8 +58,10 @@ pub struct TapedStrike {
     pub fault: Fault,
     /// Whether it starts.
     pub starts: bool,
-    /// What it draws as it starts: which nodes, which links.
-    pub draws: Vec<u64>,
+    /// What the history shows as it begins: which kind of victims was chosen.
+    pub plan: Edn,
+    /// Whom it strikes as it starts.
+    pub victims: Victims,
     /// What it did when it was recorded, for people. Nothing reads it.
     pub note: String,
 }
@@ -75,14 +78,14 @@ pub struct Link {
 }
 
 /// What a tape says, in the order in which it happens.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Tracks {
     /// The operations of the main phase, by time.
     pub operations: VecDeque<TapedOperation>,
     /// The moves of each fault, by time.
     pub strikes: BTreeMap<Fault, VecDeque<TapedStrike>>,
-    /// What becomes of the messages on each link, one after the other.
-    pub fates: BTreeMap<Link, VecDeque<Verdict>>,
+    /// What becomes of the messages on each link, by when they are sent in the run's time.
+    pub fates: BTreeMap<Link, VecDeque<(Time, Verdict)>>,
     /// What is drawn for other purposes, by their name.
     pub draws: BTreeMap<String, VecDeque<u64>>,
     /// The seed of each life of a node.
@@ -181,10 +184,11 @@ impl Tape {
         }
     }
 
-    /// What becomes of the next message of this type on this link: what the tape says, or else
-    /// what is `drawn`.
+    /// What becomes of the message of this type that is sent on this link now: what the tape
+    /// says, or else what is `drawn`.
     pub fn fate(
         &mut self,
+        now: Time,
         src: &NodeId,
         dest: &NodeId,
         kind: &str,
@@ -197,12 +201,12 @@ impl Tape {
             self.link = Link { src: src.clone(), dest: dest.clone(), kind: kind.into() };
         }
         let replayed = self.replayed.as_mut();
-        let taped = replayed.and_then(|tracks| tracks.fates.get_mut(&self.link)?.pop_front());
+        let taped = replayed.and_then(|tracks| take_at(tracks.fates.get_mut(&self.link)?, now));
         let fate = taped.unwrap_or_else(drawn);
         if let Some(recorded) = &mut self.recorded {
             match recorded.fates.get_mut(&self.link) {
-                Some(fates) => fates.push_back(fate),
-                None => drop(recorded.fates.insert(self.link.clone(), [fate].into())),
+                Some(fates) => fates.push_back((now, fate)),
+                None => drop(recorded.fates.insert(self.link.clone(), [(now, fate)].into())),
             }
         }
         fate
@@ -234,4 +238,15 @@ impl Tape {
         }
         seed
     }
+}
+
+/// Takes what the tape says of this moment. What it says of moments before concerns messages that
+/// were never sent.
+fn take_at(fates: &mut VecDeque<(Time, Verdict)>, now: Time) -> Option<Verdict> {
+    while fates.front().is_some_and(|(sent, _)| *sent < now) {
+        fates.pop_front();
+    }
+    let (_, fate) = *fates.front().filter(|(sent, _)| *sent == now)?;
+    fates.pop_front();
+    Some(fate)
 }

@@ -250,7 +250,7 @@ fn a_tape_gives_the_history_of_its_seed() {
     assert!(maelstrom(&[&flags[..], &["--seed", "7"]].concat()).read("tape.edn").is_none());
 
     let wrong = run.store.path().join("wrong.edn");
-    std::fs::write(&wrong, "{:tape 1, :workload \"echo\", :seed 7}\n{:at 3}\n").unwrap();
+    std::fs::write(&wrong, "{:tape 2, :workload \"echo\", :seed 7}\n{:at 3}\n").unwrap();
     let wrong = wrong.to_str().unwrap();
     for (workload, tape, sentence) in [
         ("g-set", tape, "this is a tape of echo: run it with -w echo"),

@@ -156,7 +156,7 @@ fn what_an_operation_says_reaches_the_node_to_the_digit() {
         let operation = operation.replace('0', LARGE[0]);
         let field = field.replace('0', LARGE[0]);
         let tape = format!(
-            "{{:tape 1, :workload \"{name}\", :seed 1}}\n{{:at 0, :thread 0, {operation}}}"
+            "{{:tape 2, :workload \"{name}\", :seed 1}}\n{{:at 0, :thread 0, {operation}}}"
         );
         // The node sends back what it was sent, as a malformed reply, which the history quotes.
         let (outcome, _) = run(name, TapeFile::parse(&tape).unwrap(), |request, _| {

@@ -7,6 +7,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use gyre::{Ctx, Error, Node, NodeId, RetryPolicy, async_trait};
+use maelstrom::Fault;
+use maelstrom::simulation::Check;
 use serde::{Deserialize, Serialize};
 
 struct Broadcast {
@@ -67,8 +69,13 @@ impl Node for Broadcast {
     }
 }
 
+/// How the bench catches it.
+fn check() -> Check<Broadcast> {
+    maelstrom::check("broadcast", Broadcast::new).faults([Fault::Kill])
+}
+
 fn main() -> ExitCode {
-    gyre::run(Broadcast::new)
+    bugs::run("lost", check, Broadcast::new)
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
+use maelstrom::Fault;
+use maelstrom::simulation::Check;
 use serde::{Deserialize, Serialize};
 
 struct Broadcast {
@@ -61,8 +63,13 @@ impl Node for Broadcast {
     }
 }
 
+/// How the bench catches it.
+fn check() -> Check<Broadcast> {
+    maelstrom::check("broadcast", Broadcast::new).faults([Fault::Loss])
+}
+
 fn main() -> ExitCode {
-    gyre::run(Broadcast::new)
+    bugs::run("lost", check, Broadcast::new)
 }
 
 #[cfg(test)]

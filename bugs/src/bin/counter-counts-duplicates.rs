@@ -6,6 +6,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use gyre::{Ctx, Error, Node, NodeId, RetryPolicy, async_trait};
+use maelstrom::Fault;
+use maelstrom::simulation::Check;
 use serde::{Deserialize, Serialize};
 
 struct Counter {
@@ -63,8 +65,13 @@ impl Node for Counter {
     }
 }
 
+/// How the bench catches it.
+fn check() -> Check<Counter> {
+    maelstrom::check("pn-counter", Counter::new).faults([Fault::Duplicate])
+}
+
 fn main() -> ExitCode {
-    gyre::run(Counter::new)
+    bugs::run("wrong-sum", check, Counter::new)
 }
 
 #[cfg(test)]

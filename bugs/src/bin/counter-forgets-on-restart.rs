@@ -7,6 +7,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
+use maelstrom::Fault;
+use maelstrom::simulation::Check;
 use serde::{Deserialize, Serialize};
 
 struct Counter {
@@ -70,8 +72,13 @@ impl Node for Counter {
     }
 }
 
+/// How the bench catches it.
+fn check() -> Check<Counter> {
+    maelstrom::check("g-counter", Counter::new).faults([Fault::Kill])
+}
+
 fn main() -> ExitCode {
-    gyre::run(Counter::new)
+    bugs::run("wrong-sum", check, Counter::new)
 }
 
 #[cfg(test)]

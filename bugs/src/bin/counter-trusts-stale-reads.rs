@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use gyre::{Ctx, Error, ErrorCode, Node, NodeId, async_trait};
+use maelstrom::simulation::Check;
 use serde::{Deserialize, Serialize};
 
 struct Counter;
@@ -56,8 +57,13 @@ impl Node for Counter {
     }
 }
 
+/// How the bench catches it.
+fn check() -> Check<Counter> {
+    maelstrom::check("g-counter", Counter::new)
+}
+
 fn main() -> ExitCode {
-    gyre::run(Counter::new)
+    bugs::run("wrong-sum", check, Counter::new)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use std::process::ExitCode;
 
 use gyre::{Ctx, Error, Json, Node, NodeId, async_trait};
+use maelstrom::simulation::Check;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
@@ -44,8 +45,13 @@ impl Node for Echo {
     }
 }
 
+/// How the bench catches it.
+fn check() -> Check<Echo> {
+    maelstrom::check("echo", Echo::new)
+}
+
 fn main() -> ExitCode {
-    gyre::run(Echo::new)
+    bugs::run("wrong-reply", check, Echo::new)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
+use maelstrom::simulation::Check;
 use serde::{Deserialize, Serialize};
 
 struct GSet {
@@ -69,8 +70,13 @@ impl Node for GSet {
     }
 }
 
+/// How the bench catches it.
+fn check() -> Check<GSet> {
+    maelstrom::check("g-set", GSet::new)
+}
+
 fn main() -> ExitCode {
-    gyre::run(GSet::new)
+    bugs::run("lost", check, GSet::new)
 }
 
 #[cfg(test)]

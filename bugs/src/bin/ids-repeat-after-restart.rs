@@ -5,6 +5,8 @@ use std::cell::Cell;
 use std::process::ExitCode;
 
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
+use maelstrom::Fault;
+use maelstrom::simulation::Check;
 use serde::{Deserialize, Serialize};
 
 struct Ids {
@@ -42,8 +44,13 @@ impl Node for Ids {
     }
 }
 
+/// How the bench catches it.
+fn check() -> Check<Ids> {
+    maelstrom::check("unique-ids", Ids::new).faults([Fault::Kill])
+}
+
 fn main() -> ExitCode {
-    gyre::run(Ids::new)
+    bugs::run("duplicated", check, Ids::new)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::process::ExitCode;
 
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
+use maelstrom::simulation::Check;
 use serde::{Deserialize, Serialize};
 
 struct Ids {
@@ -40,8 +41,13 @@ impl Node for Ids {
     }
 }
 
+/// How the bench catches it.
+fn check() -> Check<Ids> {
+    maelstrom::check("unique-ids", Ids::new)
+}
+
 fn main() -> ExitCode {
-    gyre::run(Ids::new)
+    bugs::run("duplicated", check, Ids::new)
 }
 
 #[cfg(test)]

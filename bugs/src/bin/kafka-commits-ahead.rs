@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use gyre::kafka_log::{Logs, Request, Response};
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
+use maelstrom::simulation::Check;
 
 /// The most messages of a key in one answer.
 const BATCH_MAX: usize = 1;
@@ -47,8 +48,13 @@ impl Node for Kafka {
     }
 }
 
+/// How the bench catches it.
+fn check() -> Check<Kafka> {
+    maelstrom::check("kafka", Kafka::new).nodes(1).options(|options| options.concurrency = 4)
+}
+
 fn main() -> ExitCode {
-    gyre::run(Kafka::new)
+    bugs::run("unprocessed-commit", check, Kafka::new)
 }
 
 #[cfg(test)]

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use gyre::kafka_log::{Batch, Change, Logs, Offset, Request, Response};
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
+use maelstrom::Fault;
+use maelstrom::simulation::Check;
 use serde::de::DeserializeOwned;
 
 struct Kafka {
@@ -123,8 +125,13 @@ impl Node for Kafka {
     }
 }
 
+/// How the bench catches it.
+fn check() -> Check<Kafka> {
+    maelstrom::check("kafka", Kafka::new).faults([Fault::Kill])
+}
+
 fn main() -> ExitCode {
-    gyre::run(Kafka::new)
+    bugs::run("lost-write", check, Kafka::new)
 }
 
 #[cfg(test)]

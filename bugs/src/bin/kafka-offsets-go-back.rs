@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use gyre::kafka_log::{Offset, Request, Response};
 use gyre::{Ctx, Error, Json, Node, NodeId, async_trait};
+use maelstrom::simulation::Check;
 
 const BLOCK: Offset = 4;
 
@@ -77,8 +78,13 @@ impl Node for Kafka {
     }
 }
 
+/// How the bench catches it.
+fn check() -> Check<Kafka> {
+    maelstrom::check("kafka", Kafka::new).nodes(1).options(|options| options.concurrency = 4)
+}
+
 fn main() -> ExitCode {
-    gyre::run(Kafka::new)
+    bugs::run("nonmonotonic-send", check, Kafka::new)
 }
 
 #[cfg(test)]

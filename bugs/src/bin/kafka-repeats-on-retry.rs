@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use gyre::kafka_log::{Batch, Change, Logs, Offset, Request, Response};
 use gyre::{Ctx, Error, Node, NodeId, RetryPolicy, async_trait};
+use maelstrom::Fault;
+use maelstrom::simulation::Check;
 use serde::de::DeserializeOwned;
 
 struct Kafka {
@@ -130,8 +132,13 @@ impl Node for Kafka {
     }
 }
 
+/// How the bench catches it.
+fn check() -> Check<Kafka> {
+    maelstrom::check("kafka", Kafka::new).faults([Fault::Loss])
+}
+
 fn main() -> ExitCode {
-    gyre::run(Kafka::new)
+    bugs::run("duplicate", check, Kafka::new)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use gyre::kafka_log::{Batch, Offset, Request, Response};
 use gyre::{Ctx, Error, Json, Node, NodeId, async_trait};
+use maelstrom::simulation::Check;
 
 struct Kafka;
 
@@ -52,8 +53,16 @@ impl Node for Kafka {
     }
 }
 
+/// How the bench catches it.
+fn check() -> Check<Kafka> {
+    maelstrom::check("kafka", Kafka::new)
+        .nodes(2)
+        .options(|options| options.concurrency = 4)
+        .rate(100.0)
+}
+
 fn main() -> ExitCode {
-    gyre::run(Kafka::new)
+    bugs::run("inconsistent-offsets", check, Kafka::new)
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@ use std::process::ExitCode;
 use bugs::lin_kv::LinKv;
 use gyre::raft::{Config, HardState, Rules};
 use gyre::replicated::Options;
+use maelstrom::Fault;
+use maelstrom::simulation::Check;
 
 fn options() -> Options {
     let configure = |config| Config {
@@ -18,19 +20,21 @@ fn options() -> Options {
     Options { configure, ..Options::default() }
 }
 
+/// How the bench catches it.
+fn check() -> Check<LinKv> {
+    bugs::lin_kv::check(options, &[Fault::Kill, Fault::Partition, Fault::Loss, Fault::OneWay], 0.1)
+}
+
 fn main() -> ExitCode {
-    gyre::run(|ctx| LinKv::new(ctx, options()))
+    bugs::run("", check, |ctx| LinKv::new(ctx, options()))
 }
 
 #[cfg(test)]
 mod tests {
-    use maelstrom::Fault;
-
     /// Two candidates of one term must not hear each other, and a node that has voted for one
     /// must be back in time to vote for the other: lost votes and one-way cuts bring that about.
     #[test]
     fn is_caught() {
-        let faults = [Fault::Kill, Fault::Partition, Fault::Loss, Fault::OneWay];
-        bugs::lin_kv::is_caught(super::options, &faults, 0.1);
+        bugs::lin_kv::is_caught(super::check());
     }
 }

@@ -6,6 +6,8 @@ use std::process::ExitCode;
 use bugs::lin_kv::LinKv;
 use gyre::raft::{Config, Rules};
 use gyre::replicated::Options;
+use maelstrom::Fault;
+use maelstrom::simulation::Check;
 
 fn options() -> Options {
     let configure = |config| Config {
@@ -16,16 +18,19 @@ fn options() -> Options {
     Options { configure, ..Options::default() }
 }
 
+/// How the bench catches it.
+fn check() -> Check<LinKv> {
+    bugs::lin_kv::check(options, &Fault::ALL, 1.0)
+}
+
 fn main() -> ExitCode {
-    gyre::run(|ctx| LinKv::new(ctx, options()))
+    bugs::run("", check, |ctx| LinKv::new(ctx, options()))
 }
 
 #[cfg(test)]
 mod tests {
-    use maelstrom::Fault;
-
     #[test]
     fn is_caught() {
-        bugs::lin_kv::is_caught(super::options, &Fault::ALL, 1.0);
+        bugs::lin_kv::is_caught(super::check());
     }
 }

@@ -6,6 +6,8 @@ use std::process::ExitCode;
 use bugs::lin_kv::LinKv;
 use gyre::raft::{Config, Rules};
 use gyre::replicated::Options;
+use maelstrom::Fault;
+use maelstrom::simulation::Check;
 
 fn options() -> Options {
     let configure = |config| Config {
@@ -15,8 +17,13 @@ fn options() -> Options {
     Options { configure, ..Options::default() }
 }
 
+/// How the bench catches it.
+fn check() -> Check<LinKv> {
+    bugs::lin_kv::check(options, &Fault::ALL, 1.0)
+}
+
 fn main() -> ExitCode {
-    gyre::run(|ctx| LinKv::new(ctx, options()))
+    bugs::run("", check, |ctx| LinKv::new(ctx, options()))
 }
 
 #[cfg(test)]
@@ -25,7 +32,7 @@ mod tests {
 
     #[test]
     fn is_caught() {
-        bugs::lin_kv::is_caught(super::options, &Fault::ALL, 1.0);
+        bugs::lin_kv::is_caught(super::check());
     }
 
     /// The Raft of the paper without a bug.
@@ -40,7 +47,8 @@ mod tests {
         for (faults, interval_secs) in
             [(&Fault::ALL[..], 1.0), (&[Fault::Kill, Fault::Partition], 0.15)]
         {
-            let failure = bugs::lin_kv::first_failure(no_bug, faults, interval_secs, 150);
+            let check = bugs::lin_kv::check(no_bug, faults, interval_secs);
+            let failure = check.first_anomaly(0..150);
             assert!(failure.is_none(), "{}", failure.unwrap().sentence);
         }
     }

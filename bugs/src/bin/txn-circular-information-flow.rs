@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use gyre::transactions::{Lists, Request, Response, Store};
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
+use maelstrom::simulation::Check;
 
 struct CircularFlow {
     store: RefCell<Store<Lists>>,
@@ -46,29 +47,29 @@ impl Node for CircularFlow {
     }
 }
 
+/// One node, so that nothing but the bug is to blame, and five clients at once.
+fn at(model: &str) -> Check<CircularFlow> {
+    maelstrom::check("txn-list-append", CircularFlow::new).nodes(1).rate(100.0).options(|options| {
+        options.concurrency = 5;
+        options.consistency_models = vec![model.into()];
+    })
+}
+
+/// How the bench catches it.
+fn check() -> Check<CircularFlow> {
+    at("read-committed")
+}
+
 fn main() -> ExitCode {
-    gyre::run(CircularFlow::new)
+    bugs::run("G1c", check, CircularFlow::new)
 }
 
 #[cfg(test)]
 mod tests {
-    use maelstrom::simulation::Check;
-
-    use super::CircularFlow;
-
-    /// One node, so that nothing but the bug is to blame, and five clients at once.
-    fn at(model: &str) -> Check<CircularFlow> {
-        maelstrom::check("txn-list-append", CircularFlow::new).nodes(1).rate(100.0).options(
-            |options| {
-                options.concurrency = 5;
-                options.consistency_models = vec![model.into()];
-            },
-        )
-    }
 
     #[test]
     fn is_caught() {
-        let failure = at("read-committed").first_anomaly(0..500);
+        let failure = super::check().first_anomaly(0..500);
         let failure =
             failure.expect("the checker must catch two transactions that read from each other");
         let anomalies = failure.anomaly_types();

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use gyre::transactions::{Lists, Request, Response, Store};
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
+use maelstrom::simulation::Check;
 use rand::RngExt;
 
 struct DirtyRead {
@@ -39,29 +40,29 @@ impl Node for DirtyRead {
     }
 }
 
+/// One node, so that nothing but the bug is to blame, and five clients at once.
+fn at(model: &str) -> Check<DirtyRead> {
+    maelstrom::check("txn-list-append", DirtyRead::new).nodes(1).rate(100.0).options(|options| {
+        options.concurrency = 5;
+        options.consistency_models = vec![model.into()];
+    })
+}
+
+/// How the bench catches it.
+fn check() -> Check<DirtyRead> {
+    at("read-committed")
+}
+
 fn main() -> ExitCode {
-    gyre::run(DirtyRead::new)
+    bugs::run("G1a", check, DirtyRead::new)
 }
 
 #[cfg(test)]
 mod tests {
-    use maelstrom::simulation::Check;
-
-    use super::DirtyRead;
-
-    /// One node, so that nothing but the bug is to blame, and five clients at once.
-    fn at(model: &str) -> Check<DirtyRead> {
-        maelstrom::check("txn-list-append", DirtyRead::new).nodes(1).rate(100.0).options(
-            |options| {
-                options.concurrency = 5;
-                options.consistency_models = vec![model.into()];
-            },
-        )
-    }
 
     #[test]
     fn is_caught() {
-        let failure = at("read-committed").first_anomaly(0..500);
+        let failure = super::check().first_anomaly(0..500);
         let failure = failure.expect("the checker must catch the write of an aborted transaction");
         let anomalies = failure.anomaly_types();
         assert!(anomalies.contains(&"G1a"), "{anomalies:?}");

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use gyre::transactions::{Lists, Request, Response, Store, is_read_only};
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
+use maelstrom::simulation::Check;
 use tokio::sync::Mutex;
 
 struct IntermediateRead {
@@ -47,29 +48,31 @@ impl Node for IntermediateRead {
     }
 }
 
+/// One node, so that nothing but the bug is to blame, and five clients at once.
+fn at(model: &str) -> Check<IntermediateRead> {
+    maelstrom::check("txn-list-append", IntermediateRead::new).nodes(1).rate(100.0).options(
+        |options| {
+            options.concurrency = 5;
+            options.consistency_models = vec![model.into()];
+        },
+    )
+}
+
+/// How the bench catches it.
+fn check() -> Check<IntermediateRead> {
+    at("read-committed")
+}
+
 fn main() -> ExitCode {
-    gyre::run(IntermediateRead::new)
+    bugs::run("G1b", check, IntermediateRead::new)
 }
 
 #[cfg(test)]
 mod tests {
-    use maelstrom::simulation::Check;
-
-    use super::IntermediateRead;
-
-    /// One node, so that nothing but the bug is to blame, and five clients at once.
-    fn at(model: &str) -> Check<IntermediateRead> {
-        maelstrom::check("txn-list-append", IntermediateRead::new).nodes(1).rate(100.0).options(
-            |options| {
-                options.concurrency = 5;
-                options.consistency_models = vec![model.into()];
-            },
-        )
-    }
 
     #[test]
     fn is_caught() {
-        let failure = at("read-committed").first_anomaly(0..500);
+        let failure = super::check().first_anomaly(0..500);
         let failure =
             failure.expect("the checker must catch a read of what a transaction overwrites itself");
         let anomalies = failure.anomaly_types();

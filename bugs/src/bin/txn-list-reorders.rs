@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use gyre::transactions::{Lists, Store, Txn};
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
+use maelstrom::simulation::Check;
 use serde::{Deserialize, Serialize};
 
 struct Reorders {
@@ -60,8 +61,15 @@ impl Node for Reorders {
     }
 }
 
+/// How the bench catches it.
+fn check() -> Check<Reorders> {
+    maelstrom::check("txn-list-append", Reorders::new)
+        .nodes(3)
+        .options(|options| options.consistency_models = vec!["read-committed".into()])
+}
+
 fn main() -> ExitCode {
-    gyre::run(Reorders::new)
+    bugs::run("incompatible-order", check, Reorders::new)
 }
 
 #[cfg(test)]

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use gyre::transactions::{Lists, Store, Txn};
 use gyre::{Ctx, Error, Node, NodeId, RetryPolicy, async_trait};
+use maelstrom::Fault;
+use maelstrom::simulation::Check;
 use serde::{Deserialize, Serialize};
 
 struct Repeats {
@@ -50,8 +52,16 @@ impl Node for Repeats {
     }
 }
 
+/// How the bench catches it.
+fn check() -> Check<Repeats> {
+    maelstrom::check("txn-list-append", Repeats::new)
+        .nodes(3)
+        .faults([Fault::Loss])
+        .options(|options| options.consistency_models = vec!["read-uncommitted".into()])
+}
+
 fn main() -> ExitCode {
-    gyre::run(Repeats::new)
+    bugs::run("duplicate-elements", check, Repeats::new)
 }
 
 #[cfg(test)]

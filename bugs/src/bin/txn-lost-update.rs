@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use gyre::transactions::{MicroOp, Registers, Request, Response, Store, Txn};
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
+use maelstrom::simulation::Check;
 
 struct LostUpdate {
     store: RefCell<Store<Registers>>,
@@ -45,29 +46,29 @@ impl Node for LostUpdate {
     }
 }
 
+/// One node, so that nothing but the bug is to blame, and five clients at once.
+fn at(model: &str) -> Check<LostUpdate> {
+    maelstrom::check("txn-rw-register", LostUpdate::new).nodes(1).rate(100.0).options(|options| {
+        options.concurrency = 5;
+        options.consistency_models = vec![model.into()];
+    })
+}
+
+/// How the bench catches it.
+fn check() -> Check<LostUpdate> {
+    at("snapshot-isolation")
+}
+
 fn main() -> ExitCode {
-    gyre::run(LostUpdate::new)
+    bugs::run("lost-update", check, LostUpdate::new)
 }
 
 #[cfg(test)]
 mod tests {
-    use maelstrom::simulation::Check;
-
-    use super::LostUpdate;
-
-    /// One node, so that nothing but the bug is to blame, and five clients at once.
-    fn at(model: &str) -> Check<LostUpdate> {
-        maelstrom::check("txn-rw-register", LostUpdate::new).nodes(1).rate(100.0).options(
-            |options| {
-                options.concurrency = 5;
-                options.consistency_models = vec![model.into()];
-            },
-        )
-    }
 
     #[test]
     fn is_caught() {
-        let failure = at("snapshot-isolation").first_anomaly(0..500);
+        let failure = super::check().first_anomaly(0..500);
         let failure = failure.expect("the checker must catch updates that are lost");
         let anomalies = failure.anomaly_types();
         assert!(anomalies.contains(&"lost-update"), "{anomalies:?}");

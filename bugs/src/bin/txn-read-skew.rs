@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use gyre::transactions::{Lists, Request, Response, Store, is_read_only};
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
+use maelstrom::simulation::Check;
 
 struct ReadSkew {
     store: RefCell<Store<Lists>>,
@@ -44,27 +45,29 @@ impl Node for ReadSkew {
     }
 }
 
+/// One node, so that nothing but the bug is to blame, and five clients at once.
+fn at(model: &str) -> Check<ReadSkew> {
+    maelstrom::check("txn-list-append", ReadSkew::new).nodes(1).rate(100.0).options(|options| {
+        options.concurrency = 5;
+        options.consistency_models = vec![model.into()];
+    })
+}
+
+/// How the bench catches it.
+fn check() -> Check<ReadSkew> {
+    at("snapshot-isolation")
+}
+
 fn main() -> ExitCode {
-    gyre::run(ReadSkew::new)
+    bugs::run("G-single-item", check, ReadSkew::new)
 }
 
 #[cfg(test)]
 mod tests {
-    use maelstrom::simulation::Check;
-
-    use super::ReadSkew;
-
-    /// One node, so that nothing but the bug is to blame, and five clients at once.
-    fn at(model: &str) -> Check<ReadSkew> {
-        maelstrom::check("txn-list-append", ReadSkew::new).nodes(1).rate(100.0).options(|options| {
-            options.concurrency = 5;
-            options.consistency_models = vec![model.into()];
-        })
-    }
 
     #[test]
     fn is_caught() {
-        let failure = at("snapshot-isolation").first_anomaly(0..500);
+        let failure = super::check().first_anomaly(0..500);
         let failure =
             failure.expect("the checker must catch a transaction that reads from two states");
         let anomalies = failure.anomaly_types();

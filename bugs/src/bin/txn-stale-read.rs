@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use gyre::transactions::{Lists, Store, Txn, is_read_only};
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
+use maelstrom::simulation::Check;
 use serde::{Deserialize, Serialize};
 
 #[derive(Default)]
@@ -74,32 +75,34 @@ impl Node for StaleRead {
     }
 }
 
+fn at(model: &str) -> Check<StaleRead> {
+    maelstrom::check("txn-list-append", StaleRead::new)
+        .nodes(3)
+        .options(|options| options.consistency_models = vec![model.into()])
+}
+
+/// How the bench catches it.
+fn check() -> Check<StaleRead> {
+    at("strict-serializable")
+}
+
 fn main() -> ExitCode {
-    gyre::run(StaleRead::new)
+    bugs::run("", check, StaleRead::new)
 }
 
 #[cfg(test)]
 mod tests {
-    use maelstrom::simulation::Check;
-
-    use super::StaleRead;
-
-    fn at(model: &str) -> Check<StaleRead> {
-        maelstrom::check("txn-list-append", StaleRead::new)
-            .nodes(3)
-            .options(|options| options.consistency_models = vec![model.into()])
-    }
 
     #[test]
     fn is_caught_by_real_time_only() {
-        let failure = at("strict-serializable").first_anomaly(0..500);
+        let failure = super::check().first_anomaly(0..500);
         let failure = failure.expect("the checker must catch a read of the past");
         let anomalies = failure.anomaly_types();
         let in_time = |name: &&str| name.ends_with("-realtime") || name.ends_with("-process");
         assert!(!anomalies.is_empty() && anomalies.iter().all(in_time), "{anomalies:?}");
         assert!(anomalies.iter().any(|name| name.ends_with("-realtime")), "{anomalies:?}");
         for seed in failure.seed..failure.seed + 10 {
-            let failure = at("serializable").fails(seed).map(|failure| failure.sentence);
+            let failure = super::at("serializable").fails(seed).map(|failure| failure.sentence);
             assert_eq!(failure, None, "seed {seed}");
         }
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use gyre::transactions::{Lists, Request, Response, Store};
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
+use maelstrom::simulation::Check;
 
 struct WriteCycle {
     store: RefCell<Store<Lists>>,
@@ -41,29 +42,29 @@ impl Node for WriteCycle {
     }
 }
 
+/// One node, so that nothing but the bug is to blame, and five clients at once.
+fn at(model: &str) -> Check<WriteCycle> {
+    maelstrom::check("txn-list-append", WriteCycle::new).nodes(1).rate(100.0).options(|options| {
+        options.concurrency = 5;
+        options.consistency_models = vec![model.into()];
+    })
+}
+
+/// How the bench catches it.
+fn check() -> Check<WriteCycle> {
+    at("read-uncommitted")
+}
+
 fn main() -> ExitCode {
-    gyre::run(WriteCycle::new)
+    bugs::run("G0", check, WriteCycle::new)
 }
 
 #[cfg(test)]
 mod tests {
-    use maelstrom::simulation::Check;
-
-    use super::WriteCycle;
-
-    /// One node, so that nothing but the bug is to blame, and five clients at once.
-    fn at(model: &str) -> Check<WriteCycle> {
-        maelstrom::check("txn-list-append", WriteCycle::new).nodes(1).rate(100.0).options(
-            |options| {
-                options.concurrency = 5;
-                options.consistency_models = vec![model.into()];
-            },
-        )
-    }
 
     #[test]
     fn is_caught() {
-        let failure = at("read-uncommitted").first_anomaly(0..500);
+        let failure = super::check().first_anomaly(0..500);
         let failure = failure.expect("the checker must catch writes in different orders");
         let anomalies = failure.anomaly_types();
         assert!(anomalies.contains(&"G0"), "{anomalies:?}");

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use gyre::transactions::{Lists, MicroOp, Request, Response, Store, Txn};
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
+use maelstrom::simulation::Check;
 
 struct WriteSkew {
     store: RefCell<Store<Lists>>,
@@ -49,34 +50,35 @@ impl Node for WriteSkew {
     }
 }
 
+/// One node, so that nothing but the bug is to blame, and five clients at once.
+fn at(model: &str) -> Check<WriteSkew> {
+    maelstrom::check("txn-list-append", WriteSkew::new).nodes(1).rate(100.0).options(|options| {
+        options.concurrency = 5;
+        options.consistency_models = vec![model.into()];
+    })
+}
+
+/// How the bench catches it.
+fn check() -> Check<WriteSkew> {
+    at("serializable")
+}
+
 fn main() -> ExitCode {
-    gyre::run(WriteSkew::new)
+    bugs::run("G2-item", check, WriteSkew::new)
 }
 
 #[cfg(test)]
 mod tests {
-    use maelstrom::simulation::Check;
-
-    use super::WriteSkew;
-
-    /// One node, so that nothing but the bug is to blame, and five clients at once.
-    fn at(model: &str) -> Check<WriteSkew> {
-        maelstrom::check("txn-list-append", WriteSkew::new).nodes(1).rate(100.0).options(
-            |options| {
-                options.concurrency = 5;
-                options.consistency_models = vec![model.into()];
-            },
-        )
-    }
 
     #[test]
     fn is_caught_at_serializable_only() {
-        let failure = at("serializable").first_anomaly(0..500);
+        let failure = super::check().first_anomaly(0..500);
         let failure = failure.expect("the checker must catch transactions that miss each other");
         let anomalies = failure.anomaly_types();
         assert!(anomalies.contains(&"G2-item"), "{anomalies:?}");
         for seed in failure.seed..failure.seed + 10 {
-            let failure = at("snapshot-isolation").fails(seed).map(|failure| failure.sentence);
+            let failure =
+                super::at("snapshot-isolation").fails(seed).map(|failure| failure.sentence);
             assert_eq!(failure, None, "seed {seed}");
         }
     }

@@ -424,6 +424,34 @@ pub fn pin_to_one_core() -> anyhow::Result<Pinned> {
     Ok(Pinned { before })
 }
 
+/// Binds this thread, and every child that it starts meanwhile, to the processor with this number
+/// among those that it may use, counted round. So threads that each drive nodes of their own do
+/// not meet on one processor.
+///
+/// # Errors
+/// When the system refuses.
+#[cfg(target_os = "linux")]
+pub fn pin_to_core(number: usize) -> anyhow::Result<Pinned> {
+    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+    let problem = "could not bind the bench to one processor";
+    let before = sched_getaffinity(None).context(problem)?;
+    let place = number % (before.count() as usize).max(1);
+    let core = (0..CpuSet::MAX_CPU).filter(|&core| before.is_set(core)).nth(place);
+    let mut one = CpuSet::new();
+    one.set(core.unwrap_or_default());
+    sched_setaffinity(None, &one).context(problem)?;
+    Ok(Pinned { before })
+}
+
+/// There is no such call on this system.
+///
+/// # Errors
+/// Never.
+#[cfg(not(target_os = "linux"))]
+pub fn pin_to_core(_number: usize) -> anyhow::Result<Pinned> {
+    Ok(Pinned {})
+}
+
 /// There is no such call on this system.
 ///
 /// # Errors

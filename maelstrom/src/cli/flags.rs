@@ -260,8 +260,8 @@ pub struct RunFlags {
     #[arg(long, requires = "seed", help_heading = "Virtual time")]
     pub write_tape: bool,
 
-    /// Run a tape in virtual time, as --write-tape wrote it or as it was edited since. The other
-    /// flags should be those of its run.
+    /// Run a tape in virtual time, as --write-tape wrote it or as it was edited since: a file, or
+    /// the tape itself. The other flags should be those of its run.
     #[arg(
         long,
         value_name = "FILE",
@@ -269,7 +269,12 @@ pub struct RunFlags {
         conflicts_with_all = ["seed", "test_count"],
         help_heading = "Virtual time"
     )]
-    pub tape: Option<PathBuf>,
+    pub tape: Option<String>,
+
+    /// With --seed or --tape: if the run fails, also find a small run that fails in the same way,
+    /// as `maelstrom shrink` does.
+    #[arg(long, help_heading = "Virtual time")]
+    pub shrink: bool,
 
     /// Show every operation as it begins and ends, and every other line of the log. Where stderr
     /// is no terminal, a line every few seconds is shown otherwise.
@@ -303,6 +308,11 @@ impl RunFlags {
     /// A sentence, when flags contradict each other.
     pub fn options(&self) -> Result<TestOptions, String> {
         let (nodes, concurrency) = self.cluster.cluster()?;
+        if self.shrink && self.seed.is_none() && self.tape.is_none() {
+            return Err(
+                "only a run in virtual time can be shrunk: --shrink needs --seed or --tape".into(),
+            );
+        }
         if self.nemesis.contains(&Fault::Skew) && self.seed.is_none() && self.tape.is_none() {
             return Err("the clocks of real processes cannot be skewed: --nemesis skew needs \
                         --seed, which runs them in virtual time"
@@ -334,13 +344,35 @@ impl RunFlags {
     /// # Errors
     /// A sentence, when it cannot be read, or is not one of this workload.
     pub fn read_tape(&self, workload: &dyn Workload) -> Result<Option<TapeFile>, String> {
-        let Some(path) = &self.tape else { return Ok(None) };
-        let shown = path.display();
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| format!("the tape {shown} cannot be read: {error}"))?;
+        let Some(shown) = &self.tape else { return Ok(None) };
+        // The name of a file does not begin like a tape.
+        let is_tape = shown.trim_start().starts_with("{:tape");
+        let (text, shown) = if is_tape {
+            (shown.clone(), "--tape")
+        } else {
+            let text = std::fs::read_to_string(shown)
+                .map_err(|error| format!("the tape {shown} cannot be read: {error}"))?;
+            (text, shown.as_str())
+        };
         let tape = TapeFile::parse(&text).map_err(|problem| format!("{shown}: {problem}"))?;
         tape.validate(workload).map_err(|problem| format!("{shown}: {problem}"))?;
         Ok(Some(tape))
+    }
+
+    /// Those of these flags that a tape says nothing of, and that are not its run's options
+    /// either, as words of a command line.
+    pub(super) fn words_for_tape(&self) -> Vec<String> {
+        let VersionOrderFlags { initial_state, wfr_keys, sequential_keys, linearizable_keys } =
+            self.version_orders;
+        let flags = [
+            (self.no_data_dir, "--no-data-dir"),
+            (!initial_state, "--initial-state=false"),
+            (!wfr_keys, "--wfr-keys=false"),
+            (sequential_keys, "--sequential-keys"),
+            (linearizable_keys, "--linearizable-keys"),
+        ];
+        let given = flags.into_iter().filter(|(is_given, _)| *is_given);
+        given.map(|(_, flag)| flag.to_owned()).collect()
     }
 
     /// What to log.

@@ -85,7 +85,7 @@ pub fn open(time_limit_secs: f64) -> anyhow::Result<Terminal> {
         signal_hook::flag::register(signal, interrupted.clone()).context("no signals")?;
     }
     let is_terminal = std::io::stderr().is_terminal();
-    let line = if is_terminal { live_line()? } else { ProgressBar::hidden() };
+    let line = live()?;
     let lines = Lines { waiting: String::new(), shown: Instant::now(), live: line.clone() };
     let lines = Rc::new(RefCell::new(lines));
     let log = lines.clone();
@@ -105,6 +105,26 @@ pub fn open(time_limit_secs: f64) -> anyhow::Result<Terminal> {
         interrupted: Box::new(move || interrupted.load(Ordering::Relaxed)),
         analysing: end_analysis_on_signal()?,
     })
+}
+
+/// Becomes true when the user wants the work to end: for work that then gives the best so far.
+///
+/// # Errors
+/// When signals cannot be waited for.
+pub fn interrupted() -> anyhow::Result<Arc<AtomicBool>> {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register(signal, interrupted.clone()).context("no signals")?;
+    }
+    Ok(interrupted)
+}
+
+/// A live line, if there is a terminal.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn live() -> anyhow::Result<ProgressBar> {
+    if std::io::stderr().is_terminal() { live_line() } else { Ok(ProgressBar::hidden()) }
 }
 
 /// Once the running is over, a signal ends the analysis and the report at once: nothing of them

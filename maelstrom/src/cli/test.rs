@@ -5,12 +5,14 @@ use std::path::Path;
 
 use super::brief::brief;
 use super::flags::{RunFlags, TestFlags};
+use super::shrink::{How, shrink_run};
 use super::{CRASH, bad_arguments, crashed, terminal};
 use crate::checker::{Judgement, Validity, elle};
 use crate::options::TestOptions;
 use crate::report::figures::Figure;
 use crate::report::goals::Challenge;
 use crate::run::{Clock, Report, Test, default_store};
+use crate::shrink::Source;
 use crate::spool::SPOOL_BYTES;
 use crate::tape::TapeFile;
 use crate::workload::{self, Workload};
@@ -19,7 +21,7 @@ use crate::workload::{self, Workload};
 pub(super) struct Prepared {
     pub(super) workload: &'static dyn Workload,
     pub(super) options: TestOptions,
-    tape: Option<TapeFile>,
+    pub(super) tape: Option<TapeFile>,
     pub(super) challenge: Option<&'static Challenge>,
 }
 
@@ -45,9 +47,28 @@ pub(super) fn test(flags: &TestFlags, argv: &[String]) -> u8 {
     };
     print_notes(&flags.run);
     let mut statuses = (0..flags.run.test_count).map(|number| {
-        run_one(&prepared, flags, argv, number).map_or(CRASH, |report| report.exit_status())
+        let report = run_one(&prepared, flags, argv, number);
+        let status = report.as_ref().map_or(CRASH, Report::exit_status);
+        let has_failed =
+            |report: Report| report.failure.is_some() || report.results.verdict == Validity::False;
+        if flags.run.shrink && report.is_some_and(has_failed) {
+            shrink_one(&prepared, flags, number);
+        }
+        status
     });
     statuses.find(|status| *status != 0).unwrap_or(0)
+}
+
+/// Shrinks the run of this number, which has failed.
+fn shrink_one(prepared: &Prepared, flags: &TestFlags, number: usize) {
+    let source = match (&prepared.tape, flags.run.seed) {
+        (Some(tape), _) => Source::Tape(tape.clone()),
+        (None, seed) => Source::Seed(seed.unwrap_or_default().wrapping_add(number as u64)),
+    };
+    let how = How::default();
+    if let Err(sentence) = shrink_run(prepared, flags, &source, &how) {
+        terminal::print_note(&format!("the run is as it was: {sentence}"));
+    }
 }
 
 /// Says of flags that were given in vain that they were.
@@ -58,29 +79,33 @@ pub(super) fn print_notes(flags: &RunFlags) {
 }
 
 /// Runs one test, the one of this number, for this command line, and prints what it came to: the
-/// results, a sentence, figures, where its page is, and how to repeat it. `None` when it could not begin, or its results could not be printed.
+/// results, a sentence, figures, where its page is, and how to repeat it. `None` when it could not
+/// begin, or its results could not be printed.
 pub(super) fn run_one(
     prepared: &Prepared,
     flags: &TestFlags,
     argv: &[String],
     number: usize,
 ) -> Option<Report> {
-    let TestFlags { bin, args, run: flags, .. } = flags;
-    let Prepared { workload, options, tape, challenge } = prepared;
-    let terminal = match terminal::open(options.time_limit_secs) {
-        Ok(terminal) => terminal,
-        Err(error) => {
-            crashed(&format!("could not prepare the terminal: {error:#}"));
-            return None;
-        }
-    };
-    let seed = flags.seed.map(|seed| seed.wrapping_add(number as u64));
-    let clock = match (tape, seed) {
+    let seed = flags.run.seed.map(|seed| seed.wrapping_add(number as u64));
+    let clock = match (&prepared.tape, seed) {
         (Some(tape), _) => Clock::Tape(tape.clone()),
-        (None, Some(seed)) => Clock::Seed { seed, writes_tape: flags.write_tape },
+        (None, Some(seed)) => Clock::Seed { seed, writes_tape: flags.run.write_tape },
         (None, None) => Clock::Wall,
     };
-    let test = Test {
+    run_by(prepared, flags, argv, clock)
+}
+
+/// The test that these flags ask for, by this clock.
+pub(super) fn test_by<'a>(
+    prepared: &'a Prepared,
+    flags: &TestFlags,
+    argv: &[String],
+    clock: Clock,
+) -> Test<'a> {
+    let TestFlags { bin, args, run: flags, .. } = flags;
+    let Prepared { workload, options, challenge, .. } = prepared;
+    Test {
         workload: *workload,
         options,
         bin: bin.clone(),
@@ -94,7 +119,24 @@ pub(super) fn run_one(
         log: flags.log_options(),
         watchdog: terminal::own_program(),
         memory_bytes: SPOOL_BYTES,
+    }
+}
+
+/// Runs one test by this clock, and prints what it came to.
+pub(super) fn run_by(
+    prepared: &Prepared,
+    flags: &TestFlags,
+    argv: &[String],
+    clock: Clock,
+) -> Option<Report> {
+    let terminal = match terminal::open(prepared.options.time_limit_secs) {
+        Ok(terminal) => terminal,
+        Err(error) => {
+            crashed(&format!("could not prepare the terminal: {error:#}"));
+            return None;
+        }
     };
+    let test = test_by(prepared, flags, argv, clock);
     match test.run(terminal) {
         Ok(report) => print_report(&report).then_some(report),
         Err(error) => {

@@ -14,14 +14,21 @@ impl Engine<'_> {
         let taped = self.tape.take_strike(kind);
         // On an edited tape a fault may start or stop twice: the second time changes nothing.
         if taped.as_ref().is_none_or(|taped| taped.starts != is_in_force) {
-            let (strike, draws) = self.nemesis.flip(fault, taped.map_or(Vec::new(), |t| t.draws));
+            let (strike, note) = match taped {
+                Some(TapedStrike { starts: true, plan, victims, note, .. }) => {
+                    (self.nemesis.strike(fault, plan, &victims), Some(note))
+                }
+                taped => (self.nemesis.flip(fault), taped.map(|taped| taped.note)),
+            };
             let at = self.now.since(self.main_start);
+            let victims = self.nemesis.victims(&strike);
             self.tape.note_strike(|| TapedStrike {
                 at,
                 fault: kind,
                 starts: strike.starts,
-                draws,
-                note: strike.sentence.clone(),
+                plan: strike.plan.clone(),
+                victims,
+                note: note.unwrap_or_else(|| strike.sentence.clone()),
             });
             self.carry_out(strike);
         }

@@ -95,7 +95,7 @@ impl Engine<'_> {
         } else {
             let (network, kind) = (&mut self.network, message.body.kind());
             let drawn = || network.verdict(src, dest);
-            self.tape.fate(&message.src, &message.dest, kind, drawn)
+            self.tape.fate(self.now, &message.src, &message.dest, kind, drawn)
         };
         match fate {
             Verdict::Drop => {}

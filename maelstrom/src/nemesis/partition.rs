@@ -157,6 +157,21 @@ pub fn one_way(rng: &mut impl Rng, names: &[NodeId]) -> Cuts {
     (links, outcome, sentence)
 }
 
+/// What the history shows of these cuts, and a sentence.
+pub fn described(links: &BTreeSet<(usize, usize)>, names: &[NodeId]) -> (Edn, String) {
+    (isolated(links, names), clean_cut(links, names).unwrap_or_else(|| describe(links, names)))
+}
+
+/// The sentence for cuts that part all nodes in two.
+fn clean_cut(links: &BTreeSet<(usize, usize)>, names: &[NodeId]) -> Option<String> {
+    let &(first, _) = links.first()?;
+    let (left, right): (Vec<usize>, Vec<usize>) =
+        (0..names.len()).partition(|&node| !links.contains(&(first, node)));
+    let all = left.iter().flat_map(|&a| right.iter().flat_map(move |&b| [(a, b), (b, a)]));
+    let is_clean = all.collect::<BTreeSet<_>>() == *links;
+    is_clean.then(|| format!("{} cut off from {}", list(&left, names), list(&right, names)))
+}
+
 fn describe(links: &BTreeSet<(usize, usize)>, names: &[NodeId]) -> String {
     if links.is_empty() {
         return "no link is cut".into();

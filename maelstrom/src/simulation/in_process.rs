@@ -25,8 +25,17 @@ impl<N: Node> NodeFactory for InProcess<N> {
     }
 }
 
+/// The nodes that `make` makes, each with an empty disk.
+pub fn nodes<N: Node>(names: &[NodeId], make: Make<N>) -> InProcess<N> {
+    InProcess { disks: names.iter().map(|_| SimDisk::new()).collect(), make }
+}
+
+/// A virtual cluster of so many nodes, which are in this process.
+pub fn cluster_of<F: NodeFactory>(count: usize, nodes: F) -> VirtualCluster<F> {
+    VirtualCluster::new(count, nodes, || false)
+}
+
 /// A virtual cluster of the nodes that `make` makes.
 pub fn cluster<N: Node>(names: &[NodeId], make: Make<N>) -> VirtualCluster<InProcess<N>> {
-    let disks = names.iter().map(|_| SimDisk::new()).collect();
-    VirtualCluster::new(names.len(), InProcess { disks, make }, || false)
+    cluster_of(names.len(), nodes(names, make))
 }

@@ -8,19 +8,24 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use gyre::{Node, NodeId};
 
 use super::{Check, Failure};
 use crate::checker::Validity;
 use crate::child::NodeLog;
-use crate::engine::{Observer, Outcome, Progress};
+use crate::engine::{Observer, Progress};
 use crate::history::Op;
-use crate::ran::Ran;
+use crate::options::TestOptions;
+use crate::ran::{Ran, shell_line};
 use crate::recorder::{LogOptions, Recorder};
 use crate::report::{self, Activity, Recorded};
-use crate::store::{RunFolder, RunName};
+use crate::seeds::Seeds;
+use crate::shrink::{self, Left, Shrunk, Watch};
+use crate::store::{Ended, RunCommand, RunFolder, RunName};
+use crate::tape::Tape;
 
 /// After so many seeds the progress is shown.
 const SEEDS_TOGETHER: u64 = 1000;
@@ -32,19 +37,20 @@ impl<N: Node> Check<N> {
     /// At the first seed on which the node fails, after printing how to replay it.
     pub fn seeds(&self, seeds: Range<u64>) {
         let seeds = seeds_from_environment(seeds);
-        let mut progress = Seeds::start(self.workload.name(), seeds.clone());
+        let mut progress = Count::start(self.workload.name(), seeds.clone());
         for start in seeds.clone().step_by(SEEDS_TOGETHER as usize) {
             let end = seeds.end.min(start + SEEDS_TOGETHER);
             if let Some(failure) = self.first_failure(start..end) {
                 let (name, seed) = (self.workload.name(), failure.seed);
-                write_run(self, &failure);
+                write_seed(self, failure.seed);
                 print_failure(name, &failure, &self.replay_command(seed), &self.page(seed));
+                shrink_seed(self, seed);
                 panic!("seed {seed} failed: {}", failure.sentence);
             }
             progress.done(end - start);
         }
         if seeds.end - seeds.start == 1 {
-            write_passing_run(self, seeds.start);
+            write_seed(self, seeds.start);
         }
         progress.finish();
     }
@@ -86,17 +92,17 @@ fn seeds_from_environment(seeds: Range<u64>) -> Range<u64> {
 }
 
 /// Counts seeds, and says how fast they went.
-struct Seeds {
+struct Count {
     workload: &'static str,
     count: u64,
     done: u64,
     started_at: Instant,
 }
 
-impl Seeds {
+impl Count {
     /// Starts counting.
-    fn start(workload: &'static str, seeds: Range<u64>) -> Seeds {
-        Seeds { workload, count: seeds.end - seeds.start, done: 0, started_at: Instant::now() }
+    fn start(workload: &'static str, seeds: Range<u64>) -> Count {
+        Count { workload, count: seeds.end - seeds.start, done: 0, started_at: Instant::now() }
     }
 
     /// So many more seeds passed.
@@ -129,35 +135,67 @@ fn print_failure(workload: &str, failure: &Failure, replay: &str, page: &Path) {
     eprintln!("  report:  {}", page.display());
 }
 
-/// Runs a failed seed again and leaves its files in the store: it is the same run.
-fn write_run<N: Node>(check: &Check<N>, failure: &Failure) {
-    write(check, failure.seed);
+/// What is run for its files.
+struct Run<'a> {
+    options: &'a TestOptions,
+    tape: Tape,
+    name: RunName,
+    seed: u64,
+    /// The command line of the bench that runs the same, if one does.
+    argv: Option<Vec<String>>,
+    /// The command that runs the same.
+    again: String,
+    /// Further files.
+    files: Vec<(&'static str, String)>,
 }
 
-/// Leaves the files of a single seed that passed: somebody asked for just that one.
-fn write_passing_run<N: Node>(check: &Check<N>, seed: u64) {
-    write(check, seed);
-}
-
-fn write<N: Node>(check: &Check<N>, seed: u64) {
-    // A run that ends in a failed assertion does so again, after its history has been written.
-    let write = || try_write(check, seed);
-    if let Ok(Err(error)) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(write)) {
-        eprintln!("could not write the files of seed {seed}: {error:#}");
-    }
-}
-
-fn try_write<N: Node>(check: &Check<N>, seed: u64) -> anyhow::Result<()> {
-    let workload = check.workload.name();
-    let ran = &check.ran(seed);
+/// Runs a seed again and leaves its files in the store: it is the same run.
+fn write_seed<N: Node>(check: &Check<N>, seed: u64) {
+    let options = &check.options_for(seed);
+    let tape = Seeds::new(seed).into();
+    let ran = check.ran(seed);
     let name = RunName::Seed(seed).of(&ran.folder_name());
+    let again = ran.again;
+    write(check, Run { options, tape, name, seed, argv: None, again, files: Vec::new() });
+}
+
+fn write<N: Node>(check: &Check<N>, run: Run) -> Option<PathBuf> {
+    let name = run.name.to_string();
+    let folder = Path::new("store").join(check.workload.name()).join(&name);
+    // A run that ends in a failed assertion does so again, after its history has been written.
+    let write = || try_write(check, run);
+    if let Ok(Err(error)) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(write)) {
+        eprintln!("could not write the files of {name}: {error:#}");
+        return None;
+    }
+    Some(folder)
+}
+
+fn try_write<N: Node>(check: &Check<N>, run: Run) -> anyhow::Result<()> {
+    let workload = check.workload.name();
+    let Run { options, tape, name, seed, argv, again, files } = run;
+    let ran = &Ran { seed: Some(seed), again, ..Ran::new(check.shown_name(), options) };
     let folder = RunFolder::create(Path::new("store"), workload, name)?;
+    for (name, text) in files {
+        folder.write(name, text.as_bytes())?;
+    }
+    let mut command = argv.map(|argv| RunCommand {
+        workload: workload.into(),
+        argv,
+        seed: Some(seed),
+        ran: ran.clone(),
+        ended: Ended::NotYet,
+        messages: None,
+    });
+    if let Some(command) = &command {
+        command.write(&folder)?;
+    }
     let (log, silent) = (LogOptions::default(), Box::new(|_: &Progress| ()));
-    let recorder = Recorder::new(&folder, None, log, silent, check.options.concurrency)?;
+    let recorder = Recorder::new(&folder, None, log, silent, options.concurrency)?;
     let log_dir = folder.node_logs()?;
     let mut observer =
         InProcessRecorder { recorder, log_dir, logs: BTreeMap::new(), failure: None };
-    let (outcome, results): (Outcome, _) = check.run_observed(seed, &mut observer, 4_000_000);
+    let (outcome, results) = check.run_guarded(options, tape, &mut observer, 4_000_000);
     observer.recorder.finish()?;
     if let Some(error) = observer.failure {
         return Err(error);
@@ -166,9 +204,14 @@ fn try_write<N: Node>(check: &Check<N>, seed: u64) -> anyhow::Result<()> {
     if outcome.failure.is_none() || results.verdict == Validity::False {
         folder.write_results(&results, ran)?;
     }
+    if let Some(command) = &mut command {
+        command.messages = Some(*outcome.journal.stats());
+        command.ended = outcome.failure.clone().map_or(Ended::Complete, Ended::BrokeOff);
+        command.write(&folder)?;
+    }
     let recorded = Recorded {
         workload,
-        options: &check.options_for(seed),
+        options,
         ran,
         activity: &Activity::of(&outcome.history),
         history: &outcome.history,
@@ -178,6 +221,78 @@ fn try_write<N: Node>(check: &Check<N>, seed: u64) -> anyhow::Result<()> {
     };
     report::write(&recorded, &mut |_| (), &mut |path, bytes| folder.write(path, bytes))?;
     folder.finish()
+}
+
+/// The bench's program, as `make` builds it.
+const BENCH: &str = "target/release/maelstrom";
+
+/// How long a failing test looks for a smaller run.
+const SHRINK_TIME: Duration = Duration::from_secs(60);
+
+/// Finds a small run that fails as this seed does, leaves its files, and says how to run it.
+fn shrink_seed<N: Node>(check: &Check<N>, seed: u64) {
+    let started_at = Instant::now();
+    let watch = Patience { until: started_at + SHRINK_TIME, said: Mutex::new(started_at) };
+    let shrunk = match check.shrink(seed, None, &watch) {
+        Ok(shrunk) => shrunk,
+        Err(sentence) => return eprintln!("  smallest: there is none: {sentence}"),
+    };
+    let Shrunk { case, kind, before, left, is_unfinished } = &shrunk;
+    let what = Ran::new(check.shown_name(), &case.options).folder_name();
+    let name = RunName::Tape(case.tape.digest()).of(&what);
+    let folder = Path::new("store").join(check.workload.name()).join(name.to_string());
+    let program = ["--bin".to_owned(), own_node()];
+    let file = folder.join("tape.edn");
+    let argv = shrink::command(case, &program, &file.to_string_lossy(), &[]);
+    let test = shrink::in_process_test(case, kind, std::any::type_name::<N>());
+    let run = Run {
+        options: &case.options,
+        tape: case.tape.clone().into(),
+        name,
+        seed: case.tape.seed,
+        argv: Some(argv.clone()),
+        again: shell_line(BENCH, &argv),
+        files: vec![("tape.edn", case.tape.to_text()), ("test.rs", test.clone())],
+    };
+    let written = write(check, run).unwrap_or(folder);
+    eprintln!("  smallest: {left}, and before {before}");
+    if *is_unfinished {
+        let seconds = SHRINK_TIME.as_secs();
+        eprintln!("            (the best within {seconds} s)");
+    }
+    eprintln!("  fails by: {kind}");
+    eprintln!("  page:     {}", written.join("index.html").display());
+    eprintln!("  command:  {}", shell_line(BENCH, &argv));
+    eprintln!("  a test to keep, also in {}:\n\n{test}", written.join("test.rs").display());
+}
+
+/// The node's program, as far as the name of its test program says: `lin_kv-0123456789abcdef` is
+/// built from `lin-kv`.
+fn own_node() -> String {
+    let path = std::env::current_exe().unwrap_or_default();
+    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let name = name.rsplit_once('-').map_or(&*name, |(name, _)| name).replace('_', "-");
+    format!("target/release/{name}")
+}
+
+/// Watches a search for a while, and says now and then how far it is.
+struct Patience {
+    until: Instant,
+    said: Mutex<Instant>,
+}
+
+impl Watch for Patience {
+    fn on_progress(&self, left: &Left) {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.elapsed() > Duration::from_secs(2) {
+            *said = Instant::now();
+            eprintln!("  shrinking: {left}");
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        Instant::now() >= self.until
+    }
 }
 
 /// Nodes in the bench's own process have no stderr of their own: their logs are written here.

@@ -22,15 +22,6 @@ impl<'a> Draws<'a> {
         Draws { rng, replayed, recorded }
     }
 
-    /// Draws that are not on a tape by a name of their own, but are kept in these lists.
-    pub fn of(
-        rng: &'a mut ChaCha8Rng,
-        replayed: &'a mut VecDeque<u64>,
-        recorded: &'a mut VecDeque<u64>,
-    ) -> Draws<'a> {
-        Draws { rng, replayed: Some(replayed), recorded: Some(recorded) }
-    }
-
     fn draw(&mut self, from_stream: impl FnOnce(&mut ChaCha8Rng) -> u64) -> u64 {
         let taped = self.replayed.as_mut().and_then(|replayed| replayed.pop_front());
         let drawn = taped.unwrap_or_else(|| from_stream(self.rng));

@@ -1,25 +1,26 @@
 //! A tape as a file: lines of EDN, of which `book/tape.md` says what each may be.
 
+use std::collections::VecDeque;
 use std::hash::Hasher;
 use std::time::Duration;
 
-use gyre::NodeId;
+use gyre::{NodeId, Time};
 use rustc_hash::FxHasher;
 
 use super::{Link, TapedOperation, TapedStrike, Tracks};
-use crate::edn::{self, Edn};
-use crate::nemesis::Fault;
+use crate::edn::{Edn, Reader};
+use crate::nemesis::{Clock, Fault, Victims};
 use crate::net::Verdict;
 use crate::workload::Workload;
 
 /// The version of the format that is written, and the only one that is read.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 /// Eleven days: no time on a tape is longer.
 const NANOS_MAX: u64 = 1_000_000_000_000_000;
 
 /// A tape with what it belongs to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TapeFile {
     /// The workload whose operations these are.
     pub workload: String,
@@ -42,11 +43,16 @@ impl TapeFile {
         let mut file: Option<TapeFile> = None;
         for (number, line) in lines {
             let wrong = |problem: String| format!("line {} of the tape: {problem}", number + 1);
-            let entry = edn::read_one(line).map_err(|error| wrong(error.to_string()))?;
-            match &mut file {
-                None => file = Some(header(&entry).map_err(wrong)?),
-                Some(file) => add(&mut file.tracks, &entry).map_err(wrong)?,
+            let mut reader = Reader::new(line);
+            while let Some(entry) = reader.next_value().map_err(|error| wrong(error.to_string()))? {
+                match &mut file {
+                    None => file = Some(header(&entry).map_err(wrong)?),
+                    Some(file) => add(&mut file.tracks, &entry).map_err(wrong)?,
+                }
             }
+        }
+        if let Some(file) = &mut file {
+            file.tracks.sort();
         }
         file.ok_or_else(|| "the tape is empty".into())
     }
@@ -75,6 +81,11 @@ impl TapeFile {
             }
             None => Ok(()),
         }
+    }
+
+    /// The tape as one line, for a command line.
+    pub fn to_line(&self) -> String {
+        self.to_text().lines().collect::<Vec<_>>().join(" ")
     }
 
     /// The text of the file.
@@ -116,21 +127,46 @@ fn operation_entry(operation: &TapedOperation) -> Edn {
 }
 
 fn strike_entry(strike: &TapedStrike) -> Edn {
-    Edn::map([
+    let mut entries = vec![
         ("at", nanos(strike.at)),
         ("fault", Edn::keyword(strike.fault.name())),
         ("starts", Edn::Bool(strike.starts)),
-        ("draws", wholes(&strike.draws)),
-        ("note", Edn::from(strike.note.as_str())),
-    ])
+    ];
+    if strike.plan != Edn::Nil {
+        entries.push(("plan", strike.plan.clone()));
+    }
+    entries.extend(victims_entry(&strike.victims));
+    if !strike.note.is_empty() {
+        entries.push(("note", Edn::from(strike.note.as_str())));
+    }
+    Edn::Map(entries.into_iter().map(|(key, value)| (Edn::keyword(key), value)).collect())
 }
 
-fn fate_entry(fate: &Verdict) -> Edn {
+fn victims_entry(victims: &Victims) -> Option<(&'static str, Edn)> {
+    let name = |node: &NodeId| Edn::from(node.as_str());
+    let link = |(from, to): &(NodeId, NodeId)| Edn::Vector(vec![name(from), name(to)]);
+    let clock = |clock: &Clock| {
+        let numbers = [clock.rate_per_mille, clock.jump.as_millis() as u64].map(whole);
+        Edn::Vector([name(&clock.node)].into_iter().chain(numbers).collect())
+    };
+    Some(match victims {
+        Victims::Nobody => return None,
+        Victims::Links(links) => ("links", Edn::Vector(links.iter().map(link).collect())),
+        Victims::Nodes(nodes) => ("nodes", Edn::Vector(nodes.iter().map(name).collect())),
+        Victims::Messages(per_mille) => ("per-mille", whole(u64::from(*per_mille))),
+        Victims::Clocks(clocks) => ("clocks", Edn::Vector(clocks.iter().map(clock).collect())),
+    })
+}
+
+/// When it was sent, and then what becomes of it.
+fn fate_entry((sent, fate): &(Time, Verdict)) -> Edn {
+    let mut entry = vec![whole(sent.as_nanos())];
     match *fate {
-        Verdict::Deliver(after) => nanos(after),
-        Verdict::Duplicate(first, second) => Edn::Vector(vec![nanos(first), nanos(second)]),
-        Verdict::Drop => Edn::Nil,
+        Verdict::Deliver(after) => entry.push(nanos(after)),
+        Verdict::Duplicate(first, second) => entry.extend([nanos(first), nanos(second)]),
+        Verdict::Drop => entry.push(Edn::Nil),
     }
+    Edn::Vector(entry)
 }
 
 fn nanos(time: Duration) -> Edn {
@@ -201,14 +237,57 @@ fn operation(entry: &Edn) -> Result<TapedOperation, String> {
 fn strike(entry: &Edn) -> Result<TapedStrike, String> {
     let name = name_of(at(entry, "fault")?)?;
     let fault = Fault::ALL.into_iter().find(|fault| fault.name() == name);
-    let draws = entry.get("draws").map_or(Ok(Vec::new()), |draws| list_of(draws, whole_of))?;
+    let fault = fault.ok_or_else(|| format!("there is no fault {name}"))?;
+    let starts = *at(entry, "starts")? == Edn::Bool(true);
     Ok(TapedStrike {
         at: time_of(at(entry, "at")?)?,
-        fault: fault.ok_or_else(|| format!("there is no fault {name}"))?,
-        starts: *at(entry, "starts")? == Edn::Bool(true),
-        draws,
+        fault,
+        starts,
+        plan: entry.get("plan").cloned().unwrap_or(Edn::Nil),
+        victims: if starts { victims(fault, entry)? } else { Victims::Nobody },
         note: entry.get("note").and_then(Edn::as_str).unwrap_or_default().to_owned(),
     })
+}
+
+/// Whom a fault strikes that starts.
+fn victims(fault: Fault, entry: &Edn) -> Result<Victims, String> {
+    Ok(match fault {
+        Fault::Partition | Fault::OneWay => {
+            Victims::Links(list_of(at(entry, "links")?, link_of)?.into_iter().collect())
+        }
+        Fault::Kill | Fault::Pause => Victims::Nodes(list_of(at(entry, "nodes")?, node_of)?),
+        Fault::Skew => Victims::Clocks(list_of(at(entry, "clocks")?, clock_of)?),
+        Fault::Loss | Fault::Duplicate => match whole_of(at(entry, "per-mille")?)? {
+            share @ 0..=1000 => Victims::Messages(share as u32),
+            share => return Err(format!("{share} in a thousand messages are too many")),
+        },
+    })
+}
+
+fn node_of(value: &Edn) -> Result<NodeId, String> {
+    let name = value.as_str().ok_or_else(|| format!("expected a node's name, and not {value}"));
+    name.map(NodeId::from)
+}
+
+fn link_of(value: &Edn) -> Result<(NodeId, NodeId), String> {
+    match value.as_slice() {
+        Some([from, to]) => Ok((node_of(from)?, node_of(to)?)),
+        _ => Err(format!("a link is the names of two nodes, not {value}")),
+    }
+}
+
+fn clock_of(value: &Edn) -> Result<Clock, String> {
+    let Some([node, rate, jump]) = value.as_slice() else {
+        return Err(format!(
+            "a clock is a node's name, its rate in thousandths, and a jump in ms, not {value}"
+        ));
+    };
+    let (rate_per_mille, jump_ms) = (whole_of(rate)?, whole_of(jump)?);
+    if !(1..=1_000_000).contains(&rate_per_mille) || jump_ms > NANOS_MAX / 1_000_000 {
+        return Err(format!("no clock runs like this: {value}"));
+    }
+    let jump = Duration::from_millis(jump_ms);
+    Ok(Clock { node: node_of(node)?, rate_per_mille, jump })
 }
 
 fn at<'a>(entry: &'a Edn, key: &str) -> Result<&'a Edn, String> {
@@ -246,12 +325,35 @@ fn time_of(value: &Edn) -> Result<Duration, String> {
     Ok(Duration::from_nanos(nanos))
 }
 
-fn fate_of(value: &Edn) -> Result<Verdict, String> {
-    match (value, value.as_slice()) {
-        (Edn::Nil, _) => Ok(Verdict::Drop),
-        (_, Some([first, second])) => Ok(Verdict::Duplicate(time_of(first)?, time_of(second)?)),
-        (_, Some(_)) => Err(format!("a message that arrives twice has two times, not {value}")),
-        _ => time_of(value).map(Verdict::Deliver),
+fn fate_of(value: &Edn) -> Result<(Time, Verdict), String> {
+    let (sent, fate) = match value.as_slice() {
+        Some([sent, Edn::Nil]) => (sent, Verdict::Drop),
+        Some([sent, after]) => (sent, Verdict::Deliver(time_of(after)?)),
+        Some([sent, first, second]) => {
+            (sent, Verdict::Duplicate(time_of(first)?, time_of(second)?))
+        }
+        _ => {
+            return Err(format!(
+                "a fate is when the message is sent, and then nil, a time or two, not {value}"
+            ));
+        }
+    };
+    Ok((Time::ZERO + time_of(sent)?, fate))
+}
+
+impl Tracks {
+    /// Puts everything in the order of time: what happens at the same time stays as it stands.
+    fn sort(&mut self) {
+        let by = |operations: &mut VecDeque<TapedOperation>| {
+            operations.make_contiguous().sort_by_key(|operation| operation.at);
+        };
+        by(&mut self.operations);
+        for strikes in self.strikes.values_mut() {
+            strikes.make_contiguous().sort_by_key(|strike| strike.at);
+        }
+        for fates in self.fates.values_mut() {
+            fates.make_contiguous().sort_by_key(|(sent, _)| *sent);
+        }
     }
 }
 
@@ -259,13 +361,16 @@ fn fate_of(value: &Edn) -> Result<Verdict, String> {
 mod tests {
     use super::*;
 
-    const TAPE: &str = r#"{:tape 1, :workload "lin-kv", :seed 18446744073709551615N}
-{:at 1200, :thread 3, :f :cas, :value [0 [1 2]]}
+    const TAPE: &str = r#"{:tape 2, :workload "lin-kv", :seed 18446744073709551615N}
 {:at 900, :thread 0, :f :read, :value [0 nil]}
-{:at 5000000000, :fault :partition, :starts true, :draws [7 18446744073709551615N], :note "n0 \"cut off\""}
-{:at 9000000000, :fault :partition, :starts false, :draws [], :note ""}
-{:from "n0", :to "n1", :type "append", :fates [3000000 nil [1 2] 0]}
-{:from "n0", :to "n1", :type "vote", :fates [5]}
+{:at 1200, :thread 3, :f :cas, :value [0 [1 2]]}
+{:at 5000000000, :fault :partition, :starts true, :plan :one, :links [["n0" "n1"] ["n1" "n0"]], :note "n0 \"cut off\""}
+{:at 9000000000, :fault :partition, :starts false}
+{:at 1, :fault :kill, :starts true, :plan :all, :nodes ["n0" "n1"]}
+{:at 2, :fault :loss, :starts true, :plan 0.3, :per-mille 300}
+{:at 3, :fault :skew, :starts true, :plan :one, :clocks [["n1" 500 100]]}
+{:from "n0", :to "n1", :type "append", :fates [[0 3000000] [1 nil] [2 1 2] [2 0]]}
+{:from "n0", :to "n1", :type "vote", :fates [[4 5]]}
 {:node "n0", :seeds [1 2]}
 {:for "service seq-kv n1", :draws [4 5]}
 "#;
@@ -275,21 +380,36 @@ mod tests {
         let file = TapeFile::parse(TAPE).unwrap();
         assert_eq!(file.to_text(), TAPE);
         assert_eq!(file.seed, u64::MAX);
-        assert_eq!(file.tracks.operations[1].at, Duration::from_nanos(900));
+        assert_eq!(file.tracks.operations[1].at, Duration::from_nanos(1200));
         let with_comments = TAPE.replace('\n', "\n\n; a comment\n");
         assert_eq!(TapeFile::parse(&with_comments).unwrap(), file);
+        assert_eq!(TapeFile::parse(&file.to_line()).unwrap(), file);
+    }
+
+    #[test]
+    fn a_tape_may_be_written_in_any_order() {
+        let mut lines: Vec<&str> = TAPE.lines().collect();
+        lines[1..].reverse();
+        let file = TapeFile::parse(&lines.join("\n")).unwrap();
+        assert_eq!(file.to_text(), TAPE);
     }
 
     #[test]
     fn a_line_that_is_wrong_is_named() {
-        let header = "{:tape 1, :workload \"echo\", :seed 1}";
+        let header = "{:tape 2, :workload \"echo\", :seed 1}";
         for (line, problem) in [
             ("{:at 1, :thread 0, :value nil}", "nothing that a tape can say"),
             ("{:at 1, :thread 0, :f :read}", ":value is missing"),
             ("{:at -1, :thread 0, :f :read, :value nil}", "whole number"),
             ("{:at 1000000000000001, :thread 0, :f :read, :value nil}", "too long"),
             ("{:at 1, :fault :fire, :starts true}", "there is no fault fire"),
-            ("{:from \"a\", :to \"b\", :type \"c\", :fates [[1]]}", "two times"),
+            ("{:at 1, :fault :kill, :starts true}", ":nodes is missing"),
+            ("{:at 1, :fault :kill, :starts true, :nodes [7]}", "a node's name"),
+            ("{:at 1, :fault :one-way, :starts true, :links [\"n0\"]}", "two nodes"),
+            ("{:at 1, :fault :loss, :starts true, :per-mille 1001}", "too many"),
+            ("{:at 1, :fault :skew, :starts true, :clocks [[\"n0\" 0 0]]}", "no clock"),
+            ("{:from \"a\", :to \"b\", :type \"c\", :fates [[1]]}", "when the message is sent"),
+            ("{:from \"a\", :to \"b\", :type \"c\", :fates [3]}", "when the message is sent"),
             ("{:from \"a\", :to \"b\", :type \"c\", :fates 3}", "vector"),
             ("{:node 3, :seeds []}", "a text"),
             ("{:at", "line 2 of the tape"),
@@ -299,7 +419,7 @@ mod tests {
             assert!(error.contains(problem), "{line}: {error}");
         }
         assert!(TapeFile::parse("").unwrap_err().contains("empty"));
-        assert!(TapeFile::parse("{:tape 2}").unwrap_err().contains("version 1"));
+        assert!(TapeFile::parse("{:tape 1}").unwrap_err().contains("version 2"));
         assert!(TapeFile::parse("{:process 0}").unwrap_err().contains("begins with"));
     }
 }

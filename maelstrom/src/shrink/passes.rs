@@ -1,0 +1,378 @@
+//! The passes: each takes one sort of thing out of a case, as much of it as it can.
+//!
+//! They are gone through again and again until none of them changes anything: with fewer nodes
+//! there may be operations too many, and the other way round. What is expensive comes last: pairs
+//! of operations, and anything together with another draw of all that chance decides.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::edit::{self, Episode};
+use super::search::Search;
+use super::{Case, values};
+use crate::nemesis::Victims;
+
+/// Rounds of all passes, at most. Each takes something out, so few are needed.
+const ROUNDS: usize = 12;
+
+/// With so few operations, pairs of them are tried, too.
+const PAIRS_OF: usize = 14;
+
+/// How many other draws of chance are tried, where nothing goes without.
+const SEEDS: u64 = 6;
+
+/// Runs every pass until none changes anything, or somebody ends it.
+pub fn run(search: &mut Search) {
+    guess(search);
+    for _ in 0..ROUNDS {
+        let before = search.best().clone();
+        operations(search);
+        faults(search);
+        messages(search);
+        nodes(search);
+        clients(search);
+        time(search);
+        victims(search);
+        values::simplify(search);
+        chance(search);
+        if *search.best() == before {
+            pairs(search);
+            with_other_chance(search);
+        }
+        if search.is_over() || *search.best() == before {
+            break;
+        }
+    }
+    tidy(search);
+}
+
+/// Guesses what matters from what the checker names: large steps that save many small ones.
+fn guess(search: &mut Search) {
+    let (Some(place), case) = (search.place(), search.best().clone()) else { return };
+    let trial = search.trial();
+    let (about, shown_by, end) = (&trial.about[place], trial.shown_by[place], trial.end);
+    let operations = &case.tape.tracks.operations;
+    let named = numbers(&case, about);
+    let keys: BTreeSet<_> =
+        named.iter().flat_map(|&number| values::keys(&operations[number].value)).collect();
+    let of_keys = |number: &usize| {
+        values::keys(&operations[*number].value).iter().any(|key| keys.contains(key))
+    };
+    let until = |limit: Duration| {
+        let numbers = 0..operations.len();
+        numbers.filter(|&number| operations[number].at <= limit).collect::<Vec<_>>()
+    };
+    let seen = until(shown_by);
+    let mut guesses = vec![
+        named.iter().copied().collect(),
+        seen.iter().copied().filter(of_keys).collect(),
+        until(end).into_iter().filter(of_keys).collect(),
+        seen.clone(),
+        until(end),
+    ];
+    guesses.retain(|kept: &Vec<usize>| !kept.is_empty());
+    let shortened = |kept: &[usize], limit: Option<Duration>| {
+        let mut less = edit::with_operations(&case, kept);
+        if let Some(limit) = limit {
+            cut_off(&mut less, limit);
+        }
+        less
+    };
+    let limit = (shown_by < end).then_some(shown_by);
+    let candidates: Vec<Case> = guesses
+        .iter()
+        .flat_map(|kept| [Some(shortened(kept, limit)), Some(shortened(kept, None))])
+        .flatten()
+        .collect();
+    search.first(candidates.len(), &|number| candidates.get(number).cloned());
+}
+
+/// The numbers on the tape of operations that are known by their thread.
+fn numbers(case: &Case, about: &BTreeSet<(usize, usize)>) -> BTreeSet<usize> {
+    let mut done: BTreeMap<usize, usize> = BTreeMap::new();
+    let mut numbers = BTreeSet::new();
+    for (number, operation) in case.tape.tracks.operations.iter().enumerate() {
+        let thread = operation.thread % case.options.concurrency;
+        let before = done.entry(thread).or_default();
+        if about.contains(&(thread, *before)) {
+            numbers.insert(number);
+        }
+        *before += 1;
+    }
+    numbers
+}
+
+/// Ends the main phase soon after this moment, and takes out what would come later.
+fn cut_off(case: &mut Case, limit: Duration) {
+    let seconds = limit.as_secs_f64() + 0.001;
+    case.options.time_limit_secs = seconds.min(case.options.time_limit_secs);
+    case.tape.tracks.operations.retain(|operation| operation.at <= limit);
+    for strikes in case.tape.tracks.strikes.values_mut() {
+        strikes.retain(|strike| strike.at <= limit);
+    }
+    case.tape.tracks.strikes.retain(|_, strikes| !strikes.is_empty());
+}
+
+fn operations(search: &mut Search) {
+    let case = search.best().clone();
+    let count = case.tape.tracks.operations.len();
+    search.reduce(count, &|kept| Some(edit::with_operations(&case, kept)));
+}
+
+fn faults(search: &mut Search) {
+    let case = search.best().clone();
+    let episodes = edit::episodes(&case.tape.tracks);
+    search.reduce(episodes.len(), &|kept| {
+        let kept: Vec<Episode> = kept.iter().map(|&number| episodes[number]).collect();
+        Some(edit::with_episodes(&case, &kept))
+    });
+}
+
+/// Fewer lost, late and doubled messages, and smaller latencies.
+fn messages(search: &mut Search) {
+    let case = search.best().clone();
+    let mut calm = case.clone();
+    calm.tape.tracks.fates.clear();
+    let now_ms = case.options.latency_ms;
+    let latencies: Vec<u64> =
+        [0, 1, 2, 5, 10, 20, 50, now_ms].into_iter().filter(|ms| *ms <= now_ms).collect();
+    let is_calm = case.tape.tracks.fates.is_empty();
+    let found = search.first(latencies.len(), &|number| {
+        let candidate = edit::with_latency(&calm, latencies[number]);
+        // The one that there is already is no news.
+        (!is_calm || latencies[number] < now_ms).then_some(candidate)
+    });
+    if found.is_some() || is_calm {
+        return;
+    }
+    search.first(latencies.len(), &|number| {
+        (latencies[number] < now_ms).then(|| edit::with_latency(&case, latencies[number]))
+    });
+    let case = search.best().clone();
+    let count = case.tape.tracks.fates.values().flatten().count();
+    search.reduce(count, &|kept| Some(edit::with_fates(&case, kept)));
+}
+
+fn nodes(search: &mut Search) {
+    loop {
+        let case = search.best().clone();
+        let workload = search.workload;
+        let count = case.options.nodes.len();
+        // Nobody does its operations, or another node does.
+        let heirs: Vec<Option<usize>> = std::iter::once(None).chain((0..count).map(Some)).collect();
+        let found = search.first(count * heirs.len(), &|number| {
+            let (gone, heir) = (count - 1 - number / heirs.len(), heirs[number % heirs.len()]);
+            edit::compact(&edit::without_node(&case, gone, heir)?, workload)
+        });
+        if found.is_none() {
+            return;
+        }
+    }
+}
+
+fn clients(search: &mut Search) {
+    let workload = search.workload;
+    loop {
+        let case = search.best().clone();
+        let threads: Vec<usize> = edit::threads(&case).into_iter().collect();
+        let pairs: Vec<(usize, usize)> = threads
+            .iter()
+            .flat_map(|&gone| threads.iter().map(move |&heir| (gone, heir)))
+            .filter(|(gone, heir)| gone > heir)
+            .collect();
+        let found = search.first(1 + pairs.len(), &|number| match number.checked_sub(1) {
+            None => edit::compact(&case, workload),
+            Some(pair) => {
+                let (gone, heir) = pairs[pair];
+                edit::compact(&edit::merged(&case, gone, heir), workload)
+            }
+        });
+        if found.is_none() {
+            return;
+        }
+    }
+}
+
+/// A shorter run: an earlier end, and shorter pauses between what happens.
+fn time(search: &mut Search) {
+    end_early(search);
+    let mut passed = 0;
+    loop {
+        let case = search.best().clone();
+        let moments: Vec<Duration> =
+            std::iter::once(Duration::ZERO).chain(edit::moments(&case)).collect();
+        let Some(pair) = moments.windows(2).nth(passed) else { break };
+        let (before, after) = (pair[0], pair[1]);
+        let pause = after - before;
+        let millisecond = Duration::from_millis(1);
+        let mut shorter = vec![Duration::ZERO, millisecond, pause / 16, pause / 4, pause / 2];
+        shorter.extend([pause * 3 / 4, pause * 7 / 8]);
+        shorter.retain(|shorter| *shorter + millisecond < pause);
+        let found = search.first(shorter.len(), &|number| {
+            let new = BTreeMap::from([(after, before + shorter[number])]);
+            let mut less = edit::at_moments(&case, &new);
+            // What happens at the same moment should do so on purpose.
+            less.options.time_limit_secs = less.options.time_limit_secs.max(0.001);
+            Some(less)
+        });
+        passed += usize::from(found.is_none());
+        if search.is_over() {
+            return;
+        }
+    }
+    end_early(search);
+}
+
+/// Ends the main phase as soon as possible after the last operation.
+fn end_early(search: &mut Search) {
+    let case = search.best().clone();
+    let last = edit::moments(&case).last().copied().unwrap_or_default().as_secs_f64();
+    let now = case.options.time_limit_secs;
+    let limits = [0.001, 0.01, 0.1, 0.5, 1.0, 2.0, 5.0].map(|more| ceil_ms(last + more));
+    search.first(limits.len(), &|number| {
+        let mut less = case.clone();
+        less.options.time_limit_secs = limits[number];
+        (limits[number] < now).then_some(less)
+    });
+}
+
+fn ceil_ms(seconds: f64) -> f64 {
+    (seconds * 1000.0).ceil() / 1000.0
+}
+
+/// Faults that strike fewer.
+fn victims(search: &mut Search) {
+    loop {
+        let case = search.best().clone();
+        let mut candidates: Vec<(Episode, Victims)> = Vec::new();
+        for episode in edit::episodes(&case.tape.tracks) {
+            let strike = &case.tape.tracks.strikes[&episode.fault][episode.start];
+            let fewer = edit::fewer_victims(&strike.victims).into_iter();
+            candidates.extend(fewer.map(|victims| (episode, victims)));
+        }
+        let found = search.first(candidates.len(), &|number| {
+            let (Episode { fault, start, .. }, victims) = &candidates[number];
+            let mut less = case.clone();
+            let strike = &mut less.tape.tracks.strikes.get_mut(fault)?[*start];
+            strike.victims = victims.clone();
+            // The plan says which kind of victims was drawn. These were not.
+            strike.plan = crate::edn::Edn::Nil;
+            Some(less)
+        });
+        if found.is_none() {
+            return;
+        }
+    }
+}
+
+/// Draws that stand on the tape give way to those of a small seed.
+fn chance(search: &mut Search) {
+    let case = search.best().clone();
+    let tracks = &case.tape.tracks;
+    let seeds: Vec<u64> = (0..SEEDS).filter(|seed| *seed < case.tape.seed).collect();
+    if tracks.node_seeds.is_empty() && tracks.draws.is_empty() {
+        search.first(seeds.len(), &|number| {
+            let mut less = case.clone();
+            less.tape.seed = seeds[number];
+            Some(less)
+        });
+        return;
+    }
+    let found = search.first(SEEDS as usize, &|number| Some(redrawn(&case, number as u64)));
+    if found.is_none() {
+        search.first(2, &|number| {
+            let mut less = case.clone();
+            match number {
+                0 => less.tape.tracks.draws.clear(),
+                _ => less.tape.tracks.node_seeds.clear(),
+            }
+            Some(less)
+        });
+    }
+}
+
+/// The case with what nodes and services draw drawn anew.
+fn redrawn(case: &Case, seed: u64) -> Case {
+    let mut case = case.clone();
+    case.tape.seed = seed;
+    case.tape.tracks.node_seeds.clear();
+    case.tape.tracks.draws.clear();
+    case
+}
+
+/// Two operations that are there for each other's sake only.
+fn pairs(search: &mut Search) {
+    loop {
+        let case = search.best().clone();
+        let count = case.tape.tracks.operations.len();
+        if count > PAIRS_OF {
+            return;
+        }
+        let pairs: Vec<(usize, usize)> =
+            (0..count).flat_map(|a| (a + 1..count).map(move |b| (a, b))).collect();
+        let found = search.first(pairs.len(), &|number| {
+            let (a, b) = pairs[number];
+            let kept: Vec<usize> = (0..count).filter(|&n| n != a && n != b).collect();
+            Some(edit::with_operations(&case, &kept))
+        });
+        if found.is_none() {
+            return;
+        }
+    }
+}
+
+/// Less of anything, with other luck: another election timeout may do what an operation did.
+fn with_other_chance(search: &mut Search) {
+    loop {
+        let case = search.best().clone();
+        let workload = search.workload;
+        let mut less: Vec<Case> = Vec::new();
+        let episodes = edit::episodes(&case.tape.tracks);
+        let without = |gone: usize, count: usize| {
+            (0..count).filter(|&number| number != gone).collect::<Vec<usize>>()
+        };
+        for gone in 0..episodes.len() {
+            let kept = without(gone, episodes.len());
+            let kept: Vec<Episode> = kept.into_iter().map(|number| episodes[number]).collect();
+            less.push(edit::with_episodes(&case, &kept));
+        }
+        let nodes = case.options.nodes.len();
+        for gone in (0..nodes).rev() {
+            let heir = usize::from(gone == 0);
+            let left = edit::without_node(&case, gone, Some(heir));
+            less.extend(left.and_then(|left| edit::compact(&left, workload)));
+        }
+        let count = case.tape.tracks.operations.len();
+        if count <= 4 * PAIRS_OF {
+            less.extend((0..count).map(|gone| edit::with_operations(&case, &without(gone, count))));
+        }
+        let seeds = SEEDS as usize;
+        let found = search.first(less.len() * seeds, &|number| {
+            Some(redrawn(&less[number / seeds], (number % seeds) as u64))
+        });
+        if found.is_none() {
+            return;
+        }
+    }
+}
+
+/// Names and times that are easy to read.
+fn tidy(search: &mut Search) {
+    let case = search.best().clone();
+    let grids = [1000u64, 100, 10, 1].map(Duration::from_millis);
+    search.first(grids.len(), &|number| {
+        let grid = grids[number].as_nanos();
+        let round = |at: Duration| {
+            let rounded = (at.as_nanos() + grid / 2) / grid * grid;
+            Duration::from_nanos(rounded as u64)
+        };
+        let new: BTreeMap<Duration, Duration> =
+            edit::moments(&case).into_iter().map(|at| (at, round(at))).collect();
+        let mut tidy = edit::at_moments(&case, &new);
+        tidy.options.time_limit_secs = ceil_ms(tidy.options.time_limit_secs);
+        let is_longer = tidy.options.time_limit_secs > case.options.time_limit_secs + 0.5;
+        (!is_longer).then_some(tidy)
+    });
+    let case = search.best().clone();
+    search.first(1, &|_| Some(edit::renamed(&case)));
+}

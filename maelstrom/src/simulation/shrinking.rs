@@ -1,0 +1,124 @@
+//! Simulated tests and the [shrinker](crate::shrink): a failing seed becomes a small run, and a
+//! small run a test.
+
+use std::ops::Range;
+
+use gyre::Node;
+use rayon::prelude::*;
+
+use super::guarded::Guarded;
+use super::{Check, in_process};
+use crate::checker::Judgement;
+use crate::engine::{Engine, Nobody, Observer, Outcome};
+use crate::net::LatencyDistribution;
+use crate::options::TestOptions;
+use crate::results;
+use crate::seeds::Seeds;
+use crate::shrink::{self, Bench, Listener, Shrunk, Source, Trial, Watch, trial};
+use crate::tape::{Tape, TapeFile};
+
+/// Of a small run no more messages are counted.
+const MESSAGES_COUNTED: usize = 1_000_000;
+
+impl<N: Node> Bench for Check<N> {
+    fn run(&self, options: &TestOptions, tape: Tape, listens: bool) -> Trial {
+        let mut listener = Listener::new(listens);
+        let (outcome, judgement) = self.run_guarded(options, tape, &mut listener, 0);
+        trial(outcome, &judgement, options, listener.transcript)
+    }
+}
+
+impl<N: Node> Check<N> {
+    /// Runs a tape under these options, and judges it. An assertion that does not hold breaks
+    /// the run off, as the end of a program would.
+    pub(super) fn run_guarded(
+        &self,
+        options: &TestOptions,
+        tape: Tape,
+        observer: &mut dyn Observer,
+        journal_events: usize,
+    ) -> (Outcome, Judgement) {
+        (self.before_run)();
+        let nodes = in_process::nodes(&options.nodes, self.make.clone());
+        let mut cluster = in_process::cluster_of(options.nodes.len(), Guarded(nodes));
+        let workload = self.workload;
+        let engine = Engine::new(options, workload, &mut cluster, observer, tape, journal_events);
+        let outcome = engine.run();
+        let judgement = results::check(&outcome, workload, options);
+        (outcome, judgement)
+    }
+
+    /// Finds a small run that fails as this seed does, or by the kind of anomaly that is `pinned`.
+    ///
+    /// # Errors
+    /// A sentence, when the seed does not fail, not in that way, or not every time.
+    pub fn shrink(
+        &self,
+        seed: u64,
+        pinned: Option<&str>,
+        watch: &dyn Watch,
+    ) -> Result<Shrunk, String> {
+        let options = self.options_for(seed);
+        shrink::shrink(&options, self.workload, &Source::Seed(seed), pinned, self, watch)
+    }
+
+    /// The first of these seeds, at most `count`, that fail by this kind of anomaly, or without one
+    /// in any way that is no mere lack of success.
+    pub fn seeds_that_fail(
+        &self,
+        anomaly: Option<&str>,
+        seeds: Range<u64>,
+        count: usize,
+    ) -> Vec<u64> {
+        let fails = |seed: &u64| {
+            let trial = Bench::run(self, &self.options_for(*seed), Seeds::new(*seed).into(), false);
+            match anomaly {
+                Some(anomaly) => trial.kinds.iter().any(|kind| kind.kind == anomaly),
+                None => trial.kinds.first().is_some_and(|kind| kind.part != "stats"),
+            }
+        };
+        let at_once = 8;
+        let mut found = Vec::new();
+        for start in seeds.clone().step_by(at_once) {
+            let some = start..seeds.end.min(start + at_once as u64);
+            found.extend(some.into_par_iter().filter(fails).collect::<Vec<u64>>());
+            if found.len() >= count {
+                break;
+            }
+        }
+        found.truncate(count);
+        found
+    }
+
+    /// How many messages the page of a small run has to show: those that clients' operations
+    /// cause, one way or another.
+    pub fn messages_shown(&self, shrunk: &Shrunk) -> usize {
+        let tape = Tape::from(shrunk.case.tape.clone());
+        let (outcome, _) =
+            self.run_guarded(&shrunk.case.options, tape, &mut Nobody, MESSAGES_COUNTED);
+        let flights = outcome.journal.flights();
+        flights.filter(|flight| flight.operation.is_some() && !flight.is_duplicate).count()
+    }
+
+    /// Runs this tape, and nothing else: with the options of this test as they are, without a
+    /// latency that is drawn, and with the faults on the tape.
+    ///
+    /// # Panics
+    /// When the node fails, and when the tape cannot be read. That no operation of a kind
+    /// succeeded is no failure here: there may be one only.
+    pub fn passes(&self, tape: &str) {
+        let tape = TapeFile::parse(tape).unwrap_or_else(|sentence| panic!("{sentence}"));
+        tape.validate(self.workload).unwrap_or_else(|sentence| panic!("{sentence}"));
+        let options = TestOptions {
+            latency_distribution: LatencyDistribution::Constant,
+            faults: Default::default(),
+            ..self.options.clone()
+        };
+        let trial = Bench::run(self, &options, Tape::from(tape), false);
+        assert!(trial.bench_failure.is_none(), "{}", trial.bench_failure.unwrap_or_default());
+        // With so few operations it says little that none of a kind succeeded.
+        let kinds = trial.kinds.iter().filter(|kind| kind.part != "stats");
+        let kinds: Vec<String> = kinds.map(ToString::to_string).collect();
+        assert!(kinds.is_empty(), "it fails by {}", kinds.join(", "));
+    }
+}
