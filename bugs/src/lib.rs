@@ -8,100 +8,15 @@
 //! Here stands what several of them share.
 
 pub mod lin_kv;
+mod program;
 
-use std::ops::Range;
-use std::process::ExitCode;
-use std::time::{Duration, Instant};
-
-use gyre::{Ctx, Node};
-use maelstrom::shrink::{Shrunk, Watch};
+use gyre::Node;
 use maelstrom::simulation::Check;
+
+pub use program::run;
 
 /// How many seeds are tried before a bug counts as missed.
 const SEEDS: u64 = 500;
-
-/// The argument that makes the program of a bug show it: `make shrunk-bugs`.
-const SHRINK: &str = "--shrink";
-
-/// How many seeds are shrunk of each bug.
-const SHRUNK_SEEDS: usize = 3;
-
-/// The seeds among which they are found.
-const SEARCHED: Range<u64> = 0..2_000;
-
-/// How long a search for a smaller run may take.
-const SHRINK_TIME: Duration = Duration::from_secs(60);
-
-/// The program of a bug: a node, as any bench runs it.
-///
-/// With `--shrink` it shows the bug instead: it finds the first seeds that fail by this kind of
-/// anomaly (or, without one, in any way), makes each as small as it can, and prints a row of
-/// `book/shrunk-bugs.md` for each.
-pub fn run<N: Node>(
-    anomaly: &str,
-    check: fn() -> Check<N>,
-    make: impl FnOnce(&Ctx) -> N + 'static,
-) -> ExitCode {
-    if std::env::args().nth(1).as_deref() != Some(SHRINK) {
-        return gyre::run(make);
-    }
-    let anomaly = Some(anomaly).filter(|anomaly| !anomaly.is_empty());
-    let check = check();
-    let seeds = check.seeds_that_fail(anomaly, SEARCHED, SHRUNK_SEEDS);
-    let mut is_whole = seeds.len() == SHRUNK_SEEDS;
-    for seed in seeds {
-        match row(&check, seed, anomaly) {
-            Ok(row) => print(&row),
-            Err(sentence) => {
-                eprintln!("seed {seed}: {sentence}");
-                is_whole = false;
-            }
-        }
-    }
-    if is_whole { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-#[expect(clippy::print_stdout, reason = "it prints what it was asked for")]
-fn print(row: &str) {
-    println!("{row}");
-}
-
-/// A seed made small, as a row of the table.
-fn row<N: Node>(check: &Check<N>, seed: u64, anomaly: Option<&str>) -> Result<String, String> {
-    let started_at = Instant::now();
-    let shrunk = check.shrink(seed, anomaly, &Until(started_at + SHRINK_TIME))?;
-    let seconds = started_at.elapsed().as_secs_f64();
-    let Shrunk { kind, before, left, case, .. } = &shrunk;
-    if std::env::args().nth(2).as_deref() == Some("--tape") {
-        eprintln!("{:?}\n{}", case.options, case.tape.to_text());
-    }
-    let shown = check.messages_shown(&shrunk);
-    let seen_by = if kind.part == "run" { "an invariant" } else { "clients" };
-    let bug = std::env::current_exe().unwrap_or_default();
-    let bug = bug.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    Ok(format!(
-        "| {bug} | {seed} | {kind} | {seen_by} | {} | {} | {} | {} | {} | {} | {} | {} | {} | \
-         {seconds:.1} |",
-        before.operations,
-        left.operations,
-        left.clients,
-        left.nodes,
-        left.faults,
-        left.lost + left.moved,
-        before.messages,
-        left.messages,
-        shown,
-    ))
-}
-
-/// Ends a search at a time.
-struct Until(Instant);
-
-impl Watch for Until {
-    fn is_over(&self) -> bool {
-        Instant::now() >= self.0
-    }
-}
 
 /// Has the kafka checker find this type of anomaly, such as `poll-skip`, on some seed.
 ///
