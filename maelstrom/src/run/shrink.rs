@@ -72,6 +72,7 @@ impl<'a> LockstepBench<'a> {
             args: self.args.clone(),
             log_dir,
             data_dir: self.has_data_dirs.then(|| folder.join("node-data")),
+            asks_for_states: false,
             watchdog: None,
         };
         let pinned = pin_to_core(rayon::current_thread_index().unwrap_or_default())?;

@@ -71,6 +71,10 @@ impl Process for Guard {
 }
 
 impl SimulatedNode for Guard {
+    fn state(&mut self) -> Option<String> {
+        self.step(|node| node.state())
+    }
+
     fn failure(&self) -> Option<String> {
         let of_node = || self.node.as_ref().and_then(|node| node.failure());
         self.failure.clone().or_else(of_node)
