@@ -52,6 +52,10 @@ impl Counter {
 }
 
 impl Checker for Counter {
+    fn has_problem(&self) -> bool {
+        self.problem.is_some()
+    }
+
     fn push(&mut self, op: &Op) {
         if let Some((position, invoke)) = self.pairs.push(op) {
             self.add(position, &invoke, op.kind);
@@ -65,12 +69,12 @@ impl Checker for Counter {
         let open = match std::mem::take(&mut self.pairs).finish() {
             Ok((0, _)) => return Judgement::no_operations(),
             Ok((_, open)) => open,
-            Err(error) => return Judgement::unknown(error),
+            Err(error) => return Judgement::bad_input(error),
         };
         // Nobody knows what becomes of what has not ended.
         open.iter().for_each(|(position, op)| self.add(*position, op, OpType::Info));
         if let Some((_, problem)) = self.problem {
-            return Judgement::unknown(problem);
+            return Judgement::bad_input(problem);
         }
         let mut sums = Sums { ranges: vec![(self.definite, self.definite)], exact: true };
         self.uncertain.sort_unstable();

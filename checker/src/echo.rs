@@ -42,7 +42,7 @@ impl Checker for Echo {
         let (requests, unfinished) = match self.pairs.finish() {
             Ok(_) if !self.has_echo => return Judgement::no_operations(),
             Ok((requests, open)) => (requests, open.len()),
-            Err(error) => return Judgement::unknown(error),
+            Err(error) => return Judgement::bad_input(error),
         };
         let mut wrong = self.wrong;
         wrong.sort_unstable_by_key(|wrong| wrong.position);

@@ -75,7 +75,7 @@ pub fn is_implied(anomaly: &str, by: &str) -> bool {
 
 impl From<Problem> for Judgement {
     fn from(problem: Problem) -> Judgement {
-        let mut judgement = Judgement::unknown(problem.message);
+        let mut judgement = Judgement::bad_input(problem.message);
         judgement.results.push((Edn::keyword("type"), Edn::keyword(problem.kind)));
         judgement
     }
@@ -95,6 +95,10 @@ impl ListAppend {
 }
 
 impl Checker for ListAppend {
+    fn has_problem(&self) -> bool {
+        self.recorder.has_problem()
+    }
+
     fn push(&mut self, op: &Op) {
         self.recorder.push(op);
     }
@@ -136,6 +140,10 @@ impl RwRegister {
 }
 
 impl Checker for RwRegister {
+    fn has_problem(&self) -> bool {
+        self.recorder.has_problem()
+    }
+
     fn push(&mut self, op: &Op) {
         self.recorder.push(op);
     }

@@ -114,6 +114,15 @@ impl Gathering {
         Ok(())
     }
 
+    /// Whether its judge can make nothing of an entry that it has taken in. Then the judgement
+    /// will be `unknown`, and say why.
+    pub fn has_problem(&self) -> bool {
+        match &self.by {
+            By::Steps(checker) => checker.has_problem(),
+            By::Whole(..) => false,
+        }
+    }
+
     /// The judgement on all that was taken in.
     pub fn finish(mut self) -> Judgement {
         let exceptions = Box::new(std::mem::take(&mut self.exceptions)).finish();

@@ -96,7 +96,7 @@ impl<'a> Analysis<'a> {
 pub fn check(operations: &Operations) -> Judgement {
     let analysis = match Analysis::new(operations) {
         Ok(analysis) => analysis,
-        Err(sentence) => return Judgement::unknown(sentence),
+        Err(sentence) => return Judgement::bad_input(sentence),
     };
     if analysis.events.list.is_empty() {
         return Judgement::no_operations();

@@ -78,6 +78,11 @@ pub trait Checker {
     /// Takes in the next entry.
     fn push(&mut self, op: &Op);
 
+    /// Whether it can make nothing of an entry that it has taken in, and so of the history.
+    fn has_problem(&self) -> bool {
+        false
+    }
+
     /// The judgement on all that was taken in.
     fn finish(self: Box<Self>) -> Judgement;
 }

@@ -79,11 +79,15 @@ impl Checker for SetFull {
         }
     }
 
+    fn has_problem(&self) -> bool {
+        self.scan.is_err()
+    }
+
     fn finish(self: Box<Self>) -> Judgement {
         match self.scan {
             _ if !self.has_operation => Judgement::no_operations(),
             Ok(scan) => judge(&scan.finish(), self.add, self.is_linearizable),
-            Err(error) => Judgement::unknown(error),
+            Err(error) => Judgement::bad_input(error),
         }
     }
 }

@@ -222,6 +222,8 @@ fn bad_input_is_one_sentence_and_never_true() {
                {:process 0, :type :ok, :f :read, :value #{1}}";
     let bank = "{:process 0, :type :invoke, :f :read, :value nil}
                 {:process 0, :type :ok, :f :read, :value {0 10}}";
+    let txn = "{:process 0, :type :invoke, :f :txn, :value [[:append 1 1]]}
+                {:process 0, :type :ok, :f :txn, :value [[:append 1]]}";
     let mixed = "{:type :ok, :f :read, :value {0 10}} {:type :ok, :f :read, :value 7}";
     for (model, text, words) in [
         ("bank", "", "The file is empty"),
@@ -235,7 +237,8 @@ fn bad_input_is_one_sentence_and_never_true() {
         ("counter", set, "looks like one of set"),
         ("list-append", bank, "looks like one of bank"),
         ("register", set, "looks like one of set"),
-        ("bank", mixed, "operation at index 1"),
+        ("bank", mixed, "line 1, column 38: The operation at index 1"),
+        ("list-append", txn, "line 2, column 17: "),
         ("bank", "PK\u{3}\u{4}", "zip archive"),
         ("bank", "{:process 0, :tpye :ok, :f :read}", "its keys are :process, :tpye, :f"),
         ("bank", "\u{7f}ELF\0\0", "line 1, column 1: expected an operation"),

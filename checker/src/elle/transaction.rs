@@ -261,6 +261,11 @@ impl<S: States> Default for Recorder<S> {
 }
 
 impl<S: States> Recorder<S> {
+    /// Whether an entry has a form that no transaction has.
+    pub fn has_problem(&self) -> bool {
+        self.problem.is_some()
+    }
+
     /// Takes in the next entry of the history.
     pub fn push(&mut self, op: &Op) {
         if self.problem.is_none()

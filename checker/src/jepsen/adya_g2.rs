@@ -36,6 +36,10 @@ pub struct AdyaG2 {
 }
 
 impl Checker for AdyaG2 {
+    fn has_problem(&self) -> bool {
+        self.problem.is_some()
+    }
+
     fn push(&mut self, op: &Op) {
         if &*op.f != INSERT || self.problem.is_some() {
             return;

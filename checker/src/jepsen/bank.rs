@@ -112,6 +112,10 @@ fn name(account: &Edn) -> String {
 }
 
 impl Checker for Bank {
+    fn has_problem(&self) -> bool {
+        self.problem.is_some()
+    }
+
     fn push(&mut self, op: &Op) {
         if !is_ok(op, "read") || self.problem.is_some() {
             return;
@@ -153,6 +157,6 @@ impl Checker for Bank {
         judgement.results.push((Edn::keyword("first-error"), Edn::map(first)));
         judgement.results.push((Edn::keyword("errors"), Edn::Map(by_type)));
         let reads = count(self.read_count, "read");
-        judgement.summed_up(format!("{error_count} of {reads} are wrong")).with(self.findings)
+        judgement.summed_up(format!("{error_count} of {reads} wrong")).with(self.findings)
     }
 }

@@ -87,6 +87,10 @@ pub struct Causal {
 }
 
 impl Checker for Causal {
+    fn has_problem(&self) -> bool {
+        self.problem.is_some()
+    }
+
     fn push(&mut self, op: &Op) {
         let is_known = matches!(&*op.f, "read-init" | "read" | "write");
         if !is_known || op.kind != OpType::Ok || self.problem.is_some() {

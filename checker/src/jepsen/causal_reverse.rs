@@ -25,6 +25,10 @@ pub struct CausalReverse {
 }
 
 impl Checker for CausalReverse {
+    fn has_problem(&self) -> bool {
+        self.problem.is_some()
+    }
+
     fn push(&mut self, op: &Op) {
         let is_known = matches!(&*op.f, "read" | "write");
         if !is_known || !is_said(op) || self.problem.is_some() {

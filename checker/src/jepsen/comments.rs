@@ -27,6 +27,10 @@ pub struct Comments {
 }
 
 impl Checker for Comments {
+    fn has_problem(&self) -> bool {
+        self.problem.is_some()
+    }
+
     fn push(&mut self, op: &Op) {
         if let Err(problem) = self.table.push(op, &op.value) {
             self.problem.set(op, &problem);

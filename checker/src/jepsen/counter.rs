@@ -97,6 +97,10 @@ fn amount(value: &Edn) -> Result<i64, String> {
 }
 
 impl Checker for Counter {
+    fn has_problem(&self) -> bool {
+        self.problem.is_some()
+    }
+
     fn push(&mut self, op: &Op) {
         let is_known = op.is_client() && matches!(&*op.f, "add" | "read");
         if !is_known || self.problem.is_some() {

@@ -212,6 +212,10 @@ fn step(step: &Edn) -> Option<(bool, &Edn, &Edn)> {
 }
 
 impl Checker for LongFork {
+    fn has_problem(&self) -> bool {
+        self.problem.is_some()
+    }
+
     fn push(&mut self, op: &Op) {
         let is_looked_at = matches!(op.kind, OpType::Invoke | OpType::Ok) && op.is_client();
         if !is_looked_at || self.problem.is_some() {

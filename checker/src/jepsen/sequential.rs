@@ -52,6 +52,10 @@ impl Sequential {
 }
 
 impl Checker for Sequential {
+    fn has_problem(&self) -> bool {
+        self.problem.is_some()
+    }
+
     fn push(&mut self, op: &Op) {
         if !is_ok(op, "read") || self.problem.is_some() {
             return;

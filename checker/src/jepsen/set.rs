@@ -38,6 +38,10 @@ pub struct Set {
 }
 
 impl Checker for Set {
+    fn has_problem(&self) -> bool {
+        self.problem.is_some()
+    }
+
     fn push(&mut self, op: &Op) {
         match (&*op.f, op.kind) {
             ("add", OpType::Invoke | OpType::Ok) => {

@@ -81,6 +81,10 @@ impl TotalQueue {
 }
 
 impl Checker for TotalQueue {
+    fn has_problem(&self) -> bool {
+        self.problem.is_some()
+    }
+
     fn push(&mut self, op: &Op) {
         match (&*op.f, op.kind) {
             ("enqueue", OpType::Invoke) => self.counts(&op.value, op.index).attempted += 1,

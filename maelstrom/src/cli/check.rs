@@ -32,7 +32,7 @@ use super::shown::Shown;
 use crate::checker::linear::written::Definition;
 use crate::checker::{CheckOptions, Judge, Judgement, Validity};
 use crate::cli::flags::VersionOrderFlags;
-use crate::edn::{Edn, read_one};
+use crate::edn::{Edn, Place, read_one};
 use crate::parallel;
 use crate::workload;
 
@@ -233,6 +233,7 @@ impl CheckFlags {
         progress: &Progress,
     ) -> Result<Judgement, String> {
         let mut gathering = self.judge()?.gather();
+        let mut trouble = None;
         let (sender, receiver) = sync_channel(BATCHES);
         thread::scope(|scope| {
             let reading = scope.spawn(|| read(path, sender));
@@ -244,12 +245,33 @@ impl CheckFlags {
                 }
                 let taken = gathering.push(Cow::Owned(op));
                 taken.map_err(|problem| damaged(&format!("{place}: {problem}")))?;
+                if trouble.is_none() && gathering.has_problem() {
+                    trouble = Some(place);
+                }
             }
             reading.join().unwrap_or_else(|panic| resume_unwind(panic))
         })?;
         progress.is_read.store(true, Ordering::Relaxed);
-        Ok(gathering.finish())
+        let judgement = gathering.finish();
+        Ok(match trouble {
+            Some(place) if judgement.is_bad_input => at(place, judgement),
+            _ => judgement,
+        })
     }
+}
+
+/// The same, and it is because of what stands at this place.
+fn at(place: Place, judgement: Judgement) -> Judgement {
+    let mut judgement = judgement;
+    for (key, value) in &mut judgement.results {
+        if key.as_keyword() == Some("error")
+            && let Some(reason) = value.as_str()
+        {
+            *value = Edn::from(format!("{place}: {reason}"));
+        }
+    }
+    judgement.summary = format!("{place}: {}", judgement.summary);
+    judgement
 }
 
 #[cfg(test)]
