@@ -50,6 +50,16 @@ help: ## Show this list
 build: ## Build all nodes and the bench
 	@$(CARGO) build --release --quiet --package gyre --package maelstrom --bins
 
+# The node that a target runs, and the bench: nothing else is built, and what is built already
+# costs nothing.
+NODE = $(notdir $(filter $(BIN)/%,$(FLAGS)))
+define build_node
+@[ -e $(BIN)/$(NODE) ] || echo "Building $(NODE)$(if $(IS_BUILT_IN), and the bench)." \
+  "The first time this takes some minutes." >&2
+@$(CARGO) build --release --package gyre --bin $(NODE) \
+  $(if $(IS_BUILT_IN),--package maelstrom --bin maelstrom)
+endef
+
 test: ## Run every test of this repository
 	@$(CARGO) test --release --workspace
 
@@ -111,7 +121,8 @@ test-txn-rw-register: FLAGS := -w txn-rw-register --bin $(BIN)/txn-rw-register $
 test-txn-rw-register-raft: FLAGS := -w txn-rw-register --bin $(BIN)/txn-rw-register-raft $(TXN) \
 	--nemesis $(FAULTS)
 
-$(WORKLOADS:%=test-%): test-%: build
+$(WORKLOADS:%=test-%): test-%:
+	$(build_node)
 	$(MAELSTROM) test $(FLAGS) $(SEED_FLAG) $(ARGS)
 
 $(WORKLOADS:%=sim-%): sim-%:
@@ -152,7 +163,8 @@ challenge-6c: FLAGS := $(CHALLENGE_6) --node-count 2 --consistency-models read-c
 # they here, so that figures can be compared.
 LIKE_FOR_LIKE := $(if $(IS_BUILT_IN),--no-data-dir)
 
-$(CHALLENGES): build
+$(CHALLENGES):
+	$(build_node)
 	$(MAELSTROM) test $(FLAGS) $(LIKE_FOR_LIKE) $(SEED_FLAG) $(ARGS) $(addprefix -- ,$(NODE_ARG))
 
 # ---- the rest --------------------------------------------------------------------------------
