@@ -3,6 +3,7 @@
 #   SEED=42         run, or replay, one seed in virtual time
 #   SEEDS=1000      how many seeds `make sim-…` runs
 #   ARGS="…"        further flags for `make test-…`, after its own: the last one counts
+#   NODE_ARG="…"    an argument for the node's own program
 #   MAELSTROM=path  use that bench instead of the built-in one, the original for instance
 
 SHELL := /bin/bash
@@ -44,6 +45,13 @@ help: ## Show this list
 	@echo "                       workloads: $(WORKLOADS)"
 	@echo "make sim-<workload>    the same in virtual time with faults; SEEDS=1000, or SEED=42"
 	@echo "make challenge-<name>  a Gossip Glomers challenge with its own flags: $(CHALLENGES:challenge-%=%)"
+	@echo
+	@echo "SEED=42                test-…: in virtual time, at once; sim-…: this seed, and its files"
+	@echo "SEEDS=1000             sim-…: so many seeds"
+	@echo "ARGS=\"--rate 100\"     further flags for test-… and challenge-…: the last one counts"
+	@echo "NODE_ARG=--flag        an argument for the node's own program"
+	@echo "MAELSTROM=path         that bench instead of the built-in one, the original for instance"
+	@echo
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## (.*)/make \1|\2/' | \
 	  awk -F'|' '{ printf "%-22s %s\n", $$1, $$2 }'
 
@@ -61,7 +69,22 @@ define build_node
 endef
 
 test: ## Run every test of this repository
-	@$(CARGO) test --release --workspace
+	@set -o pipefail; $(CARGO) test --release --workspace --no-fail-fast 2>&1 | awk "$$TOTALS"
+
+# Passes on what cargo says of each program's tests, and adds up all of it at the end.
+define TOTALS
+{ print; fflush() }
+/^test result:/ { programs++; passed += $$4; failed += $$6; ignored += $$8 }
+/^test .* FAILED$$/ { names = names " " $$2 }
+/^error/ { broken = 1 }
+END {
+  if (!programs) { print "No test was run."; exit 1 }
+  printf "%s: %d tests passed, %d failed, %d ignored, in %d programs.%s\n", \
+    failed ? "FAILED" : broken ? "BROKEN" : "All is well", passed, failed, ignored, programs, \
+    names ? " Failed:" names : ""
+}
+endef
+export TOTALS
 
 # What is pure: it may not know what runs it, nor meet the world.
 PURE := src/types src/state_machines src/protocols
@@ -123,7 +146,17 @@ test-txn-rw-register-raft: FLAGS := -w txn-rw-register --bin $(BIN)/txn-rw-regis
 
 $(WORKLOADS:%=test-%): test-%:
 	$(build_node)
-	$(MAELSTROM) test $(FLAGS) $(SEED_FLAG) $(ARGS)
+	$(MAELSTROM) test $(FLAGS) $(SEED_FLAG) $(ARGS) $(addprefix -- ,$(NODE_ARG))
+
+# Whatever else is asked for is none of these.
+test-%:
+	@echo "There is no node $* to test: make help lists them." >&2; exit 2
+sim-%:
+	@echo "There is no node $* to simulate: make help lists them." >&2; exit 2
+challenge-%:
+	@echo "There is no challenge $*: make help lists them." >&2; exit 2
+.DEFAULT:
+	@echo "There is nothing to make that is called $@: make help lists what there is." >&2; exit 2
 
 $(WORKLOADS:%=sim-%): sim-%:
 	@SEED=$(SEED) SEEDS=$(SEEDS) $(CARGO) test --release --quiet --bin $* -- --nocapture sim
@@ -162,10 +195,13 @@ challenge-6c: FLAGS := $(CHALLENGE_6) --node-count 2 --consistency-models read-c
 # Under the original nodes have no folder for their data, and so never wait for a disk. Neither do
 # they here, so that figures can be compared.
 LIKE_FOR_LIKE := $(if $(IS_BUILT_IN),--no-data-dir)
+# The built-in bench says at the end whether the goal is met.
+GOAL = $(if $(IS_BUILT_IN),--challenge $(@:challenge-%=%))
 
 $(CHALLENGES):
 	$(build_node)
-	$(MAELSTROM) test $(FLAGS) $(LIKE_FOR_LIKE) $(SEED_FLAG) $(ARGS) $(addprefix -- ,$(NODE_ARG))
+	$(MAELSTROM) test $(FLAGS) $(LIKE_FOR_LIKE) $(GOAL) $(SEED_FLAG) $(ARGS) \
+	  $(addprefix -- ,$(NODE_ARG))
 
 # ---- the rest --------------------------------------------------------------------------------
 

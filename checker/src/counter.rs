@@ -7,9 +7,14 @@
 //! Source: `workload/pn_counter.clj` of the original. Unlike there, a read that is no integer
 //! is a wrong read, not a crash, and a run without final reads is unknown.
 
+use std::collections::BTreeMap;
+
 use super::{Checker, Finding, Findings, Judgement, Validity};
 use crate::edn::Edn;
 use crate::history::{History, Op, OpType, Pairs};
+
+/// So many values are named in a sentence.
+const VALUES_NAMED: usize = 8;
 
 /// Far more ranges than additions of like size can make, and few enough to be quick.
 const RANGE_LIMIT: usize = 100_000;
@@ -89,18 +94,17 @@ fn judge(reads: &[Op], acceptable: &Sums) -> Judgement {
     let mut findings = Findings::default();
     for op in &wrong {
         findings.add("wrong-sum", || {
-            let words = format!(
-                "The final read of process {} is {}; what was added allows {}.",
-                op.process,
-                op.value,
-                acceptable.to_edn()
-            );
+            let (process, value) = (op.process, &op.value);
+            let added = acceptable.sums_in_words();
+            let off = integer(value).map(|sum| acceptable.distance(sum)).unwrap_or_default();
+            let words =
+                format!("The final read of process {process} was {value}; {added} was added{off}.");
             Finding::new(words).about(op.index, "wrong sum")
         });
     }
     let summary = match wrong.len() {
         0 => String::new(),
-        wrong => format!("{wrong} of {} final reads show no possible sum", reads.len()),
+        _ => format!("the final reads were {}; {}", values_read(reads), acceptable.in_words()),
     };
     let errors: Vec<Edn> = wrong.iter().map(|op| op.to_record()).collect();
 
@@ -128,6 +132,22 @@ fn judge(reads: &[Op], acceptable: &Sums) -> Judgement {
         Some(reason) => result.because(reason),
         None => result.summed_up(summary).with(findings),
     }
+}
+
+/// The values that were read, each once, and how often if that is not once: `31, 38 (twice)`.
+fn values_read(reads: &[Op]) -> String {
+    let mut counts: BTreeMap<&Edn, usize> = BTreeMap::new();
+    reads.iter().for_each(|op| *counts.entry(&op.value).or_default() += 1);
+    let in_words = |(value, count): (&&Edn, &usize)| match count {
+        1 => value.to_string(),
+        2 => format!("{value} (twice)"),
+        count => format!("{value} ({count} times)"),
+    };
+    let mut words: Vec<String> = counts.iter().take(VALUES_NAMED).map(in_words).collect();
+    if counts.len() > VALUES_NAMED {
+        words.push(format!("{} more", counts.len() - VALUES_NAMED));
+    }
+    words.join(", ")
 }
 
 /// Whether this is the end of a successful final read.
@@ -160,6 +180,38 @@ struct Sums {
 }
 
 impl Sums {
+    /// The sums, for people: `129 or 131 to 140`.
+    fn sums_in_words(&self) -> String {
+        let range = |&(low, high): &(i128, i128)| match low == high {
+            true => low.to_string(),
+            false => format!("{low} to {high}"),
+        };
+        let ranges: Vec<String> = self.ranges.iter().take(VALUES_NAMED).map(range).collect();
+        let more = if self.ranges.len() > VALUES_NAMED { " or more" } else { "" };
+        ranges.join(" or ") + more
+    }
+
+    /// What was added, for people: `108 was added`.
+    fn in_words(&self) -> String {
+        let sums = self.sums_in_words();
+        match self.ranges[..] {
+            [(low, high)] if low == high => format!("{sums} was added"),
+            _ => format!("{sums} was added, as of some additions nobody knows what became"),
+        }
+    }
+
+    /// How far a sum is from those that are possible: `: 77 too few`.
+    fn distance(&self, sum: i128) -> String {
+        let (Some(first), Some(last)) = (self.ranges.first(), self.ranges.last()) else {
+            return String::new();
+        };
+        match () {
+            () if sum < first.0 => format!(": {} too few", first.0 - sum),
+            () if sum > last.1 => format!(": {} too many", sum - last.1),
+            () => String::new(),
+        }
+    }
+
     /// Adds to the set every sum that an addition which may have happened makes of it.
     fn allow(&mut self, delta: i128) {
         let shifted = self.ranges.iter().map(|(low, high)| (low + delta, high + delta));

@@ -28,7 +28,7 @@ pub struct Row {
     pub title: String,
     /// Its micro-operations.
     pub boxes: Vec<String>,
-    /// The index in the history of its completion.
+    /// The index in the history of its invocation.
     pub index: usize,
 }
 

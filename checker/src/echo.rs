@@ -76,7 +76,12 @@ fn finding(wrong: &Wrong) -> Finding {
     let Wrong { invoke, end, .. } = wrong;
     let (sent, process) = (&invoke.value, invoke.process);
     let words = match end.kind {
-        OpType::Ok => format!("Process {process} sent {sent} and received {}.", end.value),
+        OpType::Ok => match end.value.get("echo") {
+            Some(echo) => format!("Process {process} sent {sent}, and {echo} came back."),
+            None => {
+                format!("Process {process} sent {sent}, and the reply {} has no echo.", end.value)
+            }
+        },
         _ => format!("Process {process} sent {sent}, which was not answered."),
     };
     Finding::new(words).about(end.index, "wrong reply")

@@ -28,7 +28,9 @@ pub struct Exceptions {
     /// appearance. A run has a handful of them.
     groups: Vec<(Edn, Op, usize)>,
     wrong_replies: Findings,
-    is_answered_wrong: bool,
+    /// How many there are, and what was said of the first.
+    wrong_count: usize,
+    first_wrong: String,
 }
 
 impl Checker for Exceptions {
@@ -37,12 +39,14 @@ impl Checker for Exceptions {
         let Some(exception) = exception.filter(|_| op.kind == OpType::Info) else { return };
         let class = part(exception, "type");
         if class.as_keyword() == Some(WRONG_REPLY) {
-            self.is_answered_wrong = true;
-            self.wrong_replies.add(WRONG_REPLY, || {
-                let message = part(exception, "message");
-                Finding::new(message.as_str().unwrap_or("no reason is given"))
-                    .about(op.index, "not answered")
-            });
+            let message = part(exception, "message");
+            let message = message.as_str().unwrap_or("no reason is given");
+            if self.wrong_count == 0 {
+                self.first_wrong = message.to_owned();
+            }
+            self.wrong_count += 1;
+            self.wrong_replies
+                .add(WRONG_REPLY, || Finding::new(message).about(op.index, "not answered"));
         }
         match self.groups.iter_mut().find(|(known, ..)| *known == class) {
             Some((_, _, count)) => *count += 1,
@@ -51,7 +55,7 @@ impl Checker for Exceptions {
     }
 
     fn finish(self: Box<Self>) -> Judgement {
-        let Exceptions { mut groups, wrong_replies, is_answered_wrong } = *self;
+        let Exceptions { mut groups, wrong_replies, wrong_count, first_wrong } = *self;
         if groups.is_empty() {
             return Judgement::new(Validity::True, []);
         }
@@ -60,7 +64,16 @@ impl Checker for Exceptions {
             Edn::map([("count", count.into()), ("class", class), ("example", example.to_record())])
         });
         let groups = [("exceptions", Edn::List(groups.collect()))];
-        Judgement::new(Validity::from(!is_answered_wrong), groups).with(wrong_replies)
+        let summary = match wrong_count {
+            0 => String::new(),
+            1 => format!("a reply does not answer its request: {first_wrong}"),
+            count => {
+                format!("{count} replies do not answer their request, the first: {first_wrong}")
+            }
+        };
+        Judgement::new(Validity::from(wrong_count == 0), groups)
+            .summed_up(summary)
+            .with(wrong_replies)
     }
 }
 
@@ -103,6 +116,14 @@ mod tests {
         let judgement = check(&History::parse(text).unwrap());
         assert_eq!(judgement.verdict, Validity::False);
         assert_eq!(judgement.findings[0].operations[0].index, 0);
+        let message = "node n1 did not answer read: `read_ok` lacks the field `value`";
+        let crash = format!(
+            "{{:type :info, :process 0, :f :read, :exception {{:via [{{:type :wrong-reply, \
+             :message \"{message}\"}}]}}}}"
+        );
+        let judgement = check(&History::parse(&crash.repeat(3)).unwrap());
+        let summary = format!("3 replies do not answer their request, the first: {message}");
+        assert_eq!(judgement.summary, summary);
         // Also where the history is judged as that of a workload, from a file.
         let text = [
             "{:type :invoke, :process 0, :f :read, :value nil}",

@@ -31,6 +31,9 @@ use crate::history::{History, Op};
 /// This many of the elements that took longest to settle are shown in full.
 const WORST_SHOWN: usize = 8;
 
+/// So many lost elements are named in the summary.
+const NAMED: usize = 8;
+
 /// The quantiles of latencies. Whole ones are integers, as the original prints them.
 const QUANTILES: [(Edn, f64); 5] = [
     (Edn::Int(0), 0.0),
@@ -158,6 +161,7 @@ fn judge(elements: &Elements, add: &str, is_linearizable: bool) -> Judgement {
     }
     let lost = values(with(Outcome::Lost));
     let lost_count = lost.len();
+    let lost_names = names(&lost);
     let never_read = values(with(Outcome::NeverRead));
     let mut stale: Vec<&Judged> = with(Outcome::Stable).filter(|j| j.latency_ms > 0).collect();
     for judged in &stale {
@@ -175,6 +179,7 @@ fn judge(elements: &Elements, add: &str, is_linearizable: bool) -> Judgement {
         (0, 0) => Validity::Unknown,
         (0, _) => Validity::from(!is_linearizable || stale_values.is_empty()),
     };
+    let attempted = judged.len();
     let mut result = Judgement::new(
         valid,
         [
@@ -201,9 +206,21 @@ fn judge(elements: &Elements, add: &str, is_linearizable: bool) -> Judgement {
         Validity::False if lost_count == 0 => {
             judgement.summed_up(format!("{} stale", count(stale_count, "element")))
         }
-        Validity::False => judgement.summed_up(format!("{} lost", count(lost_count, "element"))),
+        Validity::False => {
+            let all = count(attempted, "element");
+            judgement.summed_up(format!("{lost_count} of {all} lost: {lost_names}"))
+        }
         Validity::True => judgement,
     }
+}
+
+/// The first few of some values.
+fn names(values: &[Edn]) -> String {
+    let mut names: Vec<String> = values.iter().take(NAMED).map(Edn::to_string).collect();
+    if values.len() > NAMED {
+        names.push(format!("and {} more", values.len() - NAMED));
+    }
+    names.join(", ")
 }
 
 /// An element that was there and is not any more.

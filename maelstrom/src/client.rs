@@ -187,19 +187,40 @@ const UNKNOWN: gyre::ErrorCode = gyre::ErrorCode::Other(-1);
 pub fn read_reply<T: DeserializeOwned + Reply>(reply: &Body) -> Result<T, ReplyFault> {
     if reply.kind() != T::KIND {
         return Err(ReplyFault::WrongReply(format!(
-            "expected a reply of type {} but received {}",
+            "the reply is of type `{}`, and should be `{}`: {}",
+            reply.kind(),
             T::KIND,
             reply.as_json()
         )));
     }
     reply.to().map_err(|error| {
-        let sentence = format!("the reply {} is malformed: {error}", reply.as_json());
+        let sentence = format!("{}: {}", misfit::<T>(reply, &error), reply.as_json());
         if has_only_extra_keys::<T>(reply) {
             ReplyFault::ExtraKey(sentence)
         } else {
             ReplyFault::WrongReply(sentence)
         }
     })
+}
+
+/// What is wrong with a reply of the right type: a field that it lacks, one that there is not, or
+/// one that holds something else.
+fn misfit<T: Reply>(reply: &Body, error: &serde_json::Error) -> String {
+    let kind = T::KIND;
+    let body: BTreeMap<String, Box<RawValue>> = reply.to().unwrap_or_default();
+    let missing = T::KEYS.iter().find(|key| **key != "msg_id" && !body.contains_key(**key));
+    if let Some(missing) = missing {
+        return format!("`{kind}` lacks the field `{missing}`");
+    }
+    if let Some(extra) = body.keys().find(|key| !T::KEYS.contains(&&***key)) {
+        return format!("`{kind}` has a field `{extra}`, which it must not have");
+    }
+    // The one place is the one line.
+    let error = error.to_string();
+    let error = error.split(" at line ").next().unwrap_or_default();
+    let form = |(name, form): (&str, String)| format!("`{name}` {form}");
+    let fields: Vec<String> = T::fields().into_iter().map(form).collect();
+    format!("`{kind}` does not fit ({error}); its fields are {}", fields.join(", "))
 }
 
 /// Whether a malformed body would be well-formed without the keys that its type does not name.
@@ -350,6 +371,27 @@ mod tests {
             r#"{"type":"read_ok","in_reply_to":1,"msg_id":null,"value":7}"#,
         ] {
             assert!(matches!(read(wrong), Err(ReplyFault::WrongReply(_))), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_reply_is_said() {
+        for (text, words) in [
+            (r#"{"type":"x","in_reply_to":1}"#, "of type `x`, and should be `read_ok`: {\"type\""),
+            (
+                r#"{"type":"read_ok","in_reply_to":1}"#,
+                "`read_ok` lacks the field `value`: {\"type\"",
+            ),
+            (r#"{"type":"read_ok","value":1}"#, "`read_ok` lacks the field `in_reply_to`"),
+            (r#"{"type":"read_ok","in_reply_to":1,"value":7,"a":1}"#, "has a field `a`"),
+            (r#"{"type":"read_ok","in_reply_to":1,"msg_id":null,"value":7}"#, "does not fit ("),
+        ] {
+            let (Err(ReplyFault::WrongReply(found)) | Err(ReplyFault::ExtraKey(found))) =
+                read(text)
+            else {
+                panic!("{text} was taken")
+            };
+            assert!(found.contains(words) && !found.contains(" at line "), "{found}");
         }
     }
 

@@ -31,6 +31,8 @@ mod findings;
 mod format;
 mod glossary;
 pub mod goals;
+mod illustrate;
+mod involved;
 mod keys;
 #[cfg(feature = "program")]
 mod lag;
@@ -46,6 +48,7 @@ mod slices;
 mod timeline;
 #[cfg(feature = "program")]
 mod unseen;
+mod waits;
 
 use crate::checker::Judgement;
 use crate::edn;
@@ -126,19 +129,24 @@ pub fn write(
     let (name, activity) = (recorded.workload, recorded.activity);
     progress("drawing what is wrong");
     let folder = workload::by_name(name).map_or(OTHER_FOLDER, Workload::explanations);
-    let explanations = &explanations::of(recorded.results, folder);
+    let illustrations = illustrate::Illustrations::of(recorded)?;
+    let explanations = &explanations::illustrated(recorded.results, folder, &illustrations);
     explanations.write(write)?;
     if recorded.has_logs() {
         write_logs(recorded, write)?;
     }
     keys::write(name, recorded.history, recorded.results, write)?;
     progress("drawing plots and pages");
-    let pointers = &findings::pointers(recorded.results);
-    let data = &page::pack(recorded, pointers, write)?;
+    let waits = &waits::Waits::of(recorded);
+    let involved = &involved::AllInvolved::of(recorded, waits);
+    let pointers = &findings::pointers(recorded.results, involved);
+    let data = &page::pack(recorded, pointers, waits, write)?;
     let pages: &[Page] = &[
         (
             "index.html",
-            Box::new(move || Ok(page::page(recorded, pointers, &explanations.shown, data).into())),
+            Box::new(move || {
+                Ok(page::page(recorded, pointers, &explanations.shown, involved, data).into())
+            }),
         ),
         #[cfg(feature = "program")]
         ("latency-raw.png", Box::new(move || plots::latency_raw(name, activity))),

@@ -306,7 +306,7 @@ fn what_initialises_and_sets_up_a_node_must_be_answered_too() {
         (
             "broadcast",
             on!("topology", |reply| reply["type"] = json!("ok")),
-            "node n0 could not be set up: expected a reply of type topology_ok",
+            "node n0 could not be set up: the reply is of type `ok`, and should be `topology_ok`",
         ),
         (
             "broadcast",

@@ -144,6 +144,12 @@ pub trait Core {
         true
     }
 
+    /// What has happened since the last call that belongs into the node's log, in clauses of which
+    /// the node is the subject: `leads in term 3`. Few, and not for each request.
+    fn take_notes(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// What the core is at this moment, as a small JSON object: its role and term, what it
     /// holds, what it waits for. Reports show it. It is called only when somebody looks.
     fn inspect(&self) -> Value;

@@ -183,6 +183,7 @@ impl<K: Core + 'static> Driver<K> {
     fn flush(&self) {
         let outputs = self.0.core.borrow_mut().outputs();
         self.carry_out(outputs);
+        self.log_notes();
         self.arrange_wake_up();
     }
 
@@ -209,6 +210,15 @@ impl<K: Core + 'static> Driver<K> {
         let is_log_long = storage.log_bytes() >= self.0.checkpoint_at.get();
         if outputs.checkpoint || (is_log_long && !storage.is_writing_snapshot()) {
             self.begin_checkpoint();
+        }
+    }
+
+    /// Writes into the node's log what the core notes, with the node's own clock: in virtual time
+    /// that is the time of the run, and in real time it counts from the start of this process.
+    fn log_notes(&self) {
+        let (ctx, notes) = (&self.0.ctx, self.0.core.borrow_mut().take_notes());
+        for note in notes {
+            ctx.log(format_args!("{:.6} s: {} {note}", ctx.now().as_secs_f64(), ctx.id()));
         }
     }
 

@@ -44,13 +44,13 @@ pub fn cycle(workload: &impl Explain, cycle: &Cycle) -> Case {
 fn drawing(workload: &impl Explain, cycle: &Cycle, reasons: &[Reason]) -> Drawing {
     let txns = workload.transactions();
     let row = |(i, step): (usize, &Step)| Row {
-        title: format!("T{} (op {})", i + 1, txns.get(step.from).indices.1),
+        title: format!("T{} (op {})", i + 1, txns.get(step.from).indices.0),
         boxes: txns
             .micro_ops(step.from)
             .iter()
             .map(|op| workload.micro_op_edn(op).to_string())
             .collect(),
-        index: txns.get(step.from).indices.1,
+        index: txns.get(step.from).indices.0,
     };
     let rows = cycle.steps.iter().enumerate().map(row).collect();
     let arrow = |(step, reason): (&Step, &Reason)| Arrow {

@@ -8,9 +8,10 @@
 //!
 //! The first two are where the original has them. All are made from the findings alone.
 
-use super::format::shorten;
+use super::format::{shorten, shortened};
+use super::illustrate::Illustrations;
 use super::{drawings, glossary};
-use crate::checker::{Finding, Judgement, Validity, linear};
+use crate::checker::{Finding, Judgement, Mention, Validity, linear};
 
 /// An explanation of something that is wrong: a drawing with words, or words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,8 +26,8 @@ pub struct Explanation {
     pub svg: Option<String>,
     /// What it means, for people; may be of several lines.
     pub words: String,
-    /// The index in the history of the operation to look at first.
-    pub at: Option<usize>,
+    /// The operations that it is about, the one to look at first in front.
+    pub operations: Vec<Mention>,
 }
 
 /// Everything that explains a judgement.
@@ -44,12 +45,24 @@ pub const OTHER_FOLDER: &str = "findings";
 /// How much of a text without a drawing is on the page.
 const TEXT_CHARACTERS: usize = 6000;
 
+/// How much of a subject is in a title.
+const SUBJECT_CHARACTERS: usize = 40;
+
 /// The most keys that are drawn.
 const KEYS: usize = 20;
 
 /// Explains what is wrong in a judgement, or in one of its parts. What the workload's own checker
 /// found goes to `folder`.
 pub fn of(judgement: &Judgement, folder: &str) -> Explanations {
+    illustrated(judgement, folder, &Illustrations::default())
+}
+
+/// The same, with drawings of findings that have none of their own.
+pub fn illustrated(
+    judgement: &Judgement,
+    folder: &str,
+    illustrations: &Illustrations,
+) -> Explanations {
     let mut explanations = Explanations::default();
     let mut numbered = Vec::new();
     for (folder, findings) in kinds(judgement, folder) {
@@ -61,7 +74,7 @@ pub fn of(judgement: &Judgement, folder: &str) -> Explanations {
             }
         } else {
             explanations.texts.push(text_of_kind(folder, &findings));
-            numbered.extend(of_kind(folder, &findings));
+            numbered.extend(of_kind(folder, &findings, illustrations));
         }
     }
     // The first case of each kind comes before the second of any.
@@ -120,7 +133,7 @@ fn of_key(finding: &Finding) -> ((String, String), Explanation) {
         meaning: String::new(),
         svg,
         words: finding.words.clone(),
-        at: first_operation(finding),
+        operations: finding.operations.clone(),
     };
     ((text, format!("{}\n", finding.words)), explanation)
 }
@@ -141,28 +154,46 @@ fn text_of_kind(folder: &str, findings: &[&Finding]) -> (String, String) {
 }
 
 /// Each case that has a drawing, with its number; all cases at once, if none has.
-fn of_kind(folder: &str, findings: &[&Finding]) -> Vec<(usize, Explanation)> {
+fn of_kind(
+    folder: &str,
+    findings: &[&Finding],
+    illustrations: &Illustrations,
+) -> Vec<(usize, Explanation)> {
     let kind = findings[0].kind;
     let explanation = |path: String, svg: Option<String>, words: String, finding: &Finding| {
         let (title, meaning) = (kind.to_owned(), glossary::meaning(kind));
-        Explanation { path, title, meaning, svg, words, at: first_operation(finding) }
+        Explanation { path, title, meaning, svg, words, operations: finding.operations.clone() }
     };
-    let drawn: Vec<(usize, Explanation)> = findings
-        .iter()
-        .enumerate()
-        .filter_map(|(number, finding)| {
-            let svg = drawings::draw(finding.drawing.as_ref()?, kind);
-            let path = format!("{folder}/{kind}/{number}.svg");
-            Some((number, explanation(path, Some(svg), finding.words.clone(), finding)))
-        })
-        .collect();
-    if !drawn.is_empty() {
-        return drawn;
+    let mut drawn = Vec::new();
+    for (number, finding) in findings.iter().enumerate() {
+        let path = format!("{folder}/{kind}/{number}.svg");
+        let of_checker = finding.drawing.as_ref().map(|drawing| drawings::draw(drawing, kind));
+        let illustration = illustrations.get(finding);
+        let words = match illustration.map(|illustration| &*illustration.words) {
+            None | Some("") => finding.words.clone(),
+            Some(more) => format!("{}\n{more}", finding.words),
+        };
+        let svg = of_checker.or_else(|| Some(illustration?.svg.clone()));
+        let title = match (illustration, &finding.subject) {
+            (Some(_), Some(subject)) => {
+                format!("{kind} {}", shortened(subject, SUBJECT_CHARACTERS))
+            }
+            _ => kind.to_owned(),
+        };
+        let explained = |svg| Explanation { title, ..explanation(path, Some(svg), words, finding) };
+        drawn.extend(svg.map(|svg| (number, explained(svg))));
     }
     let (path, text) = text_of_kind(folder, findings);
-    vec![(0, explanation(path, None, shorten(text.trim(), TEXT_CHARACTERS), findings[0]))]
-}
-
-fn first_operation(finding: &Finding) -> Option<usize> {
-    finding.operations.first().map(|mention| mention.index)
+    let all_words = shorten(text.trim(), TEXT_CHARACTERS);
+    match &mut drawn[..] {
+        [] => vec![(0, explanation(path, None, all_words, findings[0]))],
+        // One drawing of all that was found of its kind.
+        [(_, only)] if findings.len() > 1 => {
+            let words: Vec<&str> = findings.iter().map(|finding| &*finding.words).collect();
+            only.words = shorten(&words.join("\n"), TEXT_CHARACTERS);
+            only.operations = findings.iter().flat_map(|f| f.operations.clone()).collect();
+            drawn
+        }
+        _ => drawn,
+    }
 }

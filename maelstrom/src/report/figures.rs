@@ -16,8 +16,9 @@ pub struct Figure {
     pub value: String,
 }
 
-/// How much of a value is shown.
+/// How much of a value is shown, and how many values.
 const VALUE_CHARACTERS: usize = 60;
+const VALUES: usize = 10;
 
 /// The figures of a run of this workload.
 pub fn figures(workload: &str, results: &Judgement, activity: &Activity) -> Vec<Figure> {
@@ -96,10 +97,6 @@ fn messages(results: &Judgement) -> Option<String> {
 fn about(workload: &str, results: &Judgement) -> Vec<(&'static str, Option<String>)> {
     let of = |name: &str| number(results, &["workload", name]);
     let whole = |name: &str| of(name).map(|number| grouped(number as usize));
-    let shown = |name: &str| {
-        let found = entry(results, &["workload", name])?;
-        Some(shortened(found, VALUE_CHARACTERS))
-    };
     match workload {
         "broadcast" | "g-set" => {
             let latency = |share| number(results, &["workload", "stable-latencies", share]);
@@ -118,9 +115,10 @@ fn about(workload: &str, results: &Judgement) -> Vec<(&'static str, Option<Strin
             vec![("ids", ids.map(|(ids, twice)| format!("{ids}, {twice} given out again")))]
         }
         "g-counter" | "pn-counter" => {
-            let reads = shown("final-reads").map(|reads| match shown("acceptable") {
-                Some(sums) => format!("{reads}; what was added allows {sums}"),
-                None => reads,
+            let list = |name: &str| entry(results, &["workload", name]).and_then(Edn::as_slice);
+            let reads = list("final-reads").map(|reads| match list("acceptable") {
+                Some(sums) => format!("{}; {} was added", listed(reads), sums_in_words(sums)),
+                None => listed(reads),
             });
             vec![("final reads", reads)]
         }
@@ -141,13 +139,48 @@ fn about(workload: &str, results: &Judgement) -> Vec<(&'static str, Option<Strin
             vec![("objects", keys)]
         }
         name if name.starts_with("txn-") => {
-            let kinds = shown("anomaly-types").unwrap_or_else(|| "none".into());
-            let not = shown("not").filter(|not| not != "#{}");
+            let names = |name: &str| entry(results, &["workload", name]).map(named);
+            let kinds = names("anomaly-types").unwrap_or_else(|| "none".into());
+            let not = names("not").filter(|not| !not.is_empty());
             let not = not.map(|not| format!(", so it is not {not}")).unwrap_or_default();
             vec![("anomalies", Some(shorten(&format!("{kinds}{not}"), 2 * VALUE_CHARACTERS)))]
         }
         _ => Vec::new(),
     }
+}
+
+/// Some values: `31, 38, 39`.
+fn listed(values: &[Edn]) -> String {
+    let mut words: Vec<String> =
+        values.iter().take(VALUES).map(|value| shortened(value, VALUE_CHARACTERS)).collect();
+    if values.len() > VALUES {
+        words.push(format!("{} more", values.len() - VALUES));
+    }
+    words.join(", ")
+}
+
+/// Ranges of sums: `129 or 131 to 140`.
+fn sums_in_words(ranges: &[Edn]) -> String {
+    let range = |range: &Edn| match range.as_slice() {
+        Some([low, high]) if low == high => low.to_string(),
+        Some([low, high]) => format!("{low} to {high}"),
+        _ => range.to_string(),
+    };
+    let mut words: Vec<String> = ranges.iter().take(VALUES).map(range).collect();
+    if ranges.len() > VALUES {
+        words.push("more".into());
+    }
+    words.join(" or ")
+}
+
+/// The names in a collection of keywords: `G0, G1a`.
+fn named(names: &Edn) -> String {
+    let items = match names {
+        Edn::Set(items) | Edn::List(items) | Edn::Vector(items) => &items[..],
+        _ => &[],
+    };
+    let names: Vec<&str> = items.iter().filter_map(Edn::as_keyword).collect();
+    names.join(", ")
 }
 
 /// A latency that is known in whole milliseconds.
@@ -187,10 +220,18 @@ mod tests {
                 "31 ms after they were known, in the median; at most 5.29 s",
             ),
             ("unique-ids", "{:acknowledged-count 1200, :duplicated-count 3}", "1,200, 3 given out"),
-            ("g-counter", "{:final-reads (31 38), :acceptable [[108 108]]}", "(31 38); what was"),
+            (
+                "g-counter",
+                "{:final-reads (31 38), :acceptable [[108 108]]}",
+                "31, 38; 108 was added",
+            ),
             ("kafka", "{:worst-realtime-lag {:time 1.0, :lag 0.25}}", "was 250 ms behind"),
             ("lin-kv", "{:results {0 {}, 1 {}}, :failures [1]}", "2 keys, 1 of them not"),
-            ("txn-list-append", "{:anomaly-types (:G0), :not #{:read-committed}}", "(:G0), so it"),
+            (
+                "txn-list-append",
+                "{:anomaly-types (:G0), :not #{:read-committed}}",
+                "G0, so it is not read-committed",
+            ),
         ] {
             let results = Judgement::of_parts([("net", part(net)), ("workload", part(text))]);
             let figures = super::figures(workload, &results, &activity);

@@ -5,11 +5,12 @@ use crate::edn::Edn;
 
 use super::activity::Ended;
 use super::format::{count, grouped, shorten, shortened};
+use super::involved::AllInvolved;
 
 /// An operation that a finding points to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pointer {
-    /// The index of one of its entries in the history.
+    /// The index in the history of the entry with which it began.
     pub index: usize,
     /// Why it is of interest: `lost 17: added`.
     pub label: String,
@@ -27,7 +28,7 @@ pub fn headline(results: &Judgement, ended: Ended, failure: Option<&str>) -> Str
         // What the node said last follows on lines of its own.
         return format!("The run broke off: {}", sentence.lines().next().unwrap_or_default());
     }
-    let share = share(ended);
+    let share = share(ended, results.verdict);
     let word = match results.verdict {
         Validity::True if !results.summary.is_empty() => return results.summary.clone(),
         Validity::True => return format!("Every checker is satisfied; {share}."),
@@ -40,16 +41,23 @@ pub fn headline(results: &Judgement, ended: Ended, failure: Option<&str>) -> Str
     }
 }
 
-/// How many operations did what they should, and what became of the others.
-fn share(ended: Ended) -> String {
+/// How many operations did what they should, and what became of the others. Where something is
+/// wrong with the answers, all that can be said is that they are there.
+fn share(ended: Ended, verdict: Validity) -> String {
     let (all, did) = (count(ended.all, "operation"), ended.did());
     if ended.all == 0 {
         return "no operation ended".into();
     }
+    let verb = match (verdict, did) {
+        (Validity::False, 1) => "was answered",
+        (Validity::False, _) => "were answered",
+        (_, 1) => "did what it should",
+        _ => "did what they should",
+    };
     if did == ended.all {
-        return format!("{}{all} did what {} should", all_of(did), it(did));
+        return format!("{}{all} {verb}", if did == 1 { "" } else { "all " });
     }
-    let mut text = format!("{} of {all} did what {} should", grouped(did), it(did));
+    let mut text = format!("{} of {all} {verb}", grouped(did));
     match ended.failed() {
         0 => {}
         failed => text += &format!(", {} met a fault", grouped(failed)),
@@ -59,14 +67,6 @@ fn share(ended: Ended) -> String {
         unknown => text += &format!(", of {} nobody knows", grouped(unknown)),
     }
     text
-}
-
-fn all_of(number: usize) -> &'static str {
-    if number == 1 { "" } else { "all " }
-}
-
-fn it(number: usize) -> &'static str {
-    if number == 1 { "it" } else { "they" }
 }
 
 /// Each part that is as bad as the whole, in a few words.
@@ -81,10 +81,13 @@ fn problems(results: &Judgement) -> Vec<String> {
 }
 
 /// The operations that the findings are about, those that matter most first; of each operation
-/// the first reason.
-pub fn pointers(results: &Judgement) -> Vec<Pointer> {
+/// the first reason. An operation has one number, that of the entry with which it began.
+pub fn pointers(results: &Judgement, involved: &AllInvolved) -> Vec<Pointer> {
     let mut pointers = Vec::new();
     collect(results, &mut pointers);
+    for pointer in &mut pointers {
+        pointer.index = involved.number(pointer.index);
+    }
     let mut seen = std::collections::BTreeSet::new();
     pointers.retain(|pointer: &Pointer| seen.insert(pointer.index));
     pointers.truncate(POINTERS);
@@ -172,7 +175,7 @@ mod tests {
         ]);
         let pointer = |index, label: &str| Pointer { index, label: label.into() };
         assert_eq!(
-            pointers(&results),
+            pointers(&results, &AllInvolved::default()),
             [
                 pointer(3, "never-ok 8: added"),
                 pointer(4, "never-ok 8: last seen by"),

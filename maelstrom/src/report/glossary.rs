@@ -58,6 +58,36 @@ fn base_meaning(anomaly: &str) -> &'static str {
         "negative-value" => "An account held less than nothing.",
         "nil-balance" => "An account had no balance.",
         "unexpected-key" => "A read shows an account that the bank does not have.",
+        _ => meaning_elsewhere(name),
+    }
+}
+
+/// Sets, counters, ids and logs. Those of logs have their names from Jepsen's `tests/kafka.clj`.
+fn meaning_elsewhere(name: &str) -> &'static str {
+    match name {
+        "lost" => "An element was known, and later reads lack it.",
+        "stale" => "A read lacked an element that was known by then.",
+        "duplicated" => "The same id was given out more than once.",
+        "wrong-sum" => "A final read shows a sum that the additions cannot make.",
+        "wrong-reply" => "A reply does not answer its request.",
+        "never-ok" => "Operations of this kind never succeeded, so nothing is known of them.",
+        "duplicate" => "A message stands in its log at two offsets.",
+        "inconsistent-offsets" => "Two different messages were seen at one offset of a log.",
+        "no-writer-of-value" => "A message was polled that nobody sent.",
+        "precommitted-read" => "A transaction polled a message that it sends itself.",
+        "lost-write" => {
+            "A message was acknowledged, and nobody polled it though they polled later ones."
+        }
+        "unseen" => "A message was acknowledged, and nobody had polled it when the run ended.",
+        "poll-skip" => "From one poll to its next, a process left out messages of a log.",
+        "nonmonotonic-poll" => "From one poll to its next, a process went back in a log.",
+        "int-poll-skip" => "Within one operation, a process left out messages of a log.",
+        "int-nonmonotonic-poll" => "Within one operation, a process went back in a log.",
+        "nonmonotonic-send" => "What a process sent later stands before what it sent earlier.",
+        "int-nonmonotonic-send" => "Within one operation, messages stand in the wrong order.",
+        "int-send-skip" => "Between two messages of one operation stand those of others.",
+        "unprocessed-commit" => "An offset was committed that nobody had polled.",
+        "nonmonotonic-commit" => "A committed offset went back.",
         _ => "",
     }
 }
@@ -72,7 +102,11 @@ mod tests {
              G-single-item-realtime G-nonadjacent-item G2 G2-item-process internal dirty-update \
              lost-update future-read duplicate-elements incompatible-order cyclic-versions \
              unwritten-read long-fork missing-write out-of-order not-causal out-of-bounds \
-             unexpected-dequeue wrong-total negative-value nil-balance unexpected-key";
+             unexpected-dequeue wrong-total negative-value nil-balance unexpected-key lost stale \
+             duplicated wrong-sum wrong-reply never-ok duplicate inconsistent-offsets \
+             no-writer-of-value precommitted-read lost-write unseen poll-skip nonmonotonic-poll \
+             int-poll-skip int-nonmonotonic-poll nonmonotonic-send int-nonmonotonic-send \
+             int-send-skip unprocessed-commit nonmonotonic-commit";
         for name in names.split_whitespace() {
             assert!(!meaning(name).is_empty(), "{name}");
         }

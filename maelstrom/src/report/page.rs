@@ -7,6 +7,7 @@
 
 mod chunks;
 mod data;
+mod explained;
 mod lanes;
 mod ran;
 mod states;
@@ -14,12 +15,12 @@ mod states;
 pub use data::{Packed, pack};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use super::Recorded;
 use super::explanations::Explanation;
 use super::findings::{self, Pointer};
-use super::format::{count, html_escape, shorten};
-use super::{LINK_FROM_FILE, Recorded};
+use super::format::count;
+use super::involved::AllInvolved;
 use crate::checker::Validity;
-use crate::edn::{Edn, pretty};
 
 /// The icon: a disc in the colour of the verdict.
 const ICON_BEFORE: &str = "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' \
@@ -48,26 +49,16 @@ const PROGRAM: &str = concat!(
     include_str!("page/charts.js"),
     include_str!("page/moment.js"),
     include_str!("page/find.js"),
-    include_str!("page/ui.js")
+    include_str!("page/ui.js"),
+    include_str!("page/links.js")
 );
-
-/// How much of a checker's findings is on the page: `results.edn` has the rest.
-const FINDINGS_CHARACTERS: usize = 60_000;
-
-/// How many explanations are on the page.
-const EXPLANATIONS: usize = 12;
-
-/// How many operations are named for each reason to look at them.
-const POINTED_TO: usize = 12;
-
-/// How many bytes of drawings are on the page; the others are linked.
-const DRAWINGS_BYTES: usize = 250_000;
 
 /// The page, of data that [`pack`] made.
 pub fn page(
     recorded: &Recorded,
     pointers: &[Pointer],
     explanations: &[Explanation],
+    involved: &AllInvolved,
     data: &Packed,
 ) -> String {
     let broke_off = recorded.failure.map(|_| Validity::False);
@@ -98,8 +89,10 @@ pub fn page(
                 }
                 main {
                     (ran::section(recorded))
-                    (checkers(recorded, pointers, !explanations.is_empty()))
-                    @if !explanations.is_empty() { (explanation_section(explanations)) }
+                    (explained::checkers(recorded, pointers, !explanations.is_empty()))
+                    @if !explanations.is_empty() {
+                        (explained::section(explanations, involved))
+                    }
                     (diagram())
                 }
                 script #data type="application/gzip;base64" {
@@ -179,116 +172,6 @@ fn files(recorded: &Recorded) -> Markup {
         }
         span.quiet { (count(activity.count(), "operation")) " in "
             (format!("{:.1} s", activity.end() as f64 / 1e9)) }
-    }
-}
-
-/// What each checker found. It is folded away where it is in order, or where drawings explain
-/// it better.
-fn checkers(recorded: &Recorded, pointers: &[Pointer], is_explained: bool) -> Markup {
-    html! {
-        section #findings aria-label="What the checkers found" {
-            @for (name, part) in &recorded.results.parts {
-                @let mark = Mark::of(part.verdict);
-                details open[part.verdict != Validity::True && !is_explained] {
-                    summary {
-                        span.(mark.class) { (mark.symbol) } " "
-                        (name)
-                    }
-                    pre { (PreEscaped(linked(&part.to_edn()))) }
-                }
-            }
-            @if !pointers.is_empty() {
-                p { "Operations to look at: "
-                    @for (label, indices) in by_label(pointers) {
-                        span.reason {
-                            (label) " "
-                            @for index in indices.iter().take(POINTED_TO) {
-                                a.op href={ "#op-" (index) } { (index) } " "
-                            }
-                            @if indices.len() > POINTED_TO { "and more" }
-                        } " "
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// The operations by why they are of interest, each reason where it first stands.
-fn by_label(pointers: &[Pointer]) -> Vec<(&str, Vec<usize>)> {
-    let mut groups: Vec<(&str, Vec<usize>)> = Vec::new();
-    for Pointer { index, label } in pointers {
-        match groups.iter_mut().find(|(known, _)| known == label) {
-            Some((_, indices)) => indices.push(*index),
-            None => groups.push((label, vec![*index])),
-        }
-    }
-    groups
-}
-
-/// A result as text in which every operation's index is a link to it.
-fn linked(part: &Edn) -> String {
-    let text = pretty(part);
-    let text = shorten(&text, FINDINGS_CHARACTERS);
-    let mut html = String::with_capacity(text.len() * 2);
-    let mut rest = &*text;
-    while let Some(place) = rest.find(":index ") {
-        let (before, after) = rest.split_at(place + ":index ".len());
-        let digits = after.len() - after.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-        html.push_str(&html_escape(before));
-        let index = &after[..digits];
-        if digits > 0 {
-            html.push_str(&format!("<a class=\"op\" href=\"#op-{index}\">{index}</a>"));
-        }
-        rest = &after[digits..];
-    }
-    html.push_str(&html_escape(rest));
-    html
-}
-
-/// The explanations: the first is open, so that the run itself is not far below.
-fn explanation_section(explanations: &[Explanation]) -> Markup {
-    let mut left = DRAWINGS_BYTES;
-    let mut shown = |explanation: &Explanation| -> Option<String> {
-        let svg = explanation.svg.as_ref().filter(|svg| svg.len() <= left)?;
-        left -= svg.len();
-        Some(svg.replace(LINK_FROM_FILE, "#op-"))
-    };
-    html! {
-        section #drawings aria-label="Explanations" {
-            @for (number, explanation) in explanations.iter().take(EXPLANATIONS).enumerate() {
-                details open[number == 0] {
-                    summary {
-                        strong { (explanation.title) } " "
-                        span.quiet { (words(explanations, number)) }
-                    }
-                    p {
-                        @if let Some(index) = explanation.at {
-                            a.op href={ "#op-" (index) } { "Go to that moment" } " "
-                        }
-                        a.quiet href=(explanation.path) { "file of its own" }
-                    }
-                    // Made by this program, in which what came from nodes is escaped.
-                    @if let Some(svg) = shown(explanation) { div.drawing { (PreEscaped(svg)) } }
-                    @if !explanation.words.is_empty() { pre { (explanation.words) } }
-                }
-            }
-            @if explanations.len() > EXPLANATIONS {
-                @let folder = explanations[0].path.split('/').next().unwrap_or_default();
-                p { "There are " (explanations.len() - EXPLANATIONS) " more in the folder "
-                    a href={ (folder) "/" } { (folder) } "." }
-            }
-        }
-    }
-}
-
-/// What stands beside the title: the meaning, or where it was said before, which case this is.
-fn words(explanations: &[Explanation], number: usize) -> String {
-    let explanation = &explanations[number];
-    let is_first = explanations[..number].iter().all(|other| other.title != explanation.title);
-    match explanation.at {
-        Some(index) if !is_first => format!("again, at operation {index}"),
-        _ => explanation.meaning.clone(),
     }
 }
 

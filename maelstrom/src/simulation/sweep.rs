@@ -37,7 +37,7 @@ impl<N: Node> Check<N> {
     /// At the first seed on which the node fails, after printing how to replay it.
     pub fn seeds(&self, seeds: Range<u64>) {
         let seeds = seeds_from_environment(seeds);
-        let mut progress = Count::start(self.workload.name(), seeds.clone());
+        let mut progress = Count::start(self.title(), seeds.clone());
         for start in seeds.clone().step_by(SEEDS_TOGETHER as usize) {
             let end = seeds.end.min(start + SEEDS_TOGETHER);
             if let Some(failure) = self.first_failure(start..end) {
@@ -49,10 +49,19 @@ impl<N: Node> Check<N> {
             }
             progress.done(end - start);
         }
+        progress.finish();
         if seeds.end - seeds.start == 1 {
             write_seed(self, seeds.start);
+            println!("  report:  {}", self.page(seeds.start).display());
         }
-        progress.finish();
+    }
+
+    /// What is tested, and by which test: one program may have several.
+    fn title(&self) -> String {
+        match test_name() {
+            Some(test) => format!("{}, {test}", self.shown_name()),
+            None => self.shown_name().to_owned(),
+        }
     }
 
     fn replay_command(&self, seed: u64) -> String {
@@ -64,18 +73,24 @@ impl<N: Node> Check<N> {
     }
 
     /// What runs: the node is inside this program, so its name stands for it.
-    fn ran(&self, seed: u64) -> Ran {
-        let again = self.replay_command(seed);
-        let ran = Ran::new(self.shown_name(), &self.options_for(seed));
-        Ran { seed: Some(seed), again, ..ran }
+    fn ran(&self, options: &TestOptions) -> Ran {
+        let ran = Ran::new(format!("sim-{}", self.shown_name()), options);
+        Ran { arguments: test_name().into_iter().collect(), ..ran }
     }
 
     /// The page of the run with this seed.
     fn page(&self, seed: u64) -> PathBuf {
-        let name = RunName::Seed(seed).of(&self.ran(seed).folder_name());
+        let name = RunName::Seed(seed).of(&self.ran(&self.options_for(seed)).folder_name());
         let folder = Path::new("store").join(self.workload.name()).join(name.to_string());
         folder.join("index.html")
     }
+}
+
+/// The name of the test that runs: its thread has it.
+fn test_name() -> Option<String> {
+    let thread = std::thread::current();
+    let name = thread.name()?.rsplit("::").next()?;
+    (name != "main").then(|| name.to_owned())
 }
 
 /// The seeds to run: `SEED=n` is that one, `SEEDS=n` the first n.
@@ -93,7 +108,7 @@ fn seeds_from_environment(seeds: Range<u64>) -> Range<u64> {
 
 /// Counts seeds, and says how fast they went.
 struct Count {
-    workload: &'static str,
+    title: String,
     count: u64,
     done: u64,
     started_at: Instant,
@@ -101,8 +116,8 @@ struct Count {
 
 impl Count {
     /// Starts counting.
-    fn start(workload: &'static str, seeds: Range<u64>) -> Count {
-        Count { workload, count: seeds.end - seeds.start, done: 0, started_at: Instant::now() }
+    fn start(title: String, seeds: Range<u64>) -> Count {
+        Count { title, count: seeds.end - seeds.start, done: 0, started_at: Instant::now() }
     }
 
     /// So many more seeds passed.
@@ -121,8 +136,8 @@ impl Count {
     fn print(&self) {
         let seconds = self.started_at.elapsed().as_secs_f64();
         let rate = self.done as f64 / seconds.max(1e-9);
-        let (workload, done, count) = (self.workload, self.done, self.count);
-        println!("{workload}: {done} of {count} seeds passed, {rate:.0} seeds a second");
+        let (title, done, count) = (&self.title, self.done, self.count);
+        println!("{title}: {done} of {count} seeds passed, {rate:.0} seeds a second");
     }
 }
 
@@ -153,9 +168,8 @@ struct Run<'a> {
 fn write_seed<N: Node>(check: &Check<N>, seed: u64) {
     let options = &check.options_for(seed);
     let tape = Seeds::new(seed).into();
-    let ran = check.ran(seed);
-    let name = RunName::Seed(seed).of(&ran.folder_name());
-    let again = ran.again;
+    let name = RunName::Seed(seed).of(&check.ran(options).folder_name());
+    let again = check.replay_command(seed);
     write(check, Run { options, tape, name, seed, argv: None, again, files: Vec::new() });
 }
 
@@ -174,7 +188,7 @@ fn write<N: Node>(check: &Check<N>, run: Run) -> Option<PathBuf> {
 fn try_write<N: Node>(check: &Check<N>, run: Run) -> anyhow::Result<()> {
     let workload = check.workload.name();
     let Run { options, tape, name, seed, argv, again, files } = run;
-    let ran = &Ran { seed: Some(seed), again, ..Ran::new(check.shown_name(), options) };
+    let ran = &Ran { seed: Some(seed), again, ..check.ran(options) };
     let folder = RunFolder::create(Path::new("store"), workload, name)?;
     for (name, text) in files {
         folder.write(name, text.as_bytes())?;
@@ -238,7 +252,7 @@ fn shrink_seed<N: Node>(check: &Check<N>, seed: u64) {
         Err(sentence) => return eprintln!("  smallest: there is none: {sentence}"),
     };
     let Shrunk { case, kind, before, left, is_unfinished } = &shrunk;
-    let what = Ran::new(check.shown_name(), &case.options).folder_name();
+    let what = check.ran(&case.options).folder_name();
     let name = RunName::Tape(case.tape.digest()).of(&what);
     let folder = Path::new("store").join(check.workload.name()).join(name.to_string());
     let program = ["--bin".to_owned(), own_node()];

@@ -25,6 +25,7 @@
 //! | `raft/snapshot.rs` | how a follower gets the state where the log is forgotten | §7 |
 //! | `raft/progress.rs` | what the leader sends to a follower next | dissertation §10.2 |
 //! | `raft/read.rs` | reading without writing | §8, dissertation §6.4 |
+//! | `raft/notes.rs` | what people are told of all this | |
 //! | `raft/invariants.rs` | what must always hold, as a checker | figure 3 |
 //!
 //! Deliberately absent: changes of membership (a Maelstrom cluster is fixed when it starts);
@@ -38,6 +39,7 @@ mod election;
 mod invariants;
 mod log;
 mod message;
+mod notes;
 mod progress;
 mod read;
 mod replication;
@@ -163,6 +165,8 @@ pub struct Raft<C> {
     storing: Option<LogId>,
     asking: Asking,
     output: Output<C>,
+    /// What happened that people want to know, since it was last taken.
+    notes: Vec<String>,
 }
 
 /// What a node is at the moment (figure 4).
@@ -200,6 +204,7 @@ impl<C: Clone + Serialize> Raft<C> {
             arriving: None,
             storing: None,
             output: Output::default(),
+            notes: Vec::new(),
         };
         raft.set_first_election();
         raft
@@ -208,6 +213,7 @@ impl<C: Clone + Serialize> Raft<C> {
     /// Takes one thing that happened at `now`.
     pub fn step(&mut self, now: Time, input: Input<C>) {
         let (term, commit, base) = (self.state.term, self.commit, self.log.base());
+        let before = self.standing();
         self.now = self.now.max(now);
         match input {
             Input::Timeout => self.on_timeout(),
@@ -224,6 +230,7 @@ impl<C: Clone + Serialize> Raft<C> {
         assert!(self.commit >= commit, "what is committed stays so");
         assert!(self.log.base() >= base, "what is forgotten stays so");
         self.assert_order();
+        self.note_change(before);
     }
 
     /// The places of a log are in this order: forgotten ≤ committed ≤ the end, and so is what is

@@ -168,6 +168,13 @@ pub(super) struct Arriving {
     early: BTreeMap<u64, Numbered>,
 }
 
+impl Arriving {
+    /// The last entry that the state covers.
+    pub fn last(&self) -> LogId {
+        self.last
+    }
+}
+
 /// A piece of a state that arrives, for the state machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arrived {

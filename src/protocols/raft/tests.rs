@@ -172,3 +172,36 @@ fn a_late_piece_of_an_older_state_does_not_stop_the_one_that_arrives() {
     let late = Message::AppendEntriesReply { term: 1, outcome, round: 0 };
     assert_eq!(replies, [stored(1), late, stored(2)]);
 }
+
+/// An election won and lost again, as the node's log tells it.
+#[test]
+fn what_happens_to_leadership_is_noted_once() {
+    let config = Config::new("n1".into(), vec!["n2".into()]);
+    let rng = ChaCha8Rng::seed_from_u64(1);
+    let mut raft: Raft<u8> = Raft::new(config, Durable::default(), rng, Time::ZERO);
+    let freeze = || Frozen { index: 0, pieces: Box::new(std::iter::empty()) };
+    let mut notes = |input: Input<u8>| {
+        raft.step(raft.deadline(), input);
+        raft.output(&freeze);
+        raft.take_notes()
+    };
+    let from_n2 = |message| Input::Message { from: "n2".into(), message };
+    let asks = "hears from no leader, and asks whether it could win term 1";
+    assert_eq!(notes(Input::Timeout), [asks]);
+    let reply = Message::PreVoteReply { term: 1, granted: true };
+    assert_eq!(notes(from_n2(reply)), ["begins an election in term 1"]);
+    let reply = Message::RequestVoteReply { term: 1, granted: true };
+    assert_eq!(notes(from_n2(reply.clone())), ["leads in term 1"]);
+    assert_eq!(notes(from_n2(reply)), [""; 0]);
+    let (prev, entries) = (LogId::default(), Vec::new());
+    let append = Message::AppendEntries { term: 2, prev, entries, commit: 0, round: 1 };
+    assert_eq!(
+        notes(from_n2(append.clone())),
+        ["steps down as the leader of term 1: term 2 has begun", "follows n2 in term 2"]
+    );
+    assert_eq!(notes(from_n2(append)), [""; 0]);
+    assert_eq!(
+        notes(Input::Timeout),
+        ["hears from no leader, and asks whether it could win term 3"]
+    );
+}

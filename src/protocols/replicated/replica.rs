@@ -271,6 +271,10 @@ impl<S: StateMachine> Core for Replica<S> {
         !self.raft.is_leader() || self.raft.is_alone()
     }
 
+    fn take_notes(&mut self) -> Vec<String> {
+        self.raft.take_notes()
+    }
+
     fn inspect(&self) -> Value {
         let replica = json!({
             "role": self.raft.role(),

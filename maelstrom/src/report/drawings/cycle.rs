@@ -8,6 +8,7 @@
 
 use std::fmt::Write;
 
+use super::begin;
 use crate::checker::drawing::{Arrow, Cycle, Row};
 use crate::report::format::{html_escape, shorten};
 
@@ -59,11 +60,9 @@ pub fn draw(Cycle { rows, arrows }: &Cycle) -> String {
     let all_width = right + label_width + 3 * MARGIN;
     let bottom = laid.last().map_or(0, |row| row.top + ROW_HEIGHT);
     let all_height = bottom + 2 * MARGIN;
-    let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{all_width}\" height=\"{all_height}\" \
-         viewBox=\"0 0 {all_width} {all_height}\" font-family=\"monospace\" \
-         font-size=\"{FONT_SIZE}\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
-    );
+    let mut svg = begin(all_width as f64, all_height as f64);
+    writeln!(svg, "<g font-family=\"ui-monospace,monospace\" font-size=\"{FONT_SIZE}\">")
+        .expect("a string takes all that is written to it");
     laid.iter().zip(rows).for_each(|(laid, row)| draw_row(&mut svg, laid, row));
     for (i, arrow) in arrows.iter().enumerate() {
         let (from, to) = (&laid[i], &laid[(i + 1) % laid.len()]);
@@ -73,7 +72,7 @@ pub fn draw(Cycle { rows, arrows }: &Cycle) -> String {
             draw_around(&mut svg, arrow, [from, to], right + MARGIN);
         }
     }
-    svg + "</svg>\n"
+    svg + "</g></svg>\n"
 }
 
 fn lay(i: usize, row: &Row, title_width: usize, arrows: &[Arrow]) -> Laid {
@@ -112,15 +111,15 @@ fn draw_row(svg: &mut String, laid: &Laid, row: &Row) {
         writeln!(
             svg,
             "<rect x=\"{left}\" y=\"{top}\" width=\"{cell_width}\" height=\"{ROW_HEIGHT}\" \
-             rx=\"4\" fill=\"{fill}\" stroke=\"#555\"/>\n\
+             rx=\"4\" class=\"{fill}\"/>\n\
              <text x=\"{x}\" y=\"{y}\" text-anchor=\"middle\"{weight}>{}</text>",
             html_escape(text)
         )
         .expect("a string takes all that is written to it");
     };
-    cell(laid.title.0, laid.title.1, "#e8eef7", " font-weight=\"bold\"", &cut(&row.title));
+    cell(laid.title.0, laid.title.1, "boxtitle", " font-weight=\"bold\"", &cut(&row.title));
     for (place, left, right, text) in &laid.boxes {
-        cell(*left, *right, if place.is_some() { "#f7f7f2" } else { "white" }, "", text);
+        cell(*left, *right, if place.is_some() { "box" } else { "paper" }, "", text);
     }
     svg.push_str("</a>\n");
 }
@@ -180,10 +179,10 @@ fn draw_arrow(
     let (left, right, back) = (tip_x - 5, tip_x + 5, tip_y - 10);
     writeln!(
         svg,
-        "<path d=\"{path}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>\n\
-         <path d=\"M {tip_x} {tip_y} L {left} {back} L {right} {back} Z\" fill=\"{colour}\"/>\n\
-         <text x=\"{label_x}\" y=\"{label_y}\" fill=\"{colour}\" stroke=\"white\" \
-         stroke-width=\"4\" paint-order=\"stroke\">{}</text>",
+        "<path d=\"{path}\" style=\"fill:none;stroke:{colour};stroke-width:2px\"/>\n\
+         <path d=\"M {tip_x} {tip_y} L {left} {back} L {right} {back} Z\" style=\"fill:{colour}\"/>\n\
+         <text x=\"{label_x}\" y=\"{label_y}\" style=\"fill:{colour};stroke:var(--paper);\
+         stroke-width:4px;paint-order:stroke\">{}</text>",
         html_escape(&cut(&label(arrow)))
     )
     .expect("a string takes all that is written to it");
@@ -195,12 +194,12 @@ fn label(arrow: &Arrow) -> String {
 
 fn colour(relation: &str) -> &'static str {
     match relation {
-        "ww" => "#b3261e",
-        "wr" => "#00695c",
-        "rw" => "#6a1b9a",
-        "process" => "#8d6e00",
-        "realtime" => "#1565c0",
-        _ => "#000000",
+        "ww" => "var(--ww)",
+        "wr" => "var(--wr)",
+        "rw" => "var(--rw)",
+        "process" => "var(--process)",
+        "realtime" => "var(--realtime)",
+        _ => "var(--ink)",
     }
 }
 

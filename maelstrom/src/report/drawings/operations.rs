@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use super::begin;
 use crate::checker::drawing::{Bar, Operations, Part};
 use crate::history::{OpType, ProcessId};
 use crate::report::format::{duration_ms, html_escape, shorten};
@@ -23,13 +24,6 @@ const LETTER: f64 = 6.8;
 const LABEL_CHARACTERS: usize = 26;
 /// The drawing is at least as wide as its words.
 const NARROWEST: f64 = 560.0;
-
-const STYLE: &str = "\
-.linear{font:12px Helvetica,Arial,sans-serif;background:#fff}.linear .lane{stroke:#ddd}\
-.linear .ok{fill:#cfe6f7;stroke:#0072b2}.linear .info{fill:#fdebc8;stroke:#d98c00}\
-.linear .last{stroke-width:2.5}.linear .stuck{fill:#fbd0d0;stroke:#b3261e;stroke-width:2.5}\
-.linear .name{text-anchor:end;fill:#555}.linear .moment{stroke:#b3261e;stroke-dasharray:4 3}\
-.linear .why{fill:#b3261e;font-weight:bold}.linear .quiet{fill:#555}";
 
 /// Where everything lies.
 struct Layout {
@@ -84,33 +78,41 @@ pub fn draw(operations: &Operations, title: &str) -> String {
     let times = || bars.iter().flat_map(|bar| [Some(bar.time.0), bar.time.1]).flatten();
     let span = times().max().unwrap_or(0) - times().min().unwrap_or(0);
     let (width, height) = (layout.width, layout.bottom() + 48.0);
-    let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"linear\" width=\"{width:.0}\" \
-         height=\"{height}\" viewBox=\"0 0 {width:.0} {height}\"><style>{STYLE}</style>\n\
-         <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n\
-         <text x=\"12\" y=\"20\" font-weight=\"bold\">{}</text>\n\
-         <text class=\"quiet\" x=\"12\" y=\"38\">{} from left to right, in order but not to \
-         scale</text>\n",
-        html_escape(title),
-        duration_ms(span as f64 / 1e6)
-    );
-    for (process, lane) in &layout.lanes {
+    let mut svg = begin(width, height);
+    for lane in layout.lanes.values() {
         let y = TOP + LANE * (*lane as f64 + 0.5);
-        let (name, to) = (html_escape(&format!("process {process}")), width - 10.0);
-        writeln!(
-            svg,
-            "<text class=\"name\" x=\"{}\" y=\"{}\">{name}</text>\
-             <line class=\"lane\" x1=\"{LEFT}\" x2=\"{to:.1}\" y1=\"{y}\" y2=\"{y}\"/>",
-            LEFT - 10.0,
-            y + 4.0
-        )
-        .expect("text");
+        let to = width - 10.0;
+        let line = format!("x1=\"{LEFT}\" x2=\"{to:.1}\" y1=\"{y}\" y2=\"{y}\"");
+        writeln!(svg, "<line class=\"lane\" {line}/>").expect("text");
     }
     bars.iter().for_each(|bar| write_bar(&mut svg, &layout, bar));
     if let Some(stuck) = bars.iter().find(|bar| bar.part == Part::Stuck) {
         write_moment(&mut svg, operations, &layout, stuck);
     }
+    let scale =
+        format!("{} from left to right, in order but not to scale", duration_ms(span as f64 / 1e6));
+    write_names(&mut svg, &layout, [title, &scale], height);
     svg + "</svg>\n"
+}
+
+/// The title and the names of the lanes, which stay in view.
+fn write_names(svg: &mut String, layout: &Layout, [title, scale]: [&str; 2], height: f64) {
+    writeln!(
+        svg,
+        "<g class=\"sticky\"><rect class=\"paper\" y=\"{TOP}\" width=\"{}\" height=\"{}\"/>\
+         <text class=\"head\" x=\"12\" y=\"20\">{}</text>\
+         <text class=\"quiet\" x=\"12\" y=\"38\">{scale}</text>",
+        LEFT - 8.0,
+        height - TOP - 30.0,
+        html_escape(title)
+    )
+    .expect("text");
+    for (process, lane) in &layout.lanes {
+        let (x, y) = (LEFT - 12.0, TOP + LANE * (*lane as f64 + 0.5) + 4.0);
+        writeln!(svg, "<text class=\"name\" x=\"{x}\" y=\"{y}\">process {process}</text>")
+            .expect("text");
+    }
+    svg.push_str("</g>\n");
 }
 
 /// The line at which the operation returned, and what it should have found.
@@ -157,7 +159,7 @@ fn write_bar(svg: &mut String, layout: &Layout, bar: &Bar) {
         "<a href=\"../../index.html#op-{index}\"><title>{hint}</title><rect class=\"{class}\" \
          x=\"{from:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"24\" rx=\"3\"/>\
          <text x=\"{tx:.1}\" y=\"{ty:.1}\">{shown}</text></a>",
-        index = bar.index.1.unwrap_or(bar.index.0),
+        index = bar.index.0,
         hint = html_escape(&format!("{label}, operation {}{hint}", bar.index.0)),
         shown = html_escape(&label),
         width = to - from,

@@ -23,6 +23,7 @@ use crate::report::faults::FaultSpan;
 use crate::report::findings::Pointer;
 use crate::report::series;
 use crate::report::slices::{SLICES, Slices};
+use crate::report::waits::Waits;
 
 /// The most bytes of compressed data, in base64.
 const LIMIT_BYTES: usize = 1_400_000;
@@ -178,11 +179,12 @@ pub struct Packed {
 pub fn pack(
     recorded: &Recorded,
     pointers: &[Pointer],
+    waits: &Waits,
     write: &mut dyn FnMut(&str, &[u8]) -> anyhow::Result<()>,
 ) -> anyhow::Result<Packed> {
     let lanes = Lanes::new(recorded);
     let faults = recorded.activity.faults();
-    let source = Source::new(recorded, pointers, &faults, &lanes);
+    let source = Source::new(recorded, pointers, waits, &faults, &lanes);
     let mut share = 1.0;
     let data = loop {
         let text = packed(&source.data(share));
@@ -218,6 +220,7 @@ pub struct Source<'a> {
     /// Whether states are in the chunks, because the page has no room for all of them.
     pub has_many_states: bool,
     pointers: &'a [Pointer],
+    waits: &'a Waits,
     faults: &'a [FaultSpan],
     types: Vec<&'a str>,
     start: i64,
@@ -228,6 +231,7 @@ impl<'a> Source<'a> {
     fn new(
         recorded: &'a Recorded<'a>,
         pointers: &'a [Pointer],
+        waits: &'a Waits,
         faults: &'a [FaultSpan],
         lanes: &'a Lanes,
     ) -> Source<'a> {
@@ -242,6 +246,7 @@ impl<'a> Source<'a> {
             places_of_types: kinds.iter().map(place).collect(),
             has_many_states: states::are_many(recorded.journal.state_changes()),
             pointers,
+            waits,
             faults,
             types,
             start,
@@ -344,7 +349,8 @@ impl<'a> Source<'a> {
             columns.took.push(operation.end.map_or(-1, took));
             columns.function.push(self.function(functions, &operation));
             columns.outcome.push(outcome_number(operation.outcome()));
-            columns.text.push(activity.text(&operation));
+            let text = activity.text(&operation);
+            columns.text.push(self.waits.add_to(text, operation.index));
         }
         columns.index_steps = steps(&index);
         columns.start_steps = steps(&start);
