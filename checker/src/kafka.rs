@@ -129,14 +129,27 @@ pub fn check(operations: &Operations) -> Judgement {
             judgement.because("No message was sent or polled successfully, so nothing was checked.")
         }
         Validity::False => {
-            let bad: Vec<&str> = errors.keys().copied().filter(|name| is_bad(name)).collect();
-            judgement.summed_up(format!("the log shows {}", bad.join(", ")))
+            let bad = errors.iter().filter(|(name, _)| is_bad(name));
+            let bad: Vec<String> = bad.map(|(name, error)| counted(name, error)).collect();
+            judgement.summed_up(format!("the logs show {}", bad.join(", ")))
         }
         Validity::True => judgement,
     };
     let errors = errors.into_iter().map(|(name, error)| (Edn::keyword(name), error));
     judgement.results.extend(errors);
     judgement.with(findings)
+}
+
+/// The name of a type of errors, and how many there are of it: `lost-write (3 times)`.
+fn counted(name: &str, error: &Edn) -> String {
+    let by_key = match error.get(name) {
+        Some(Edn::Map(counts)) => counts.iter().filter_map(|(_, count)| count.as_i64()).sum(),
+        _ => 0,
+    };
+    match error.get("count").and_then(Edn::as_i64).unwrap_or(by_key) {
+        1 => format!("{name} (once)"),
+        count => format!("{name} ({count} times)"),
+    }
 }
 
 impl Analysis<'_> {

@@ -1,6 +1,6 @@
 //! `maelstrom serve`: the store in a browser.
 //!
-//! The table of runs, newest first; folders and files; a run as a zip; two runs side by side.
+//! The table of runs, newest first; folders and files; a run as a zip; runs side by side.
 //! It reads what runs leave on disk and nothing else, so it shows runs of the original as well,
 //! and a run that is still going on.
 //!
@@ -16,6 +16,7 @@
 mod compare;
 mod connections;
 mod files;
+mod overlay;
 mod pages;
 mod runs;
 mod table;

@@ -471,7 +471,21 @@ fn a_visitor_finds_the_way_from_the_table_to_an_anomaly() {
     }
     let jump = "document.querySelector('#drawings a.op').click();
         await new Promise((r) => setTimeout(r, 200));
-        saw('jumped', location.hash.startsWith('#op-') && window.report.view.op !== null);";
+        saw('jumped', location.hash.startsWith('#ops-') && window.report.view.op !== null);
+        const numbers = location.hash.slice(5).split(',').map(Number);
+        const meant = numbers.map((number) => window.report.model.opAt(number));
+        const seen = (row) => window.report.view.from <= window.report.model.ops.start[row]
+            && window.report.model.ops.start[row] <= window.report.view.to;
+        saw('all in view', meant.length > 1 && meant.every(seen));
+        const table = document.querySelector('#drawings table.operations');
+        saw('one number each', numbers.every((n) => table.querySelector(`a[href=\"#op-${n}\"]`)));
+        const box = document.querySelector('#drawings .drawing');
+        box.style.width = '200px';
+        box.scrollLeft = 50;
+        await new Promise((r) => setTimeout(r, 200));
+        const names = box.querySelector('.sticky');
+        saw('names stay', !names || names.getAttribute('transform') === 'translate(50 0)');
+        box.style.width = '';";
     // What is in the drawing is a link as well: to another operation than that of the first.
     let click = "const { view, model } = window.report, first = view.op;
         const svg = document.querySelector('#drawings svg');
@@ -482,8 +496,8 @@ fn a_visitor_finds_the_way_from_the_table_to_an_anomaly() {
         await new Promise((r) => setTimeout(r, 200));
         const start = model.ops.start[there(other)];
         saw('there', view.op === there(other) && view.from <= start && start <= view.to);
-        const box = document.getElementById('run').getBoundingClientRect();
-        saw('in view', box.top >= 0 && box.top < innerHeight / 2);";
+        const run = document.getElementById('run').getBoundingClientRect();
+        saw('in view', run.top >= 0 && run.top < innerHeight / 2);";
     for workload in ["lin-kv", "txn-list-append", "txn-rw-register"] {
         write_driven(store.path(), workload, "driven", &[jump, click].concat());
     }
@@ -528,7 +542,7 @@ fn a_visitor_finds_the_way_from_the_table_to_an_anomaly() {
         let link = format!("/files/{workload}/seed-1/index.html");
         assert!(table.contains(&format!("href=\"{link}\"")), "{table}");
         let page = visit(&link.replace("index.html", "driven.html"));
-        let expected = "jumped=true;drawing=true;there=true;in view=true;done=true;";
+        let expected = "jumped=true;all in view=true;one number each=true;names stay=true;drawing=true;there=true;in view=true;done=true;";
         assert_eq!(saw(&page), expected, "{workload}");
         let is_single = page.contains("<strong>G-single-item</strong>");
         assert_eq!(is_single, workload != "lin-kv", "{workload}: {page}");

@@ -124,6 +124,76 @@ fn broadcasts_in(mut journal: Journal, count: usize, body: impl Fn(usize) -> Str
     }
 }
 
+/// One request waits for its node and is answered, another one never arrives.
+#[test]
+fn a_request_to_a_node_that_is_down_says_that_it_waited() {
+    let mut made = broadcasts_in(Journal::new(0), 3, |_| "b".into());
+    let mut journal = Journal::new(usize::MAX);
+    for (number, wait_ms) in [(0, Some(0)), (1, Some(3000)), (2, None)] {
+        let line = format!(r#"{{"src":"c9","dest":"n1","body":{{"type":"x","msg_id":{number}}}}}"#);
+        let (message, at) = (Message::parse(&line).unwrap(), Time::from_millis(number));
+        journal.record_request(number, 2 * number as usize);
+        journal.record_send(at, number, &message);
+        if let Some(wait_ms) = wait_ms {
+            journal.record_recv(at + std::time::Duration::from_millis(wait_ms), number, &message);
+        }
+    }
+    made.journal = Some(journal);
+    let files = made.files(&results(Validity::True));
+    let data = data_of(text(&files, "index.html"));
+    let shown: Vec<&str> = data["operations"]["text"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|t| t.as_str().unwrap())
+        .collect();
+    assert_eq!(shown[0], "\"b\"");
+    assert!(shown[1].ends_with("[its request waited 3.00 s for n1, which was down]"), "{shown:?}");
+    assert!(shown[2].contains("its request was lost: n1 was down to the end"), "{shown:?}");
+}
+
+/// n1 takes an element while it is cut off, and forgets it.
+#[test]
+fn a_lost_element_is_drawn_with_who_had_it_when_and_the_fault_to_blame() {
+    let mut history = String::new();
+    let mut line = |text: &str, ms: u64| {
+        let index = history.lines().count();
+        history += &format!("{{{text}, :index {index}, :time {}}}\n", ms * 1_000_000);
+    };
+    let mut op = |process: u64, f: &str, asked: &str, told: &str, ms: u64| {
+        for (kind, value) in [("invoke", asked), ("ok", told)] {
+            let text = format!(":process {process}, :type :{kind}, :f :{f}, :value {value}");
+            line(&text, ms);
+        }
+    };
+    op(0, "broadcast", "6", "6", 50);
+    op(0, "broadcast", "7", "7", 100);
+    op(0, "read", "nil", "[6 7]", 200);
+    op(1, "read", "nil", "[6]", 300);
+    op(0, "read", "nil", "[6]", 900);
+    op(1, "read", "nil", "[6]", 950);
+    let faults = "{:process :nemesis, :type :info, :f :kill, :value [\"n1\"], :time 400000000, \
+                  :index 90} {:process :nemesis, :type :info, :f :start, :value [\"n1\"], :time \
+                  600000000, :index 91}";
+    let made = Made { history: History::parse(&(history + faults)).unwrap(), ..Made::default() };
+    let judged = crate::checker::set_full::check(&made.history, "broadcast");
+    let results = Judgement::of_parts([("workload", judged)]);
+    let files = made.files(&results);
+    let drawing = text(&files, "findings/lost/0.svg");
+    assert!(drawing.contains("Who had 7 when") && drawing.contains("kill: n1"), "{drawing}");
+    let page = text(&files, "index.html");
+    for words in [
+        "1 of 2 elements lost: 7; ",
+        "It was added at n1 at 0.100 s. Reads at n1 showed it and then lacked it. Reads at n2 \
+         never showed it. The fault to blame may be: kill: n1, from 0.400 s to 0.600 s.",
+        "<strong>lost 7</strong>",
+        "href=\"#ops-2,4,8\"",
+        "process 0, at n1",
+    ] {
+        assert!(page.contains(words), "{words} is not on the page: {page}");
+    }
+}
+
 #[test]
 fn a_run_in_which_nothing_happened_has_every_file() {
     let files = Made::default().files(&results(Validity::Unknown));

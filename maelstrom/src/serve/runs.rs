@@ -13,6 +13,8 @@ use jiff::tz::TimeZone;
 
 use super::files;
 use crate::edn::{Edn, read_one};
+use crate::ran::{RUN_KEY, Ran};
+use crate::store::{COMMAND_FILE, RunCommand};
 
 /// A run that has written nothing for so long no longer runs: the bench writes every second,
 /// the original's log is quiet for up to ten while it waits for recovery.
@@ -47,6 +49,8 @@ pub struct Run {
     pub status: Status,
     /// The results, if they could be read.
     pub results: Option<Edn>,
+    /// What ran, if its files say so: those of the original do not.
+    pub ran: Option<Ran>,
     /// The files in its folder.
     pub files: Vec<String>,
 }
@@ -68,6 +72,17 @@ impl Run {
             Edn::Float(number) => Some(number.0),
             _ => None,
         }
+    }
+
+    /// A number of the results by path, whose last key may be a number itself: `0.5`.
+    pub fn quantile(&self, keys: &[&str], quantile: &str) -> Option<f64> {
+        let mut value = self.results.as_ref()?;
+        for key in keys {
+            value = value.get(key)?;
+        }
+        let Edn::Map(entries) = value else { return None };
+        let found = entries.iter().find(|(key, _)| key.to_string() == quantile);
+        found.and_then(|(_, value)| value.as_i64()).map(|number| number as f64)
     }
 
     /// Operations that ended, and how many of them succeeded.
@@ -125,14 +140,26 @@ impl Library {
                 None => (Status::Damaged("results.edn has no :valid?".into()), Some(results)),
             },
         };
+        let ran = results.as_ref().and_then(|results| Ran::from_edn(results.get(RUN_KEY)?));
+        // A run without results may say it all the same.
+        let ran = ran.or_else(|| self.command(&folder));
         Run {
             workload: workload.into(),
             name: name.into(),
             began: began(&folder, name),
             status,
             results,
+            ran,
             files: names(&folder),
         }
+    }
+
+    /// What ran, as a run notes it when it begins.
+    fn command(&self, folder: &Path) -> Option<Ran> {
+        let file = files::open_regular(&self.store, &folder.join(COMMAND_FILE)).ok()?;
+        let mut text = String::new();
+        file.take(LIMIT_BYTES).read_to_string(&mut text).ok()?;
+        Some(RunCommand::parse(&text).ok()?.ran).filter(|ran| !ran.program.is_empty())
     }
 
     fn results(&self, path: &Path) -> Option<Result<Edn, String>> {

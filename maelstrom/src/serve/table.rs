@@ -103,15 +103,16 @@ pub fn page(runs: &[Run], query: &Query) -> Markup {
             }
         } @else {
             form action="/compare" {
-                div.table { table {
+                div.table { table.runs {
                     thead { tr {
-                        th { "" } th { "workload" } th { "began" } th { "verdict" }
+                        th { "" } th { "workload" } th { "what ran" } th { "began" }
+                        th { "verdict" }
                         th.number { "operations" } th.number { "succeeded" }
                         th.number { "messages/op" } th { "look at" }
                     } }
                     tbody { @for run in shown { (row(run)) } }
                 } }
-                p { button { "compare the two that are ticked" } }
+                p { button { "compare those that are ticked" } }
             }
             @if page_count > 1 {
                 p.pages {
@@ -156,12 +157,16 @@ fn row(run: &Run) -> Markup {
             td { input type="checkbox" name="run" value=(run.path())
                 aria-label={ "compare " (run.path()) }; }
             td { a href={ "/?workload=" (encode(&run.workload)) } { (run.workload) } }
-            td { a href=(base) { (time.strftime("%Y-%m-%d %H:%M:%S")) }
-                @if run.name.starts_with("seed-") { " " span.quiet { (run.name) } } }
+            td.ran { (what_ran(run)) }
+            td { a href=(base) { (time.strftime("%Y-%m-%d %H:%M:%S")) } }
             td.verdict { (verdict(&run.status)) }
-            td.number { @if let Some((all, _)) = run.operations() { (all) } }
-            td.number { @if let Some((all, ok)) = run.operations() { (share(ok, all)) } }
-            td.number {
+            td.number data-name="operations" {
+                @if let Some((all, _)) = run.operations() { (all) }
+            }
+            td.number data-name="succeeded" {
+                @if let Some((all, ok)) = run.operations() { (share(ok, all)) }
+            }
+            td.number data-name="messages/op" {
                 @if let Some(number) = run.number(&["net", "all", "msgs-per-op"]) {
                     (format!("{number:.1}"))
                 }
@@ -178,6 +183,19 @@ fn row(run: &Run) -> Markup {
                 a href={ "/zip/" (encode(&run.path())) } { "zip" }
             }
         }
+    }
+}
+
+/// The program, its arguments, and in small the flags and the seed.
+fn what_ran(run: &Run) -> Markup {
+    let Some(ran) = &run.ran else { return html! { span.quiet { (run.name) } } };
+    let name = if ran.name().is_empty() { &ran.program } else { ran.name() };
+    let program = [&[name.to_owned()], &ran.arguments[..]].concat().join(" ");
+    let (flags, version) = (ran.flags_line(), &ran.version);
+    html! {
+        strong title={ (ran.program) ", version " (version) } { (program) }
+        @if let Some(seed) = ran.seed { " " span.seed { "seed " (seed) } }
+        @if !flags.is_empty() { br; span.flags title=(ran.again) { (flags) } }
     }
 }
 

@@ -222,6 +222,66 @@ fn two_runs_stand_side_by_side() {
     assert!(store.get(&format!("/compare?run={RUN}")).1.contains("Tick two runs"));
 }
 
+/// The results of a run of this program with this flag and seed.
+fn results_of(program: &str, rate: &str, seed: &str) -> String {
+    let run = format!(
+        "{{:program \"target/{program}\", :arguments [\"--x\"], \
+         :flags {{\"--rate\" \"{rate}\", \"--nemesis\" \"kill\"}}, :seed \"{seed}\", \
+         :version \"7.7\", :again \"maelstrom test --seed {seed}\"}}"
+    );
+    format!("{}, :run {run}}}", GOOD.strip_suffix('}').unwrap())
+}
+
+#[test]
+fn the_table_says_what_ran_also_of_a_run_that_broke_off() {
+    let command = "{:name \"echo\", :argv [\"test\"], :run {:program \"a/broken\"}}";
+    let store = Store::new(&[
+        (&in_run("results.edn"), &results_of("one", "20", "5")),
+        ("echo/20260101T000000.000Z/test.edn", command),
+        ("echo/20260102T000000.000Z/results.edn", GOOD),
+    ]);
+    let (_, page) = store.get("/");
+    for text in [">one --x<", "seed 5", "--rate 20 --nemesis kill", "version 7.7", ">broken<"] {
+        assert!(page.contains(text), "no {text} in {page}");
+    }
+    assert!(page.contains("20260102T000000.000Z"), "of others the folder's name is known");
+}
+
+#[test]
+fn three_runs_are_three_columns_and_what_differs_comes_first() {
+    let op = |end: u64| {
+        format!(
+            "{{:process 0, :type :invoke, :f :echo, :value 1, :time 0}}\n\
+             {{:process 0, :type :ok, :f :echo, :value 1, :time {end}}}\n"
+        )
+    };
+    let runs = [("one", "20", "5"), ("two", "20", "5"), ("two", "30", "6")];
+    let mut files = Vec::new();
+    for (number, (program, rate, seed)) in runs.into_iter().enumerate() {
+        files.push((format!("echo/r{number}/results.edn"), results_of(program, rate, seed)));
+        files.push((format!("echo/r{number}/history.edn"), op(1_000_000 << number)));
+    }
+    let files: Vec<(&str, &str)> = files.iter().map(|(a, b)| (&**a, &**b)).collect();
+    let store = Store::new(&files);
+    let (_, page) = store.get("/compare?run=echo/r0&run=echo/r1&run=echo/r2");
+    let (before, figures) = page.split_once("Figures").unwrap();
+    let (differs, same) = before.split_once("The same in all: ").unwrap();
+    for text in ["target/one", "target/two", "--rate", ">20<", ">30<", ">5<", ">6<"] {
+        assert!(differs.contains(text), "no {text} in {differs}");
+    }
+    for text in ["workload echo", "arguments --x", "--nemesis kill", "version 7.7"] {
+        assert!(same.contains(text) && !differs.contains(text), "{text} in {before}");
+    }
+    for text in ["4.00 ms", "× 2.00", "× 4.00"] {
+        assert!(figures.contains(text), "no {text} in {figures}");
+    }
+    // One plot has the lines of all: a distribution, medians, and a rate.
+    assert_eq!(figures.matches("<polyline").count(), 9, "{figures}");
+    assert_eq!(figures.matches("no rate.png").count(), 3);
+    let (_, page) = store.get("/compare?run=echo/r0&run=echo/r0");
+    assert!(page.contains("nothing: the same was run"), "{page}");
+}
+
 #[test]
 fn folders_show_what_is_in_them() {
     let store = Store::new(&[(&in_run("jepsen.log"), "first line\n")]);
