@@ -497,7 +497,7 @@ fn a_visitor_finds_the_way_from_the_table_to_an_anomaly() {
         const start = model.ops.start[there(other)];
         saw('there', view.op === there(other) && view.from <= start && start <= view.to);
         const run = document.getElementById('run').getBoundingClientRect();
-        saw('in view', run.top >= 0 && run.top < innerHeight / 2);";
+        saw('in view', run.top > -1 && run.top < innerHeight / 2);";
     for workload in ["lin-kv", "txn-list-append", "txn-rw-register"] {
         write_driven(store.path(), workload, "driven", &[jump, click].concat());
     }

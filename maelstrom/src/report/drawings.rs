@@ -52,7 +52,10 @@ fn begin(width: f64, height: f64) -> String {
 
 /// Round numbers from `from` to `to`, some six of them, for an axis.
 fn ticks(from: f64, to: f64) -> Vec<f64> {
-    let span = (to - from).max(f64::MIN_POSITIVE);
+    let span = to - from;
+    if span <= 0.0 {
+        return vec![from];
+    }
     let power = 10f64.powf((span / 6.0).log10().floor());
     let steps = [1.0, 2.0, 5.0, 10.0].map(|step| step * power);
     let step = steps.into_iter().find(|step| span / step <= 8.0).unwrap_or(span);

@@ -187,7 +187,7 @@ fn a_lost_element_is_drawn_with_who_had_it_when_and_the_fault_to_blame() {
         "It was added at n1 at 0.100 s. Reads at n1 showed it and then lacked it. Reads at n2 \
          never showed it. The fault to blame may be: kill: n1, from 0.400 s to 0.600 s.",
         "<strong>lost 7</strong>",
-        "href=\"#ops-2,4,8\"",
+        "href=\"#ops-2,4,10\"",
         "process 0, at n1",
     ] {
         assert!(page.contains(words), "{words} is not on the page: {page}");

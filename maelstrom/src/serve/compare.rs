@@ -161,7 +161,8 @@ fn heads(runs: &[(Run, Samples)]) -> Markup {
             @for (number, (run, _)) in runs.iter().enumerate() {
                 th {
                     (key(number))
-                    a href={ "/files/" (encode(&run.path())) "/index.html" } { (run.path()) }
+                    a href={ "/files/" (encode(&run.path())) "/index.html" } { (run.title()) }
+                    br; span.quiet { (run.path()) }
                 }
             }
         }

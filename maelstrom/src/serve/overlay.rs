@@ -36,6 +36,9 @@ impl Overlay<'_> {
         if points().next().is_none() {
             return html! {};
         }
+        if self.is_latency && points().all(|point| point.1 <= LEAST_MS) {
+            return html! { p.quiet { (self.title) ": all of them took no time at all." } };
+        }
         let value = |y: f64| if self.is_latency { y.max(LEAST_MS).log10() } else { y };
         let right = points().map(|point| point.0).fold(f64::MIN_POSITIVE, f64::max);
         let greatest = points().map(|point| value(point.1)).fold(f64::MIN, f64::max);
@@ -110,6 +113,8 @@ mod tests {
         let svg = plot(true, lines).draw().into_string();
         assert_eq!(svg.matches("<polyline").count(), 3);
         assert!(svg.contains("62.0,214.0 546.0,30.0") && svg.contains("304.0,122.0"), "{svg}");
+        let nothing = plot(true, vec![vec![(1.0, 0.0)]]).draw().into_string();
+        assert!(nothing.contains("took no time at all"), "an empty plot says why: {nothing}");
         for lines in [vec![vec![(0.0, 0.0)]], vec![vec![(3.0, 3.0)], vec![(3.0, 3.0)]]] {
             for is_latency in [true, false] {
                 let svg = plot(is_latency, lines.clone()).draw().into_string();

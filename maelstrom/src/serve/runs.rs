@@ -61,6 +61,14 @@ impl Run {
         format!("{}/{}", self.workload, self.name)
     }
 
+    /// What ran, in short: the program and its arguments, or else the folder.
+    pub fn title(&self) -> String {
+        match &self.ran {
+            Some(ran) => [&[ran.name().to_owned()], &ran.arguments[..]].concat().join(" "),
+            None => self.path(),
+        }
+    }
+
     /// A number of the results.
     pub fn number(&self, keys: &[&str]) -> Option<f64> {
         let mut value = self.results.as_ref()?;

@@ -107,7 +107,10 @@ pub fn page(runs: &[Run], query: &Query) -> Markup {
                     thead { tr {
                         th { "" } th { "workload" } th { "what ran" } th { "began" }
                         th { "verdict" }
-                        th.number { "operations" } th.number { "succeeded" }
+                        th.number { "operations" }
+                        th.number title="a compare-and-set that does not match is not among them" {
+                            "succeeded"
+                        }
                         th.number { "messages/op" } th { "look at" }
                     } }
                     tbody { @for run in shown { (row(run)) } }
@@ -189,8 +192,7 @@ fn row(run: &Run) -> Markup {
 /// The program, its arguments, and in small the flags and the seed.
 fn what_ran(run: &Run) -> Markup {
     let Some(ran) = &run.ran else { return html! { span.quiet { (run.name) } } };
-    let name = if ran.name().is_empty() { &ran.program } else { ran.name() };
-    let program = [&[name.to_owned()], &ran.arguments[..]].concat().join(" ");
+    let program = run.title();
     let (flags, version) = (ran.flags_line(), &ran.version);
     html! {
         strong title={ (ran.program) ", version " (version) } { (program) }

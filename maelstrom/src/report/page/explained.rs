@@ -149,9 +149,14 @@ fn words(explanations: &[Explanation], number: usize, involved: &AllInvolved) ->
 
 /// The link to the moment at which all the operations can be seen.
 fn moment(explanation: &Explanation, involved: &AllInvolved) -> String {
-    let mentions = explanation.operations.iter().take(FRAMED);
-    let numbers: Vec<String> =
-        mentions.map(|mention| involved.number(mention.index).to_string()).collect();
+    let mut numbers: Vec<usize> = Vec::new();
+    for mention in &explanation.operations {
+        let number = involved.number(mention.index);
+        if numbers.len() < FRAMED && !numbers.contains(&number) {
+            numbers.push(number);
+        }
+    }
+    let numbers: Vec<String> = numbers.iter().map(usize::to_string).collect();
     format!("#ops-{}", numbers.join(","))
 }
 
