@@ -25,8 +25,7 @@
 //! kinds the original names besides the first depends on the order in which it happens to visit
 //! transactions.)
 //!
-//! Absent: predicates, and so `G2` beyond items; and inference from what a database might say of
-//! its own commit order.
+//! Absent: predicates, and so `G2` beyond items.
 
 mod clojure_hash;
 mod components;

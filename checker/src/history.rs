@@ -240,6 +240,7 @@ impl Op {
                 Some("committed") => op.extra.push(("committed", value)),
                 Some("position") => op.extra.push(("position", value)),
                 Some("link") => op.extra.push(("link", value)),
+                Some("transaction-order") => op.extra.push(("transaction-order", value)),
                 _ => {}
             }
         }

@@ -177,7 +177,26 @@ impl CheckOptions {
     }
 }
 
-/// The workloads of Maelstrom, whose histories are known.
+/// The workloads of Maelstrom, whose histories are known: sets, counters, ids, logs, transactions.
+///
+/// ```
+/// use checker::edn::{Edn, read_one};
+/// use checker::{History, Validity, Workload};
+///
+/// let mut history = History::new();
+/// history.invoke(0, "add", 7);             // a set: what was added stays
+/// history.ok(0, 7);
+/// history.invoke(1, "read", Edn::Nil);
+/// history.ok(1, Vec::<Edn>::new());        // it did not
+/// assert_eq!(history.judge(Workload::GSet).findings[0].kind, "lost");
+///
+/// let mut history = History::new();
+/// for process in [0, 1] {                  // a log: no two messages at one place
+///     history.invoke(process, "send", read_one("[[:send :key 7]]").unwrap());
+///     history.ok(process, read_one(&format!("[[:send :key [0 {process}]]]")).unwrap());
+/// }
+/// assert_eq!(history.judge(Workload::Kafka).verdict, Validity::False);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Workload {
     /// `broadcast` and `read`: what was broadcast stays.

@@ -14,6 +14,21 @@ impl Judge {
     /// Elle (`list-append`, `rw-register`), or an object that must be linearizable ([`Model`]),
     /// which may begin as `init`.
     ///
+    /// ```
+    /// use checker::{CheckOptions, History, Judge, Validity};
+    ///
+    /// let history = History::parse(
+    ///     "{:process 0, :type :invoke, :f :read, :value nil}
+    ///      {:process 0, :type :ok, :f :read, :value {:alice 4, :bob 5}}",
+    /// )?;
+    /// let mut options = CheckOptions::default();
+    /// options.jepsen.bank.total = Some(10);
+    /// let judgement = history.judge(Judge::named("bank", None, &options)?);
+    /// assert_eq!(judgement.verdict, Validity::False);
+    /// assert_eq!(judgement.findings[0].kind, "wrong-total");
+    /// # Ok::<(), String>(())
+    /// ```
+    ///
     /// # Errors
     /// A sentence, when there is none, with the names that there are; or when the options ask
     /// for what there is not.

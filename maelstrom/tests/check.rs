@@ -174,6 +174,38 @@ fn what_versions_are_ordered_by_is_a_flag() {
     assert_eq!(run("--wfr-keys=maybe").0, 254);
 }
 
+/// T3 misses what T2 wrote to x, if that is the later one of two writes, and sees the rest of T2.
+#[test]
+fn a_database_may_say_in_which_order_its_transactions_were() {
+    let history = |orders: [&str; 2]| {
+        let txn = |process: u8, steps: &str, order: &str| {
+            ["invoke", "ok"].map(|kind| {
+                format!(
+                    "{{:process {process}, :type :{kind}, :f :txn, :value {steps}, \
+                     :transaction-order {order}}}\n"
+                )
+            })
+        };
+        let txns = [
+            txn(0, "[[:w 1 1]]", orders[0]),
+            txn(1, "[[:w 1 2] [:w 2 1]]", orders[1]),
+            txn(2, "[[:r 1 1] [:r 2 1]]", "9"),
+        ];
+        txns.concat().concat()
+    };
+    let flags = ["--model", "rw-register", "-c", "serializable"];
+    let run = |orders, more: &[&str]| {
+        check_with(&[&flags[..], more].concat(), &[("a", &history(orders))])
+    };
+    assert_eq!(run(["1", "2"], &[]).0, 0);
+    let (status, output, _) = run(["1", "2"], &["--transaction-order"]);
+    assert!(status == 1 && output.contains(":G-single-item"), "{output}");
+    assert_eq!(run(["2", "1"], &["--transaction-order"]).0, 0);
+    assert_eq!(run(["2", "2"], &["--transaction-order"]).0, 0);
+    let (status, output, _) = run(["2", ":x"], &["--transaction-order"]);
+    assert!(status == 254 && output.contains("line 4, column 1: "), "{output}");
+}
+
 #[test]
 fn what_is_wrong_is_explained_where_it_is_asked_for() {
     let folder = tempfile::tempdir().unwrap();

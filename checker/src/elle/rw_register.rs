@@ -232,6 +232,10 @@ impl Analysis<'_> {
         let (first, second) = (index(edge.witnesses.0), index(edge.witnesses.1));
         match edge.source {
             Source::InitialState => unreachable!("these edges are not listed"),
+            Source::TransactionOrder => format!(
+                "came later, for the database says that operation {first}, which wrote the \
+                 first, came before operation {second}, which wrote the other"
+            ),
             Source::WritesFollowReads if edge.witnesses.0 == step.to => {
                 format!("came later, for {b} had read {} before", self.value(earlier))
             }

@@ -18,6 +18,13 @@ use crate::atom::{Atom, Atoms};
 use crate::edn::Edn;
 use crate::history::{Op, OpType, ProcessId, record_of};
 
+/// An order of transactions that is none.
+fn malformed_order(op: &Op, order: &Edn) -> Problem {
+    let message =
+        format!("The :transaction-order of operation {} is {order}, no integer", op.index);
+    Problem { kind: "malformed-transaction-order", message }
+}
+
 /// No transaction, no version, no state.
 pub const NONE: u32 = u32::MAX;
 
@@ -159,6 +166,8 @@ pub fn number(place: usize) -> u32 {
 pub struct Transactions {
     /// The values that occur in them.
     pub tables: Tables,
+    /// The places of transactions in the database's own order, where it told them.
+    pub orders: BTreeMap<u32, i64>,
     all: Vec<Transaction>,
     micro_ops: Vec<MicroOp>,
 }
@@ -335,6 +344,10 @@ impl<S: States> Recorder<S> {
             times: (open.as_ref().map_or(-1, |open| open.time), op.time),
             first_micro_op: 0,
         };
+        if let Some(order) = op.extra("transaction-order") {
+            let order = order.as_i64().ok_or_else(|| malformed_order(op, order))?;
+            self.txns.orders.insert(number(self.txns.all.len()), order);
+        }
         self.record(txn, micro_ops)
     }
 

@@ -18,6 +18,8 @@ use crate::history::OpType;
 pub enum Source {
     /// The initial state, `nil`, comes before all others.
     InitialState,
+    /// The database said in which order its transactions took effect.
+    TransactionOrder,
     /// Within a transaction, what it writes comes after what it read.
     WritesFollowReads,
     /// Each process sees versions in their order.
@@ -28,8 +30,9 @@ pub enum Source {
 
 impl Source {
     /// All of them, in the order in which they are taken.
-    pub const ALL: [Source; 4] = [
+    pub const ALL: [Source; 5] = [
         Source::InitialState,
+        Source::TransactionOrder,
         Source::WritesFollowReads,
         Source::SequentialKeys,
         Source::LinearizableKeys,
@@ -37,7 +40,13 @@ impl Source {
 
     /// Its name, as the original has it.
     pub fn name(self) -> &'static str {
-        ["initial-state", "wfr-keys", "sequential-keys", "linearizable-keys"][self as usize]
+        match self {
+            Source::InitialState => "initial-state",
+            Source::TransactionOrder => "transaction-order-keys",
+            Source::WritesFollowReads => "wfr-keys",
+            Source::SequentialKeys => "sequential-keys",
+            Source::LinearizableKeys => "linearizable-keys",
+        }
     }
 }
 
@@ -47,6 +56,9 @@ impl Source {
 pub struct VersionOrders {
     /// The initial state, `nil`, comes before all others.
     pub initial_state: bool,
+    /// What the database said of the order of its transactions (`:transaction-order` of their
+    /// ends, an integer) is the order of what they wrote.
+    pub transaction_order: bool,
     /// Within a transaction, what it writes comes after what it read.
     pub wfr_keys: bool,
     /// Each process sees the versions of a key in their order.
@@ -60,6 +72,7 @@ impl Default for VersionOrders {
     fn default() -> VersionOrders {
         VersionOrders {
             initial_state: true,
+            transaction_order: false,
             wfr_keys: true,
             sequential_keys: false,
             linearizable_keys: false,
@@ -71,6 +84,7 @@ impl VersionOrders {
     fn has(self, source: Source) -> bool {
         match source {
             Source::InitialState => self.initial_state,
+            Source::TransactionOrder => self.transaction_order,
             Source::WritesFollowReads => self.wfr_keys,
             Source::SequentialKeys => self.sequential_keys,
             Source::LinearizableKeys => self.linearizable_keys,
@@ -127,6 +141,7 @@ impl VersionOrder {
                     order.initial_first = true;
                     continue;
                 }
+                Source::TransactionOrder => transaction_order(txns, accesses),
                 Source::WritesFollowReads => writes_follow_reads(accesses),
                 Source::SequentialKeys => sequential_keys(txns, accesses),
                 Source::LinearizableKeys => linearizable_keys(txns, accesses),
@@ -189,6 +204,25 @@ impl VersionOrder {
         });
         named.collect()
     }
+}
+
+/// The versions of each key, in the order that the database gave to those who wrote them. Those of
+/// which it said nothing, or the same, stay without one.
+fn transaction_order(txns: &Transactions, accesses: &[Access]) -> Vec<Succession> {
+    let writes = accesses.iter().filter(|access| access.written != NONE);
+    let place = |access: &Access| {
+        let order = txns.orders.get(&access.txn)?;
+        Some((access.key, *order, access.txn, access.written))
+    };
+    let mut writes: Vec<_> = writes.filter_map(place).collect();
+    writes.sort_unstable();
+    let next = |pair: &[(u32, i64, u32, u32)]| {
+        let ((key, first, before, earlier), (other, second, after, later)) = (pair[0], pair[1]);
+        let (source, witnesses) = (Source::TransactionOrder, (before, after));
+        let edge = Succession { earlier, later, source, witnesses };
+        (key == other && first < second).then_some(edge)
+    };
+    writes.windows(2).filter_map(next).collect()
 }
 
 fn writes_follow_reads(accesses: &[Access]) -> Vec<Succession> {

@@ -8,6 +8,7 @@ pub fn version_orders(names: &[&str]) -> VersionOrders {
     assert!(names.iter().all(|name| known.contains(name)), "{names:?}");
     VersionOrders {
         initial_state: names.contains(&known[0]),
+        transaction_order: false,
         wfr_keys: names.contains(&known[1]),
         sequential_keys: names.contains(&known[2]),
         linearizable_keys: names.contains(&known[3]),

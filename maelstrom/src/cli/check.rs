@@ -29,6 +29,7 @@ use super::input::{damaged, read};
 use super::models::ModelFlags;
 use super::reports::Reports;
 use super::shown::Shown;
+use crate::checker::elle::VersionOrders;
 use crate::checker::linear::written::Definition;
 use crate::checker::{CheckOptions, Judge, Judgement, Validity};
 use crate::cli::flags::VersionOrderFlags;
@@ -69,6 +70,11 @@ pub struct CheckFlags {
 
     #[command(flatten)]
     version_orders: VersionOrderFlags,
+
+    /// Take what the database said of the order of its transactions, an integer at
+    /// :transaction-order of their ends, for the order of what they wrote.
+    #[arg(long, help_heading = "Transactions over registers")]
+    transaction_order: bool,
 
     /// For histories of other tests: bank, set, long-fork, list-append, register, mutex, …
     #[arg(short, long, value_name = "MODEL", conflicts_with = "workload")]
@@ -158,7 +164,10 @@ impl CheckFlags {
         }
         let options = CheckOptions {
             consistency_models: self.consistency_models.clone(),
-            version_orders: self.version_orders.version_orders(),
+            version_orders: VersionOrders {
+                transaction_order: self.transaction_order,
+                ..self.version_orders.version_orders()
+            },
             anomalies: self.anomalies.clone(),
             budget,
             per_key: self.models.per_key,

@@ -77,6 +77,7 @@ impl VersionOrderFlags {
     pub fn version_orders(self) -> VersionOrders {
         VersionOrders {
             initial_state: self.initial_state,
+            transaction_order: false,
             wfr_keys: self.wfr_keys,
             sequential_keys: self.sequential_keys,
             linearizable_keys: self.linearizable_keys,
