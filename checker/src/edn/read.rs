@@ -278,7 +278,7 @@ impl<'a> Reader<'a> {
                 }
                 Some(byte) if byte == close => {
                     self.position += 1;
-                    return Ok(self.items.drain(first..).collect());
+                    return Ok(self.items.split_off(first));
                 }
                 Some(_) => {
                     let item = self.value()?;
@@ -422,10 +422,8 @@ impl<'a> Reader<'a> {
         let rest = &self.text[self.position..];
         let is_json = self.notation == Notation::Json;
         // Nearly all text is plain, and needs no decoding.
-        let is_end = |byte: &u8| {
-            DELIMITERS[usize::from(*byte)] || !byte.is_ascii() || *byte == b':' && is_json
-        };
-        match rest.bytes().position(|byte| is_end(&byte)) {
+        let ends = if is_json { &ENDS_IN_JSON } else { &ENDS };
+        match rest.bytes().position(|byte| ends[usize::from(byte)]) {
             Some(end) if !rest.as_bytes()[end].is_ascii() => {
                 let is_end = |c: char| is_delimiter(c) || c == ':' && is_json;
                 self.take(rest.find(is_end).unwrap_or(rest.len()))
@@ -439,18 +437,19 @@ impl<'a> Reader<'a> {
     fn small_integer(&mut self) -> Option<Edn> {
         let bytes = &self.text.as_bytes()[self.position..];
         let sign = usize::from(bytes.first() == Some(&b'-'));
-        let digits = bytes[sign..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let is_whole = match bytes.get(sign + digits) {
-            Some(byte) => DELIMITERS[usize::from(*byte)],
-            None => true,
-        };
-        // More digits may be too many.
-        if !(1..=18).contains(&digits) || !is_whole {
+        let (mut number, mut length) = (0, sign);
+        // More than 18 digits may be too many.
+        while let Some(digit @ b'0'..=b'9') = bytes.get(length)
+            && length < sign + 18
+        {
+            number = 10 * number + i64::from(digit - b'0');
+            length += 1;
+        }
+        let is_whole = bytes.get(length).is_none_or(|byte| DELIMITERS[usize::from(*byte)]);
+        if length == sign || !is_whole {
             return None;
         }
-        let number = bytes[sign..sign + digits].iter();
-        let number = number.fold(0, |number, digit| 10 * number + i64::from(digit - b'0'));
-        self.position += sign + digits;
+        self.position += length;
         Some(Edn::Int(if sign == 1 { -number } else { number }))
     }
 
@@ -462,16 +461,31 @@ impl<'a> Reader<'a> {
 }
 
 /// What ends a token, of the characters in ASCII.
-const DELIMITERS: [bool; 256] = {
-    let mut delimiters = [false; 256];
-    let all = b" \t\n\r\x0b\x0c,;\"()[]{}";
+static DELIMITERS: [bool; 256] = marked([false; 256], b" \t\n\r\x0b\x0c,;\"()[]{}");
+
+/// The same and every byte that is not ASCII, of which one must see what it is.
+static ENDS: [bool; 256] = {
+    let mut ends = DELIMITERS;
+    let mut byte = 128;
+    while byte < 256 {
+        ends[byte] = true;
+        byte += 1;
+    }
+    ends
+};
+
+/// The same in JSON, where a colon is a delimiter, too.
+static ENDS_IN_JSON: [bool; 256] = marked(ENDS, b":");
+
+/// The table, and these bytes marked in it.
+const fn marked(mut table: [bool; 256], bytes: &[u8]) -> [bool; 256] {
     let mut i = 0;
-    while i < all.len() {
-        delimiters[all[i] as usize] = true;
+    while i < bytes.len() {
+        table[bytes[i] as usize] = true;
         i += 1;
     }
-    delimiters
-};
+    table
+}
 
 fn is_delimiter(c: char) -> bool {
     c.is_whitespace() || matches!(c, ',' | ';' | '"' | '(' | ')' | '[' | ']' | '{' | '}')

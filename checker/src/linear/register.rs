@@ -166,6 +166,7 @@ struct Search<'a, const WORDS: usize> {
     found: Configurations<WORDS>,
     known: Configurations<WORDS>,
     open: VecDeque<Configuration<WORDS>>,
+    goals: Goals,
 }
 
 impl<'a, const WORDS: usize> Search<'a, WORDS> {
@@ -184,6 +185,7 @@ impl<'a, const WORDS: usize> Search<'a, WORDS> {
             found: Configurations::new(limit),
             known: Configurations::new(limit),
             open: VecDeque::new(),
+            goals: Goals::default(),
         }
     }
 
@@ -246,6 +248,7 @@ impl<'a, const WORDS: usize> Search<'a, WORDS> {
 
     fn explore(&mut self, slot: usize, meter: &mut Meter) -> Result<(), String> {
         self.known.clear();
+        self.goals.find(&self.pending, &self.crashed, self.pending.get(slot).call);
         let mut exploration = Exploration {
             pending: &self.pending,
             crashed: &self.crashed,
@@ -253,7 +256,7 @@ impl<'a, const WORDS: usize> Search<'a, WORDS> {
             found: &mut self.found,
             known: &mut self.known,
             open: &mut self.open,
-            goals: Goals::new(&self.pending, &self.crashed, self.pending.get(slot).call),
+            goals: &self.goals,
         };
         for configuration in &self.configurations {
             exploration.start(configuration);

@@ -5,7 +5,7 @@
 //! a constant of the type: one word, which nearly every history fits, costs nothing more than a
 //! plain integer.
 
-use std::ops::{BitAnd, BitAndAssign, BitOr, BitOrAssign, Not};
+use std::ops::{BitAnd, BitAndAssign, BitOr, BitOrAssign, BitXor, Not};
 
 /// A set of slots below `64 * WORDS`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,15 +54,19 @@ impl<const WORDS: usize> Slots<WORDS> {
 
     /// The slots in it, from the lowest.
     pub fn iter(self) -> impl Iterator<Item = usize> {
-        self.0.into_iter().enumerate().flat_map(|(index, mut word)| {
-            std::iter::from_fn(move || {
-                if word == 0 {
-                    return None;
+        let Slots(mut words) = self;
+        let mut place = 0;
+        // A plain loop: the search spends much of its time here.
+        std::iter::from_fn(move || {
+            while place < WORDS {
+                let word = words[place];
+                if word != 0 {
+                    words[place] = word & (word - 1);
+                    return Some(place * 64 + word.trailing_zeros() as usize);
                 }
-                let bit = word.trailing_zeros() as usize;
-                word &= word - 1;
-                Some(index * 64 + bit)
-            })
+                place += 1;
+            }
+            None
         })
     }
 }
@@ -94,6 +98,16 @@ impl<const WORDS: usize> BitAnd for Slots<WORDS> {
 impl<const WORDS: usize> BitAndAssign for Slots<WORDS> {
     fn bitand_assign(&mut self, other: Slots<WORDS>) {
         self.0.iter_mut().zip(other.0).for_each(|(mine, theirs)| *mine &= theirs);
+    }
+}
+
+/// The slots that are in one of the two sets and not in the other.
+impl<const WORDS: usize> BitXor for Slots<WORDS> {
+    type Output = Slots<WORDS>;
+
+    fn bitxor(mut self, other: Slots<WORDS>) -> Slots<WORDS> {
+        self.0.iter_mut().zip(other.0).for_each(|(mine, theirs)| *mine ^= theirs);
+        self
     }
 }
 

@@ -46,7 +46,28 @@ impl<C> Trace<C> {
     /// Puts the events of these operations in order.
     pub fn new(mut operations: Vec<Operation<C>>) -> Trace<C> {
         operations.sort_by_key(|operation| operation.invoked_at);
+        let events = Trace::events(&operations);
+        Trace { operations, events }
+    }
+
+    /// What happens to operations that are in order.
+    fn events(operations: &[Operation<C>]) -> Vec<Event> {
         let mut events = Vec::with_capacity(2 * operations.len());
+        let last = operations.iter().filter_map(|operation| operation.returned_at).max();
+        let positions = last.unwrap_or(0).max(operations.last().map_or(0, |o| o.invoked_at)) + 1;
+        // Where nearly all of the history is about this object, each event has its place in a
+        // table.
+        if positions <= 4 * operations.len() {
+            let mut table = vec![None; positions];
+            for (id, operation) in operations.iter().enumerate() {
+                table[operation.invoked_at] = Some(Event::Invoke(id));
+                if let Some(at) = operation.returned_at {
+                    table[at] = Some(Event::Return(id));
+                }
+            }
+            events.extend(table.into_iter().flatten());
+            return events;
+        }
         // Those that have begun and not ended, the next to end on top: never many.
         let mut under_way = BinaryHeap::new();
         for (id, operation) in operations.iter().enumerate() {
@@ -61,7 +82,7 @@ impl<C> Trace<C> {
         }
         let last = std::iter::from_fn(|| under_way.pop());
         events.extend(last.map(|Reverse((_, ended))| Event::Return(ended)));
-        Trace { operations, events }
+        events
     }
 
     /// The history up to this position: what began later is not in it, and what ended later

@@ -104,10 +104,12 @@ impl<const WORDS: usize> Configurations<WORDS> {
     pub fn clear(&mut self) {
         self.few.members.clear();
         self.few.signs.clear();
-        self.groups.clear();
-        self.places.clear();
-        self.offered.clear();
         self.count = 0;
+        if !self.groups.is_empty() {
+            self.groups.clear();
+            self.places.clear();
+            self.offered.clear();
+        }
     }
 
     /// Whether there is no member.
@@ -131,8 +133,11 @@ impl<const WORDS: usize> Configurations<WORDS> {
     }
 
     /// How many bytes the set holds, where so many numbers say which crashed operations were
-    /// used.
+    /// used. A few members are not worth counting.
     pub fn bytes(&self, columns: usize) -> usize {
+        if self.groups.is_empty() {
+            return 0;
+        }
         let member = size_of::<Configuration<WORDS>>() + columns * size_of::<u32>();
         // A list has room for up to twice as many.
         2 * self.count * (member + size_of::<u64>())
@@ -215,11 +220,12 @@ impl<const WORDS: usize> Group<WORDS> {
                 kept.is_no_worse(offered, pending) || offered.is_no_worse(kept, pending)
             };
             let rivals = self.members.iter().enumerate().filter(|(_, kept)| is_rival(kept));
-            let totals: Vec<_> = rivals.map(|(place, kept)| (kept.spent.total(), place)).collect();
-            if totals.len() >= limit {
+            let mut count = 0;
+            let totals = rivals.inspect(|_| count += 1);
+            // The thrifty ones have the better prospects.
+            let worst = totals.map(|(place, kept)| (kept.spent.total(), place)).max();
+            if let Some((total, worst)) = worst.filter(|_| count >= limit) {
                 *has_dropped = true;
-                // The thrifty ones have the better prospects.
-                let (total, worst) = totals.into_iter().max().expect("there are rivals");
                 let is_better = offered.spent.total() < total;
                 if is_better {
                     (self.signs[worst], self.members[worst]) = (sign, offered.clone());

@@ -8,6 +8,8 @@
 //! nobody is left who can need its result. So the counts stay short, even where no two
 //! operations write the same value.
 
+use std::rc::Rc;
+
 use rustc_hash::FxHashMap;
 
 use super::super::model::{RegisterCall, Value};
@@ -221,7 +223,7 @@ impl Crashed {
     /// Whether who has spent `one` can still do all that who has spent `other` can: where the
     /// other has more cas to a value left, writes of that value do as well.
     pub fn is_no_more(&self, one: &Spent, other: &Spent) -> bool {
-        (0..one.0.len()).all(|column| {
+        Rc::ptr_eq(&one.0, &other.0) || (0..one.0.len()).all(|column| {
             let missing = self.missing(column, one, other);
             missing == 0 || self.has_writes_for(column, one, other)
         })
@@ -299,9 +301,10 @@ fn result(call: RegisterCall) -> Option<Value> {
 }
 
 /// How many operations a configuration has used, by column. Columns at the end in which it has
-/// used none may be missing.
+/// used none may be missing. Most configurations have used what others have, and share the
+/// counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Spent(Vec<u32>);
+pub struct Spent(Rc<[u32]>);
 
 impl Spent {
     fn get(&self, column: usize) -> u32 {
@@ -309,11 +312,8 @@ impl Spent {
     }
 
     fn with_one_more(&self, column: usize) -> Spent {
-        let mut counts = Vec::with_capacity(self.0.len().max(column + 1));
-        counts.extend(&self.0);
-        counts.resize(self.0.len().max(column + 1), 0);
-        counts[column] += 1;
-        Spent(counts)
+        let columns = 0..self.0.len().max(column + 1);
+        Spent(columns.map(|other| self.get(other) + u32::from(other == column)).collect())
     }
 
     /// The columns of which some were used, and how many.
@@ -323,8 +323,8 @@ impl Spent {
 
     /// Forgets a column.
     pub fn clear(&mut self, column: usize) {
-        if let Some(count) = self.0.get_mut(column) {
-            *count = 0;
+        if self.get(column) > 0 {
+            Rc::make_mut(&mut self.0)[column] = 0;
         }
     }
 

@@ -22,10 +22,11 @@ pub struct Exploration<'a, const WORDS: usize> {
     pub known: &'a mut Configurations<WORDS>,
     /// Those of them that have not been looked at.
     pub open: &'a mut VecDeque<Configuration<WORDS>>,
-    pub goals: Goals,
+    pub goals: &'a Goals,
 }
 
 /// The values that are worth having on the way.
+#[derive(Default)]
 pub struct Goals {
     /// By a crashed cas.
     by_cas: Vec<Value>,
@@ -91,11 +92,10 @@ impl<const WORDS: usize> Exploration<'_, WORDS> {
     /// A cas under way takes effect.
     fn cas(&mut self, before: &Configuration<WORDS>) {
         let undone = self.pending.cases & !before.done;
-        for slot in undone.iter() {
-            let call = self.pending.get(slot).call;
-            let RegisterCall::Cas(from, to) = call else { continue };
+        for (slot, to) in self.pending.cases_from(before.value, undone) {
+            let call = RegisterCall::Cas(before.value, to);
             // Of those that are alike, the one that returns first.
-            if from != before.value || self.pending.first_to_return(call, undone) != Some(slot) {
+            if self.pending.first_to_return(call, undone) != Some(slot) {
                 continue;
             }
             let mut after = before.clone();
@@ -108,6 +108,9 @@ impl<const WORDS: usize> Exploration<'_, WORDS> {
     /// A crashed cas takes effect.
     fn crashed_cas(&mut self, before: &Configuration<WORDS>) {
         let crashed = self.crashed;
+        if self.goals.by_cas.is_empty() {
+            return;
+        }
         for (class, to) in crashed.cas_from(before.value) {
             if !self.goals.by_cas.contains(&to) || is_detour(before, to, crashed) {
                 continue;
@@ -138,7 +141,8 @@ impl<const WORDS: usize> Exploration<'_, WORDS> {
             let origin = if let Some(slot) = self.pending.first_to_return(call, undone) {
                 after.take_effect(Slots::single(slot));
                 Origin::Write
-            } else if let Some(class) = self.crashed.class(call)
+            } else if !self.crashed.is_withheld
+                && let Some(class) = self.crashed.class(call)
                 && let Some(spent) = self.crashed.take(class, &before.spent)
             {
                 after.spent = spent;
@@ -173,13 +177,16 @@ fn is_detour<const WORDS: usize>(
 }
 
 impl Goals {
-    /// The values that are worth having before this operation returns.
-    pub fn new<const WORDS: usize>(
+    /// Finds the values that are worth having before this operation returns.
+    pub fn find<const WORDS: usize>(
+        &mut self,
         pending: &Pending<WORDS>,
         crashed: &Crashed,
         returning: RegisterCall,
-    ) -> Goals {
-        let mut by_cas = Vec::new();
+    ) {
+        let Goals { by_cas, by_write } = self;
+        by_cas.clear();
+        by_write.clear();
         let add = |value, values: &mut Vec<Value>| {
             if !values.contains(&value) {
                 values.push(value);
@@ -187,30 +194,29 @@ impl Goals {
         };
         for slot in pending.cases.iter() {
             if let RegisterCall::Cas(from, _) = pending.get(slot).call {
-                add(from, &mut by_cas);
+                add(from, by_cas);
             }
         }
-        let mut by_write = by_cas.clone();
+        by_write.extend_from_slice(by_cas);
         if let RegisterCall::Read(value) | RegisterCall::Write(value) = returning {
-            add(value, &mut by_write);
+            add(value, by_write);
         }
         if crashed.is_empty() || crashed.is_withheld {
-            return Goals { by_cas: Vec::new(), by_write };
+            return by_cas.clear();
         }
         for slot in pending.reads.iter() {
             if let RegisterCall::Read(value) = pending.get(slot).call {
-                add(value, &mut by_cas);
+                add(value, by_cas);
             }
         }
         // Backwards along the crashed cas.
         let mut next = 0;
         while next < by_cas.len() {
             for from in crashed.cas_to(by_cas[next]) {
-                add(from, &mut by_cas);
-                add(from, &mut by_write);
+                add(from, by_cas);
+                add(from, by_write);
             }
             next += 1;
         }
-        Goals { by_cas, by_write }
     }
 }
