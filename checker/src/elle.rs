@@ -11,7 +11,7 @@
 //! | part | what it is |
 //! |---|---|
 //! | `model` | the models, the anomalies, and what follows from what |
-//! | `atom`, `transaction` | the history as numbers in flat arrays |
+//! | `tables`, `transaction`, `records` | the history as numbers in flat arrays |
 //! | `lists`, `clojure_hash`, `list_append` | lists: the order of versions, dependencies, anomalies |
 //! | `registers`, `version_order`, `rw_register` | registers: the same, with less to go by |
 //! | `order` | process order and real time |
@@ -42,10 +42,12 @@ mod model;
 mod options;
 mod order;
 mod reason;
+mod records;
 mod register_anomalies;
 mod registers;
 mod rw_register;
 mod scratch;
+mod tables;
 mod transaction;
 mod version_order;
 

@@ -196,7 +196,18 @@ impl<'a> Reader<'a> {
     }
 
     /// Passes over white space, commas, comments and discarded (`#_`) values.
+    #[inline]
     fn skip_blank(&mut self) -> Result<(), ReadError> {
+        // Nearly always it is one space, or nothing.
+        self.position += usize::from(self.peek() == Some(b' '));
+        match self.peek() {
+            Some(b'0'..=b'9' | b'a'..=b'z' | b'"' | b'[' | b']' | b'{' | b'}') => Ok(()),
+            Some(b':') if self.notation == Notation::Edn => Ok(()),
+            _ => self.skip_all_blank(),
+        }
+    }
+
+    fn skip_all_blank(&mut self) -> Result<(), ReadError> {
         // `#_ #_ a b` discards both. They are counted, for a text may have any number.
         let mut discards = 0;
         while let Some(byte) = self.peek() {
@@ -281,7 +292,10 @@ impl<'a> Reader<'a> {
                     return Ok(self.items.split_off(first));
                 }
                 Some(_) => {
-                    let item = self.value()?;
+                    let item = match self.small_integer() {
+                        Some(integer) => integer,
+                        None => self.value()?,
+                    };
                     self.items.push(item);
                 }
             }

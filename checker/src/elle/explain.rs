@@ -5,7 +5,7 @@ use super::cycles::{Cycle, Step};
 use super::findings::Case;
 use super::graph::Relation;
 use super::reason::{Explain, Reason};
-use super::transaction::Transaction;
+use super::records::Record;
 use crate::Drawing;
 use crate::drawing::{self, Arrow, Row};
 use crate::edn::Edn;
@@ -44,13 +44,13 @@ pub fn cycle(workload: &impl Explain, cycle: &Cycle) -> Case {
 fn drawing(workload: &impl Explain, cycle: &Cycle, reasons: &[Reason]) -> Drawing {
     let txns = workload.transactions();
     let row = |(i, step): (usize, &Step)| Row {
-        title: format!("T{} (op {})", i + 1, txns.get(step.from).indices.0),
+        title: format!("T{} (op {})", i + 1, txns.record(step.from).indices.0),
         boxes: txns
             .micro_ops(step.from)
             .iter()
             .map(|op| workload.micro_op_edn(op).to_string())
             .collect(),
-        index: txns.get(step.from).indices.0,
+        index: txns.record(step.from).indices.0,
     };
     let rows = cycle.steps.iter().enumerate().map(row).collect();
     let arrow = |(step, reason): (&Step, &Reason)| Arrow {
@@ -64,7 +64,7 @@ fn drawing(workload: &impl Explain, cycle: &Cycle, reasons: &[Reason]) -> Drawin
 
 fn reason(workload: &impl Explain, step: &Step, names: [&str; 2]) -> Reason {
     let txns = workload.transactions();
-    let (before, after) = (txns.get(step.from), txns.get(step.to));
+    let before = txns.get(step.from);
     match step.relation {
         Relation::Process => Reason {
             entries: vec![("process", Edn::Int(before.process))],
@@ -74,23 +74,23 @@ fn reason(workload: &impl Explain, step: &Step, names: [&str; 2]) -> Reason {
         Relation::Realtime => Reason {
             entries: vec![
                 ("a'", workload.edn(step.from)),
-                ("b", invocation(workload.edn(step.to), after)),
+                ("b", invocation(workload.edn(step.to), txns.record(step.to))),
             ],
             places: [None, None],
-            text: real_time(before, after, names),
+            text: real_time(txns.record(step.from), txns.record(step.to), names),
         },
         _ => workload.reason(step, names),
     }
 }
 
 /// How a transaction began, made from how it is printed: what it reads it did not know yet.
-fn invocation(printed: Edn, txn: &Transaction) -> Edn {
+fn invocation(printed: Edn, record: Record) -> Edn {
     let Edn::Tagged(tag, op) = printed else { return printed };
     let Edn::Map(mut entries) = *op else { return Edn::Tagged(tag, op) };
     for (key, value) in &mut entries {
         match key.as_keyword() {
-            Some("index") => *value = Edn::from(txn.indices.0),
-            Some("time") => *value = Edn::Int(txn.times.0),
+            Some("index") => *value = Edn::from(record.indices.0),
+            Some("time") => *value = Edn::Int(record.times.0),
             Some("type") => *value = Edn::keyword("invoke"),
             Some("value") => {
                 let micro_ops = value.as_slice().unwrap_or_default().iter();
@@ -112,7 +112,7 @@ fn asked(micro_op: &Edn) -> Edn {
     }
 }
 
-fn real_time(before: &Transaction, after: &Transaction, [a, b]: [&str; 2]) -> String {
+fn real_time(before: Record, after: Record, [a, b]: [&str; 2]) -> String {
     let (ended, began) = (before.times.1, after.times.0);
     let earlier = if ended >= 0 && began > ended {
         format!("{:.3} s before", (began - ended) as f64 / 1e9)

@@ -50,7 +50,7 @@ impl Case {
         txn: u32,
         role: impl Into<Cow<'static, str>>,
     ) -> Case {
-        self.finding = self.finding.about(workload.transactions().get(txn).indices.1, role);
+        self.finding = self.finding.about(workload.transactions().record(txn).indices.1, role);
         self
     }
 

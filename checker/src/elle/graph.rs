@@ -167,11 +167,14 @@ impl Graph {
         }
         number(edges.len());
         let mut heads = vec![Head(0); edges.len()];
-        let mut next = starts.clone();
+        // Each start moves on while edges are put there, to where the next vertex starts.
         for (from, head) in edges {
-            heads[next[*from as usize] as usize] = *head;
-            next[*from as usize] += 1;
+            let next = &mut starts[*from as usize];
+            heads[*next as usize] = *head;
+            *next += 1;
         }
+        starts.rotate_right(1);
+        starts[0] = 0;
         Graph { transactions, starts, heads }
     }
 

@@ -11,7 +11,8 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::clojure_hash;
-use super::transaction::{NONE, States, Tables, number};
+use super::tables::Tables;
+use super::transaction::{NONE, States, number};
 use crate::atom::Atom;
 use crate::edn::Edn;
 
@@ -36,6 +37,7 @@ struct Node {
 
 struct KeyTree {
     root: u32,
+    /// Its elements, each with the node of the list that it ends.
     trunk: Vec<(Atom, u32)>,
     is_branched: bool,
 }
@@ -76,6 +78,12 @@ impl States for Lists {
             };
         }
         Ok(node)
+    }
+
+    fn finish(&mut self) {
+        self.keys.iter_mut().for_each(|key| key.trunk = Vec::new());
+        self.branches = FxHashMap::default();
+        self.trunk_places = Vec::new();
     }
 
     fn edn(&self, tables: &Tables, node: u32) -> Edn {

@@ -228,7 +228,7 @@ impl Analysis<'_> {
         let Some(edge) = self.order.reason(earlier, later) else {
             return "came after the initial state, as every write does".into();
         };
-        let index = |txn: u32| self.txns.get(txn).indices.1;
+        let index = |txn: u32| self.txns.record(txn).indices.1;
         let (first, second) = (index(edge.witnesses.0), index(edge.witnesses.1));
         match edge.source {
             Source::InitialState => unreachable!("these edges are not listed"),

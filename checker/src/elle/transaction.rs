@@ -12,9 +12,8 @@
 
 use std::collections::BTreeMap;
 
-use rustc_hash::FxHashMap;
-
-use crate::atom::{Atom, Atoms};
+use super::records::{Record, Records};
+use super::tables::Tables;
 use crate::edn::Edn;
 use crate::history::{Op, OpType, ProcessId, record_of};
 
@@ -52,7 +51,7 @@ pub struct MicroOp {
 }
 
 /// A transaction, without its micro-operations.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Transaction {
     /// How it ended.
     pub outcome: OpType,
@@ -62,24 +61,16 @@ pub struct Transaction {
     pub begin: Option<u32>,
     /// Where it ends; `None` when it never does.
     pub end: Option<u32>,
-    /// The `:index` of its invocation, and of its completion, as the history gives them.
-    pub indices: (usize, usize),
-    /// Nanoseconds at its invocation and at its completion, -1 where not recorded.
-    pub times: (i64, i64),
-    first_micro_op: u32,
 }
 
-/// A value that somebody wrote, or read, at a key.
-#[derive(Clone, Copy, Debug)]
-pub struct Version {
-    /// The key.
-    pub key: u32,
-    /// The value itself.
-    pub atom: Atom,
-    /// The transaction that wrote it; [`NONE`] when none did.
-    pub writer: u32,
-    /// Whether its writer went on to write this key again.
-    pub is_superseded: bool,
+/// The same in fewer bytes.
+struct Row {
+    outcome: OpType,
+    process: i64,
+    /// [`NONE`] stands for nowhere here.
+    begin: u32,
+    end: u32,
+    first_micro_op: u32,
 }
 
 /// Why a history cannot be judged.
@@ -105,55 +96,11 @@ pub trait States: Default {
     /// The number of the initial state of a key, which reads as `nil`.
     fn initial(&mut self, key: u32) -> u32;
 
+    /// Gives memory back once the whole history was read.
+    fn finish(&mut self) {}
+
     /// A state as it is printed.
     fn edn(&self, tables: &Tables, state: u32) -> Edn;
-}
-
-/// The values that occur in a history, each with a number.
-#[derive(Default)]
-pub struct Tables {
-    /// Values that are not plain integers.
-    pub atoms: Atoms,
-    /// The keys.
-    pub keys: Vec<Atom>,
-    /// The versions of all keys.
-    pub versions: Vec<Version>,
-    key_numbers: FxHashMap<Atom, u32>,
-    version_numbers: FxHashMap<(u32, Atom), u32>,
-}
-
-impl Tables {
-    /// The number of a key.
-    pub fn key(&mut self, key: &Edn) -> u32 {
-        let atom = self.atoms.intern(key);
-        *self.key_numbers.entry(atom).or_insert_with(|| {
-            self.keys.push(atom);
-            number(self.keys.len() - 1)
-        })
-    }
-
-    /// The number of a version.
-    pub fn version(&mut self, key: u32, atom: Atom) -> u32 {
-        *self.version_numbers.entry((key, atom)).or_insert_with(|| {
-            self.versions.push(Version { key, atom, writer: NONE, is_superseded: false });
-            number(self.versions.len() - 1)
-        })
-    }
-
-    /// A key as it is printed.
-    pub fn key_edn(&self, key: u32) -> Edn {
-        self.atoms.edn(self.keys[key as usize])
-    }
-
-    /// A version as it is printed.
-    pub fn version_edn(&self, version: u32) -> Edn {
-        self.atoms.edn(self.versions[version as usize].atom)
-    }
-
-    /// The transaction that wrote a version; [`NONE`] when none did.
-    pub fn writer(&self, version: u32) -> u32 {
-        self.versions[version as usize].writer
-    }
 }
 
 /// The number of a place in a table.
@@ -168,7 +115,8 @@ pub struct Transactions {
     pub tables: Tables,
     /// The places of transactions in the database's own order, where it told them.
     pub orders: BTreeMap<u32, i64>,
-    all: Vec<Transaction>,
+    all: Vec<Row>,
+    records: Records,
     micro_ops: Vec<MicroOp>,
 }
 
@@ -179,13 +127,20 @@ impl Transactions {
     }
 
     /// The transaction with this number.
-    pub fn get(&self, number: u32) -> &Transaction {
-        &self.all[number as usize]
+    pub fn get(&self, number: u32) -> Transaction {
+        let Row { outcome, process, begin, end, .. } = self.all[number as usize];
+        let place = |position: u32| (position != NONE).then_some(position);
+        Transaction { outcome, process, begin: place(begin), end: place(end) }
+    }
+
+    /// What the history says of it besides.
+    pub fn record(&self, number: u32) -> Record {
+        self.records.get(number)
     }
 
     /// The micro-operations of a transaction, in order.
     pub fn micro_ops(&self, number: u32) -> &[MicroOp] {
-        let start = self.get(number).first_micro_op as usize;
+        let start = self.all[number as usize].first_micro_op as usize;
         let next = self.all.get(number as usize + 1);
         let end = next.map_or(self.micro_ops.len(), |next| next.first_micro_op as usize);
         &self.micro_ops[start..end]
@@ -225,10 +180,10 @@ impl Transactions {
     /// A transaction as it is printed: its completion, as it stands in a history.
     pub fn edn<S: States>(&self, states: &S, txn: u32) -> Edn {
         let ops = self.micro_ops(txn).iter().map(|op| self.micro_op_edn(states, op)).collect();
-        let txn = self.get(txn);
+        let (record, txn) = (self.record(txn), self.get(txn));
         record_of(Edn::map([
-            ("index", Edn::from(txn.indices.1)),
-            ("time", Edn::Int(txn.times.1)),
+            ("index", Edn::from(record.indices.1)),
+            ("time", Edn::Int(record.times.1)),
             ("type", Edn::keyword(txn.outcome.name())),
             ("process", Edn::Int(txn.process)),
             ("f", Edn::keyword("txn")),
@@ -300,12 +255,12 @@ impl<S: States> Recorder<S> {
                 process,
                 begin: Some(open.position),
                 end: None,
-                indices: (open.index, open.index),
-                times: (open.time, -1),
-                first_micro_op: 0,
             };
-            self.problem = self.record(txn, &open.micro_ops).err();
+            let record = Record { indices: (open.index, open.index), times: (open.time, -1) };
+            self.problem = self.record(txn, record, &open.micro_ops).err();
         }
+        self.txns.tables.finish();
+        self.states.finish();
         match self.problem {
             Some(problem) => Err(problem),
             None => Ok((self.txns, self.states)),
@@ -340,21 +295,30 @@ impl<S: States> Recorder<S> {
             process,
             begin: open.as_ref().map(|open| open.position),
             end: Some(self.position),
+        };
+        let record = Record {
             indices: (open.as_ref().map_or(op.index, |open| open.index), op.index),
             times: (open.as_ref().map_or(-1, |open| open.time), op.time),
-            first_micro_op: 0,
         };
         if let Some(order) = op.extra("transaction-order") {
             let order = order.as_i64().ok_or_else(|| malformed_order(op, order))?;
             self.txns.orders.insert(number(self.txns.all.len()), order);
         }
-        self.record(txn, micro_ops)
+        self.record(txn, record, micro_ops)
     }
 
-    fn record(&mut self, mut txn: Transaction, micro_ops: &[MicroOp]) -> Result<(), Problem> {
+    fn record(
+        &mut self,
+        txn: Transaction,
+        record: Record,
+        micro_ops: &[MicroOp],
+    ) -> Result<(), Problem> {
         let txn_number = number(self.txns.all.len());
-        txn.first_micro_op = number(self.txns.micro_ops.len());
-        self.txns.all.push(txn);
+        let Transaction { outcome, process, begin, end } = txn;
+        let (begin, end) = (begin.unwrap_or(NONE), end.unwrap_or(NONE));
+        let first_micro_op = number(self.txns.micro_ops.len());
+        self.txns.all.push(Row { outcome, process, begin, end, first_micro_op });
+        self.txns.records.push(record);
         self.txns.micro_ops.extend_from_slice(micro_ops);
         self.written_by.resize(self.txns.tables.keys.len(), NONE);
         // Backwards, so that the last write of each key comes first.
@@ -373,7 +337,7 @@ impl<S: States> Recorder<S> {
     }
 
     fn written_twice(&self, write: &MicroOp, first: u32, second: u32) -> Problem {
-        let (tables, index) = (&self.txns.tables, |txn| self.txns.get(txn).indices.1);
+        let (tables, index) = (&self.txns.tables, |txn| self.txns.record(txn).indices.1);
         let kind = if S::WRITE == "append" { "duplicate-appends" } else { "duplicate-writes" };
         let what = if S::WRITE == "append" { "appended" } else { "written" };
         let (value, key) = (tables.version_edn(write.value), tables.key_edn(write.key));

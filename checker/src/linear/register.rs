@@ -253,15 +253,12 @@ impl<'a, const WORDS: usize> Search<'a, WORDS> {
             pending: &self.pending,
             crashed: &self.crashed,
             slot,
+            starts: &self.configurations,
             found: &mut self.found,
             known: &mut self.known,
             open: &mut self.open,
             goals: &self.goals,
         };
-        for configuration in &self.configurations {
-            exploration.start(configuration);
-            exploration.spend(meter)?;
-        }
         exploration.run(meter)
     }
 

@@ -223,10 +223,11 @@ impl Crashed {
     /// Whether who has spent `one` can still do all that who has spent `other` can: where the
     /// other has more cas to a value left, writes of that value do as well.
     pub fn is_no_more(&self, one: &Spent, other: &Spent) -> bool {
-        Rc::ptr_eq(&one.0, &other.0) || (0..one.0.len()).all(|column| {
-            let missing = self.missing(column, one, other);
-            missing == 0 || self.has_writes_for(column, one, other)
-        })
+        Rc::ptr_eq(&one.0, &other.0)
+            || (0..one.0.len()).all(|column| {
+                let missing = self.missing(column, one, other);
+                missing == 0 || self.has_writes_for(column, one, other)
+            })
     }
 
     /// A sign of what was spent: a bit for each column, or for several, from which something was

@@ -16,9 +16,11 @@ pub struct Exploration<'a, const WORDS: usize> {
     pub crashed: &'a Crashed,
     /// The operation that returns.
     pub slot: usize,
+    /// All that may be the case before.
+    pub starts: &'a [Configuration<WORDS>],
     /// Configurations in which it has taken effect.
     pub found: &'a mut Configurations<WORDS>,
-    /// Configurations on the way there.
+    /// Configurations on the way there: none, or those with which it starts and more.
     pub known: &'a mut Configurations<WORDS>,
     /// Those of them that have not been looked at.
     pub open: &'a mut VecDeque<Configuration<WORDS>>,
@@ -35,8 +37,29 @@ pub struct Goals {
 }
 
 impl<const WORDS: usize> Exploration<'_, WORDS> {
-    /// Adds a configuration from which to start.
-    pub fn start(&mut self, configuration: &Configuration<WORDS>) {
+    /// Looks at everything that can be reached.
+    ///
+    /// # Errors
+    /// A clause, when the budget is used up.
+    pub fn run(&mut self, meter: &mut Meter) -> Result<(), String> {
+        let (starts, slot) = (self.starts, self.slot);
+        for configuration in starts {
+            self.start(configuration);
+            self.spend(meter)?;
+        }
+        for configuration in starts.iter().filter(|start| !start.done.contains(slot)) {
+            self.go_on(configuration);
+            self.spend(meter)?;
+        }
+        while let Some(configuration) = self.open.pop_front() {
+            self.go_on(&configuration);
+            self.spend(meter)?;
+        }
+        Ok(())
+    }
+
+    /// Finds what needs nothing to happen.
+    fn start(&mut self, configuration: &Configuration<WORDS>) {
         if configuration.done.contains(self.slot) {
             return self.visit(configuration.clone());
         }
@@ -47,31 +70,23 @@ impl<const WORDS: usize> Exploration<'_, WORDS> {
         {
             self.visit(slipped);
         }
-        self.visit(configuration.clone());
     }
 
-    /// Looks at everything that can be reached.
-    ///
-    /// # Errors
-    /// A clause, when the budget is used up.
-    pub fn run(&mut self, meter: &mut Meter) -> Result<(), String> {
-        while let Some(configuration) = self.open.pop_front() {
-            self.spend(meter)?;
-            self.cas(&configuration);
-            self.crashed_cas(&configuration);
-            // A write overwrites what came before, which must have been of use until then.
-            if configuration.origin == Origin::Settled {
-                self.write(&configuration);
-            }
+    /// Lets whatever can happen next happen.
+    fn go_on(&mut self, configuration: &Configuration<WORDS>) {
+        self.cas(configuration);
+        self.crashed_cas(configuration);
+        // A write overwrites what came before, which must have been of use until then.
+        if configuration.origin == Origin::Settled {
+            self.write(configuration);
         }
-        Ok(())
     }
 
     /// Takes note of what has been done since the last time.
     ///
     /// # Errors
     /// A clause, when the budget is used up.
-    pub fn spend(&mut self, meter: &mut Meter) -> Result<(), String> {
+    fn spend(&mut self, meter: &mut Meter) -> Result<(), String> {
         let columns = self.crashed.columns();
         let sets = self.found.bytes(columns) + self.known.bytes(columns);
         let steps = self.found.take_steps() + self.known.take_steps();
@@ -84,7 +99,15 @@ impl<const WORDS: usize> Exploration<'_, WORDS> {
             configuration.forget(self.slot);
             configuration.origin = Origin::Settled;
             self.found.offer(&configuration, self.pending, self.crashed);
-        } else if self.known.offer(&configuration, self.pending, self.crashed) {
+            return;
+        }
+        // Nearly always the operation can take effect at once, and nobody asks what is known.
+        if self.known.is_empty() {
+            for start in self.starts.iter().filter(|start| !start.done.contains(self.slot)) {
+                self.known.offer(start, self.pending, self.crashed);
+            }
+        }
+        if self.known.offer(&configuration, self.pending, self.crashed) {
             self.open.push_back(configuration);
         }
     }
