@@ -38,7 +38,7 @@ endif
 SEED_FLAG := $(if $(SEED),--seed $(SEED))
 
 .DEFAULT_GOAL := help
-.PHONY: help build test lint serve frontier bench jepsen $(CHALLENGES) $(WORKLOADS:%=test-%) $(WORKLOADS:%=sim-%)
+.PHONY: help build test lint serve frontier shrunk-bugs bench jepsen $(CHALLENGES) $(WORKLOADS:%=test-%) $(WORKLOADS:%=sim-%)
 
 help: ## Show this list
 	@echo "make test-<workload>   run a node as a real cluster and judge it"
@@ -210,6 +210,24 @@ serve: build ## Show the runs in store/ in a browser, at port 8080
 
 frontier: ## Measure what each setting of broadcast costs, and plot it into the book
 	@$(CARGO) bench --quiet --bench broadcast_frontier -- --plot book/broadcast-frontier.svg
+
+# A row for each of the first seeds on which a bug shows: how small the run becomes.
+SHRUNK := book/shrunk-bugs.md
+BUGS := $(patsubst bugs/src/bin/%.rs,%,$(wildcard bugs/src/bin/*.rs))
+
+shrunk-bugs: ## Make failing runs of every bug as small as they get, and tabulate them in the book
+	@$(CARGO) build --release --quiet --package bugs --bins
+	@sed '/^| bug/,$$d' $(SHRUNK) > $(SHRUNK).new
+	@printf '%s\n%s\n' \
+	  '| bug | seed | fails by | seen by | operations before | after | clients | nodes | faults | lost or late | messages before | after | of operations | seconds |' \
+	  '|---|--:|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|' >> $(SHRUNK).new
+	@for bug in $(BUGS); do $(BIN)/$$bug --shrink >> $(SHRUNK).new || exit 1; done
+	@mv $(SHRUNK).new $(SHRUNK)
+	@for column in '7 operations' '14 messages of operations' '15 seconds'; do \
+	  grep -E '^\| [a-z-]+ \| [0-9]' $(SHRUNK) | cut -d'|' -f$${column%% *} | sort -n | \
+	  awk -v what="$${column#* }" '{ all[NR] = $$1 } END { \
+	    print what ": median " all[int((NR + 1) / 2)] ", most " all[NR] " of " NR " runs" }'; \
+	done
 
 bench: build ## Measure speed, side by side with others
 	$(CARGO) bench --workspace --quiet --bench '*'

@@ -255,7 +255,7 @@ pub fn shrink(
     let case = Case { options: options.clone(), tape };
     let before = Left::of(&case, &first, 2);
     let before = Left { faults: edit::episodes(&case.tape.tracks).len(), ..before };
-    let mut search = Search::new(workload, bench, watch, kind.clone());
+    let mut search = Search::new(workload, bench, watch, kind.clone(), case.clone());
     if !search.begin(&[edit::normal(&case), case]) {
         return Err("the tape of the run does not fail as the run did. This is a defect of the \
                     bench: its tape does not say everything"
@@ -268,7 +268,7 @@ pub fn shrink(
 }
 
 /// What the network carried in a run, to compare two runs.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Transcript {
     lines: Vec<String>,
     /// Of all messages, those too that are not among the lines.

@@ -62,6 +62,15 @@ pub fn with_operations(case: &Case, kept: &[usize]) -> Case {
 /// The case in the form that the shrinker works on: what time and shares of loss would decide
 /// stands on the tape, message by message and fault by fault.
 pub fn normal(case: &Case) -> Case {
+    let mut case = explicit(case);
+    // Which messages are lost or doubled stands on the tape.
+    case.tape.tracks.strikes.remove(&Fault::Loss);
+    case.tape.tracks.strikes.remove(&Fault::Duplicate);
+    case
+}
+
+/// The case with every fault on the tape, and no latency that is drawn but those.
+pub fn explicit(case: &Case) -> Case {
     let mut case = case.clone();
     let options = &mut case.options;
     let calm_at = options.time_limit_secs - options.calm_secs;
@@ -70,9 +79,6 @@ pub fn normal(case: &Case) -> Case {
     options.latency_distribution = LatencyDistribution::Constant;
     options.faults.clear();
     let tracks = &mut case.tape.tracks;
-    // Which messages are lost or doubled stands on the tape.
-    tracks.strikes.remove(&Fault::Loss);
-    tracks.strikes.remove(&Fault::Duplicate);
     if let Some(calm_at) = calm_at {
         for (&fault, strikes) in &mut tracks.strikes {
             strikes.retain(|strike| strike.at < calm_at);

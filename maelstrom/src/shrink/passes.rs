@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::edit::{self, Episode};
 use super::search::Search;
 use super::{Case, values};
-use crate::nemesis::Victims;
+use crate::nemesis::{Fault, Victims};
 
 /// Rounds of all passes, at most. Each takes something out, so few are needed.
 const ROUNDS: usize = 12;
@@ -21,11 +21,17 @@ const PAIRS_OF: usize = 14;
 /// How many other draws of chance are tried, where nothing goes without.
 const SEEDS: u64 = 6;
 
+/// How many other draws are tried for a run without lost and late messages.
+const CALM_SEEDS: usize = 24;
+
 /// Runs every pass until none changes anything, or somebody ends it.
 pub fn run(search: &mut Search) {
     guess(search);
+    calm(search);
     for _ in 0..ROUNDS {
         let before = search.best().clone();
+        cut(search);
+        leaps(search);
         operations(search);
         faults(search);
         messages(search);
@@ -39,10 +45,14 @@ pub fn run(search: &mut Search) {
             pairs(search);
             with_other_chance(search);
         }
+        if *search.best() == before {
+            name_losses(search);
+        }
         if search.is_over() || *search.best() == before {
             break;
         }
     }
+    name_losses(search);
     tidy(search);
 }
 
@@ -85,6 +95,119 @@ fn guess(search: &mut Search) {
         .flatten()
         .collect();
     search.first(candidates.len(), &|number| candidates.get(number).cloned());
+}
+
+/// One latency for all messages, and nothing lost: a run in which so little is left to chance
+/// changes little when something is taken out. Where the failure does not survive that, other
+/// draws of the nodes may bring it back, or messages that are lost by chance.
+fn calm(search: &mut Search) {
+    let case = search.best().clone();
+    if case.tape.tracks.fates.is_empty() {
+        return;
+    }
+    let without_fates = |case: &Case, latency_ms: u64| {
+        let mut calm = edit::with_latency(case, latency_ms);
+        calm.tape.tracks.fates.clear();
+        calm
+    };
+    let now_ms = case.options.latency_ms;
+    let latencies: BTreeSet<u64> =
+        [0, 1, 5, 20, now_ms].into_iter().filter(|ms| *ms <= now_ms).collect();
+    let latencies: Vec<u64> = latencies.into_iter().collect();
+    let found =
+        search.first(latencies.len(), &|number| Some(without_fates(&case, latencies[number])));
+    if found.is_some() {
+        return;
+    }
+    // As the run was before its losses were named one by one.
+    let mut drawn = edit::explicit(search.origin());
+    cut_off(&mut drawn, Duration::from_secs_f64(case.options.time_limit_secs));
+    let drawn = [&case, &drawn];
+    let each = latencies.len() * drawn.len();
+    search.first(each * CALM_SEEDS, &|number| {
+        let (seed, rest) = (number / each, number % each);
+        let calm = without_fates(drawn[rest % 2], latencies[rest / 2]);
+        Some(redrawn(&calm, seed as u64))
+    });
+}
+
+/// What happens after the failure is over does not matter.
+fn cut(search: &mut Search) {
+    let Some(place) = search.place() else { return };
+    let case = search.best().clone();
+    let shown_by = search.trial().shown_by[place].min(search.trial().end);
+    if shown_by.as_secs_f64() + 0.001 < case.options.time_limit_secs {
+        let mut less = case;
+        cut_off(&mut less, shown_by);
+        search.first(1, &|_| Some(less.clone()));
+    }
+}
+
+/// Large steps, each with several draws of chance: half of the faults, two nodes fewer.
+fn leaps(search: &mut Search) {
+    let seeds = seeds(search);
+    while search.best().tape.tracks.fates.is_empty() {
+        let case = search.best().clone();
+        let workload = search.workload;
+        let episodes = edit::episodes(&case.tape.tracks);
+        let operations = case.tape.tracks.operations.len();
+        let mut less: Vec<Case> = Vec::new();
+        for parts in [1, 2, 4] {
+            for kept in without_parts(episodes.len(), parts) {
+                let kept: Vec<Episode> = kept.into_iter().map(|number| episodes[number]).collect();
+                less.push(edit::with_episodes(&case, &kept));
+            }
+        }
+        for gone in [2, 1] {
+            let mut fewer = Some(case.clone());
+            for _ in 0..gone {
+                fewer = fewer.and_then(|case| {
+                    let last = case.options.nodes.len() - 1;
+                    edit::without_node(&case, last, Some(0))
+                });
+            }
+            less.extend(fewer.and_then(|fewer| edit::compact(&fewer, workload)));
+        }
+        if operations > 4 {
+            for parts in [2, 4] {
+                less.extend(
+                    without_parts(operations, parts)
+                        .into_iter()
+                        .map(|kept| edit::with_operations(&case, &kept)),
+                );
+            }
+        }
+        let found = search.first(less.len() * seeds, &|number| {
+            Some(redrawn(&less[number / seeds], (number % seeds) as u64))
+        });
+        if found.is_none() {
+            return;
+        }
+        cut(search);
+    }
+}
+
+/// The numbers below `count` without a part of them, for each of so many equal parts.
+fn without_parts(count: usize, parts: usize) -> Vec<Vec<usize>> {
+    if count < parts {
+        return Vec::new();
+    }
+    let bound = |part: usize| part * count / parts;
+    let without = |part: usize| (0..bound(part)).chain(bound(part + 1)..count).collect();
+    (0..parts).map(without).collect()
+}
+
+/// Which messages are lost or doubled is said one by one, in place of a share of all.
+fn name_losses(search: &mut Search) {
+    let strikes = &search.best().tape.tracks.strikes;
+    if !strikes.contains_key(&Fault::Loss) && !strikes.contains_key(&Fault::Duplicate) {
+        return;
+    }
+    let Some(recorded) = search.recorded() else { return };
+    let named = edit::normal(&recorded);
+    if search.first(1, &|_| Some(named.clone())).is_some() {
+        messages(search);
+    }
 }
 
 /// The numbers on the tape of operations that are known by their thread.
@@ -323,6 +446,7 @@ fn pairs(search: &mut Search) {
 
 /// Less of anything, with other luck: another election timeout may do what an operation did.
 fn with_other_chance(search: &mut Search) {
+    let seeds = seeds(search);
     loop {
         let case = search.best().clone();
         let workload = search.workload;
@@ -346,7 +470,6 @@ fn with_other_chance(search: &mut Search) {
         if count <= 4 * PAIRS_OF {
             less.extend((0..count).map(|gone| edit::with_operations(&case, &without(gone, count))));
         }
-        let seeds = SEEDS as usize;
         let found = search.first(less.len() * seeds, &|number| {
             Some(redrawn(&less[number / seeds], (number % seeds) as u64))
         });
@@ -354,6 +477,12 @@ fn with_other_chance(search: &mut Search) {
             return;
         }
     }
+}
+
+/// How many draws of chance are worth trying: one, where all of them give the same run.
+fn seeds(search: &Search) -> usize {
+    let case = search.best();
+    if search.depends_on_chance(&|seed| redrawn(case, seed)) { SEEDS as usize } else { 1 }
 }
 
 /// Names and times that are easy to read.

@@ -16,6 +16,8 @@ pub struct Search<'a> {
     /// Whether the case with this digest fails in the way that is searched for.
     known: FxHashMap<u64, bool>,
     best: Option<(Case, Trial)>,
+    /// The run as it was recorded.
+    origin: Case,
     runs: u64,
     is_over: bool,
 }
@@ -34,9 +36,38 @@ impl<'a> Search<'a> {
         bench: &'a dyn Bench,
         watch: &'a dyn Watch,
         kind: Kind,
+        origin: Case,
     ) -> Search<'a> {
         let known = FxHashMap::default();
-        Search { workload, bench, watch, kind, known, best: None, runs: 2, is_over: false }
+        Search { workload, bench, watch, kind, known, best: None, origin, runs: 2, is_over: false }
+    }
+
+    /// The run as it was recorded.
+    pub fn origin(&self) -> &Case {
+        &self.origin
+    }
+
+    /// Whether the run is another with other draws of chance. Programs in other languages may
+    /// well not ask for any.
+    pub fn depends_on_chance(&self, redrawn: &(dyn Fn(u64) -> Case + Sync)) -> bool {
+        let runs: Vec<Trial> = (0..3u64)
+            .into_par_iter()
+            .map(|seed| {
+                let case = redrawn(seed);
+                self.bench.run(&case.options, Tape::from(case.tape), true)
+            })
+            .collect();
+        runs.windows(2).any(|pair| pair[0].transcript != pair[1].transcript)
+    }
+
+    /// The best case with everything that chance decided in it on its tape; `None` when somebody
+    /// ended the search.
+    pub fn recorded(&self) -> Option<Case> {
+        let mut case = self.best().clone();
+        let tape = Tape::from(case.tape.clone()).recorded();
+        let trial = self.bench.run(&case.options, tape, false);
+        case.tape.tracks = trial.tracks.filter(|_| trial.bench_failure.is_none())?;
+        Some(case)
     }
 
     /// Begins with the first of these cases that fails; says whether one does.
