@@ -103,6 +103,10 @@ lint: ## Check format, lints and documentation
 	  done; \
 	else echo "not checked for $(WASM): rustup target add $(WASM)"; fi
 
+# Between servers, unless a workload says otherwise: without any, all that a request sets off
+# happens at one instant, and nobody can see in which order.
+LATENCY := --latency 10
+
 # ---- one line a workload: how it is tested ---------------------------------------------------
 
 test-echo: FLAGS := -w echo --bin $(BIN)/echo --time-limit 5
@@ -146,7 +150,7 @@ test-txn-rw-register-raft: FLAGS := -w txn-rw-register --bin $(BIN)/txn-rw-regis
 
 $(WORKLOADS:%=test-%): test-%:
 	$(build_node)
-	$(MAELSTROM) test $(FLAGS) $(SEED_FLAG) $(ARGS) $(addprefix -- ,$(NODE_ARG))
+	$(MAELSTROM) test $(LATENCY) $(FLAGS) $(SEED_FLAG) $(ARGS) $(addprefix -- ,$(NODE_ARG))
 
 # Whatever else is asked for is none of these.
 test-%:

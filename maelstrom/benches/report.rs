@@ -22,17 +22,20 @@ use maelstrom::options::TestOptions;
 use maelstrom::ran::Ran;
 use maelstrom::report::{self, Activity, Recorded};
 
-/// A minute of broadcasts over five nodes, each a request, four messages between nodes with
-/// their answers, and a reply.
-fn run(messages: usize) -> (History, Journal) {
-    let operations = messages / 10;
+/// A minute of broadcasts over so many nodes, each a request, a message to each other node with
+/// its answer, and a reply. The node says how much it has by then.
+fn run(messages: usize, nodes: usize) -> (History, Journal) {
+    let operations = messages / (2 * nodes);
     let mut journal = Journal::new(usize::MAX);
     let mut history = String::new();
     let mut id = 0;
     for n in 0..operations {
         let start = n as u64 * 60_000_000 / operations as u64;
         journal.record_request(id, 2 * n);
-        let node = n % 5 + 1;
+        let node = n % nodes + 1;
+        let state = format!(r#"{{"messages":{},"owes":[]}}"#, n / nodes);
+        let name = format!("n{node}");
+        journal.record_state(Time::from_nanos(start * 1000), &name.as_str().into(), &state);
         let mut send = |after: u64, src: String, dest: String, body: String| {
             let at = |micros| Time::from_nanos((start + micros) * 1000);
             let line = format!(r#"{{"src":"{src}","dest":"{dest}","body":{{{body}}}}}"#);
@@ -41,10 +44,10 @@ fn run(messages: usize) -> (History, Journal) {
             journal.record_recv(at(after + 10), id, &message);
             id += 1;
         };
-        let (me, client) = (format!("n{node}"), format!("c{}", 10 + n % 5));
+        let (me, client) = (format!("n{node}"), format!("c{}", 100 + n % nodes));
         let body = format!(r#""type":"broadcast","msg_id":{n},"message":{n}"#);
         send(0, client.clone(), me.clone(), body);
-        for peer in (1..=5).filter(|&peer| peer != node) {
+        for peer in (1..=nodes).filter(|&peer| peer != node) {
             let body = format!(r#""type":"gossip","msg_id":{n},"messages":[{n}]"#);
             send(20, me.clone(), format!("n{peer}"), body);
             let body = format!(r#""type":"gossip_ok","in_reply_to":{n}"#);
@@ -52,7 +55,7 @@ fn run(messages: usize) -> (History, Journal) {
         }
         send(60, me, client, format!(r#""type":"broadcast_ok","in_reply_to":{n}"#));
         for (kind, index, micros) in [("invoke", 2 * n, 0), ("ok", 2 * n + 1, 70 + n as u64 % 97)] {
-            let (process, time) = (n % 5, (start + micros) * 1000);
+            let (process, time) = (n % nodes, (start + micros) * 1000);
             history += &format!(
                 "{{:process {process} :type :{kind} :f :broadcast :value {n} :index {index} \
                  :time {time}}}\n"
@@ -64,12 +67,19 @@ fn run(messages: usize) -> (History, Journal) {
 
 const MEASURE: &str = "<script>(async () => {
     while (!window.report) await new Promise((resolve) => setTimeout(resolve, 5));
-    const { view, show, drawNow, reveal } = window.report, found = [];
+    const { view, show, drawNow, drawn, model, reveal } = window.report, found = [];
     const whole = view.to - view.from, middle = (view.from + view.to) / 2;
     found.push(`ready after ${performance.now().toFixed(0)} ms`);
     const timed = (act) => { const began = performance.now(); act(); return performance.now() - began; };
     for (const share of [1, .1, .01, .001]) {
       const times = [], span = whole * share;
+      // What stands beside the page is loaded once; after that, drawing is all there is.
+      show(middle - span / 2, middle + span * .8);
+      drawNow();
+      for (let n = 0; n < 400 && drawn().missing.some((m) => model.store.chunks[m].state === 'loading'); n++) {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        drawNow();
+      }
       for (let n = 0; n < 30; n++) {
         const from = middle - span / 2 + span * .01 * n;
         show(from, from + span);
@@ -82,13 +92,13 @@ const MEASURE: &str = "<script>(async () => {
     console.log('MEASURED ' + found.join(', ') + ' END');
   })()</script></body>";
 
-/// Measures in a browser how long the page takes to draw itself.
-fn responsiveness(page: &[u8]) -> String {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("page.html");
-    let page = String::from_utf8_lossy(page).replace("</body>", MEASURE);
-    std::fs::write(&path, page).expect("the page is written");
-    measured(folder.path(), &path).unwrap_or_else(|| "no chromium: page not measured".into())
+/// Measures in a browser how long the page in this folder takes to draw itself.
+fn responsiveness(folder: &Path) -> String {
+    let page = std::fs::read_to_string(folder.join("index.html")).expect("the page is there");
+    let path = folder.join("measured.html");
+    std::fs::write(&path, page.replace("</body>", MEASURE)).expect("the page is written");
+    let profile = tempfile::tempdir().expect("a folder");
+    measured(profile.path(), &path).unwrap_or_else(|| "no chromium: page not measured".into())
 }
 
 fn measured(profile: &Path, page: &Path) -> Option<String> {
@@ -112,10 +122,11 @@ fn measured(profile: &Path, page: &Path) -> Option<String> {
 }
 
 fn main() {
-    for messages in [10_000, 100_000, 1_000_000] {
-        let (history, journal) = run(messages);
+    for (messages, nodes) in [(10_000, 5), (100_000, 5), (1_000_000, 5), (1_000_000, 25)] {
+        let (history, journal) = run(messages, nodes);
         let activity = Activity::of(&history);
-        let options = TestOptions::default();
+        let names = (1..=nodes).map(|node| format!("n{node}").as_str().into()).collect();
+        let options = TestOptions { nodes: names, concurrency: nodes, ..TestOptions::default() };
         let results = Judgement::new(Validity::True, []);
         let recorded = Recorded {
             workload: "broadcast",
@@ -129,24 +140,26 @@ fn main() {
         };
         let started = Instant::now();
         let mut last = started;
-        println!("{messages} messages");
-        let mut page = None;
+        println!("{messages} messages, {nodes} nodes");
+        let folder = std::env::temp_dir().join(format!("maelstrom-report-{messages}-{nodes}"));
+        let (mut beside, mut beside_kilobytes) = (0, 0);
         report::write(&recorded, &mut |_| (), &mut |path, bytes| {
             let now = Instant::now();
             let (took, kilobytes) = ((now - last).as_secs_f64() * 1e3, bytes.len() / 1000);
-            println!("  {path:24} {took:8.0} ms {kilobytes:8} kB");
-            last = now;
-            if path == "index.html" {
-                page = Some(bytes.to_vec());
+            if path.starts_with("messages/") {
+                beside += 1;
+                beside_kilobytes += kilobytes;
+            } else {
+                println!("  {path:24} {took:8.0} ms {kilobytes:8} kB");
             }
-            Ok(())
+            last = now;
+            let path = folder.join(path);
+            std::fs::create_dir_all(path.parent().expect("a folder"))?;
+            Ok(std::fs::write(path, bytes)?)
         })
         .expect("a report");
         println!("  {:24} {:8.0} ms", "all", started.elapsed().as_secs_f64() * 1e3);
-        let path = std::env::temp_dir().join(format!("maelstrom-report-{messages}.html"));
-        let page = page.expect("a page");
-        std::fs::write(&path, &page).expect("the page is written");
-        println!("  {}", path.display());
-        println!("  {}", responsiveness(&page));
+        println!("  {beside} files in messages/ with {beside_kilobytes} kB, {}", folder.display());
+        println!("  {}", responsiveness(&folder));
     }
 }

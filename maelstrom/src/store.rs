@@ -50,7 +50,7 @@ use crate::ran::{RUN_KEY, Ran};
 use crate::spool::{Beyond, Spool};
 
 pub use command::{COMMAND_FILE, Ended, RunCommand};
-pub use history::{HistoryFile, HistoryWriter};
+pub use history::{HistoryFile, HistoryWriter, write_shortened};
 pub use log::{Console, Level, RunLog, Source};
 
 /// What a run's folder is called.

@@ -118,7 +118,7 @@ fn the_log_is_as_the_original_writes_it() {
         return;
     }
     let place = Place::new();
-    let ran = place.echo(&["--log-net-send", "--log-net-recv", "--log-stderr", "-n", "n1"]);
+    let ran = place.echo(&["-v", "--log-net-send", "--log-net-recv", "--log-stderr", "-n", "n1"]);
     assert_eq!(ran.status, Some(0), "{}", ran.output);
     let log = place.read("store/latest/jepsen.log");
     for part in [
@@ -257,8 +257,8 @@ fn the_demonstrations_are_all_run_and_summed_up() {
     // What a demonstration needs comes after the user's flags, and counts.
     let argv = place.read("store/unique-ids/latest/test.edn");
     assert!(argv.contains("\"9\"") && argv.contains("\"1000\""), "{argv}");
-    let log = place.read("store/unique-ids/latest/jepsen.log");
-    assert!(log.matches(":invoke").count() > 50, "{log}");
+    let history = place.read("store/unique-ids/latest/history.txt");
+    assert!(history.matches(":invoke").count() > 50, "{history}");
 }
 
 /// `make` asks another bench which faults it knows. These two answer as the original did before

@@ -8,7 +8,10 @@
 //! Of each group a plot shows the worst lag in each thousandth of the run; more would fall on the
 //! same pixels.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
+
+use rustc_hash::FxHashMap;
 
 use super::Entries;
 use super::logs::records;
@@ -16,10 +19,11 @@ use super::series::{Points, seconds};
 use crate::edn::Edn;
 use crate::history::{OpType, ProcessId};
 
-/// A lag: the thread that polls, the key, when the poll began in nanoseconds, and by how many.
-struct Lag<'a> {
+/// A lag: the thread that polls, the number of the key, when the poll began in nanoseconds, and by
+/// how many.
+struct Lag {
     thread: i64,
-    key: &'a Edn,
+    key: usize,
     time: i64,
     lag: i64,
 }
@@ -47,20 +51,24 @@ type Worst = BTreeMap<i64, (i64, i64)>;
 /// When the history cannot be read.
 pub fn lags(history: &dyn Entries, end: i64, threads: usize) -> anyhow::Result<Lags> {
     let width = (end / COLUMNS).max(1);
+    // A poll of many keys has many lags, so names are made at the end, once each.
+    let mut worst: FxHashMap<(i64, usize), Worst> = FxHashMap::default();
+    let keys = for_each_lag(history, threads, &mut |Lag { thread, key, time, lag }| {
+        add(worst.entry((thread, key)).or_default(), time / width, (time, lag));
+    })?;
     let mut groups: [BTreeMap<String, Worst>; 3] = Default::default();
-    for_each_lag(history, threads, &mut |Lag { thread, key, time, lag }| {
+    for ((thread, key), lags) in &worst {
+        let key = &keys[*key];
         let names = [
             format!("thread {thread:>3}"),
             format!("key {key}"),
             format!("thread-key [{thread} {key}]"),
         ];
         for (group, name) in groups.iter_mut().zip(names) {
-            let worst = group.entry(name).or_default().entry(time / width).or_insert((time, lag));
-            if worst.1 < lag {
-                *worst = (time, lag);
-            }
+            let all = group.entry(name).or_default();
+            lags.iter().for_each(|(column, found)| add(all, *column, *found));
         }
-    })?;
+    }
     let [by_thread, by_key, by_thread_and_key] = groups.map(|group| {
         let points = group.into_iter().map(|(name, lags)| {
             let points = lags.values().map(|(time, lag)| (seconds(*time), seconds(*lag)));
@@ -71,14 +79,40 @@ pub fn lags(history: &dyn Entries, end: i64, threads: usize) -> anyhow::Result<L
     Ok(Lags { by_thread, by_key, by_thread_and_key })
 }
 
+/// Keeps the worst lag of a part of the time; of equal ones the first.
+fn add(worst: &mut Worst, column: i64, (time, lag): (i64, i64)) {
+    let known = worst.entry(column).or_insert((time, lag));
+    if (lag, Reverse(time)) > (known.1, Reverse(known.0)) {
+        *known = (time, lag);
+    }
+}
+
+/// Keys, each with a number.
+#[derive(Default)]
+struct Keys {
+    numbers: BTreeMap<Edn, usize>,
+    names: Vec<Edn>,
+}
+
+impl Keys {
+    fn number(&mut self, key: &Edn) -> usize {
+        if let Some(&number) = self.numbers.get(key) {
+            return number;
+        }
+        self.numbers.insert(key.clone(), self.names.len());
+        self.names.push(key.clone());
+        self.names.len() - 1
+    }
+}
+
 fn for_each_lag(
     history: &dyn Entries,
     threads: usize,
     take: &mut dyn FnMut(Lag),
-) -> anyhow::Result<()> {
-    let growth = growth(history)?;
+) -> anyhow::Result<Vec<Edn>> {
+    let (mut keys, growth) = growth(history)?;
     // Where each process is in each key that is assigned to it, and when it began what it does.
-    let mut positions: BTreeMap<i64, BTreeMap<Edn, i64>> = BTreeMap::new();
+    let mut positions: BTreeMap<i64, BTreeMap<usize, i64>> = BTreeMap::new();
     let mut began: BTreeMap<i64, i64> = BTreeMap::new();
     history.for_each(&mut |op| {
         let ProcessId::Client(process) = op.process else { return };
@@ -91,18 +125,19 @@ fn for_each_lag(
         match &*op.f {
             "assign" => {
                 let before = std::mem::take(place);
-                let keys = op.value.as_slice().unwrap_or_default().iter();
-                let last = |key: &Edn| before.get(key).copied().unwrap_or(-1);
-                *place = keys.map(|key| (key.clone(), last(key))).collect();
+                let assigned = op.value.as_slice().unwrap_or_default().iter();
+                let assigned = assigned.map(|key| keys.number(key));
+                *place =
+                    assigned.map(|key| (key, before.get(&key).copied().unwrap_or(-1))).collect();
             }
             "poll" | "txn" => {
                 for (_, (key, offset, _)) in records(&op.value) {
-                    if let Some(last) = place.get_mut(key) {
+                    if let Some(last) = place.get_mut(&keys.number(key)) {
                         *last = offset.max(*last);
                     }
                 }
                 let thread = process.rem_euclid(threads.max(1) as i64);
-                for (key, last) in place {
+                for (&key, last) in place {
                     let offsets = growth.get(key);
                     let next = offsets.and_then(|offsets| offsets.range(*last + 1..).next());
                     let lag = next.map_or(0, |(_, known)| (time - known).max(0));
@@ -111,33 +146,33 @@ fn for_each_lag(
             }
             _ => {}
         }
-    })
+    })?;
+    Ok(keys.names)
 }
 
 /// Of each key, by offset, when it was first known that there is one so high.
-fn growth(history: &dyn Entries) -> anyhow::Result<BTreeMap<Edn, BTreeMap<i64, i64>>> {
-    let mut growth: BTreeMap<Edn, BTreeMap<i64, i64>> = BTreeMap::new();
+fn growth(history: &dyn Entries) -> anyhow::Result<(Keys, Vec<BTreeMap<i64, i64>>)> {
+    let mut keys = Keys::default();
+    let mut growth: Vec<BTreeMap<i64, i64>> = Vec::new();
     history.for_each(&mut |op| {
         if !op.is_client() || op.kind != OpType::Ok {
             return;
         }
         for (_, (key, offset, _)) in records(&op.value) {
-            if !growth.contains_key(key) {
-                growth.insert(key.clone(), BTreeMap::new());
-            }
-            let offsets = growth.get_mut(key).expect("it was put there");
-            let time = offsets.entry(offset).or_insert(op.time);
+            let number = keys.number(key);
+            growth.resize_with(growth.len().max(number + 1), BTreeMap::new);
+            let time = growth[number].entry(offset).or_insert(op.time);
             *time = op.time.min(*time);
         }
     })?;
-    for offsets in growth.values_mut() {
+    for offsets in &mut growth {
         let mut earliest = i64::MAX;
         for time in offsets.values_mut().rev() {
             earliest = earliest.min(*time);
             *time = earliest;
         }
     }
-    Ok(growth)
+    Ok((keys, growth))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! `history.edn` for programs and `history.txt` for people, written while the run goes; and the
 //! former read again, as often as a report needs it.
 
+use std::fmt::Write;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -10,7 +11,22 @@ use gyre::Time;
 
 use super::append::AppendFile;
 use crate::history::{Op, Parser};
-use crate::report::Entries;
+use crate::report::{Entries, shortened};
+
+/// So much of a value is in what people read: `history.edn` has all of it. A read of a large set
+/// would otherwise fill the disk with what is there already.
+const VALUE_CHARACTERS: usize = 2000;
+
+/// An operation as a line for people, without its line feed.
+pub fn write_shortened(op: &Op, line: &mut String) {
+    let (process, kind, f) = (op.process, op.kind.name(), &op.f);
+    let value = shortened(&op.value, VALUE_CHARACTERS);
+    write!(line, "{process}\t:{kind}\t:{f}\t{value}").expect("text");
+    if let Some(error) = op.extra("error") {
+        let error = shortened(error, VALUE_CHARACTERS);
+        write!(line, "\t{error}").expect("text");
+    }
+}
 
 /// Appends operations to both files.
 #[derive(Debug)]
@@ -41,7 +57,8 @@ impl HistoryWriter {
         op.write_edn_line(&mut self.line);
         let edn = self.edn.append(now, &self.line);
         self.line.clear();
-        op.write_text_line(&mut self.line);
+        write_shortened(op, &mut self.line);
+        self.line.push('\n');
         edn.and(self.text.append(now, &self.line))
     }
 

@@ -106,22 +106,6 @@ impl RunLog {
         self.write(now, Level::Info, source, message)
     }
 
-    /// Logs what goes on, but shows it to nobody: there is too much of it.
-    ///
-    /// # Errors
-    /// When the file cannot be written.
-    pub fn info_unseen(
-        &mut self,
-        now: Time,
-        source: &Source,
-        message: impl Display,
-    ) -> anyhow::Result<()> {
-        let console = self.console.take();
-        let written = self.write(now, Level::Info, source, message);
-        self.console = console;
-        written
-    }
-
     /// Logs what should not have happened.
     ///
     /// # Errors

@@ -34,7 +34,7 @@ const DATA_BYTES: usize = 700_000;
 /// What is tried first: so many operations.
 const OPERATIONS: usize = 25_000;
 
-const LATENCY_POINTS: usize = 6_000;
+const LATENCY_POINTS: usize = 4_500;
 const FLOWS: usize = 50_000;
 
 #[derive(Serialize)]

@@ -196,17 +196,20 @@ function drawSpace(canvas, model, view) {
  *  looked at. */
 const LOOKED_AT = 70000;
 
-/** The messages that are to be drawn, as [rows, i, id]; null when they are too many to look at,
- *  or not all of them are here. */
+/** The messages that are to be drawn, by chunk; null when they are too many to look at, or not
+ *  all of them are here. */
 function messagesInView(model, view, axis, chunks) {
   const all = chunks.reduce((sum, { count }) => sum + count, 0);
   if (!axis.isOrder && (all > LOOKED_AT || chunks.some(({ rows }) => !rows))) return null;
-  const found = [];
+  const found = { length: 0, parts: [] };
   for (const { rows, first } of chunks) {
+    const places = [];
     for (let i = 0; i < rows.sent.length; i++) {
       if (axis.sent(rows, i) > view.to || axis.end(rows, i) < view.from) continue;
-      if (model.isShown(rows.kind[i], rows.from[i], rows.to[i])) found.push([rows, i, first + i]);
+      if (model.isShown(rows.kind[i], rows.from[i], rows.to[i])) places.push(i);
     }
+    found.parts.push({ rows, first, places });
+    found.length += places.length;
   }
   return found;
 }
@@ -231,13 +234,13 @@ function drawOps(pen, model, view, colour, places, drawn) {
     const y = places[ops.lane[row]];
     if (y === null) continue;
     const x0 = xOf(view, begin);
-    const x1 = endless ? view.width : xOf(view, axis.opEnd(row));
+    const x1 = endless ? view.width : Math.max(xOf(view, axis.opEnd(row)), x0 + 3);
     if (x1 < LEFT) continue;
     const outcome = OUTCOMES[ops.outcome[row]];
     // What lies on the same pixels as the one before adds nothing, unless it went wrong.
     const last = outcome === "ok" ? lastEnd : lastBad;
-    if (last[ops.lane[row]] >= Math.floor(x1) && row !== view.op && !endless) continue;
-    last[ops.lane[row]] = Math.floor(x1);
+    if (last[ops.lane[row]] >= x1 - 2 && row !== view.op && !endless) continue;
+    last[ops.lane[row]] = x1;
     const width = Math.max(x1 - x0, 3);
     pen.globalAlpha = endless ? .35 : .85;
     pen.fillStyle = colour[outcome];
@@ -276,28 +279,38 @@ function drawStates(pen, model, view, colour, { places, rows }, drawn) {
   model.scale ||= bandScale(model);
   const position = (change) => axis.isOrder && states.isSampled ? axis.at(change.time) : axis.change(change);
   pen.textAlign = "left"; pen.font = SMALL;
+  // Of pieces that would be narrower than this the last is drawn for all.
+  const least = Math.max(1.5, states.bands.size / 6);
   states.bands.forEach((pieces, lane) => {
     if (places[lane] === null) return;
     const top = places[lane] - rows[lane] / 2;
-    pieces.forEach((piece, n) => {
-      const next = pieces[n + 1];
-      const x0 = Math.max(xOf(view, position(piece.change)), LEFT);
-      const x1 = Math.min(next ? xOf(view, position(next.change)) : view.width, view.width);
-      if (piece.value === null || x1 < LEFT || x0 > view.width || (x1 - x0 < .3 && next)) return;
-      const { name, strength } = model.scale.of(piece.value);
+    let from = null;
+    for (let n = 0; n < pieces.length; n++) {
+      const piece = pieces[n], x1 = n + 1 < pieces.length ? Math.min(xOf(view, position(pieces[n + 1].change)), view.width) : view.width;
+      if (x1 < LEFT) continue;
+      if (from === null) from = Math.max(xOf(view, position(piece.change)), LEFT);
+      if (from > view.width) break;
+      if (x1 - from < least && n + 1 < pieces.length) continue;
+      const x0 = from;
+      from = x1;
+      if (piece.value === null) continue;
+      piece.colour ||= model.scale.of(piece.value);
+      const { name, strength } = piece.colour;
       pen.globalAlpha = strength; pen.fillStyle = colour[name];
       pen.fillRect(x0, top, Math.max(x1 - x0, 1), BAND);
       pen.globalAlpha = 1;
+      if (x1 - x0 < 8) continue;
       // A thin line between two pieces of one colour: another term, say.
       pen.fillStyle = colour.bg; pen.fillRect(x1 - .5, top, .5, BAND);
-      if (x1 - x0 < 8 + 5 * piece.label.length) return;
+      if (x1 - x0 < 8 + 5 * piece.label.length) continue;
       pen.fillStyle = strength > .55 ? colour.bg : colour.fg;
       pen.fillText(piece.label.slice(0, 60), x0 + 3, top + BAND / 2 + .5, x1 - x0 - 5);
-    });
+    }
   });
-  const last = [], changes = states.changesIn(axis, view.from, view.to);
-  // Where ticks would run into one another they are short and pale.
-  const isDense = changes.length > (view.width - LEFT) / 6 * states.bands.size;
+  const last = [], all = states.changesIn(axis, view.from, view.to);
+  // Where ticks would run into one another, only those of killed nodes say anything.
+  const isCrowded = all.length > (view.width - LEFT) / 5 * states.bands.size;
+  const changes = isCrowded ? all.filter(({ gone }) => gone) : all;
   for (const change of changes) {
     const y = places[change.lane], tall = rows[change.lane];
     if (y === null || y === undefined) continue;
@@ -305,8 +318,8 @@ function drawStates(pen, model, view, colour, { places, rows }, drawn) {
     if (last[change.lane] !== undefined && x - last[change.lane] < 2.5 && !change.gone) continue;
     last[change.lane] = x;
     pen.fillStyle = change.gone ? colour.lost : colour.fg;
-    pen.globalAlpha = change.gone ? 1 : isDense ? .3 : .8;
-    pen.fillRect(x - .5, y - tall / 2 + BAND - 1, 1.5, change.gone ? 10 : isDense ? 3 : 6);
+    pen.globalAlpha = change.gone ? 1 : .8;
+    pen.fillRect(x - .5, y - tall / 2 + BAND - 1, 1.5, change.gone ? 10 : 6);
     drawn.changes.push({ change, x, y: y - tall / 2 + BAND });
   }
   pen.globalAlpha = 1;

@@ -34,13 +34,15 @@ function drawArrow(pen, line, head) {
 function drawMessages(pen, model, view, colour, places, found, drawn) {
   const dense = found.length > 500, faded = view.highlight.size > 0;
   pen.lineWidth = dense ? .7 : 1.2;
-  for (const [rows, i, id] of found) {
-    const line = messageLine(model, view, places, rows, i);
-    pen.globalAlpha = faded ? .12 : dense ? .55 : .85;
-    pen.strokeStyle = pen.fillStyle = line.lost ? colour.lost : typeColour(model, colour, rows.kind[i]);
-    pen.setLineDash(line.lost ? [2, 3] : rows.duplicate[i] ? [6, 3] : []);
-    drawArrow(pen, line, !dense);
-    drawn.messages.push({ row: id, line });
+  pen.globalAlpha = faded ? .12 : dense ? .55 : .85;
+  for (const { rows, first, places: those } of found.parts) {
+    for (const i of those) {
+      const line = messageLine(model, view, places, rows, i);
+      pen.strokeStyle = pen.fillStyle = line.lost ? colour.lost : typeColour(model, colour, rows.kind[i]);
+      pen.setLineDash(line.lost ? [2, 3] : rows.duplicate[i] ? [6, 3] : []);
+      drawArrow(pen, line, !dense);
+      drawn.messages.push({ row: first + i, line });
+    }
   }
   pen.setLineDash([]);
   pen.globalAlpha = 1;
@@ -101,8 +103,9 @@ function linksOf(model) {
   const pairs = new Set();
   model.flows.from.forEach((from, row) => pairs.add(from * 4096 + model.flows.to[row]));
   const all = [...pairs].sort((a, b) => a - b).map((pair) => ({ from: Math.floor(pair / 4096), to: pair % 4096 }));
-  const number = new Map(all.map((link, n) => [link.from * 4096 + link.to, n]));
-  return (model.links = { all, of: (from, to) => number.get(from * 4096 + to) });
+  const lanes = model.lanes.length, number = new Int32Array(lanes * lanes);
+  all.forEach(({ from, to }, n) => { number[from * lanes + to] = n; });
+  return (model.links = { all, of: (from, to) => number[from * lanes + to] });
 }
 
 /**
@@ -113,19 +116,25 @@ function linksOf(model) {
 function drawDensity(pen, model, view, colour, { places, rows: heights }, found) {
   const links = linksOf(model), cells = Math.max(1, Math.ceil((view.width - LEFT) / CELL));
   const size = links.all.length * cells;
-  const count = new Float32Array(size), lost = new Float32Array(size);
-  const top = new Int16Array(size).fill(-1), topCount = new Float32Array(size);
+  if (!model.cells || model.cells.count.length !== size) {
+    model.cells = { count: new Float32Array(size), lost: new Float32Array(size), top: new Int16Array(size), topCount: new Float32Array(size) };
+  }
+  const { count, lost, top, topCount } = model.cells;
+  count.fill(0); lost.fill(0); topCount.fill(0);
   const add = (link, cell, kind, many, gone) => {
     const place = link * cells + cell;
     count[place] += many; lost[place] += gone;
     if (many > topCount[place]) { topCount[place] = many; top[place] = kind; }
   };
   if (found) {
-    const axis = model.axis();
-    for (const [rows, i] of found) {
-      const cell = Math.floor((xOf(view, axis.sent(rows, i)) - LEFT) / CELL);
-      if (cell < 0 || cell >= cells) continue;
-      add(links.of(rows.from[i], rows.to[i]), cell, rows.kind[i], 1, rows.took[i] < 0 ? 1 : 0);
+    const axis = model.axis(), scale = (view.width - LEFT) / (view.to - view.from) / CELL;
+    // Messages of several types in one cell: the colour is that of whichever came first.
+    for (const { rows, places: those } of found.parts) {
+      for (const i of those) {
+        const cell = Math.floor((axis.sent(rows, i) - view.from) * scale);
+        if (cell < 0 || cell >= cells) continue;
+        add(links.of(rows.from[i], rows.to[i]), cell, rows.kind[i], 1, rows.took[i] < 0 ? 1 : 0);
+      }
     }
   } else addFlows(model, view, cells, links, add);
   let most = 1;
@@ -133,16 +142,16 @@ function drawDensity(pen, model, view, colour, { places, rows: heights }, found)
   const shades = [...Array(8).keys()].map((n) => rgb(colour["k" + n])), failed = rgb(colour.fail), gone = rgb(colour.lost);
   const shown = links.all.map((link, n) => ({ ...link, n })).filter(({ from, to }) => places[from] !== null && places[to] !== null);
   if (!shown.length) return null;
-  const image = new ImageData(cells, shown.length);
+  const image = new ImageData(cells, shown.length), pixels = new Uint32Array(image.data.buffer);
+  const shadeOf = model.colourOfType.map((kind) => (kind < 0 ? failed : shades[kind % 8]));
   shown.forEach(({ n }, row) => {
     for (let cell = 0; cell < cells; cell++) {
-      const place = n * cells + cell;
-      if (!count[place]) continue;
-      const kind = model.colourOfType[top[place]];
-      const shade = lost[place] * 2 > count[place] ? gone : kind < 0 ? failed : shades[kind % 8];
-      const at = (row * cells + cell) * 4;
-      image.data.set(shade, at);
-      image.data[at + 3] = 255 * (.3 + .7 * Math.log(1 + count[place]) / Math.log(1 + most));
+      const place = n * cells + cell, many = count[place];
+      if (!many) continue;
+      const shade = lost[place] * 2 > many ? gone : shadeOf[top[place]];
+      // The fourth root: one message is to be seen beside a thousand.
+      const alpha = 60 + 195 * Math.sqrt(Math.sqrt(many / most));
+      pixels[row * cells + cell] = (alpha << 24 | shade) >>> 0;
     }
   });
   const sheet = document.createElement("canvas");
@@ -158,10 +167,14 @@ function drawDensity(pen, model, view, colour, { places, rows: heights }, found)
     const begin = places[from] - tall / 2 + (isNode && model.states.any ? BAND + 5 : 2);
     const high = places[from] + tall / 2 - 2 - begin;
     const each = many * 3 <= high ? Math.min(Math.floor(high / many), 12) : high / many;
+    pen.drawImage(sheet, 0, row, cells, many, LEFT, begin, cells * CELL, each * many);
     for (let n = 0; n < many; n++) {
       const y = begin + n * each;
-      pen.drawImage(sheet, 0, row + n, cells, 1, LEFT, y, cells * CELL, each > 3 ? each - 1 : each);
       rows.push({ y0: y, y1: y + each, link: shown[row + n] });
+    }
+    if (each > 3) {
+      pen.fillStyle = model.lanes[from].kind === "node" ? colour.lane : colour.bg;
+      for (let n = 1; n < many; n++) pen.fillRect(LEFT, begin + n * each - 1, cells * CELL, 1);
     }
     row += many;
   }
@@ -184,7 +197,8 @@ function addFlows(model, view, cells, links, add) {
   }
 }
 
+/** A colour as the pixels of an image have it, without its strength. */
 function rgb(hex) {
-  const number = parseInt(hex.slice(1).length === 3 ? hex.slice(1).replace(/./g, "$&$&") : hex.slice(1), 16);
-  return [number >> 16, (number >> 8) & 255, number & 255, 255];
+  const number = parseInt(hex.slice(1), 16);
+  return (number >> 16) | (number & 0xff00) | ((number & 255) << 16);
 }
