@@ -355,6 +355,7 @@ impl Test<'_> {
         report::write(&recorded, &mut |phase| recorder.show_phase(phase), &mut |path, bytes| {
             folder.write(path, bytes)
         })?;
+        folder.pack_history()?;
         folder.finish()
     }
 }

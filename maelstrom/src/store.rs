@@ -53,6 +53,10 @@ pub use command::{COMMAND_FILE, Ended, RunCommand};
 pub use history::{HistoryFile, HistoryWriter, write_shortened};
 pub use log::{Console, Level, RunLog, Source};
 
+/// A history with more bytes than this is packed once the run has been reported. Clusters that
+/// are read from a thousand times a second write gigabytes, in which each read repeats the last.
+const PLAIN_BYTES: u64 = 128 << 20;
+
 /// What a run's folder is called.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RunName {
@@ -218,6 +222,15 @@ impl RunFolder {
     /// The history that the run wrote.
     pub fn history(&self) -> HistoryFile {
         HistoryFile(self.file("history.edn"))
+    }
+
+    /// Packs a history of more than [`PLAIN_BYTES`]: as `history.edn.gz` it takes a quarter.
+    ///
+    /// # Errors
+    /// When the packed file cannot be written.
+    pub fn pack_history(&self) -> anyhow::Result<()> {
+        let history = self.history();
+        history.pack_beyond(PLAIN_BYTES).map_err(failed("pack", &self.file("history.edn")))
     }
 
     /// A spool that goes on in a file of this folder. The file has no name: it is gone as soon as

@@ -3,13 +3,17 @@
 
 use std::fmt::Write;
 use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
+use flate2::Compression;
+use flate2::read::MultiGzDecoder;
+use flate2::write::GzEncoder;
 use gyre::Time;
 
 use super::append::AppendFile;
+use super::hidden_beside;
 use crate::history::{Op, Parser};
 use crate::report::{Entries, shortened};
 
@@ -93,12 +97,50 @@ impl HistoryFile {
     }
 }
 
+impl HistoryFile {
+    /// Opens it, packed or not.
+    fn open(&self) -> io::Result<Box<dyn Read>> {
+        match File::open(&self.0) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let packed = File::open(packed(&self.0)).map_err(|_| error)?;
+                Ok(Box::new(MultiGzDecoder::new(packed)))
+            }
+            file => Ok(Box::new(file?)),
+        }
+    }
+
+    /// Packs it if it has more bytes than this: `history.edn` becomes `history.edn.gz`.
+    ///
+    /// # Errors
+    /// When the packed file cannot be written; the other one then stays.
+    pub(super) fn pack_beyond(&self, bytes: u64) -> io::Result<()> {
+        let mut file = File::open(&self.0)?;
+        if file.metadata()?.len() <= bytes {
+            return Ok(());
+        }
+        let unfinished = hidden_beside(&packed(&self.0));
+        let mut pack = || -> io::Result<()> {
+            let mut encoder = GzEncoder::new(File::create(&unfinished)?, Compression::new(4));
+            io::copy(&mut file, &mut encoder)?;
+            encoder.finish()?;
+            std::fs::rename(&unfinished, packed(&self.0))?;
+            std::fs::remove_file(&self.0)
+        };
+        pack().inspect_err(|_| _ = std::fs::remove_file(&unfinished))
+    }
+}
+
+/// What the file of this path is called when it is packed.
+fn packed(path: &Path) -> PathBuf {
+    path.with_added_extension("gz")
+}
+
 impl Entries for HistoryFile {
     fn for_each(&self, take: &mut dyn FnMut(&Op)) -> anyhow::Result<()> {
         let path = &self.0;
         let unreadable = || format!("the history {} cannot be read", path.display());
         let damaged = |problem: String| anyhow!("{} is damaged: {problem}", path.display());
-        let mut file = File::open(path).with_context(unreadable)?;
+        let mut file = self.open().with_context(unreadable)?;
         let mut parser = Parser::default();
         let mut piece = vec![0; PIECE_BYTES];
         let mut take = |_, op| {

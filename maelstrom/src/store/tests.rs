@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 use super::*;
 use crate::checker::Validity;
 use crate::history::{History, Op};
+use crate::report::Entries;
 
 fn op(time_ms: i64) -> Op {
     let nanos = time_ms * 1_000_000;
@@ -95,6 +96,27 @@ fn history_is_on_disk_within_a_second() {
     assert!(lines()[0] > 3, "much at once does not wait");
     drop(history);
     assert_eq!(lines(), [10_003, 10_003], "an early end loses nothing");
+}
+
+#[test]
+fn a_long_history_is_packed_and_read_all_the_same() {
+    let store = tempfile::tempdir().unwrap();
+    let run = seeded(store.path(), 1);
+    let mut history = run.history_writer().unwrap();
+    (0..1000).for_each(|n| history.append(&op(n)).unwrap());
+    history.flush().unwrap();
+    let times = || {
+        let mut times = Vec::new();
+        run.history().for_each(&mut |op| times.push(op.time)).unwrap();
+        times
+    };
+    let (plain, bytes) = (times(), std::fs::metadata(run.file("history.edn")).unwrap().len());
+    run.history().pack_beyond(bytes).unwrap();
+    assert_eq!(entries(run.path()), ["history.edn", "history.txt"], "it is not too long");
+    run.history().pack_beyond(bytes - 1).unwrap();
+    assert_eq!(entries(run.path()), ["history.edn.gz", "history.txt"]);
+    assert_eq!(times(), plain);
+    assert!(std::fs::metadata(run.file("history.edn.gz")).unwrap().len() < bytes / 4);
 }
 
 #[test]

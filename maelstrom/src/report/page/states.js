@@ -39,10 +39,7 @@ function makeStates(model) {
   const nodes = model.lanes.map((_, lane) => lane).filter((lane) => model.lanes[lane].kind === "node");
   const period = PERIODS.map((name) => fields.indexOf(name)).find((field) => field >= 0);
   // The field that a node names first; what colours its lane.
-  const firstField = new Map();
-  outline.forEach(({ lane, fields: changed }) => {
-    if (!firstField.has(lane) && changed.length) firstField.set(lane, changed[0].field);
-  });
+  const firstField = new Map(model.states.first);
   /** The changes of a chunk, in a run of which the page has not all. */
   function ofChunk(chunk) {
     if (!chunk.rows.gathered) {

@@ -43,6 +43,8 @@ pub struct States<'a> {
     /// Whether some are left out here: the chunks have all.
     is_sampled: bool,
     is_truncated: bool,
+    /// Lanes, each with the field that its node names first: it colours the lane.
+    first: Vec<(usize, Number)>,
     changes: Changes,
 }
 
@@ -86,6 +88,12 @@ impl<'a> States<'a> {
     pub fn new(source: &Source<'a>) -> States<'a> {
         let journal = source.recorded.journal;
         let is_sampled = source.has_many_states;
+        let mut first = BTreeMap::new();
+        for change in journal.state_changes() {
+            if let Some(field) = change.field {
+                first.entry(source.lanes.of_name(change.node)).or_insert(field);
+            }
+        }
         let mut builder = Builder::default();
         if is_sampled {
             sample(source).iter().for_each(|change| builder.push(source, change));
@@ -96,6 +104,7 @@ impl<'a> States<'a> {
             fields: journal.states().fields(),
             is_sampled,
             is_truncated: journal.states().is_truncated(),
+            first: first.into_iter().collect(),
             changes: builder.finish(),
         }
     }
