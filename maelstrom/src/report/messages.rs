@@ -25,7 +25,10 @@ svg{font:11px Helvetica,Arial,sans-serif;background:#fff}
 stroke-width:4px;stroke-linejoin:round}
 .server line{stroke:#333}.client line{stroke:#81BFFC}.error line{stroke:#FF1E90}
 .lost line{stroke-dasharray:2 4}.message:hover line{stroke-width:6}
-.note{text-anchor:middle;fill:#D96918}";
+.note{text-anchor:middle;fill:#D96918}\
+@media(prefers-color-scheme:dark){svg{background:#14171b}.lane{stroke:#333a44}.name{fill:#a0a9b5}\
+.name.first,.message text{fill:#e6e9ee}.message text{stroke:#14171b}.server line{stroke:#aab3bf}\
+.note{fill:#ff9a4d}marker path{fill:#aab3bf}}";
 
 /// The diagram.
 pub fn diagram(journal: &Journal) -> String {

@@ -62,10 +62,12 @@ function drawLatency(canvas, model, view) {
 
 function chartTitle(pen, colour, title, note) {
   pen.fillStyle = colour.fg; pen.textAlign = "left";
-  pen.fillText(title, 6, 10);
-  pen.fillStyle = colour.quiet; pen.font = "10px system-ui, sans-serif";
+  // On a narrow screen there is no room beside the axis.
+  pen.fillText(title, LEFT < 100 ? LEFT + 6 : 6, 10);
+  if (LEFT < 100) return;
+  pen.fillStyle = colour.quiet; pen.font = SMALL;
   pen.fillText(note, 6, 24, LEFT - 48);
-  pen.font = "12px system-ui, sans-serif";
+  pen.font = FONT;
 }
 
 function gridLine(pen, colour, width, y, text) {
@@ -86,7 +88,7 @@ function drawLegend(pen, colour, width, shapes) {
     x -= wide + 24;
   };
   [...OUTCOMES].reverse().forEach((name) => item(name, colour[name], 0));
-  if (shapes.length <= 8) [...shapes].reverse().forEach(({ name, shape }) => item(name, colour.quiet, shape));
+  if (shapes.length <= 8 && LEFT >= 100) [...shapes].reverse().forEach(({ name, shape }) => item(name, colour.quiet, shape));
 }
 
 function drawRates(canvas, model, view) {
