@@ -2,8 +2,9 @@
 //!
 //! A million operations of ten clients of a correct object, of each kind but transactions, which
 //! `elle` measures. `command` is the time and the peak of memory of the program, if it has been
-//! built beside this one (`make bench` does that); `parse` is reading the file alone, into
-//! operations that are dropped at once, and part of it.
+//! built beside this one (`make bench` does that), and `cpu` the processor time of all its threads;
+//! `one core` is the time that it takes with a single core. `parse` is reading the file alone,
+//! into operations that are dropped at once, and part of it.
 //!
 //! Each case runs in a process of its own, so that its peak of memory can be told.
 
@@ -66,25 +67,39 @@ fn main() -> anyhow::Result<()> {
     if command.is_none() {
         println!("the command is left out: it is not built in this profile");
     }
-    println!("{:12} {:>9} {:>8} {:>8}  verdict", "", "command s", "peak MiB", "parse s");
+    println!(
+        "{:12} {:>8}  {:>9} {:>8} {:>10} {:>8}  verdict",
+        "", "parse s", "command s", "cpu s", "one core s", "peak MiB"
+    );
     for (name, arguments, object) in CASES {
         let file = tempfile::NamedTempFile::new()?;
         generate(object(), file.path())?;
         let parsed = Run::of(&std::env::current_exe()?, &[PARSE], file.path())?;
         let parsed = parsed.context("reading took more than a minute")?;
-        print!("{name:12} ");
-        let [option, value] = arguments;
-        let whole = command
-            .as_deref()
-            .map(|command| Run::of(command, &["check", option, value], file.path()));
-        match whole.transpose()? {
-            None => println!("{:>9} {:>8} {:>8.3}", "", "", parsed.seconds),
-            Some(None) => println!("{:>9} {:>8} {:>8.3}", "> 60", "", parsed.seconds),
-            Some(Some(Run { wall_seconds, peak_mib, verdict, .. })) => {
-                println!("{wall_seconds:>9.3} {peak_mib:>8} {:>8.3}  {verdict}", parsed.seconds);
-            }
+        print!("{name:12} {:>8.3} ", parsed.seconds);
+        match &command {
+            None => println!(),
+            Some(command) => measure_command(command, arguments, file.path())?,
         }
     }
+    Ok(())
+}
+
+/// The rest of a row: the command as it is, and with a single core, where there is `taskset`.
+fn measure_command(command: &Path, options: [&str; 2], file: &Path) -> anyhow::Result<()> {
+    let program = command.to_str().context("the program has an odd path")?;
+    let arguments = ["-c", "0", program, "check", options[0], options[1]];
+    let Some(whole) = Run::of(command, &arguments[3..], file)? else {
+        println!(" {:>9}", "> 60");
+        return Ok(());
+    };
+    let alone = match Run::of(Path::new("taskset"), &arguments, file) {
+        Err(_) => String::new(),
+        Ok(None) => "> 60".into(),
+        Ok(Some(alone)) => format!("{:.3}", alone.wall_seconds),
+    };
+    let Run { wall_seconds, cpu_seconds, peak_mib, verdict, .. } = whole;
+    println!(" {wall_seconds:>9.3} {cpu_seconds:>8.2} {alone:>10} {peak_mib:>8}  {verdict}");
     Ok(())
 }
 

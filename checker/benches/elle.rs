@@ -5,8 +5,9 @@
 //! are judged at strict-serializable. The time for a transaction should not grow with the length
 //! of the history. Told apart are:
 //!
-//! - `command`: the time and the peak of memory of `maelstrom check`, as a user runs it, if it has
-//!   been built beside this program (`make bench` does that);
+//! - `command`: the time, the processor time of all threads, and the peak of memory of
+//!   `maelstrom check`, as a user runs it, if it has been built beside this program (`make bench`
+//!   does that);
 //! - `parse`: reading the file alone, into operations that are dropped at once;
 //! - `judge`: the judgement alone, of operations that are taken in as they are read.
 //!
@@ -69,11 +70,12 @@ fn main() -> anyhow::Result<()> {
         println!("the command is left out: it is not built in this profile");
     }
     println!(
-        "{:12} {:>9} {:9}  {:>9} {:>8} {:>8}  {:>8} {:>8}  {:>9} {:>8} {:>6}  verdicts",
+        "{:12} {:>9} {:9}  {:>9} {:>7} {:>8} {:>8}  {:>8} {:>8}  {:>9} {:>8} {:>6}  verdicts",
         "",
         "txns",
         "",
         "command s",
+        "cpu s",
         "peak MiB",
         "parse s",
         "judge s",
@@ -113,8 +115,11 @@ fn measure(
         Run::of(command, &arguments, file.path())
     });
     match whole.transpose()?.flatten() {
-        None => print!(" {:>9} {:>8}", "", ""),
-        Some(whole) => print!(" {:>9.3} {:>8}", whole.wall_seconds, whole.peak_mib),
+        None => print!(" {:>9} {:>7} {:>8}", "", "", ""),
+        Some(whole) => {
+            let Run { wall_seconds, cpu_seconds, peak_mib, .. } = whole;
+            print!(" {wall_seconds:>9.3} {cpu_seconds:>7.2} {peak_mib:>8}");
+        }
     }
     let micros = judge.seconds * 1e6 / count as f64;
     print!(" {:>8.3}  {:>8.3} {micros:>8.2} ", parse.seconds, judge.seconds);

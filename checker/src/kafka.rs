@@ -80,15 +80,22 @@ impl<'a> Analysis<'a> {
     pub fn new(operations: &'a Operations) -> Result<Analysis<'a>, String> {
         let events = Events::read(operations)?;
         let orders = Orders::new(&events);
-        Ok(Analysis {
-            operations,
-            worst_lag: lag::worst(&events),
-            steps: steps::find(&events, &orders),
-            visibility: visibility::find(&events, &orders),
-            commits: commits::find(&events),
-            events,
-            orders,
-        })
+        // None of these needs another, so they are looked for side by side.
+        let (worst_lag, (steps, (visibility, commits))) = rayon::join(
+            || lag::worst(&events),
+            || {
+                rayon::join(
+                    || steps::find(&events, &orders),
+                    || {
+                        rayon::join(
+                            || visibility::find(&events, &orders),
+                            || commits::find(&events),
+                        )
+                    },
+                )
+            },
+        );
+        Ok(Analysis { operations, worst_lag, steps, visibility, commits, events, orders })
     }
 }
 

@@ -9,6 +9,9 @@ use anyhow::{Context, ensure};
 /// No program may take longer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Linux counts processor time in such parts of a second.
+const TICKS_A_SECOND: f64 = 100.0;
+
 /// The bench's program, which lies two folders above this one.
 pub fn command() -> Option<PathBuf> {
     let this = std::env::current_exe().ok()?;
@@ -22,6 +25,8 @@ pub struct Run {
     pub seconds: f64,
     /// From its start to its end.
     pub wall_seconds: f64,
+    /// Of all its threads together, in hundredths: what else the machine does matters less to it.
+    pub cpu_seconds: f64,
     /// The second word that it printed.
     pub verdict: String,
     /// The most memory that it had.
@@ -37,13 +42,17 @@ impl Run {
             .stdout(Stdio::piped())
             .spawn()
             .with_context(|| format!("could not run {}", program.display()))?;
-        let (start, mut peak_mib) = (Instant::now(), 0);
+        // It may print more than a pipe holds.
+        let mut out = child.stdout.take().expect("it is piped");
+        let reading = std::thread::spawn(move || std::io::read_to_string(&mut out));
+        let (start, mut peak_mib, mut cpu_seconds) = (Instant::now(), 0, 0.0);
         let status = loop {
             if let Some(status) = child.try_wait()? {
                 break status;
             }
-            // The peak of a process that is gone cannot be read any more.
+            // Of a process that is gone nothing can be read any more.
             peak_mib = peak_mib.max(peak_memory_mib(child.id()));
+            cpu_seconds = cpu_seconds_of(child.id()).max(cpu_seconds);
             if start.elapsed() > PATIENCE {
                 child.kill()?;
                 child.wait()?;
@@ -55,11 +64,11 @@ impl Run {
         // 1 is the verdict of a history with anomalies.
         let is_done = matches!(status.code(), Some(0 | 1));
         ensure!(is_done, "{} failed: {status}", program.display());
-        let out = std::io::read_to_string(child.stdout.take().expect("it is piped"))?;
+        let out = reading.join().expect("reading does not panic")?;
         let mut words = out.split_whitespace();
         let seconds = words.next().context("it printed nothing")?.parse().unwrap_or(wall_seconds);
         let verdict = words.next().unwrap_or_default().to_lowercase();
-        Ok(Some(Run { seconds, wall_seconds, verdict, peak_mib }))
+        Ok(Some(Run { seconds, wall_seconds, cpu_seconds, verdict, peak_mib }))
     }
 }
 
@@ -68,4 +77,14 @@ fn peak_memory_mib(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB"));
     peak.and_then(|kib| kib.trim().parse::<u64>().ok()).unwrap_or(0) / 1024
+}
+
+/// The processor time that a process has had; 0 where the system does not say.
+fn cpu_seconds_of(process: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    // The name in parentheses may have spaces; the time for itself and in the kernel are the 12th
+    // and the 13th word behind it.
+    let behind_name = stat.rsplit_once(')').map_or("", |(_, behind)| behind);
+    let ticks = behind_name.split_whitespace().skip(11).take(2);
+    ticks.filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / TICKS_A_SECOND
 }
