@@ -201,8 +201,8 @@ impl<'a> Reader<'a> {
         // Nearly always it is one space, or nothing.
         self.position += usize::from(self.peek() == Some(b' '));
         match self.peek() {
-            Some(b'0'..=b'9' | b'a'..=b'z' | b'"' | b'[' | b']' | b'{' | b'}') => Ok(()),
             Some(b':') if self.notation == Notation::Edn => Ok(()),
+            Some(byte) if !MAY_BE_BLANK[usize::from(byte)] => Ok(()),
             _ => self.skip_all_blank(),
         }
     }
@@ -490,6 +490,9 @@ static ENDS: [bool; 256] = {
 
 /// The same in JSON, where a colon is a delimiter, too.
 static ENDS_IN_JSON: [bool; 256] = marked(ENDS, b":");
+
+/// What may be passed over, or begin something that may.
+static MAY_BE_BLANK: [bool; 256] = marked([false; 256], b" \t\n\r\x0c,;#:");
 
 /// The table, and these bytes marked in it.
 const fn marked(mut table: [bool; 256], bytes: &[u8]) -> [bool; 256] {

@@ -120,27 +120,26 @@ impl Parser {
         if !is_all {
             reader = reader.of_beginning();
         }
-        let mut read = 0;
+        // How much was read; and how much of it stands before the place that is known.
+        let (mut read, mut placed) = (0, 0);
         loop {
             match self.next(&mut reader) {
-                Ok(Next::Bracket) => {
-                    self.place = self.place.after(&unmarked[read..reader.position()]);
-                    read = reader.position();
-                }
+                Ok(Next::Bracket) => {}
                 Ok(Next::Op(op)) => {
-                    let span = &unmarked[read..reader.position()];
-                    let begins = self.place.after(&span[..blank_length(span)]);
-                    op.and_then(|op| take(begins, op))
-                        .map_err(|problem| format!("{begins}: {problem}"))?;
+                    // Only here, as it takes time: from one beginning to the next.
+                    let begins = read + blank_length(&unmarked[read..reader.position()]);
+                    self.place = self.place.after(&unmarked[placed..begins]);
+                    placed = begins;
+                    op.and_then(|op| take(self.place, op))
+                        .map_err(|problem| format!("{}: {problem}", self.place))?;
                     self.operations += 1;
-                    self.place = self.place.after(span);
-                    read = reader.position();
                 }
                 Ok(Next::End) => {
-                    self.place = self.place.after(&unmarked[read..reader.position()]);
+                    self.place = self.place.after(&unmarked[placed..reader.position()]);
                     return Ok(mark + reader.position());
                 }
                 Err(error) if error.is_cut && !is_all => {
+                    self.place = self.place.after(&unmarked[placed..read]);
                     return Ok(if read == 0 { 0 } else { mark + read });
                 }
                 Err(error) => {
@@ -148,6 +147,7 @@ impl Parser {
                     return Err(format!("{place}: {}", error.problem));
                 }
             }
+            read = reader.position();
         }
     }
 
