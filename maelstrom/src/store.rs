@@ -19,10 +19,10 @@
 //! what is noted besides is in files without a name ([`RunFolder::spool`]). Nor does a node's log
 //! grow without end on disk ([`MOST_LOG_BYTES`](crate::child::MOST_LOG_BYTES)).
 //!
-//! Every failure is one sentence that names the file. Deliberately absent: the two binary formats
-//! of the original, `test.jepsen` and `net-journal/`. Nothing but the original's own code reads
-//! them; what they hold is in `test.edn` with `history.edn`, and on the page of the run. Absent,
-//! too, is any knowledge of who reads the store.
+//! Every failure is one sentence that names the file. Deliberately absent: the two binary files
+//! of the original, `test.jepsen` (which `check` reads) and `net-journal/`. What they hold is in
+//! `test.edn` with `history.edn`, and on the page of the run. Absent, too, is any knowledge of who
+//! reads the store.
 
 #![expect(clippy::disallowed_methods, reason = "the store is where a run meets the disk")]
 
