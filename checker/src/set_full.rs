@@ -227,7 +227,7 @@ fn names(values: &[Edn]) -> String {
 fn lost_element(judged: &Judged) -> Finding {
     let Element { value, added, known, last_present, last_absent } = judged.element;
     let words = match last_present {
-        Some(_) => format!("Element {value} was read, and a later read lacks it, as do all after."),
+        Some(_) => format!("Element {value} was read, and the last read lacks it."),
         None => format!("The addition of element {value} was acknowledged; no read shows it."),
     };
     let mut finding = Finding::new(words).on(Edn::clone(value)).about(added.index, "added");

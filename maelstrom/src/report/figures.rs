@@ -3,7 +3,7 @@
 
 use super::activity::Activity;
 use super::format::{count, duration_ms, grouped, shorten, shortened};
-use crate::checker::Judgement;
+use crate::checker::{Judgement, Validity};
 use crate::edn::Edn;
 use crate::history::OpType;
 
@@ -26,7 +26,7 @@ pub fn figures(workload: &str, results: &Judgement, activity: &Activity) -> Vec<
     let mut add = |name, value: Option<String>| {
         figures.extend(value.map(|value| Figure { name, value }));
     };
-    add("availability", availability(activity));
+    add("availability", availability(activity, results.verdict));
     add("latency", latency(activity));
     add("messages", messages(results));
     for (name, value) in about(workload, results) {
@@ -63,14 +63,16 @@ fn value<'a>(entries: &'a [(Edn, Edn)], name: &str) -> Option<&'a Edn> {
     entries.iter().find(|(key, _)| is_it(key)).map(|(_, value)| value)
 }
 
-fn availability(activity: &Activity) -> Option<String> {
+fn availability(activity: &Activity, verdict: Validity) -> Option<String> {
+    // Where something is wrong with the answers, all that can be said is that they are there.
+    let verb = if verdict == Validity::False { "were answered" } else { "did what they should" };
     let ended = activity.ended();
     let share = (ended.did() as f64 / ended.all as f64 * 1000.0).floor() / 10.0;
     let of = format!("{share}% of {}", count(ended.all, "operation"));
     (ended.all > 0).then(|| match ended.answered_no {
-        0 => format!("{of} did what they should"),
+        0 => format!("{of} {verb}"),
         no => format!(
-            "{of} did what they should; {} of them were told that the value is another, or that \
+            "{of} {verb}; {} of them were told that the value is another, or that \
              there is none",
             grouped(no)
         ),
@@ -191,7 +193,6 @@ fn milliseconds(milliseconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checker::Validity;
     use crate::edn::read_one;
     use crate::history::History;
 

@@ -213,14 +213,13 @@ impl Lanes {
 
     /// The title, the names and the legend, above everything else.
     fn write_names(&self, svg: &mut String) {
-        let height = self.bottom() + 46.0;
         svg.push_str("<g class=\"sticky\">");
         put(
             svg,
             &format!(
                 "<rect class=\"paper\" width=\"{}\" y=\"{TOP}\" height=\"{}\"/>",
                 LEFT - 6.0,
-                height - TOP
+                self.bottom() - TOP
             ),
         );
         let title = html_escape(&self.title);

@@ -57,8 +57,10 @@ impl Moments {
             time = (time.0.saturating_sub(AROUND), time.1.saturating_add(AROUND));
         }
         let title = match &finding.subject {
-            Some(subject) => format!("{}: {}", finding.kind, shortened(subject, VALUE_CHARACTERS)),
-            None => finding.kind.to_owned(),
+            Some(subject) => {
+                format!("Who got {} when, and at which node", shortened(subject, VALUE_CHARACTERS))
+            }
+            None => "What ran at that time, at which node".to_owned(),
         };
         Moments { title, meant, time, open: BTreeMap::new(), found: Vec::new(), shows_others }
     }
