@@ -44,7 +44,7 @@ impl Place {
         match text.rfind('\n') {
             None => Place { column: self.column + text.chars().count(), ..self },
             Some(end) => Place {
-                line: self.line + text.bytes().filter(|&byte| byte == b'\n').count(),
+                line: self.line + text.matches('\n').count(),
                 column: 1 + text[end + 1..].chars().count(),
             },
         }
@@ -198,7 +198,8 @@ impl<'a> Reader<'a> {
     /// Passes over white space, commas, comments and discarded (`#_`) values.
     #[inline]
     fn skip_blank(&mut self) -> Result<(), ReadError> {
-        // Nearly always it is one space, or nothing.
+        // Nearly always it is one space, a comma and a space, or nothing.
+        self.position += usize::from(self.peek() == Some(b','));
         self.position += usize::from(self.peek() == Some(b' '));
         match self.peek() {
             Some(b':') if self.notation == Notation::Edn => Ok(()),
