@@ -17,6 +17,8 @@ BIN := target/release
 WORKLOADS := echo unique-ids broadcast g-set g-counter g-counter-kv pn-counter \
 	kafka kafka-single kafka-kv lin-kv lin-kv-single lin-kv-proxy \
 	txn-list-append txn-list-append-datomic txn-rw-register txn-rw-register-raft
+# Nodes with a bug each.
+BUGS := $(patsubst bugs/src/bin/%.rs,%,$(wildcard bugs/src/bin/*.rs))
 # Of the Gossip Glomers.
 CHALLENGES := challenge-1 challenge-2 challenge-3a challenge-3b challenge-3c challenge-3d \
 	challenge-3e challenge-4 challenge-5a challenge-5b challenge-5c \
@@ -38,12 +40,14 @@ endif
 SEED_FLAG := $(if $(SEED),--seed $(SEED))
 
 .DEFAULT_GOAL := help
-.PHONY: help build test lint serve frontier shrunk-bugs bench jepsen $(CHALLENGES) $(WORKLOADS:%=test-%) $(WORKLOADS:%=sim-%)
+.PHONY: help build test lint serve frontier shrunk-bugs bench jepsen $(CHALLENGES) $(WORKLOADS:%=test-%) $(WORKLOADS:%=sim-%) $(BUGS:%=bug-%)
 
 help: ## Show this list
 	@echo "make test-<workload>   run a node as a real cluster and judge it"
 	@echo "                       workloads: $(WORKLOADS)"
 	@echo "make sim-<workload>    the same in virtual time with faults; SEEDS=1000, or SEED=42"
+	@echo "make bug-<name>        a node with a planted bug, and the smallest run that shows it;"
+	@echo "                       bugs: $(BUGS)"
 	@echo "make challenge-<name>  a Gossip Glomers challenge with its own flags: $(CHALLENGES:challenge-%=%)"
 	@echo
 	@echo "SEED=42                test-…: in virtual time, at once; sim-…: this seed, and its files"
@@ -217,7 +221,10 @@ frontier: ## Measure what each setting of broadcast costs, and plot it into the 
 
 # A row for each of the first seeds on which a bug shows: how small the run becomes.
 SHRUNK := book/shrunk-bugs.md
-BUGS := $(patsubst bugs/src/bin/%.rs,%,$(wildcard bugs/src/bin/*.rs))
+
+$(BUGS:%=bug-%): bug-%:
+	@sed -n 's,^//! \{0\,1\},,p' bugs/src/bin/$*.rs; echo
+	@$(CARGO) run --release --quiet --package bugs --bin $* -- --show
 
 shrunk-bugs: ## Make failing runs of every bug as small as they get, and tabulate them in the book
 	@$(CARGO) build --release --quiet --package bugs --bins

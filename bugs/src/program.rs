@@ -13,6 +13,9 @@ use maelstrom::simulation::Check;
 /// The argument that makes the program of a bug show it: `make shrunk-bugs`.
 const SHRINK: &str = "--shrink";
 
+/// The argument that makes it show the first of them, with its page: `make bug-…`.
+const SHOW: &str = "--show";
+
 /// How many seeds are shrunk of each bug.
 const SHRUNK_SEEDS: usize = 3;
 
@@ -27,19 +30,26 @@ const SHOWN_CHARACTERS: usize = 3_000;
 
 /// The program of a bug: a node, as any bench runs it.
 ///
-/// With `--shrink` it shows the bug instead: it finds the first seeds that fail by this kind of
-/// anomaly (or, without one, in any way), makes each as small as it can, and prints a row of
-/// `book/shrunk-bugs.md` for each; with `--tape` behind that, on stderr, their tapes, too.
+/// With `--show` it shows the bug instead: a small run, with its page in the store. With `--shrink`
+/// it finds the first seeds that fail by this kind of anomaly (or, without one, in any way), makes
+/// each as small as it can, and prints a row of `book/shrunk-bugs.md` for each; with `--tape`
+/// behind that, on stderr, their tapes, too.
 pub fn run<N: Node>(
     anomaly: &str,
     check: fn() -> Check<N>,
     make: impl FnOnce(&Ctx) -> N + 'static,
 ) -> ExitCode {
-    if std::env::args().nth(1).as_deref() != Some(SHRINK) {
+    let asked = std::env::args().nth(1).unwrap_or_default();
+    if ![SHRINK, SHOW].contains(&asked.as_str()) {
         return gyre::run(make);
     }
     let anomaly = Some(anomaly).filter(|anomaly| !anomaly.is_empty());
     let check = check();
+    if asked == SHOW {
+        let seeds = check.seeds_that_fail(anomaly, SEARCHED, 1);
+        seeds.iter().for_each(|seed| check.show(*seed, anomaly));
+        return if seeds.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+    }
     let seeds = check.seeds_that_fail(anomaly, SEARCHED, SHRUNK_SEEDS);
     let mut is_whole = seeds.len() == SHRUNK_SEEDS;
     for seed in seeds {

@@ -21,6 +21,9 @@ const PAIRS_OF: usize = 14;
 /// How many other draws of chance are tried, where nothing goes without.
 const SEEDS: u64 = 6;
 
+/// So many lost and late messages can be gone through as they are.
+const FATES_ONE_BY_ONE: usize = 3_000;
+
 /// How many other draws are tried for a run without lost and late messages.
 const CALM_SEEDS: usize = 24;
 
@@ -32,6 +35,7 @@ pub fn run(search: &mut Search) {
         let before = search.best().clone();
         cut(search);
         leaps(search);
+        name_losses(search);
         operations(search);
         faults(search);
         messages(search);
@@ -45,14 +49,10 @@ pub fn run(search: &mut Search) {
             pairs(search);
             with_other_chance(search);
         }
-        if *search.best() == before {
-            name_losses(search);
-        }
         if search.is_over() || *search.best() == before {
             break;
         }
     }
-    name_losses(search);
     tidy(search);
 }
 
@@ -116,7 +116,7 @@ fn calm(search: &mut Search) {
     let latencies: Vec<u64> = latencies.into_iter().collect();
     let found =
         search.first(latencies.len(), &|number| Some(without_fates(&case, latencies[number])));
-    if found.is_some() {
+    if found.is_some() || case.tape.tracks.fates.values().flatten().count() <= FATES_ONE_BY_ONE {
         return;
     }
     // As the run was before its losses were named one by one.

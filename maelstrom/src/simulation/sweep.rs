@@ -44,7 +44,7 @@ impl<N: Node> Check<N> {
                 let (name, seed) = (self.workload.name(), failure.seed);
                 write_seed(self, failure.seed);
                 print_failure(name, &failure, &self.replay_command(seed), &self.page(seed));
-                shrink_seed(self, seed);
+                shrink_seed(self, seed, None);
                 panic!("seed {seed} failed: {}", failure.sentence);
             }
             progress.done(end - start);
@@ -62,6 +62,12 @@ impl<N: Node> Check<N> {
             Some(test) => format!("{}, {test}", self.shown_name()),
             None => self.shown_name().to_owned(),
         }
+    }
+
+    /// Finds a small run that fails as this seed does, by the kind of anomaly that is `pinned` or
+    /// by any, leaves its files in the store, and prints what is in it and how to run it.
+    pub fn show(&self, seed: u64, pinned: Option<&str>) {
+        shrink_seed(self, seed, pinned);
     }
 
     fn replay_command(&self, seed: u64) -> String {
@@ -244,10 +250,10 @@ const BENCH: &str = "target/release/maelstrom";
 const SHRINK_TIME: Duration = Duration::from_secs(60);
 
 /// Finds a small run that fails as this seed does, leaves its files, and says how to run it.
-fn shrink_seed<N: Node>(check: &Check<N>, seed: u64) {
+fn shrink_seed<N: Node>(check: &Check<N>, seed: u64, pinned: Option<&str>) {
     let started_at = Instant::now();
     let watch = Patience { until: started_at + SHRINK_TIME, said: Mutex::new(started_at) };
-    let shrunk = match check.shrink(seed, None, &watch) {
+    let shrunk = match check.shrink(seed, pinned, &watch) {
         Ok(shrunk) => shrunk,
         Err(sentence) => return eprintln!("  smallest: there is none: {sentence}"),
     };
@@ -284,9 +290,14 @@ fn shrink_seed<N: Node>(check: &Check<N>, seed: u64) {
 /// built from `lin-kv`.
 fn own_node() -> String {
     let path = std::env::current_exe().unwrap_or_default();
-    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let name = name.rsplit_once('-').map_or(&*name, |(name, _)| name).replace('_', "-");
-    format!("target/release/{name}")
+    let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    match file.rsplit_once('-') {
+        Some((name, digits)) if digits.len() == 16 && u64::from_str_radix(digits, 16).is_ok() => {
+            format!("target/release/{}", name.replace('_', "-"))
+        }
+        // It is the node itself.
+        _ => path.to_string_lossy().into_owned(),
+    }
 }
 
 /// Watches a search for a while, and says now and then how far it is.
