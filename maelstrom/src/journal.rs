@@ -10,18 +10,18 @@
 //! them afterwards; nothing but its own diagram ever reads that file.
 
 mod cause;
+mod peer;
 mod states;
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 use gyre::{Message, NodeId, Time};
 use rustc_hash::FxHashMap;
-use serde_json::value::RawValue;
 
 use crate::spool::{MakeSpool, Spool, Table, row};
 
 use cause::{Causes, Heard};
+use peer::said_to_peer;
 
 pub use states::{StateChange, States};
 
@@ -451,41 +451,6 @@ impl Journal {
 
 fn number(index: usize) -> u32 {
     u32::try_from(index).ok().filter(|&n| n != NONE).expect("fewer events than can be numbered")
-}
-
-/// What is in the envelope in which nodes on the gyre runtime put all that they say to each other,
-/// if that is of a kind of its own: `{"append": {…}}`, say, possibly within another such object.
-fn said_to_peer(message: &Message) -> Option<String> {
-    if message.body.kind() != gyre::driver::PEER_TYPE {
-        return None;
-    }
-    #[derive(serde::Deserialize)]
-    struct Envelope<'a> {
-        #[serde(borrow)]
-        message: &'a RawValue,
-    }
-    let Envelope { message } = serde_json::from_str(message.body.as_json()).ok()?;
-    let (mut name, mut inner) = only_entry(message)?;
-    // An entry that is no object is what the message says, and not of what kind it is.
-    let is_kind =
-        |(name, within): &(String, &RawValue)| is_name(name) && within.get().starts_with('{');
-    while let Some((deeper, within)) = only_entry(inner).filter(is_kind) {
-        (name, inner) = (deeper, within);
-    }
-    Some(name).filter(|name| is_name(name))
-}
-
-/// The key and the value of an object that has one entry.
-fn only_entry(object: &RawValue) -> Option<(String, &RawValue)> {
-    let entries: BTreeMap<String, &RawValue> = serde_json::from_str(object.get()).ok()?;
-    let mut entries = entries.into_iter();
-    entries.next().filter(|_| entries.next().is_none())
-}
-
-/// Whether this may be the name of a kind of messages, and not a key of data.
-fn is_name(text: &str) -> bool {
-    text.starts_with(|c: char| c.is_ascii_lowercase())
-        && text.chars().all(|c| c.is_ascii_lowercase() || c == '_')
 }
 
 /// The first so many characters.

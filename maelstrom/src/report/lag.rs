@@ -11,8 +11,6 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use rustc_hash::FxHashMap;
-
 use super::Entries;
 use super::logs::records;
 use super::series::{Points, seconds};
@@ -52,7 +50,7 @@ type Worst = BTreeMap<i64, (i64, i64)>;
 pub fn lags(history: &dyn Entries, end: i64, threads: usize) -> anyhow::Result<Lags> {
     let width = (end / COLUMNS).max(1);
     // A poll of many keys has many lags, so names are made at the end, once each.
-    let mut worst: FxHashMap<(i64, usize), Worst> = FxHashMap::default();
+    let mut worst: BTreeMap<(i64, usize), Worst> = BTreeMap::new();
     let keys = for_each_lag(history, threads, &mut |Lag { thread, key, time, lag }| {
         add(worst.entry((thread, key)).or_default(), time / width, (time, lag));
     })?;

@@ -132,7 +132,9 @@ impl HistoryFile {
 
 /// What the file of this path is called when it is packed.
 fn packed(path: &Path) -> PathBuf {
-    path.with_added_extension("gz")
+    let mut name = path.as_os_str().to_owned();
+    name.push(".gz");
+    name.into()
 }
 
 impl Entries for HistoryFile {

@@ -189,9 +189,10 @@ function addFlows(model, view, cells, links, add) {
     const from = begin(flows.step[row]);
     if (from > cells) break;
     if (model.hiddenTypes.has(flows.kind[row])) continue;
-    const first = Math.max(Math.floor(from), 0), last = Math.min(Math.max(Math.ceil(begin(flows.step[row] + 1)), first + 1), cells);
-    const share = 1 / Math.max(last - Math.floor(from), 1);
-    for (let cell = first; cell < last; cell++) {
+    // Each cell gets as much of the step as lies in it.
+    const to = Math.max(begin(flows.step[row] + 1), from + 1e-6), wide = to - from;
+    for (let cell = Math.max(Math.floor(from), 0); cell < Math.min(to, cells); cell++) {
+      const share = (Math.min(cell + 1, to) - Math.max(cell, from)) / wide;
       add(flows.link[row], cell, flows.kind[row], flows.count[row] * share, flows.lost[row] * share);
     }
   }
