@@ -40,7 +40,8 @@ endif
 SEED_FLAG := $(if $(SEED),--seed $(SEED))
 
 .DEFAULT_GOAL := help
-.PHONY: help build test lint serve frontier shrunk-bugs bench jepsen $(CHALLENGES) $(WORKLOADS:%=test-%) $(WORKLOADS:%=sim-%) $(BUGS:%=bug-%)
+.PHONY: help build test lint serve frontier shrunk-bugs bench build-times jepsen \
+	$(CHALLENGES) $(WORKLOADS:%=test-%) $(WORKLOADS:%=sim-%) $(BUGS:%=bug-%)
 
 help: ## Show this list
 	@echo "make test-<workload>   run a node as a real cluster and judge it"
@@ -56,7 +57,7 @@ help: ## Show this list
 	@echo "NODE_ARG=--flag        an argument for the node's own program"
 	@echo "MAELSTROM=path         that bench instead of the built-in one, the original for instance"
 	@echo
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## (.*)/make \1|\2/' | \
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/make \1|\2/' | \
 	  awk -F'|' '{ printf "%-22s %s\n", $$1, $$2 }'
 
 build: ## Build all nodes and the bench
@@ -242,6 +243,9 @@ shrunk-bugs: ## Make failing runs of every bug as small as they get, and tabulat
 
 bench: build ## Measure speed, side by side with others
 	$(CARGO) bench --workspace --quiet --bench '*'
+
+build-times: ## Measure what a newcomer waits for: a fresh clone, then make test-echo
+	@benches/build-times
 
 ORIGINAL_VERSION := v0.2.4
 ORIGINAL := https://github.com/jepsen-io/maelstrom/releases/download/$(ORIGINAL_VERSION)
