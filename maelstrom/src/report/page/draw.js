@@ -5,6 +5,8 @@ const AXIS = 20, STRIP = 15, FONT = "12px system-ui, sans-serif", SMALL = "10px 
 let LEFT = 104;
 /** Above this many messages in view each link is drawn as a band of its density. */
 const SINGLE_MESSAGES = 1500;
+/** The colours of bands on which only dark letters can be read. */
+const PALE = ["follower", "waiting", "candidate"];
 /** How high the band of a node's state is, and where the rest of its lane begins. */
 const BAND = 13;
 
@@ -303,7 +305,7 @@ function drawStates(pen, model, view, colour, { places, rows }, drawn) {
       // A thin line between two pieces of one colour: another term, say.
       pen.fillStyle = colour.bg; pen.fillRect(x1 - .5, top, .5, BAND);
       if (x1 - x0 < 8 + 5 * piece.label.length) continue;
-      pen.fillStyle = strength > .55 ? colour.bg : colour.fg;
+      pen.fillStyle = PALE.includes(name) ? colour["on-info"] : strength > .55 ? colour.bg : colour.fg;
       pen.fillText(piece.label.slice(0, 60), x0 + 3, top + BAND / 2 + .5, x1 - x0 - 5);
     }
   });
