@@ -63,7 +63,8 @@ use graph::Edges;
 use lists::Lists;
 use reason::Explain;
 use registers::Registers;
-use transaction::{NONE, Problem, Recorder, Transactions};
+use tables::NONE;
+use transaction::{Problem, Recorder, Transactions};
 
 pub use options::Options;
 pub use version_order::VersionOrders;

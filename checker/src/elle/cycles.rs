@@ -36,7 +36,7 @@ use super::components::{Components, Walk, components};
 use super::graph::{Graph, Relation, Relations};
 use super::model::{self, Name};
 use super::order::Timing;
-use super::transaction::{NONE, number};
+use super::tables::{NONE, number};
 
 /// A cycle: each step starts where the one before ends, and the last ends where the first starts.
 #[derive(Clone, Debug, PartialEq, Eq)]

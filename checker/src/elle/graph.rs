@@ -9,7 +9,7 @@
 //! of any number of helpers, is one step.
 
 use super::components::Walk;
-use super::transaction::number;
+use super::tables::number;
 
 /// Why one transaction precedes another. Adya, *Weak Consistency* (1999), section 3.1, for the
 /// first three.

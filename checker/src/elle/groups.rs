@@ -1,6 +1,6 @@
 //! Numbers in groups, in one array.
 
-use super::transaction::number;
+use super::tables::number;
 
 /// For each group its members, in the order in which they came.
 pub struct Groups {

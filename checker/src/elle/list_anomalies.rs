@@ -12,7 +12,8 @@ use super::list_append::Analysis;
 use super::lists::Lists;
 use super::reason::Explain;
 use super::scratch::Scratch;
-use super::transaction::{Action, MicroOp, NONE, States, Transactions, number};
+use super::tables::{NONE, number};
+use super::transaction::{Action, MicroOp, States, Transactions};
 use crate::edn::Edn;
 use crate::history::OpType;
 

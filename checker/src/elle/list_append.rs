@@ -9,7 +9,8 @@ use super::graph::{Edges, Relation};
 use super::groups::Groups;
 use super::lists::Lists;
 use super::reason::{Explain, Reason};
-use super::transaction::{Action, MicroOp, NONE, States, Transactions, number};
+use super::tables::{NONE, number};
+use super::transaction::{Action, MicroOp, States, Transactions};
 use crate::edn::Edn;
 
 /// A history of lists, and the order of versions that its reads show.

@@ -11,8 +11,8 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::clojure_hash;
-use super::tables::Tables;
-use super::transaction::{NONE, States, number};
+use super::tables::{NONE, Tables, number};
+use super::transaction::States;
 use crate::atom::Atom;
 use crate::edn::Edn;
 

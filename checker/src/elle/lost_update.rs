@@ -7,7 +7,8 @@
 use super::findings::{Case, Findings};
 use super::reason::Explain;
 use super::scratch::Scratch;
-use super::transaction::{Action, MicroOp, NONE};
+use super::tables::NONE;
+use super::transaction::{Action, MicroOp};
 use crate::edn::Edn;
 
 /// Of one lost update, so many transactions are shown.

@@ -8,7 +8,8 @@ use super::reason::Explain;
 use super::registers::INITIAL;
 use super::rw_register::Analysis;
 use super::scratch::Scratch;
-use super::transaction::{Action, MicroOp, NONE};
+use super::tables::NONE;
+use super::transaction::{Action, MicroOp};
 use crate::history::OpType;
 
 /// Adds every anomaly that is no cycle.

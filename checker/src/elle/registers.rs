@@ -1,8 +1,8 @@
 //! The states of registers: a register's state is the version that was last written to it.
 
 use super::scratch::Scratch;
-use super::tables::Tables;
-use super::transaction::{Action, MicroOp, NONE, States, Transactions, number};
+use super::tables::{NONE, Tables, number};
+use super::transaction::{Action, MicroOp, States, Transactions};
 use crate::edn::Edn;
 use crate::history::OpType;
 

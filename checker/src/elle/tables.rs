@@ -2,9 +2,16 @@
 
 use rustc_hash::FxHashMap;
 
-use super::transaction::{NONE, number};
 use crate::atom::{Atom, Atoms};
 use crate::edn::Edn;
+
+/// No transaction, no version, no state.
+pub const NONE: u32 = u32::MAX;
+
+/// The number of a place in a table.
+pub fn number(place: usize) -> u32 {
+    u32::try_from(place).expect("a table has fewer than 2^32 places")
+}
 
 /// A value that somebody wrote, or read, at a key.
 #[derive(Clone, Copy, Debug)]

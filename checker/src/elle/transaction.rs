@@ -13,7 +13,7 @@
 use std::collections::BTreeMap;
 
 use super::records::{Record, Records};
-use super::tables::Tables;
+use super::tables::{NONE, Tables, number};
 use crate::edn::Edn;
 use crate::history::{Op, OpType, ProcessId, record_of};
 
@@ -23,9 +23,6 @@ fn malformed_order(op: &Op, order: &Edn) -> Problem {
         format!("The :transaction-order of operation {} is {order}, no integer", op.index);
     Problem { kind: "malformed-transaction-order", message }
 }
-
-/// No transaction, no version, no state.
-pub const NONE: u32 = u32::MAX;
 
 /// What a micro-operation does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,11 +98,6 @@ pub trait States: Default {
 
     /// A state as it is printed.
     fn edn(&self, tables: &Tables, state: u32) -> Edn;
-}
-
-/// The number of a place in a table.
-pub fn number(place: usize) -> u32 {
-    u32::try_from(place).expect("a table has fewer than 2^32 places")
 }
 
 /// The transactions of a history. Their numbers follow the order of their completions.

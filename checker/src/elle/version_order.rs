@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 use super::components::components;
 use super::graph::{Edges, Relation};
 use super::registers::{Access, INITIAL};
-use super::transaction::{NONE, Transactions, number};
+use super::tables::{NONE, number};
+use super::transaction::Transactions;
 use crate::history::OpType;
 
 /// An assumption about the order of a register's versions.
