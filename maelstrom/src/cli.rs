@@ -12,6 +12,7 @@ mod guard;
 mod input;
 mod models;
 mod numbers;
+mod prepared;
 mod remote;
 mod reports;
 mod shown;
@@ -229,7 +230,7 @@ mod tests {
             if argv[0] == "test" {
                 tests += 1;
                 let flags = parse_test(&argv).unwrap_or_else(|error| panic!("{line}: {error}"));
-                let prepared = test::prepare(&flags.workload, &flags.run);
+                let prepared = prepared::prepare(&flags.workload, &flags.run);
                 assert!(prepared.is_ok(), "{line}: {:?}", prepared.err());
             } else if let Err(error) = Cli::try_parse_from(words) {
                 panic!("{line}: {error}");

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow};
 use clap::Args;
 
-use super::test::{Ending, prepare, print_results};
+use super::prepared::{Ending, prepare, print_results};
 use super::{CRASH, bad_arguments, crashed, parse_test};
 use crate::journal::Journal;
 use crate::report::figures::figures;

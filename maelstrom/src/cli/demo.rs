@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 
 use super::flags::{RunFlags, TestFlags};
-use super::test::{Prepared, prepare, print_notes, run_one};
+use super::prepared::{Prepared, prepare, print_notes, run_one};
 use super::{CRASH, bad_arguments, crashed, parse_test, terminal};
 
 /// The flags of `maelstrom demo`: those of a test, but for what is tested.

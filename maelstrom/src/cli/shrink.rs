@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use clap::{ArgAction, Args};
 
 use super::flags::TestFlags;
-use super::test::{Prepared, prepare, run_by, test_by};
+use super::prepared::{Prepared, prepare, run_by, test_by};
 use super::{bad_arguments, crashed, parse_test, terminal};
 use crate::ran::shell_line;
 use crate::run::{Clock, LockstepBench, default_store};
