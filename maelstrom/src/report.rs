@@ -128,7 +128,8 @@ pub fn write(
 ) -> anyhow::Result<()> {
     let (name, activity) = (recorded.workload, recorded.activity);
     progress("drawing what is wrong");
-    let folder = workload::by_name(name).map_or(OTHER_FOLDER, Workload::explanations);
+    let folder = workload::by_name(name).ok().and_then(Workload::explanations);
+    let folder = folder.unwrap_or(OTHER_FOLDER);
     let illustrations = illustrate::Illustrations::of(recorded)?;
     let explanations = &explanations::illustrated(recorded.results, folder, &illustrations);
     explanations.write(write)?;

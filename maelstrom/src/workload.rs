@@ -22,7 +22,6 @@ use crate::edn::Edn;
 use crate::generator::Generator;
 use crate::options::TestOptions;
 use crate::protocol::Rpc;
-use crate::report;
 
 pub use broadcast::Broadcast;
 pub use echo::Echo;
@@ -58,9 +57,9 @@ pub trait Workload: Sync {
         false
     }
 
-    /// The folder of a run for explanations of what is wrong.
-    fn explanations(&self) -> &'static str {
-        report::OTHER_FOLDER
+    /// The folder of a run in which the original explains what is wrong, if it does.
+    fn explanations(&self) -> Option<&'static str> {
+        None
     }
 
     /// A client. Each thread has one, and gets a fresh one when its process is replaced.

@@ -10,6 +10,7 @@ mod data;
 mod explained;
 mod lanes;
 mod ran;
+mod source;
 mod states;
 
 pub use data::{Packed, pack};

@@ -38,8 +38,8 @@ impl Workload for TxnRwRegister {
         Box::new(TxnClient { is_readable: is_number })
     }
 
-    fn explanations(&self) -> &'static str {
-        "elle"
+    fn explanations(&self) -> Option<&'static str> {
+        Some("elle")
     }
 
     fn keeps_client_name(&self) -> bool {

@@ -13,14 +13,11 @@ use std::ops::Range;
 
 use serde::Serialize;
 
-use super::data::{Source, micros, packed, steps};
+use super::source::{CHUNK, Source, latest, micros, packed, steps};
 use super::states::{self, Changes, OfChunk};
-use crate::journal::{BODY_CHARACTERS, Flight};
+use crate::journal::BODY_CHARACTERS;
 use crate::parallel;
 use crate::report::format::shorten;
-
-/// How many messages a chunk has.
-pub const CHUNK: usize = 4096;
 
 /// Where the chunks are that are not in the page.
 pub const FOLDER: &str = "messages";
@@ -151,11 +148,6 @@ impl Chunks {
 /// Visits 0..2^bits so that every prefix is spread evenly: of 8 numbers, 0, 4, 2, 6, 1, ….
 fn bit_reversed(number: usize, bits: u32) -> usize {
     if bits == 0 { 0 } else { number.reverse_bits() >> (usize::BITS - bits) }
-}
-
-/// When a message was sent, or arrived.
-pub fn latest(flight: &Flight) -> i64 {
-    flight.received.map_or(flight.sent, |received| received.max(flight.sent))
 }
 
 fn columns(source: &Source, rows: Range<usize>, changes: Option<&[OfChunk]>) -> Columns {

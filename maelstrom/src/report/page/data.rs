@@ -1,21 +1,18 @@
 //! What the page's program draws, as one compressed text inside the page.
 //!
 //! However long the run, this stays below [`LIMIT_BYTES`]: counts and flows are of all messages,
-//! while operations, single messages (see [`Chunks`]) and states (see [`states`]) are in the page
+//! while operations, single messages (see [`Chunks`]) and states (see [`States`]) are in the page
 //! as far as they fit. Columns of numbers, each the difference from the one before, compress to a
 //! byte or two a message.
 
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
-use std::io::Write;
 
-use base64::Engine;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use serde::Serialize;
 
-use super::chunks::{CHUNK, Chunks, FOLDER, latest};
+use super::chunks::{Chunks, FOLDER};
 use super::lanes::{Lane, Lanes};
-use super::states::{self, States};
+use super::source::{CHUNK, Source, micros, packed, steps};
+use super::states::States;
 use crate::history::OpType;
 use crate::report::Recorded;
 use crate::report::activity::{End, Operation};
@@ -136,19 +133,6 @@ struct Point {
     outcome: OpType,
 }
 
-/// From the first message or operation to the last.
-fn bounds(recorded: &Recorded) -> (i64, i64) {
-    let mut flights = recorded.journal.flights();
-    let Some(first) = flights.next() else { return (0, recorded.activity.end().max(0)) };
-    let last = flights.map(|flight| latest(&flight)).fold(latest(&first), i64::max);
-    (first.sent.min(0), last.max(recorded.activity.end()))
-}
-
-/// Microseconds of a time in nanoseconds.
-pub fn micros(nanoseconds: i64) -> i64 {
-    nanoseconds.div_euclid(1000)
-}
-
 /// The number by which the page's program knows an outcome.
 fn outcome_number(outcome: OpType) -> u8 {
     match outcome {
@@ -156,12 +140,6 @@ fn outcome_number(outcome: OpType) -> u8 {
         OpType::Info | OpType::Invoke => 1,
         OpType::Fail => 2,
     }
-}
-
-/// Turns values into differences from the value before.
-pub fn steps(values: &[i64]) -> Vec<i64> {
-    let mut last = 0;
-    values.iter().map(|&value| value - std::mem::replace(&mut last, value)).collect()
 }
 
 /// What the page has of a run, in base64.
@@ -200,60 +178,7 @@ pub fn pack(
     Ok(Packed { data, chunks: chunks.embedded })
 }
 
-/// Compressed, in base64.
-pub fn packed(data: &impl Serialize) -> String {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::new(6));
-    let json = serde_json::to_vec(data).expect("plain data has a JSON form");
-    encoder.write_all(&json).expect("memory can be written to");
-    let bytes = encoder.finish().expect("memory can be written to");
-    base64::engine::general_purpose::STANDARD.encode(bytes)
-}
-
-/// What all parts of the data are made of.
-pub struct Source<'a> {
-    /// The run.
-    pub recorded: &'a Recorded<'a>,
-    /// The lanes.
-    pub lanes: &'a Lanes,
-    /// By the number of a type in the journal, its place among the sorted ones.
-    pub places_of_types: Vec<usize>,
-    /// Whether states are in the chunks, because the page has no room for all of them.
-    pub has_many_states: bool,
-    pointers: &'a [Pointer],
-    waits: &'a Waits,
-    faults: &'a [FaultSpan],
-    types: Vec<&'a str>,
-    start: i64,
-    end: i64,
-}
-
 impl<'a> Source<'a> {
-    fn new(
-        recorded: &'a Recorded<'a>,
-        pointers: &'a [Pointer],
-        waits: &'a Waits,
-        faults: &'a [FaultSpan],
-        lanes: &'a Lanes,
-    ) -> Source<'a> {
-        let kinds = recorded.journal.kinds();
-        let mut types: Vec<&str> = kinds.iter().map(|kind| &**kind).collect();
-        types.sort_unstable();
-        let place = |kind: &String| types.binary_search(&&**kind).unwrap_or(0);
-        let (start, end) = bounds(recorded);
-        Source {
-            recorded,
-            lanes,
-            places_of_types: kinds.iter().map(place).collect(),
-            has_many_states: states::are_many(recorded.journal.state_changes()),
-            pointers,
-            waits,
-            faults,
-            types,
-            start,
-            end,
-        }
-    }
-
     fn data(&self, share: f64) -> Data<'a> {
         let functions = self.recorded.activity.functions();
         let slices = self.slices();

@@ -10,12 +10,8 @@ use std::ops::Range;
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 
-use super::chunks::CHUNK;
-use super::data::{Source, micros, steps};
+use super::source::{CHANGES, CHUNK, Source, micros, steps};
 use crate::journal::{Number, StateChange};
-
-/// So many changes are in the page.
-const CHANGES: usize = 16_000;
 
 /// Fields that change seldom, as a role does, are not thinned out.
 const SELDOM: usize = 150;
@@ -108,11 +104,6 @@ impl<'a> States<'a> {
             changes: builder.finish(),
         }
     }
-}
-
-/// Whether the page has not enough room for all changes.
-pub fn are_many(changes: impl Iterator<Item = StateChange>) -> bool {
-    changes.take(CHANGES + 1).count() > CHANGES
 }
 
 /// Of fields that change often, the last change in each short time.
