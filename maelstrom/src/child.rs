@@ -24,6 +24,7 @@ mod lines;
 mod lockstep;
 mod log;
 mod node;
+mod pinned;
 mod state;
 mod watchdog;
 
@@ -38,8 +39,9 @@ use rustix::fs::{Access, access};
 
 pub use children::{ChildEvent, Children};
 use group::Group;
-pub use lockstep::{LockstepChild, pin_to_core, pin_to_one_core};
+pub use lockstep::LockstepChild;
 pub use log::{MOST_LOG_BYTES, NodeLog};
+pub use pinned::{pin_to_core, pin_to_one_core};
 pub use watchdog::{WATCHDOG_ARGUMENT, Watchdog, watchdog_main};
 
 /// More than this is never kept for one child: neither input that it does not read, nor a line

@@ -16,20 +16,21 @@ mod clients;
 pub mod cluster;
 mod faults;
 mod messages;
+mod observer;
+mod operations;
 mod queue;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use gyre::{Body, Message, NodeId, Time};
-use rand::RngExt;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use rustc_hash::FxHashMap;
 use serde_json::json;
 
 use crate::client::Operation;
-use crate::generator::{Generator, GeneratorContext, Next};
+use crate::generator::Generator;
 use crate::history::{History, Op, OpType};
 use crate::journal::Journal;
 use crate::nemesis::Nemesis;
@@ -37,8 +38,10 @@ use crate::net::Network;
 use crate::options::TestOptions;
 use crate::seeds::Concern;
 use crate::service::{self, Service};
-use crate::tape::{Tape, TapedOperation, TapedStrike, Tracks};
+use crate::tape::{Tape, TapedStrike, Tracks};
 use crate::workload::Workload;
+
+pub use observer::{Direction, Nobody, Observer, Progress};
 
 use clients::{Clients, Purpose};
 use cluster::{Cluster, Output};
@@ -62,53 +65,6 @@ fn events_at_one_time(nodes: usize) -> u64 {
 
 /// How often somebody who watches is told how far the run is.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
-
-/// Who is told what happens, as it happens.
-pub trait Observer {
-    /// The history has a new entry.
-    fn operation(&mut self, _op: &Op) {}
-    /// A node wrote a line to its log.
-    fn node_log(&mut self, _node: &NodeId, _line: &str) {}
-    /// The bench has something to say: a sentence.
-    fn log(&mut self, _now: Time, _sentence: &str) {}
-    /// A message was sent or received, under the number that the network gave it.
-    fn message(&mut self, _now: Time, _direction: Direction, _id: u64, _message: &Message) {}
-    /// Called now and then with how far the run is.
-    fn progress(&mut self, _now: Time, _progress: &Progress) {}
-    /// Why the observer cannot go on, if it cannot (a full disk, say): a sentence.
-    fn failure(&mut self) -> Option<String> {
-        None
-    }
-}
-
-/// An observer that is not interested.
-pub struct Nobody;
-
-impl Observer for Nobody {}
-
-/// Which end of its way a message is at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// It was sent.
-    Send,
-    /// It was received.
-    Receive,
-}
-
-/// How far a run is.
-#[derive(Clone, Debug, Default)]
-pub struct Progress {
-    /// What is being done.
-    pub phase: &'static str,
-    /// Time since the main phase began.
-    pub elapsed: Duration,
-    /// Operations that happened, that did not, and of which nobody knows.
-    pub outcomes: [u64; 3],
-    /// Messages sent so far.
-    pub messages: u64,
-    /// The faults in force.
-    pub faults: Vec<&'static str>,
-}
 
 /// What a run left behind.
 pub struct Outcome {
@@ -524,88 +480,6 @@ impl<'a> Engine<'a> {
 
     fn say(&mut self, sentence: &str) {
         self.observer.log(self.now, sentence);
-    }
-
-    fn on_next_operation(&mut self) {
-        if self.tape.is_replayed() {
-            self.take_taped_operation();
-        } else {
-            self.operation_due = Some(self.now);
-            self.next_operation();
-        }
-    }
-
-    /// Begins the operation that is due, if there is one and a thread is free for it.
-    fn next_operation(&mut self) {
-        let Some(due) = self.operation_due else { return };
-        if self.phase != Phase::Main || self.clients.free().is_empty() {
-            return;
-        }
-        let mut context = GeneratorContext {
-            rng: &mut self.generator_rng,
-            free: self.clients.free(),
-            turn: self.turn,
-            processes: self.clients.processes(),
-            elapsed: self.now.since(self.main_start),
-        };
-        if let Next::Operation(thread, operation) = self.generator.next(&mut context) {
-            self.operation_due = None;
-            self.turn = (self.turn + 1) % (self.clients.count() + 1);
-            let interval = self.generator_rng.random_range(0.0..2.0) / self.options.rate;
-            // A rate close to zero must not overflow the clock.
-            let interval = Duration::from_secs_f64(interval.min(1e9));
-            self.queue.push(self.now + interval, Event::NextOperation);
-            self.note_operation(thread, &operation, due);
-            self.invoke(thread, operation);
-        }
-    }
-
-    /// An operation of the tape is due. If its thread is busy, it waits, and the operations of
-    /// other threads do not.
-    fn take_taped_operation(&mut self) {
-        if self.phase != Phase::Main {
-            return;
-        }
-        let Some(taped) = self.tape.take_operation() else { return };
-        self.schedule_taped_operation();
-        let Some(operation) = self.workload.operation(&taped.f, &taped.value) else {
-            return self.fail(format!(
-                "the tape has an operation that this workload does not know: {} {}",
-                taped.f, taped.value
-            ));
-        };
-        let thread = taped.thread % self.clients.count();
-        self.note_operation(thread, &operation, self.now);
-        self.taped_waiting.entry(thread).or_default().push_back(operation);
-        self.next_of_thread(thread);
-    }
-
-    /// Begins the operation of the tape that waits for this thread, if one does and it is free.
-    fn next_of_thread(&mut self, thread: usize) {
-        if self.phase != Phase::Main || !self.clients.is_free(thread) {
-            return;
-        }
-        let waiting = self.taped_waiting.get_mut(&thread);
-        if let Some(operation) = waiting.and_then(VecDeque::pop_front) {
-            self.invoke(thread, operation);
-        }
-    }
-
-    fn schedule_taped_operation(&mut self) {
-        if let Some(at) = self.tape.next_operation_at() {
-            let due = (self.main_start + at).max(self.now);
-            self.queue.push(due, Event::NextOperation);
-        }
-    }
-
-    fn note_operation(&mut self, thread: usize, operation: &Operation, due: Time) {
-        let at = due.since(self.main_start);
-        self.tape.note_operation(|| TapedOperation {
-            at,
-            thread,
-            f: operation.f.into(),
-            value: operation.value.clone(),
-        });
     }
 
     fn record(&mut self, mut op: Op) {

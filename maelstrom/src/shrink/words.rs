@@ -75,19 +75,13 @@ pub fn in_process_test(case: &Case, kind: &Kind, node: &str) -> String {
         options.push(format!("options.consistency_models = vec![{}];", models.join(", ")));
     }
     let options: String = options.iter().map(|line| format!("            {line}\n")).collect();
-    let tape = case.tape.to_text();
-    format!(
-        "/// The smallest run that was found that fails by: {kind}.\n\
-         #[test]\n\
-         fn {name}() {{\n    \
-         let tape = r#\"{tape}\"#;\n    \
-         maelstrom::check({workload:?}, {node}::new)\n        \
+    let statements = format!(
+        "    maelstrom::check({workload:?}, {node}::new)\n        \
          .options(|options| {{\n{options}        }})\n        \
-         .passes(tape);\n\
-         }}\n",
-        name = test_name(kind),
+         .passes(tape);\n",
         workload = case.tape.workload,
-    )
+    );
+    rust_test(case, kind, &statements)
 }
 
 /// A test in Rust for a node that is any program: it runs the bench.
@@ -98,17 +92,25 @@ pub fn program_test(arguments: &[String], case: &Case, kind: &Kind) -> String {
         format!("        {word},\n")
     });
     let words: String = words.collect();
-    let tape = case.tape.to_text();
+    let statements = format!(
+        "    let arguments = [\n{words}    ];\n    \
+         let status = std::process::Command::new(\"maelstrom\").args(arguments).status();\n    \
+         assert!(status.unwrap().success());\n"
+    );
+    rust_test(case, kind, &statements)
+}
+
+/// A test that has the tape of this case in `tape`, and does this with it.
+fn rust_test(case: &Case, kind: &Kind, statements: &str) -> String {
     format!(
         "/// The smallest run that was found that fails by: {kind}.\n\
          #[test]\n\
          fn {name}() {{\n    \
-         let tape = r#\"{tape}\"#;\n    \
-         let arguments = [\n{words}    ];\n    \
-         let status = std::process::Command::new(\"maelstrom\").args(arguments).status();\n    \
-         assert!(status.unwrap().success());\n\
+         let tape = r#\"{tape}\"#;\n\
+         {statements}\
          }}\n",
         name = test_name(kind),
+        tape = case.tape.to_text(),
     )
 }
 

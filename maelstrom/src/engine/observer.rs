@@ -1,0 +1,54 @@
+//! Whoever is told what happens in a run.
+
+use std::time::Duration;
+
+use gyre::{Message, NodeId, Time};
+
+use crate::history::Op;
+
+/// Who is told what happens, as it happens.
+pub trait Observer {
+    /// The history has a new entry.
+    fn operation(&mut self, _op: &Op) {}
+    /// A node wrote a line to its log.
+    fn node_log(&mut self, _node: &NodeId, _line: &str) {}
+    /// The bench has something to say: a sentence.
+    fn log(&mut self, _now: Time, _sentence: &str) {}
+    /// A message was sent or received, under the number that the network gave it.
+    fn message(&mut self, _now: Time, _direction: Direction, _id: u64, _message: &Message) {}
+    /// Called now and then with how far the run is.
+    fn progress(&mut self, _now: Time, _progress: &Progress) {}
+    /// Why the observer cannot go on, if it cannot (a full disk, say): a sentence.
+    fn failure(&mut self) -> Option<String> {
+        None
+    }
+}
+
+/// An observer that is not interested.
+pub struct Nobody;
+
+impl Observer for Nobody {}
+
+/// Which end of its way a message is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// It was sent.
+    Send,
+    /// It was received.
+    Receive,
+}
+
+/// How far a run is.
+#[derive(Clone, Debug, Default)]
+pub struct Progress {
+    /// What is being done.
+    pub phase: &'static str,
+    /// Time since the main phase began.
+    pub elapsed: Duration,
+    /// Operations that happened, that did not, and of which nobody knows.
+    pub outcomes: [u64; 3],
+    /// Messages sent so far.
+    pub messages: u64,
+    /// The faults in force.
+    pub faults: Vec<&'static str>,
+}
