@@ -278,7 +278,7 @@ pub struct Transcript {
 
 impl Transcript {
     /// Where the other one differs first, in words; `None` when it does not.
-    fn difference(&self, other: &Transcript) -> Option<String> {
+    pub fn difference(&self, other: &Transcript) -> Option<String> {
         if (self.count, self.digest) == (other.count, other.digest) {
             return None;
         }

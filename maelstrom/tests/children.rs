@@ -3,6 +3,9 @@
 
 #![expect(clippy::disallowed_methods, reason = "real processes run by a real clock")]
 
+#[path = "children/languages.rs"]
+mod languages;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
