@@ -4,6 +4,8 @@
 #   SEEDS=1000      how many seeds `make sim-…` runs
 #   ARGS="…"        further flags for `make test-…`, after its own: the last one counts
 #   NODE_ARG="…"    an argument for the node's own program
+#   SOLUTION=1      `make exercise-…`: the solution in place of the stub
+#   CHAPTER=03      `make book-test` and `book-update`: the commands of this chapter only
 #   MAELSTROM=path  use that bench instead of the built-in one, the original for instance
 
 SHELL := /bin/bash
@@ -41,6 +43,7 @@ SEED_FLAG := $(if $(SEED),--seed $(SEED))
 
 .DEFAULT_GOAL := help
 .PHONY: help build test lint serve frontier shrunk-bugs bench build-times jepsen \
+	book book-serve book-test book-update \
 	$(CHALLENGES) $(WORKLOADS:%=test-%) $(WORKLOADS:%=sim-%) $(BUGS:%=bug-%)
 
 help: ## Show this list
@@ -49,6 +52,7 @@ help: ## Show this list
 	@echo "make sim-<workload>    the same in virtual time with faults; SEEDS=1000, or SEED=42"
 	@echo "make bug-<name>        a node with a planted bug, and the smallest run that shows it;"
 	@echo "                       bugs: $(BUGS)"
+	@echo "make exercise-<name>   an exercise of the book; SOLUTION=1 for its solution"
 	@echo "make challenge-<name>  a Gossip Glomers challenge with its own flags: $(CHALLENGES:challenge-%=%)"
 	@echo
 	@echo "SEED=42                test-…: in virtual time, at once; sim-…: this seed, and its files"
@@ -225,7 +229,8 @@ SHRUNK := book/shrunk-bugs.md
 
 $(BUGS:%=bug-%): bug-%:
 	@sed -n 's,^//! \{0\,1\},,p' bugs/src/bin/$*.rs; echo
-	@$(CARGO) run --release --quiet --package bugs --bin $* -- --show
+	@$(CARGO) build --release --quiet --package bugs --bin $*
+	@$(BIN)/$* --show
 
 shrunk-bugs: ## Make failing runs of every bug as small as they get, and tabulate them in the book
 	@$(CARGO) build --release --quiet --package bugs --bins
@@ -240,6 +245,44 @@ shrunk-bugs: ## Make failing runs of every bug as small as they get, and tabulat
 	  awk -v what="$${column#* }" '{ all[NR] = $$1 } END { \
 	    print what ": median " all[int((NR + 1) / 2)] ", most " all[NR] " of " NR " runs" }'; \
 	done
+
+# ---- the book --------------------------------------------------------------------------------
+
+exercise-%:
+	@$(CARGO) build --release --quiet --package exercises
+	@$(BIN)/exercise $* $(if $(SOLUTION),--solution)
+
+MDBOOK_VERSION := 0.5.4
+MDBOOK := target/mdbook-$(MDBOOK_VERSION)/bin/mdbook
+
+$(MDBOOK):
+	@echo "Building mdbook $(MDBOOK_VERSION). This takes some minutes, once." >&2
+	@$(CARGO) install mdbook --version $(MDBOOK_VERSION) --locked --quiet \
+	  --root target/mdbook-$(MDBOOK_VERSION)
+
+book: $(MDBOOK) ## Build the book into target/book
+	@$(MDBOOK) build book
+	@echo "target/book/index.html"
+
+book-serve: $(MDBOOK) ## Show the book in a browser, at port 3000, and again when it changes
+	@$(MDBOOK) serve book
+
+# The bugs that the chapters name: of this package no more is built.
+BOOK_BUGS = $(filter $(BUGS),$(shell grep -ohE '[a-z]+(-[a-z]+)+' book/[0-9]*.md | \
+	sed 's/^bug-//' | sort -u))
+# As `make test` builds them: after it, nothing is built twice.
+define build_book
+@$(CARGO) build --release --quiet --workspace --test book \
+  $(addprefix --bin ,maelstrom exercise $(BOOK_BUGS))
+endef
+
+book-test: ## Run every command in the book, and compare what it prints and draws
+	$(build_book)
+	@BOOK=run CHAPTER=$(CHAPTER) $(CARGO) test --release --quiet --workspace --test book
+
+book-update: ## Write the book's quotes, outputs and figures anew
+	$(build_book)
+	@BOOK=update CHAPTER=$(CHAPTER) $(CARGO) test --release --quiet --workspace --test book
 
 bench: build ## Measure speed, side by side with others
 	$(CARGO) bench --workspace --quiet --bench '*'

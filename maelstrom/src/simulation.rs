@@ -46,6 +46,8 @@ use crate::tape::{Tape, TapeFile};
 use crate::workload::{self, Workload};
 
 pub use in_process::{InProcess, Make};
+#[cfg(feature = "host")]
+pub use sweep::Smallest;
 
 /// A test, against a workload, of the node that `make` makes; see the [module](self).
 ///
@@ -65,7 +67,8 @@ pub fn check<N: Node>(
         ..TestOptions::default()
     };
     let make = Arc::new(make);
-    Check { workload, options, varies: true, name: None, before_run: || (), make }
+    let program = Vec::new();
+    Check { workload, options, varies: true, name: None, program, before_run: || (), make }
 }
 
 /// A simulated test that is being set up.
@@ -74,6 +77,7 @@ pub struct Check<N> {
     options: TestOptions,
     varies: bool,
     name: Option<String>,
+    program: Vec<String>,
     before_run: fn(),
     make: in_process::Make<N>,
 }
@@ -145,6 +149,13 @@ impl<N: Node> Check<N> {
     /// one, it is the workload's.
     pub fn named(mut self, name: &str) -> Check<N> {
         self.name = Some(name.into());
+        self
+    }
+
+    /// By this program with these arguments in the command that runs a small failing run. Without
+    /// them it is the program that is running.
+    pub fn run_by(mut self, program: &[&str]) -> Check<N> {
+        self.program = program.iter().map(|&word| word.to_owned()).collect();
         self
     }
 

@@ -249,41 +249,70 @@ const BENCH: &str = "target/release/maelstrom";
 /// How long a failing test looks for a smaller run.
 const SHRINK_TIME: Duration = Duration::from_secs(60);
 
+/// A small run that fails, whose files are in the store.
+pub struct Smallest {
+    /// What is left in it, and how it fails.
+    pub shrunk: Shrunk,
+    /// Its page.
+    pub page: PathBuf,
+    /// The command that runs it.
+    pub command: String,
+    /// A test that runs it.
+    test: String,
+}
+
+impl<N: Node> Check<N> {
+    /// Finds a small run that fails as this seed does, by the kind of anomaly that is `pinned` or
+    /// by any, and leaves its files in the store. The search ends after a minute, and what it has
+    /// by then is the result.
+    ///
+    /// # Errors
+    /// A sentence, when the seed does not fail, not in that way, or not every time.
+    pub fn smallest(&self, seed: u64, pinned: Option<&str>) -> Result<Smallest, String> {
+        let started_at = Instant::now();
+        let watch = Patience { until: started_at + SHRINK_TIME, said: Mutex::new(started_at) };
+        let shrunk = self.shrink(seed, pinned, &watch)?;
+        let case = &shrunk.case;
+        let what = self.ran(&case.options).folder_name();
+        let name = RunName::Tape(case.tape.digest()).of(&what);
+        let folder = Path::new("store").join(self.workload.name()).join(name.to_string());
+        let own = [own_node()];
+        let (program, arguments) = self.program.split_first().unwrap_or((&own[0], &[]));
+        let program = ["--bin".to_owned(), program.clone()];
+        let file = folder.join("tape.edn");
+        let argv = shrink::command(case, &program, &file.to_string_lossy(), arguments);
+        let test = shrink::in_process_test(case, &shrunk.kind, std::any::type_name::<N>());
+        let run = Run {
+            options: &case.options,
+            tape: case.tape.clone().into(),
+            name,
+            seed: case.tape.seed,
+            argv: Some(argv.clone()),
+            again: shell_line(BENCH, &argv),
+            files: vec![("tape.edn", case.tape.to_text()), ("test.rs", test.clone())],
+        };
+        let page = write(self, run).unwrap_or(folder).join("index.html");
+        Ok(Smallest { command: shell_line(BENCH, &argv), shrunk, page, test })
+    }
+}
+
 /// Finds a small run that fails as this seed does, leaves its files, and says how to run it.
 fn shrink_seed<N: Node>(check: &Check<N>, seed: u64, pinned: Option<&str>) {
-    let started_at = Instant::now();
-    let watch = Patience { until: started_at + SHRINK_TIME, said: Mutex::new(started_at) };
-    let shrunk = match check.shrink(seed, pinned, &watch) {
-        Ok(shrunk) => shrunk,
+    let smallest = match check.smallest(seed, pinned) {
+        Ok(smallest) => smallest,
         Err(sentence) => return eprintln!("  smallest: there is none: {sentence}"),
     };
-    let Shrunk { case, kind, before, left, is_unfinished } = &shrunk;
-    let what = check.ran(&case.options).folder_name();
-    let name = RunName::Tape(case.tape.digest()).of(&what);
-    let folder = Path::new("store").join(check.workload.name()).join(name.to_string());
-    let program = ["--bin".to_owned(), own_node()];
-    let file = folder.join("tape.edn");
-    let argv = shrink::command(case, &program, &file.to_string_lossy(), &[]);
-    let test = shrink::in_process_test(case, kind, std::any::type_name::<N>());
-    let run = Run {
-        options: &case.options,
-        tape: case.tape.clone().into(),
-        name,
-        seed: case.tape.seed,
-        argv: Some(argv.clone()),
-        again: shell_line(BENCH, &argv),
-        files: vec![("tape.edn", case.tape.to_text()), ("test.rs", test.clone())],
-    };
-    let written = write(check, run).unwrap_or(folder);
+    let Smallest { shrunk, page, command, test } = smallest;
+    let Shrunk { kind, before, left, is_unfinished, .. } = shrunk;
     eprintln!("  smallest: {left}, and before {before}");
-    if *is_unfinished {
+    if is_unfinished {
         let seconds = SHRINK_TIME.as_secs();
         eprintln!("            (the best within {seconds} s)");
     }
     eprintln!("  fails by: {kind}");
-    eprintln!("  page:     {}", written.join("index.html").display());
-    eprintln!("  command:  {}", shell_line(BENCH, &argv));
-    eprintln!("  a test to keep, also in {}:\n\n{test}", written.join("test.rs").display());
+    eprintln!("  page:     {}", page.display());
+    eprintln!("  command:  {command}");
+    eprintln!("  a test to keep, also in {}:\n\n{test}", page.with_file_name("test.rs").display());
 }
 
 /// The node's program, as far as the name of its test program says: `lin_kv-0123456789abcdef` is

@@ -1,0 +1,124 @@
+//! The exercises of the book.
+//!
+//! Each is two files of one name: in `stubs/` what there is to complete, and in `solutions/` one way
+//! to do it. A file begins with what is asked, and ends with `task`, which says what judges it:
+//! the bench, over many seeds in virtual time, or a few lines for an answer that is no node.
+//!
+//! `make exercise-3-retry` judges a stub and, while it is wrong, says so in a sentence and leaves
+//! the page of a small run that shows it. `make exercise-3-retry SOLUTION=1` judges the solution.
+//!
+//! A test demands that every stub fails in the way that its chapter promises, and that every
+//! solution passes. So once you have solved an exercise, `make test` says that it does not fail any
+//! more: take your solution out, or leave that test be.
+
+mod solutions;
+mod stubs;
+mod task;
+
+pub use task::{Task, answer, node, node_within};
+
+/// An exercise.
+pub struct Exercise {
+    /// Its chapter and its name: `3-retry`.
+    pub name: &'static str,
+    /// What there is to complete.
+    pub stub: fn() -> Box<dyn Task>,
+    /// One way to do it.
+    pub solution: fn() -> Box<dyn Task>,
+    /// What is said of the stub, as its chapter quotes it.
+    pub promise: &'static str,
+}
+
+impl Exercise {
+    /// The file to complete, from the root of the repository.
+    pub fn file(&self) -> String {
+        let (chapter, name) = self.name.split_once('-').unwrap_or((self.name, ""));
+        format!("exercises/src/stubs/ch{chapter:0>2}_{}.rs", name.replace('-', "_"))
+    }
+}
+
+/// All exercises, by chapter. An entry of chapter N stands below its line.
+pub const ALL: &[Exercise] = &[
+    // Chapter 1.
+
+    // Chapter 2.
+
+    // Chapter 3.
+    Exercise {
+        name: "3-retry",
+        stub: stubs::ch03_retry::task,
+        solution: solutions::ch03_retry::task,
+        promise: "element 0 is lost",
+    },
+    // Chapter 4.
+
+    // Chapter 5.
+
+    // Chapter 6.
+
+    // Chapter 7.
+
+    // Chapter 8.
+
+    // Chapter 9.
+
+    // Chapter 10.
+
+    // Chapter 11.
+
+    // Chapter 12.
+
+    // Chapter 13.
+
+    // Chapter 14.
+];
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::disallowed_methods, reason = "it reads the chapters")]
+
+    use super::*;
+
+    /// The text of the chapter that an exercise belongs to.
+    fn chapter_of(exercise: &Exercise) -> String {
+        let number = exercise.name.split('-').next().expect("a chapter");
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../book");
+        let files = std::fs::read_dir(folder).expect("the book");
+        let mut paths = files.map(|file| file.expect("a file").path());
+        let beginning = format!("{number:0>2}-");
+        let path = paths.find(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with(&beginning) && name.ends_with(".md")
+        });
+        let path = path.unwrap_or_else(|| panic!("book/{beginning}….md is missing"));
+        std::fs::read_to_string(path).expect("a chapter")
+    }
+
+    #[test]
+    fn stubs_fail_as_promised_and_solutions_pass() {
+        for exercise in ALL {
+            let Exercise { name, promise, .. } = exercise;
+            let wrong = (exercise.stub)().judge().expect_err(name);
+            assert!(wrong.contains(promise), "{name}: the stub fails by: {wrong}");
+            if let Err(wrong) = (exercise.solution)().judge() {
+                panic!("{name}: the solution fails: {wrong}");
+            }
+        }
+    }
+
+    #[test]
+    fn chapters_have_their_exercises() {
+        for exercise in ALL {
+            let Exercise { name, promise, .. } = exercise;
+            let chapter = chapter_of(exercise);
+            let has =
+                |text: &str| assert!(chapter.contains(text), "{name}: no {text} in its chapter");
+            has(&format!("make exercise-{name}"));
+            has(promise);
+            has(&exercise.file());
+            let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+            let file = std::path::Path::new(root).join(exercise.file());
+            assert!(file.exists(), "{} is missing", file.display());
+        }
+    }
+}

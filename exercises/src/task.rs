@@ -1,0 +1,85 @@
+//! What judges an exercise.
+
+use std::ops::Range;
+use std::process::ExitCode;
+
+use gyre::{Ctx, Node};
+use maelstrom::engine::Outcome;
+use maelstrom::simulation::{Check, Smallest};
+
+/// The seeds on which a node must do what it should.
+const SEEDS: Range<u64> = 0..30;
+
+/// An exercise as somebody has done it.
+pub trait Task {
+    /// Judges it.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong.
+    fn judge(&self) -> Result<(), String>;
+
+    /// Leaves a small run in the store that shows what is wrong, if it is a node and there is one.
+    /// `program` is the command that starts such a node.
+    fn show(self: Box<Self>, program: &[&str]) -> Option<Smallest> {
+        let _ = program;
+        None
+    }
+
+    /// Runs it as a node, if it is one.
+    fn run(self: Box<Self>) -> Option<ExitCode> {
+        None
+    }
+}
+
+/// A node that must pass this test.
+pub fn node<N: Node>(check: Check<N>, make: fn(&Ctx) -> N) -> Box<dyn Task> {
+    node_within(check, make, |_| Ok(()))
+}
+
+/// A node that must pass this test, and do so within limits, which are given what happened in a
+/// run of it.
+pub fn node_within<N: Node>(
+    check: Check<N>,
+    make: fn(&Ctx) -> N,
+    limits: fn(&Outcome) -> Result<(), String>,
+) -> Box<dyn Task> {
+    Box::new(NodeTask { check, make, limits })
+}
+
+struct NodeTask<N> {
+    check: Check<N>,
+    make: fn(&Ctx) -> N,
+    limits: fn(&Outcome) -> Result<(), String>,
+}
+
+impl<N: Node> Task for NodeTask<N> {
+    fn judge(&self) -> Result<(), String> {
+        if let Some(failure) = self.check.first_failure(SEEDS) {
+            return Err(format!("on seed {}, {}", failure.seed, failure.sentence));
+        }
+        let (outcome, _) = self.check.run(SEEDS.start);
+        (self.limits)(&outcome)
+    }
+
+    fn show(self: Box<Self>, program: &[&str]) -> Option<Smallest> {
+        let failure = self.check.first_failure(SEEDS)?;
+        self.check.run_by(program).smallest(failure.seed, None).ok()
+    }
+
+    fn run(self: Box<Self>) -> Option<ExitCode> {
+        Some(gyre::run(self.make))
+    }
+}
+
+/// An answer that is no node. `judge` says in a sentence what is wrong with it.
+pub fn answer(judge: impl Fn() -> Result<(), String> + 'static) -> Box<dyn Task> {
+    Box::new(Answer(judge))
+}
+
+struct Answer<F>(F);
+
+impl<F: Fn() -> Result<(), String>> Task for Answer<F> {
+    fn judge(&self) -> Result<(), String> {
+        (self.0)()
+    }
+}
