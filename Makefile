@@ -77,8 +77,12 @@ define build_node
   $(if $(IS_BUILT_IN),--package maelstrom --bin maelstrom)
 endef
 
+# One program for the tests of all nodes, `tests/nodes.rs`, instead of one for each.
 test: ## Run every test of this repository
-	@set -o pipefail; $(CARGO) test --release --workspace --no-fail-fast 2>&1 | awk "$$TOTALS"
+	@set -o pipefail; { \
+	  $(CARGO) test --release --workspace --no-fail-fast --lib --test '*' 2>&1; status=$$?; \
+	  $(CARGO) test --release --workspace --no-fail-fast --doc 2>&1 && exit $$status; \
+	} | awk "$$TOTALS"
 
 # Passes on what cargo says of each program's tests, and adds up all of it at the end.
 define TOTALS

@@ -9,6 +9,12 @@
 
 pub mod lin_kv;
 mod program;
+#[cfg(test)]
+mod tests;
+
+/// By this name the bugs know what they share, also where they are tested as a part of it.
+#[cfg(test)]
+extern crate self as bugs;
 
 use gyre::Node;
 use maelstrom::simulation::Check;
