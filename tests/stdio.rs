@@ -193,11 +193,15 @@ fn after_a_pause_it_withholds_what_is_too_late() {
     node.say(&echo("late"));
     std::thread::sleep(Duration::from_millis(5_500));
     signal(&node.child, "-CONT");
-    // It says so when it has taken everything in; what comes then is answered again.
     let withheld = node.hear_log();
     assert!(withheld.starts_with("withheld a reply to c1"), "{withheld}");
-    node.say(&echo("in time"));
-    assert_eq!(node.hear(), echo_ok("in time"));
+    // It answers again once it has found nothing more to read. What comes before that may have
+    // waited as long as the rest, so on a busy machine it may take more than one question.
+    let answer = (0..100).find_map(|_| {
+        node.say(&echo("in time"));
+        node.hear_within(Duration::from_millis(500))
+    });
+    assert_eq!(answer, Some(echo_ok("in time")));
 }
 
 fn it_skips_what_is_no_message() {

@@ -52,6 +52,11 @@ impl Running {
         self.stdout.recv_timeout(PATIENCE).expect("the node answers")
     }
 
+    /// The next line on its stdout, if it comes in that time.
+    pub fn hear_within(&self, time: Duration) -> Option<String> {
+        self.stdout.recv_timeout(time).ok()
+    }
+
     /// The next line on its stderr.
     pub fn hear_log(&self) -> String {
         self.stderr.recv_timeout(PATIENCE).expect("the node says something")
