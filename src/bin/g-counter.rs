@@ -58,6 +58,7 @@ impl Node for CounterNode {
 }
 
 impl CounterNode {
+    // ANCHOR: add
     async fn add(&self, amount: u64) -> Result<(), Error> {
         let delta = {
             let replica = self.replica.core();
@@ -69,6 +70,7 @@ impl CounterNode {
         self.replica.request(delta).await;
         Ok(())
     }
+    // ANCHOR_END: add
 }
 
 fn main() -> ExitCode {

@@ -23,9 +23,11 @@ pub struct Incarnation(NodeId);
 
 impl Incarnation {
     /// A new memory of `node`; `number` is drawn at random, so that no two are the same.
+    // ANCHOR: new
     pub fn new(node: &NodeId, number: u64) -> Incarnation {
         Incarnation(NodeId::from(format!("{node}/{number:016x}")))
     }
+    // ANCHOR_END: new
 
     /// The name of the node whose memory this is.
     pub fn node(&self) -> &str {

@@ -43,6 +43,7 @@ impl Node for Counter {
 
     async fn handle(&self, ctx: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
         Ok(match request {
+            // ANCHOR: handle
             Request::Add { delta } => {
                 self.value.set(self.value.get() + delta);
                 for peer in ctx.peers().to_vec() {
@@ -55,11 +56,14 @@ impl Node for Counter {
                 }
                 Response::AddOk {}
             }
+            // ANCHOR_END: handle
+            // ANCHOR: tell
             Request::Tell { delta } => {
                 // The bug.
                 self.value.set(self.value.get() + delta);
                 Response::Told {}
             }
+            // ANCHOR_END: tell
             Request::Read {} => Response::ReadOk { value: self.value.get() },
         })
     }

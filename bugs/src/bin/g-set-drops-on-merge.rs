@@ -48,6 +48,7 @@ impl Node for GSet {
                 own.insert(element);
                 Response::AddOk {}
             }
+            // ANCHOR: merge
             Request::Merge { elements } => {
                 // The bug.
                 if elements.len() > own.len() {
@@ -55,6 +56,7 @@ impl Node for GSet {
                 }
                 Response::Merged {}
             }
+            // ANCHOR_END: merge
             Request::Read {} => Response::ReadOk { value: own.clone() },
         })
     }

@@ -356,6 +356,7 @@ impl<C: Crdt + Serialize + 'static> AntiEntropy<C> {
     }
 
     /// Sends to a few of those that lack something, chosen by chance.
+    // ANCHOR: tick
     fn tick(&mut self, now: Time, rng: &mut ChaCha8Rng) {
         let number = self.number();
         let due = |index: &usize| {
@@ -368,6 +369,7 @@ impl<C: Crdt + Serialize + 'static> AntiEntropy<C> {
             self.send(now, index, false, None);
         }
     }
+    // ANCHOR_END: tick
 
     /// Sends a peer what it lacks, or asks it, unless it is to be let alone. A reply is sent in
     /// any case: it tells what this node has.

@@ -21,9 +21,11 @@ pub struct GCounter(BTreeMap<Incarnation, u64>);
 
 impl GCounter {
     /// The sum of what everybody has added.
+    // ANCHOR: counter
     pub fn value(&self) -> u128 {
         self.0.values().map(|added| u128::from(*added)).sum()
     }
+    // ANCHOR_END: counter
 
     /// The delta that adds `amount` on behalf of `replica`: its new number alone, not the
     /// amount. A number is no less true when it comes twice. `None` when the number would be
@@ -36,6 +38,7 @@ impl GCounter {
 }
 
 impl Crdt for GCounter {
+    // ANCHOR: join
     fn join(&mut self, other: &GCounter) {
         for (replica, added) in &other.0 {
             match self.0.get_mut(replica) {
@@ -44,6 +47,7 @@ impl Crdt for GCounter {
             }
         }
     }
+    // ANCHOR_END: join
 
     fn minus(&self, known: &GCounter) -> GCounter {
         let newer = |(replica, added): &(&Incarnation, &u64)| {
@@ -81,12 +85,14 @@ impl Crdt for GCounter {
 /// A counter that goes up and down: two counters that only grow, one for each direction. The
 /// join of a pair is the pair of the joins.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+// ANCHOR: pn
 pub struct PnCounter {
     /// What was added.
     up: GCounter,
     /// What was taken away.
     down: GCounter,
 }
+// ANCHOR_END: pn
 
 /// Which of the two counters of a [`PnCounter`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -51,6 +51,7 @@ pub use set::GSet;
 
 /// A type whose states form a join-semilattice with a least element, the default.
 pub trait Crdt: Clone + Default {
+    // ANCHOR: crdt
     /// Raises this state to the least one that is at least both: `self = self ⊔ other`.
     ///
     /// Associative, commutative and idempotent.
@@ -62,6 +63,7 @@ pub trait Crdt: Clone + Default {
 
     /// Whether this is the least state, which no join with can change another.
     fn is_bottom(&self) -> bool;
+    // ANCHOR_END: crdt
 
     /// The name of a part.
     type Key: Clone + Ord + Debug;

@@ -43,9 +43,11 @@ impl<T: Ord> Default for GSet<T> {
 }
 
 impl<T: Ord + Clone + Debug + Serialize> Crdt for GSet<T> {
+    // ANCHOR: join
     fn join(&mut self, other: &GSet<T>) {
         self.0.extend(other.0.iter().cloned());
     }
+    // ANCHOR_END: join
 
     fn minus(&self, known: &GSet<T>) -> GSet<T> {
         // Not `difference`: it walks all of a set that is much greater than the delta.
