@@ -51,11 +51,44 @@ pub const ALL: &[Exercise] = &[
         promise: "element 0 is lost",
     },
     // Chapter 4.
-
+    Exercise {
+        name: "4-down",
+        stub: stubs::ch04_down::task,
+        solution: solutions::ch04_down::task,
+        promise: "the final reads were",
+    },
+    Exercise {
+        name: "4-laws",
+        stub: stubs::ch04_laws::task,
+        solution: solutions::ch04_laws::task,
+        promise: "you say that \"what only one of the two has\" is idempotent",
+    },
     // Chapter 5.
-
+    Exercise {
+        name: "5-fresh",
+        stub: stubs::ch05_fresh::task,
+        solution: solutions::ch05_fresh::task,
+        promise: "not linearizable",
+    },
+    Exercise {
+        name: "5-decide",
+        stub: stubs::ch05_decide::task,
+        solution: solutions::ch05_decide::task,
+        promise: "history 5 is linearizable, and your answer is that it is not linearizable",
+    },
     // Chapter 6.
-
+    Exercise {
+        name: "6-copies",
+        stub: stubs::ch06_copies::task,
+        solution: solutions::ch06_copies::task,
+        promise: "not linearizable",
+    },
+    Exercise {
+        name: "6-majority",
+        stub: stubs::ch06_majority::task,
+        solution: solutions::ch06_majority::task,
+        promise: "of 2 nodes, {n0} would be a quorum and {n1} a quorum",
+    },
     // Chapter 7.
 
     // Chapter 8.
@@ -63,7 +96,18 @@ pub const ALL: &[Exercise] = &[
     // Chapter 9.
 
     // Chapter 10.
-
+    Exercise {
+        name: "10-validate",
+        stub: stubs::ch10_validate::task,
+        solution: solutions::ch10_validate::task,
+        promise: "G2-item: not repeatable-read",
+    },
+    Exercise {
+        name: "10-skew",
+        stub: stubs::ch10_skew::task,
+        solution: solutions::ch10_skew::task,
+        promise: "the history is serializable, so it shows no anomaly",
+    },
     // Chapter 11.
 
     // Chapter 12.

@@ -8,10 +8,16 @@
 pub mod ch03_retry;
 
 // Chapter 4.
+pub mod ch04_down;
+pub mod ch04_laws;
 
 // Chapter 5.
+pub mod ch05_decide;
+pub mod ch05_fresh;
 
 // Chapter 6.
+pub mod ch06_copies;
+pub mod ch06_majority;
 
 // Chapter 7.
 
@@ -20,6 +26,8 @@ pub mod ch03_retry;
 // Chapter 9.
 
 // Chapter 10.
+pub mod ch10_skew;
+pub mod ch10_validate;
 
 // Chapter 11.
 

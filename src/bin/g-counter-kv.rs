@@ -138,6 +138,7 @@ async fn raise(ctx: &Ctx, mut sum: u64, amount: u64) -> u64 {
         return sum;
     }
     loop {
+        // ANCHOR: raise
         let target = sum.saturating_add(amount);
         match kv.cas_or_create(&key_of(ctx.id()), &sum, &target).await {
             Ok(()) => return target,
@@ -150,6 +151,7 @@ async fn raise(ctx: &Ctx, mut sum: u64, amount: u64) -> u64 {
             return target;
         }
         sum = sum.max(seen);
+        // ANCHOR_END: raise
     }
 }
 
@@ -183,6 +185,7 @@ async fn refresh(ctx: Ctx, sums: Rc<RefCell<BTreeMap<NodeId, u64>>>) {
     // A write that changed nothing would be no write to the service.
     let mut mark: u32 = ctx.rng().random();
     loop {
+        // ANCHOR: refresh
         mark = mark.wrapping_add(1);
         if kv.write(&format!("mark of {}", ctx.id()), &mark).await.is_ok() {
             for node in ctx.nodes() {
@@ -196,6 +199,7 @@ async fn refresh(ctx: Ctx, sums: Rc<RefCell<BTreeMap<NodeId, u64>>>) {
             }
         }
         ctx.sleep(REFRESH_EVERY).await;
+        // ANCHOR_END: refresh
     }
 }
 

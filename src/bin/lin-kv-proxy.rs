@@ -21,6 +21,7 @@ impl Node for LinKvProxy {
     type Response = Response;
 
     async fn handle(&self, ctx: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
+        // ANCHOR: handle
         let store = ctx.lin_kv();
         Ok(match request {
             Request::Read { key } => Response::ReadOk { value: store.read(&key).await? },
@@ -37,6 +38,7 @@ impl Node for LinKvProxy {
                 Response::CasOk {}
             }
         })
+        // ANCHOR_END: handle
     }
 }
 

@@ -208,6 +208,7 @@ impl Datomic {
 
     /// Commits. Every root has a name of its own, so if the old one is still in its place, then
     /// nothing was committed since it was read.
+    // ANCHOR: move-root
     async fn move_root(&self, ctx: &Ctx, from: Option<PageId>, to: PageId) -> Result<(), Error> {
         match from {
             Some(from) => ctx.lin_kv().cas(&ROOT, &from, &to).await,
@@ -215,6 +216,7 @@ impl Datomic {
             None => ctx.lin_kv().cas_or_create(&ROOT, &PageId::new(), &to).await,
         }
     }
+    // ANCHOR_END: move-root
 
     /// Ends the transactions whose time is over, with this error.
     fn give_up(&self, now: Time, error: &Error) {

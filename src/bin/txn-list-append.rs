@@ -34,11 +34,13 @@ impl Node for TxnListAppend {
         Request::Txn { txn }: Self::Request,
         _: NodeId,
     ) -> Result<Self::Response, Error> {
+        // ANCHOR: handle
         let txn = if is_read_only(&txn) {
             self.store.read(|store| store.look(&txn)).await?
         } else {
             self.store.execute(txn).await?
         };
+        // ANCHOR_END: handle
         Ok(Response::TxnOk { txn })
     }
 }

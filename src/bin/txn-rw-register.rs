@@ -34,8 +34,10 @@ impl Node for TxnRwRegister {
         Request::Txn { txn }: Request<Registers>,
         _: NodeId,
     ) -> Result<Response<Registers>, Error> {
+        // ANCHOR: handle
         let txn = self.store.request(txn).await?;
         Ok(Response::TxnOk { txn })
+        // ANCHOR_END: handle
     }
 }
 

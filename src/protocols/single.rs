@@ -59,11 +59,13 @@ impl<S: StateMachine> Core for Single<S> {
     type Record = RecordOf<S>;
 
     fn step(&mut self, _: Time, input: Input<S::Command, ()>, _: &mut ChaCha8Rng) {
+        // ANCHOR: step
         if let Input::Local { id, request } = input {
             self.outputs.reply.push((id, self.state.apply(&request)));
             self.outputs.persist.push(Record::Command(request));
             self.commands += 1;
         }
+        // ANCHOR_END: step
     }
 
     fn outputs(&mut self) -> Outputs<RecordOf<S>, (), S::Reply> {

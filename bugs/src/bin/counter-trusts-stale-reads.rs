@@ -37,6 +37,7 @@ impl Node for Counter {
     type Response = Response;
 
     async fn handle(&self, ctx: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
+        // ANCHOR: handle
         let kv = ctx.seq_kv();
         match request {
             Request::Add { delta } => loop {
@@ -54,6 +55,7 @@ impl Node for Counter {
                 Ok(Response::ReadOk { value: kv.read_if_exists(&"counter").await?.unwrap_or(0) })
             }
         }
+        // ANCHOR_END: handle
     }
 }
 

@@ -33,12 +33,14 @@ impl Node for WriteCycle {
         _: NodeId,
     ) -> Result<Response<Lists>, Error> {
         let Request::Txn { txn } = request;
+        // ANCHOR: handle
         let mut done = Vec::new();
         for micro_op in txn {
             done.extend(self.store.borrow_mut().execute(&vec![micro_op]));
             ctx.sleep(Duration::from_millis(5)).await;
         }
         Ok(Response::TxnOk { txn: done })
+        // ANCHOR_END: handle
     }
 }
 

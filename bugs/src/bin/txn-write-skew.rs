@@ -35,6 +35,7 @@ impl Node for WriteSkew {
         _: NodeId,
     ) -> Result<Response<Lists>, Error> {
         let Request::Txn { txn } = request;
+        // ANCHOR: handle
         let snapshot = self.store.borrow().clone();
         let done = snapshot.clone().execute(&txn);
         ctx.sleep(Duration::from_millis(10)).await;
@@ -46,6 +47,7 @@ impl Node for WriteSkew {
             return Err(Error::txn_conflict("another transaction has written the same key"));
         }
         store.execute(&appends);
+        // ANCHOR_END: handle
         Ok(Response::TxnOk { txn: done })
     }
 }

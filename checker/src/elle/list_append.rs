@@ -90,6 +90,7 @@ impl<'a> Analysis<'a> {
                 Some((version.key as usize, txns.possible_writer(number)?))
             })
         });
+        // ANCHOR: overwrites
         for key in 0..number(txns.tables.keys.len()) {
             let mut previous = NONE;
             for &version in self.order(key) {
@@ -100,6 +101,8 @@ impl<'a> Analysis<'a> {
             }
             self.add_overwrites(&mut edges, &readers, key, previous, unread.of(key as usize));
         }
+        // ANCHOR_END: overwrites
+        // ANCHOR: reads
         for reader in txns.possible() {
             for op in reads(txns.micro_ops(reader)) {
                 let last = self.lists.last(op.value);
@@ -110,6 +113,7 @@ impl<'a> Analysis<'a> {
                 }
             }
         }
+        // ANCHOR_END: reads
         edges
     }
 

@@ -51,6 +51,7 @@ pub enum RegisterCall {
 }
 
 /// What a call does to a register that holds `value`; `None` when it cannot happen.
+// ANCHOR: step
 pub fn step_register(value: Value, call: RegisterCall) -> Option<Value> {
     match call {
         RegisterCall::Write(new) => Some(new),
@@ -58,6 +59,7 @@ pub fn step_register(value: Value, call: RegisterCall) -> Option<Value> {
         RegisterCall::Cas(from, to) => (from == value).then_some(to),
     }
 }
+// ANCHOR_END: step
 
 /// Numbers for values, so that what decides compares integers.
 #[derive(Default)]

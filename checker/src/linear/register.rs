@@ -192,6 +192,7 @@ impl<'a, const WORDS: usize> Search<'a, WORDS> {
     /// Goes through the history. Also says whether configurations have been dropped because
     /// there were too many.
     fn run(mut self, meter: &mut Meter) -> (Outcome<Value>, bool) {
+        // ANCHOR: run
         for (place, event) in self.trace.events.iter().enumerate() {
             match *event {
                 Event::Invoke(id) => self.invoke(id),
@@ -212,6 +213,7 @@ impl<'a, const WORDS: usize> Search<'a, WORDS> {
                 }
             }
         }
+        // ANCHOR_END: run
         // Which crashed operations are left is no longer counted where it does not matter.
         let shown = self.configurations.iter().take(SHOWN);
         let reached =

@@ -52,10 +52,7 @@ impl Node for Proxy {
 
 /// What judges such a node: two nodes, and two clients of each.
 pub fn check<N: Node>(make: fn(&Ctx) -> N) -> Check<N> {
-    maelstrom::check("lin-kv", make)
-        .nodes(2)
-        .time_limit_secs(5.0)
-        .options(|options| options.concurrency = 4)
+    maelstrom::check("lin-kv", make).nodes(2).options(|options| options.concurrency = 4)
 }
 
 /// The node above, judged.

@@ -102,7 +102,6 @@ impl Node for Copies {
 pub fn check<N: Node>(make: fn(&Ctx) -> N) -> Check<N> {
     maelstrom::check("lin-kv", make)
         .nodes(3)
-        .time_limit_secs(5.0)
         .faults([Fault::Partition])
         .options(|options| options.concurrency = 12)
 }

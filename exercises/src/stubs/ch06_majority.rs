@@ -34,7 +34,9 @@ pub fn judge(quorum: fn(u32) -> u32, read_quorum: fn(u32, u32) -> u32) -> Result
     for nodes in 1..=NODES_MAX {
         let said = quorum(nodes);
         needs(nodes, said, said, "quorum", "quorum")?;
-        for write in said..=nodes {
+    }
+    for nodes in 1..=NODES_MAX {
+        for write in quorum(nodes)..=nodes {
             let read = read_quorum(nodes, write);
             needs(nodes, read, write, "read quorum", "write quorum")?;
         }

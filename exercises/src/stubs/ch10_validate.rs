@@ -60,14 +60,12 @@ impl Node for Validating {
 
 /// What judges such a node: it is alone, has five clients, and must be serializable.
 pub fn check<N: Node>(make: fn(&Ctx) -> N) -> Check<N> {
-    maelstrom::check("txn-list-append", make)
-        .nodes(1)
-        .rate(100.0)
-        .time_limit_secs(5.0)
-        .options(|options| {
+    maelstrom::check("txn-list-append", make).nodes(1).rate(100.0).time_limit_secs(5.0).options(
+        |options| {
             options.concurrency = 5;
             options.consistency_models = vec!["serializable".into()];
-        })
+        },
+    )
 }
 
 /// The node above, judged.

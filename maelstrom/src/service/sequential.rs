@@ -62,6 +62,7 @@ impl Service for Sequential {
             Err(error) => return error_body(&error),
         };
         let key = request.key();
+        // ANCHOR: handle
         let oldest = self.newest_index - self.changes.len() as u64;
         let seen = self.seen.get(src).copied().unwrap_or(0).max(oldest);
         let index = rng.random_range(seen..=self.newest_index);
@@ -76,6 +77,7 @@ impl Service for Sequential {
         }
         self.seen.insert(src.clone(), self.newest_index);
         effect.reply
+        // ANCHOR_END: handle
     }
 }
 

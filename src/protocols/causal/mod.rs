@@ -134,6 +134,7 @@ impl State {
 }
 
 impl Crdt for State {
+    // ANCHOR: join
     fn join(&mut self, other: &State) {
         self.have.join(&other.have);
         for (key, (value, at)) in &other.registers {
@@ -142,6 +143,7 @@ impl Crdt for State {
             }
         }
     }
+    // ANCHOR_END: join
 
     fn minus(&self, known: &State) -> State {
         let mut new = State::default();

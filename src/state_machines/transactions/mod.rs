@@ -152,6 +152,7 @@ impl<K: Kind> Default for Store<K> {
 impl<K: Kind> Store<K> {
     /// Does a transaction, and gives it with its reads filled in. A read sees what the
     /// micro-operations before it have written.
+    // ANCHOR: execute
     pub fn execute(&mut self, txn: &Txn<K>) -> Txn<K> {
         let micro_op = |MicroOp(kind, key, argument): &MicroOp<K>| {
             if kind.writes() {
@@ -162,6 +163,7 @@ impl<K: Kind> Store<K> {
         };
         txn.iter().map(micro_op).collect()
     }
+    // ANCHOR_END: execute
 
     /// Does a transaction that only reads.
     ///

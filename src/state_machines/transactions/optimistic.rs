@@ -45,10 +45,12 @@ pub fn execute<'t, K: Kind>(
     cache: &Cache<K::Held>,
     new_id: impl FnMut() -> PageId,
 ) -> (Vec<Txn<K>>, Option<Commit<K::Held>>) {
+    // ANCHOR: execute
     let mut draft = Draft::new(root, cache);
     let done = txns.into_iter().map(|txn| execute_one(&mut draft, txn)).collect();
     let commit = draft.finish(new_id).map(|(root, pages)| Commit { root, pages });
     (done, commit)
+    // ANCHOR_END: execute
 }
 
 fn execute_one<K: Kind>(draft: &mut Draft<K::Held>, txn: &Txn<K>) -> Txn<K> {
