@@ -39,6 +39,7 @@ impl UniqueIds {
 }
 
 impl Checker for UniqueIds {
+    // ANCHOR: push
     fn push(&mut self, op: &Op) {
         if op.is_client() && &*op.f == "generate" {
             match op.kind {
@@ -88,6 +89,7 @@ impl Checker for UniqueIds {
             Validity::True => judgement,
         }
     }
+    // ANCHOR_END: push
 }
 
 /// An id that was given out by all of these replies; a few of them are enough to see it.

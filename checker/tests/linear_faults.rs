@@ -18,6 +18,7 @@ struct Table {
 }
 
 const TABLES: &[Table] = &[
+    // ANCHOR: register
     Table {
         model: "register",
         init: "nil",
@@ -38,6 +39,7 @@ const TABLES: &[Table] = &[
             &[(15, "1 ok read 2")],
         ],
     },
+    // ANCHOR_END: register
     Table {
         model: "cas-register",
         init: "nil",

@@ -89,6 +89,7 @@ impl Network {
         }
     }
 
+    // ANCHOR: verdict
     /// Decides what becomes of a message as it is sent.
     pub fn verdict(&mut self, src: Endpoint, dest: Endpoint) -> Verdict {
         if src == Endpoint::Client || dest == Endpoint::Client {
@@ -108,6 +109,7 @@ impl Network {
         }
         Verdict::Deliver(latency)
     }
+    // ANCHOR_END: verdict
 
     /// Whether a message that is due now gets through.
     pub fn admits(&self, src: Endpoint, dest: Endpoint) -> bool {

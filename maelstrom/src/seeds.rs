@@ -4,6 +4,7 @@
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+// ANCHOR: concern
 /// What a random stream is for.
 #[derive(Clone, Copy, Debug)]
 pub enum Concern {
@@ -20,6 +21,7 @@ pub enum Concern {
     /// A node, by its number and how often it has been started.
     Node(usize, u32),
 }
+// ANCHOR_END: concern
 
 /// The root of all randomness of a run.
 #[derive(Clone, Copy, Debug)]

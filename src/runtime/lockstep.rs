@@ -53,6 +53,7 @@ pub(crate) fn drive(
                 line.trim_end()
             )
         })?;
+        // ANCHOR: steps
         let at = Time::from_nanos(step.at);
         match step.message {
             Some(message) => process.handle_message(at, message),
@@ -75,6 +76,7 @@ pub(crate) fn drive(
         }
         answer.push_str("}\n");
         output.write_all(answer.as_bytes()).context("could not answer a step")?;
+        // ANCHOR_END: steps
         answer.clear();
         line.clear();
     }

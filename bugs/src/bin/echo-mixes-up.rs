@@ -37,12 +37,14 @@ impl Node for Echo {
     type Request = Request;
     type Response = Response;
 
+    // ANCHOR: handle
     async fn handle(&self, ctx: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
         let Request::Echo { echo } = request;
         let last = self.last.replace(echo.clone());
         let mixed_up = ctx.rng().random_range(0..100) == 0;
         Ok(Response::EchoOk { echo: if mixed_up { last } else { echo } })
     }
+    // ANCHOR_END: handle
 }
 
 /// How the bench catches it.
@@ -58,10 +60,12 @@ fn main() -> ExitCode {
 mod tests {
     use super::Echo;
 
+    // ANCHOR: caught
     #[test]
     fn is_caught() {
         let failure = maelstrom::check("echo", Echo::new).first_anomaly(0..100);
         let failure = failure.expect("the checker must catch an echo that mixes up requests");
         assert!(failure.sentence.contains("wrong-reply: "), "{}", failure.sentence);
     }
+    // ANCHOR_END: caught
 }

@@ -128,6 +128,7 @@ pub fn oracle(kind: &Kind, init: &[i64], pairs: &[Pair]) -> Option<usize> {
         happens.extend(ends(pair).map(|at| (at, false, id)));
     }
     happens.sort_unstable();
+    // ANCHOR: reach
     // All that may be the case: what the object holds, and which operations have happened.
     let mut reached = vec![(init.to_vec(), BTreeSet::new())];
     let mut begun = Vec::new();
@@ -167,6 +168,7 @@ pub fn oracle(kind: &Kind, init: &[i64], pairs: &[Pair]) -> Option<usize> {
             return pairs[id].ended_at;
         }
     }
+    // ANCHOR_END: reach
     None
 }
 

@@ -16,6 +16,7 @@ use crate::reply;
 /// The echo workload.
 pub struct Echo;
 
+// ANCHOR: workload
 impl Workload for Echo {
     fn name(&self) -> &'static str {
         checker::Workload::Echo.name()
@@ -49,6 +50,7 @@ impl Workload for Echo {
         (f == "echo").then(|| Operation::new("echo", value.clone()))
     }
 }
+// ANCHOR_END: workload
 
 struct EchoClient;
 
@@ -57,6 +59,7 @@ reply! {
     EchoOk = "echo_ok" { echo: Exact }
 }
 
+// ANCHOR: client
 impl Client for EchoClient {
     fn invoke(&mut self, operation: &Operation) -> Step {
         Step::ask("echo", [("echo", &operation.value)])
@@ -76,3 +79,4 @@ impl Client for EchoClient {
         Ok(Step::ok(Edn::Map(body)))
     }
 }
+// ANCHOR_END: client
