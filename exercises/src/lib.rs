@@ -111,10 +111,44 @@ pub const ALL: &[Exercise] = &[
     // Chapter 11.
 
     // Chapter 12.
-
+    Exercise {
+        name: "12-timeout",
+        stub: stubs::ch12_timeout::task,
+        solution: solutions::ch12_timeout::task,
+        promise: "not linearizable",
+    },
+    Exercise {
+        name: "12-tape",
+        stub: stubs::ch12_tape::task,
+        solution: solutions::ch12_tape::task,
+        promise: "every node has the message",
+    },
     // Chapter 13.
-
+    Exercise {
+        name: "13-oracle",
+        stub: stubs::ch13_oracle::task,
+        solution: solutions::ch13_oracle::task,
+        promise: "it calls this history not linearizable, and it is",
+    },
+    Exercise {
+        name: "13-plant",
+        stub: stubs::ch13_plant::task,
+        solution: solutions::ch13_plant::task,
+        promise: "there is nothing to find",
+    },
     // Chapter 14.
+    Exercise {
+        name: "14-model",
+        stub: stubs::ch14_model::task,
+        solution: solutions::ch14_model::task,
+        promise: "and the model is wrong",
+    },
+    Exercise {
+        name: "14-rare-bug",
+        stub: stubs::ch14_rare_bug::task,
+        solution: solutions::ch14_rare_bug::task,
+        promise: "none of 30 runs shows a bug",
+    },
 ];
 
 #[cfg(test)]

@@ -32,7 +32,13 @@ pub mod ch10_validate;
 // Chapter 11.
 
 // Chapter 12.
+pub mod ch12_tape;
+pub mod ch12_timeout;
 
 // Chapter 13.
+pub mod ch13_oracle;
+pub mod ch13_plant;
 
 // Chapter 14.
+pub mod ch14_model;
+pub mod ch14_rare_bug;

@@ -41,10 +41,12 @@ mod tests {
 
     use super::Echo;
 
+    // ANCHOR: sim
     /// Everything but a kill or a pause: a request that gets no answer is not an echo.
     #[test]
     fn sim() {
         let faults = [Fault::Partition, Fault::OneWay, Fault::Loss, Fault::Duplicate, Fault::Skew];
         maelstrom::check("echo", |_| Echo).faults(faults).seeds(0..100);
     }
+    // ANCHOR_END: sim
 }
