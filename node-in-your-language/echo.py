@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 """An echo that answers after up to 10 ms, so that it needs both time and chance."""
-# ANCHOR: echo
 import shim
 
 def handle(message):
@@ -8,4 +7,3 @@ def handle(message):
     shim.after(shim.rng.randrange(10_000_000), lambda: shim.reply(message, answer))
 
 shim.run(handle)
-# ANCHOR_END: echo
