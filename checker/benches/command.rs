@@ -23,7 +23,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use checker::history::Parser;
+use checker::history::{Batch, Parser};
 use measure::{Run, command};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -37,8 +37,15 @@ const ADDITIONS_A_READ: usize = 50_000;
 /// A poll shows so many messages of a log at most.
 const POLLED: usize = 5;
 
+/// How many accounts a bank has.
+const ACCOUNTS: usize = 8;
+/// Of long-fork, so many of the latest keys are read.
+const READ_KEYS: usize = 20;
+
 /// The argument with which this program only reads a history.
 const PARSE: &str = "__parse";
+/// The argument with which it only writes the history of a case.
+const GENERATE: &str = "generate";
 
 /// A file is read in pieces of this size.
 const PIECE_BYTES: usize = 1 << 18;
@@ -46,7 +53,7 @@ const PIECE_BYTES: usize = 1 << 18;
 /// By name, what `check` is told, and the object.
 type Case = (&'static str, [&'static str; 2], fn() -> Object);
 
-const CASES: [Case; 5] = [
+const CASES: [Case; 7] = [
     ("cas-register", ["--model", "cas-register"], || Object::Registers(vec![None], false)),
     ("lin-kv", ["-w", "lin-kv"], || Object::Registers(vec![None; KEYS[0]], true)),
     ("g-set", ["-w", "g-set"], || Object::Set { asked: 0, held: Vec::new() }),
@@ -56,12 +63,19 @@ const CASES: [Case; 5] = [
         seen: vec![[0; KEYS[1]]; PROCESSES],
     }),
     ("fifo-queue", ["--model", "fifo-queue"], || Object::Queue { asked: 0, held: VecDeque::new() }),
+    ("bank", ["--model", "bank"], || Object::Bank { balances: [10; ACCOUNTS] }),
+    ("long-fork", ["--model", "long-fork"], || Object::Forks { asked: 0, is_written: Vec::new() }),
 ];
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let [PARSE, path] = &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        return parse(Path::new(path));
+    match &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [PARSE, path] => return parse(Path::new(path)),
+        [GENERATE, name, path] => {
+            let case = CASES.iter().find(|(case, ..)| case == name).context("no such case")?;
+            return generate(case.2(), Path::new(path));
+        }
+        _ => {}
     }
     let command = command();
     if command.is_none() {
@@ -106,7 +120,7 @@ fn measure_command(command: &Path, options: [&str; 2], file: &Path) -> anyhow::R
 /// This program, as a child: reads a history piece by piece.
 fn parse(path: &Path) -> anyhow::Result<()> {
     let mut file = File::open(path)?;
-    let mut parser = Parser::default();
+    let (mut parser, mut batch) = (Parser::default(), Batch::default());
     let mut piece = vec![0; PIECE_BYTES];
     let mut parsing = Duration::ZERO;
     loop {
@@ -115,7 +129,8 @@ fn parse(path: &Path) -> anyhow::Result<()> {
             break;
         }
         let start = Instant::now();
-        parser.feed(&piece[..length], &mut |_, _| Ok(())).map_err(anyhow::Error::msg)?;
+        batch.clear();
+        parser.feed(&piece[..length], &mut batch).map_err(anyhow::Error::msg)?;
         parsing += start.elapsed();
     }
     println!("{}", parsing.as_secs_f64());
@@ -140,6 +155,14 @@ enum Object {
         logs: Vec<Vec<usize>>,
         /// How far each process has polled each.
         seen: Vec<[usize; KEYS[1]]>,
+    },
+    Bank {
+        balances: [i64; ACCOUNTS],
+    },
+    /// Keys of which each is written once; two that follow each other are read together.
+    Forks {
+        asked: usize,
+        is_written: Vec<bool>,
     },
 }
 
@@ -186,6 +209,25 @@ impl Object {
                 request("send", argument, [key, sent[key], 0])
             }
             Object::Logs { .. } => request("poll", "[[:poll]]".into(), [0; 3]),
+            Object::Bank { .. } if rng.random() => request("read", "nil".into(), [0; 3]),
+            Object::Bank { .. } => {
+                let (from, to) = (rng.random_range(0..ACCOUNTS), rng.random_range(0..ACCOUNTS));
+                let amount = rng.random_range(1..=5);
+                let argument = format!("{{:from {from}, :to {to}, :amount {amount}}}");
+                request("transfer", argument, [from, to, amount])
+            }
+            Object::Forks { asked, is_written } if *asked < 2 || rng.random() => {
+                let key = *asked;
+                *asked += 1;
+                is_written.push(false);
+                request("write", format!("[[:w {key} 1]]"), [key, 0, 0])
+            }
+            Object::Forks { asked, .. } => {
+                let group = rng.random_range(asked.saturating_sub(READ_KEYS)..*asked) / 2;
+                let keys = [2 * group, 2 * group + 1];
+                let argument = format!("[[:r {} nil] [:r {} nil]]", keys[0], keys[1]);
+                request("read", argument, [keys[0], keys[1], 0])
+            }
         }
     }
 
@@ -234,6 +276,28 @@ impl Object {
                     polled += &format!("\"{key}\" [{}] ", records.join(" "));
                 }
                 Some(format!("[[:poll {{{}}}]]", polled.trim_end()))
+            }
+            (Object::Bank { balances }, "read") => {
+                let shown = balances.iter().enumerate().map(|(name, held)| format!("{name} {held}"));
+                Some(format!("{{{}}}", shown.collect::<Vec<_>>().join(", ")))
+            }
+            (Object::Bank { balances }, _) => {
+                let amount = i64::try_from(three).expect("it is small");
+                if balances[one] < amount {
+                    return None;
+                }
+                balances[one] -= amount;
+                balances[two] += amount;
+                Some(request.argument.clone())
+            }
+            (Object::Forks { is_written, .. }, "write") => {
+                is_written[one] = true;
+                Some(request.argument.clone())
+            }
+            (Object::Forks { is_written, .. }, _) => {
+                let is_written = |key: usize| is_written.get(key) == Some(&true);
+                let shown = |key| format!("[:r {key} {}]", if is_written(key) { "1" } else { "nil" });
+                Some(format!("[{} {}]", shown(one), shown(two)))
             }
         }
     }

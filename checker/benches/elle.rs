@@ -25,7 +25,7 @@
 mod measure;
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -34,7 +34,7 @@ use anyhow::{Context, ensure};
 use checker::Checker;
 use checker::edn::Edn;
 use checker::elle::{ListAppend, Options, RwRegister};
-use checker::history::{History, Op, OpType, Parser, ProcessId};
+use checker::history::{Batch, Op, OpType, Parser, ProcessId};
 use measure::{Run, command};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -51,6 +51,10 @@ const READS_PER_ANOMALY: u32 = 10_000;
 const JUDGE: &str = "__judge";
 const PARSE: &str = "__parse";
 
+/// The argument with which it only writes a valid history of so many transactions, for whoever
+/// wants one of another length.
+const GENERATE: &str = "generate";
+
 /// A file is read in pieces of this size.
 const PIECE_BYTES: usize = 1 << 18;
 
@@ -60,6 +64,11 @@ fn main() -> anyhow::Result<()> {
         && [JUDGE, PARSE].contains(&case.as_str())
     {
         return run_case(case == JUDGE, workload, Path::new(path));
+    }
+    if let [GENERATE, workload, count, path] =
+        &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..]
+    {
+        return generate(workload, count.parse()?, false, Path::new(path));
     }
     let rival = build_rival();
     if let Err(error) = &rival {
@@ -101,7 +110,7 @@ fn measure(
     rival: Option<&Path>,
 ) -> anyhow::Result<()> {
     let file = tempfile::NamedTempFile::new()?;
-    std::fs::write(file.path(), generate(workload, count, anomalies).to_edn_text())?;
+    generate(workload, count, anomalies, file.path())?;
     let this = std::env::current_exe()?;
     let own = |case: &str| {
         let run = Run::of(&this, &[case, workload], file.path())?;
@@ -146,7 +155,7 @@ fn run_case(is_judged: bool, workload: &str, path: &Path) -> anyhow::Result<()> 
         _ => Box::new(RwRegister::new(Options::default())),
     };
     let mut file = File::open(path)?;
-    let mut parser = Parser::default();
+    let (mut parser, mut batch) = (Parser::default(), Batch::default());
     let mut piece = vec![0; PIECE_BYTES];
     let (mut parsing, mut judging) = (Duration::ZERO, Duration::ZERO);
     loop {
@@ -155,21 +164,14 @@ fn run_case(is_judged: bool, workload: &str, path: &Path) -> anyhow::Result<()> 
             break;
         }
         let start = Instant::now();
-        let mut ops = Vec::new();
-        let fed = parser.feed(&piece[..length], &mut |_, op| {
-            ops.push(op);
-            Ok(())
-        });
-        fed.map_err(anyhow::Error::msg)?;
+        batch.clear();
+        parser.feed(&piece[..length], &mut batch).map_err(anyhow::Error::msg)?;
         parsing += start.elapsed();
         if is_judged {
             let start = Instant::now();
-            ops.iter().for_each(|op| checker.push(op));
+            batch.entries().for_each(|(_, entry)| checker.push_entry(&entry));
             judging += start.elapsed();
         }
-        let start = Instant::now();
-        drop(ops);
-        parsing += start.elapsed();
     }
     if !is_judged {
         println!("{}", parsing.as_secs_f64());
@@ -182,8 +184,8 @@ fn run_case(is_judged: bool, workload: &str, path: &Path) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// The history of `count` transactions, each of which takes effect at one moment.
-fn generate(workload: &str, count: usize, anomalies: bool) -> History {
+/// Writes the history of `count` transactions, each of which takes effect at one moment.
+fn generate(workload: &str, count: usize, anomalies: bool, path: &Path) -> anyhow::Result<()> {
     let mut rng = ChaCha8Rng::seed_from_u64(count as u64);
     let mut database = Database {
         is_lists: workload == "list-append",
@@ -192,11 +194,15 @@ fn generate(workload: &str, count: usize, anomalies: bool) -> History {
         lists: vec![Vec::new(); KEYS_AT_ONCE],
         next_writes: vec![1; KEYS_AT_ONCE],
     };
-    let mut history = History::default();
-    let mut push = |process: usize, kind, value| {
-        let (index, process) = (history.ops.len(), ProcessId::Client(process as i64));
-        let (f, time) = ("txn".into(), index as i64 * 1000);
-        history.ops.push(Op { index, time, kind, process, f, value, extra: Vec::new() });
+    let mut out = BufWriter::new(File::create(path)?);
+    let (mut index, mut line) = (0, String::new());
+    let mut write = |process: usize, kind, value| {
+        let (f, time, process) = ("txn".into(), index * 1000, ProcessId::Client(process as i64));
+        let op = Op { index: index as usize, time, kind, process, f, value, extra: Vec::new() };
+        index += 1;
+        line.clear();
+        op.write_edn_line(&mut line);
+        out.write_all(line.as_bytes())
     };
     let mut running: Vec<Option<(Vec<Request>, Option<Edn>)>> = vec![None; PROCESSES];
     let (mut begun, mut ended) = (0, 0);
@@ -206,7 +212,7 @@ fn generate(workload: &str, count: usize, anomalies: bool) -> History {
             None if begun < count => {
                 begun += 1;
                 let requests = database.requests(&mut rng);
-                push(process, OpType::Invoke, database.show(&requests));
+                write(process, OpType::Invoke, database.show(&requests))?;
                 running[process] = Some((requests, None));
             }
             None => {}
@@ -216,11 +222,11 @@ fn generate(workload: &str, count: usize, anomalies: bool) -> History {
             }
             Some((_, Some(done))) => {
                 ended += 1;
-                push(process, OpType::Ok, done);
+                write(process, OpType::Ok, done)?;
             }
         }
     }
-    history
+    Ok(out.flush()?)
 }
 
 /// A micro-operation: a key, and the value to write, if it is a write.

@@ -3,6 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use crate::edn::Edn;
+use crate::history::Cursor;
 
 /// A key or a value: an integer is itself, and any other value a place in the table of
 /// [`Atoms`], taken from the far end of the integers.
@@ -28,6 +29,22 @@ pub struct Atoms {
 }
 
 impl Atoms {
+    /// The number of the value that comes next.
+    pub fn read(&mut self, cursor: &mut Cursor) -> Atom {
+        match cursor.integer() {
+            Some(int) => self.intern(&Edn::Int(int)),
+            None => self.intern(&cursor.value()),
+        }
+    }
+
+    /// Whether the value that comes next would have this number. It is passed over.
+    pub fn is_next(&self, atom: Atom, cursor: &mut Cursor) -> bool {
+        match cursor.integer() {
+            Some(int) => self.is(atom, &Edn::Int(int)),
+            None => self.is(atom, &cursor.value()),
+        }
+    }
+
     /// The number of a value. Values that EDN calls equal have the same one.
     pub fn intern(&mut self, value: &Edn) -> Atom {
         match value {

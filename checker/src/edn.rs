@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use print::{pretty, write_pretty};
+pub(crate) use read::{BLANKS, DELIMITERS};
 pub use read::{Notation, Place, ReadError, Reader, read_all, read_one};
 
 /// One EDN value. Its order is total and the same on every machine, so that it can key a map.

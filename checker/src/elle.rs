@@ -55,7 +55,7 @@ use rayon::prelude::*;
 
 use super::{Checker, Judgement};
 use crate::edn::Edn;
-use crate::history::{History, Op};
+use crate::history::{Entry, History, Op, Packed};
 use components::components;
 use cycles::{Cycle, cycles};
 use findings::Findings;
@@ -86,13 +86,15 @@ impl From<Problem> for Judgement {
 /// Judges transactions over lists: `[:append key element]` and `[:r key list]`.
 pub struct ListAppend {
     recorder: Recorder<Lists>,
+    /// For the entry that is taken in.
+    packed: Packed,
     options: Options,
 }
 
 impl ListAppend {
     /// A checker that has seen nothing yet.
     pub fn new(options: Options) -> ListAppend {
-        ListAppend { recorder: Recorder::default(), options }
+        ListAppend { recorder: Recorder::default(), packed: Packed::default(), options }
     }
 }
 
@@ -102,7 +104,13 @@ impl Checker for ListAppend {
     }
 
     fn push(&mut self, op: &Op) {
-        self.recorder.push(op);
+        self.packed.clear();
+        self.packed.push(op);
+        self.recorder.push(&self.packed.entry(0));
+    }
+
+    fn push_entry(&mut self, entry: &Entry) {
+        self.recorder.push(entry);
     }
 
     fn finish(self: Box<Self>) -> Judgement {
@@ -131,13 +139,15 @@ pub fn list_append(history: &History, options: &Options) -> Judgement {
 /// Judges transactions over registers: `[:w key value]` and `[:r key value]`.
 pub struct RwRegister {
     recorder: Recorder<Registers>,
+    /// For the entry that is taken in.
+    packed: Packed,
     options: Options,
 }
 
 impl RwRegister {
     /// A checker that has seen nothing yet.
     pub fn new(options: Options) -> RwRegister {
-        RwRegister { recorder: Recorder::default(), options }
+        RwRegister { recorder: Recorder::default(), packed: Packed::default(), options }
     }
 }
 
@@ -147,7 +157,13 @@ impl Checker for RwRegister {
     }
 
     fn push(&mut self, op: &Op) {
-        self.recorder.push(op);
+        self.packed.clear();
+        self.packed.push(op);
+        self.recorder.push(&self.packed.entry(0));
+    }
+
+    fn push_entry(&mut self, entry: &Entry) {
+        self.recorder.push(entry);
     }
 
     fn finish(self: Box<Self>) -> Judgement {

@@ -86,8 +86,6 @@ fn part(exception: &Edn, name: &str) -> Edn {
 
 #[cfg(test)]
 mod tests {
-    use std::borrow::Cow;
-
     use super::*;
     use crate::{CheckOptions, Workload};
 
@@ -135,7 +133,7 @@ mod tests {
             let judge = Workload::GCounter.judge(&CheckOptions::default()).unwrap();
             let mut gathering = judge.gather();
             let history = History::parse(&text[..entries].concat()).unwrap();
-            history.ops.iter().for_each(|op| gathering.push(Cow::Borrowed(op)).unwrap());
+            history.ops.iter().for_each(|op| gathering.push(op).unwrap());
             assert_eq!(gathering.finish().verdict, verdict);
         }
     }

@@ -12,6 +12,7 @@ mod operations;
 mod packed;
 mod pairing;
 mod parse;
+mod plain;
 mod record;
 
 use std::fmt;
@@ -21,10 +22,11 @@ use crate::edn::Edn;
 use crate::{Judge, Judgement};
 
 pub use operations::{Operations, Span};
-pub use packed::{Head, Packed};
+pub(crate) use packed::Cursor;
+pub use packed::{Entry, Head, Packed};
 pub(crate) use pairing::Pairs;
 pub use pairing::{Common, Pairing};
-pub use parse::Parser;
+pub use parse::{Batch, Context, Parser, Piece};
 pub use record::micro_op;
 
 /// Who acts in a history.
@@ -187,14 +189,14 @@ impl Op {
     }
 
     /// Reads one entry; `position` is the index it gets when it has none. Its keys are keywords
-    /// or, in JSON, strings.
-    fn from_edn(value: Edn, position: usize) -> Result<Op, String> {
+    /// or, in JSON, strings. Also, whether it has an index.
+    fn from_edn(value: Edn, position: usize) -> Result<(Op, bool), String> {
         // A tagged operation: `#jepsen.history.Op {…}`.
         let value = if let Edn::Tagged(_, inner) = value { *inner } else { value };
         let Edn::Map(entries) = value else {
             return Err(format!("expected an operation, a map, but found {}", shorten(&value)));
         };
-        let (mut kind, mut process) = (None, None);
+        let (mut kind, mut process, mut has_index) = (None, None, false);
         let mut op = Op::at(position);
         if !entries.iter().any(|(key, _)| key.as_keyword().or(key.as_str()) == Some("type")) {
             let keys: Vec<String> = entries.iter().map(|(key, _)| shorten(key)).collect();
@@ -232,6 +234,7 @@ impl Op {
                 Some("index") => {
                     let index = value.as_i64().and_then(|index| usize::try_from(index).ok());
                     op.index = index.unwrap_or(position);
+                    has_index = index.is_some();
                 }
                 Some("time") => op.time = value.as_i64().unwrap_or(-1),
                 Some("error") => op.extra.push(("error", value)),
@@ -251,7 +254,7 @@ impl Op {
             None if !op.f.is_empty() => ProcessId::Unnamed,
             None => return Err(format!("operation {position} has neither :process nor :f")),
         };
-        Ok(op)
+        Ok((op, has_index))
     }
 }
 
@@ -290,15 +293,11 @@ impl History {
     /// # Errors
     /// A sentence that names the line, and says what about it is no EDN or no operation.
     pub fn parse(text: &str) -> Result<History, String> {
-        let mut history = History::default();
-        let mut take = |_, op| {
-            history.ops.push(op);
-            Ok(())
-        };
+        let mut batch = Batch::default();
         let mut parser = Parser::default();
-        parser.feed(text.as_bytes(), &mut take)?;
-        parser.finish(&mut take)?;
-        Ok(history)
+        parser.feed(text.as_bytes(), &mut batch)?;
+        parser.finish(&mut batch)?;
+        Ok(History { ops: batch.ops().collect() })
     }
 
     /// Judges it as the history of a [`Workload`](crate::Workload), or of an object after a

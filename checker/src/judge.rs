@@ -1,11 +1,10 @@
 //! What a history may be judged as: the history of a workload, or of one object.
 
-use std::borrow::Cow;
 use std::str::FromStr;
 
 use crate::edn::Edn;
 use crate::exceptions::Exceptions;
-use crate::history::{Common, History, Op, Operations, Pairing};
+use crate::history::{Common, Entry, History, Op, Operations, Packed, Pairing};
 use crate::likeness::{Expected, Likeness};
 use crate::linear::budget::Budget;
 use crate::linear::object::Object;
@@ -51,27 +50,21 @@ impl Judge {
 
     /// Judges a history.
     pub fn judge(self, history: &History) -> Judgement {
-        if let Some(problem) = self.common.and_then(|common| Pairing::problem(common, history)) {
-            return Judgement::bad_input(format!("The history cannot be judged: {problem}."));
-        }
-        let judgement = match self.by {
-            By::Whole(_, judge) => judge(&history.into()),
-            By::Steps(mut checker) => {
-                history.ops.iter().for_each(|op| checker.push(op));
-                checker.finish()
+        let mut gathering = self.gather();
+        for op in &history.ops {
+            if let Err(problem) = gathering.push(op) {
+                return Judgement::bad_input(format!("The history cannot be judged: {problem}."));
             }
-        };
-        let Some(expected) = self.expected else { return judgement };
-        let mut likeness = Likeness::default();
-        history.ops.iter().for_each(|op| likeness.push(op));
-        likeness.correct(judgement, expected)
+        }
+        gathering.finish_alone()
     }
 
     /// To judge a history that is read entry by entry.
     pub fn gather(self) -> Gathering {
         let pairing = self.common.map(Pairing::new);
         let likeness = self.expected.map(|expected| (Likeness::default(), expected));
-        Gathering { by: self.by, pairing, exceptions: Exceptions::default(), likeness }
+        let (exceptions, packed) = (Exceptions::default(), Packed::default());
+        Gathering { by: self.by, pairing, exceptions, likeness, packed }
     }
 }
 
@@ -84,32 +77,57 @@ impl<C: Checker + 'static> From<C> for Judge {
 /// A history on its way to its judge.
 pub struct Gathering {
     by: By,
-    pairing: Option<Pairing<'static>>,
+    pairing: Option<Pairing>,
     /// Whatever is asked of a history, a reply that answered nothing makes it invalid.
     exceptions: Exceptions,
     likeness: Option<(Likeness, Expected)>,
+    /// For the entry that is taken in.
+    packed: Packed,
 }
 
 impl Gathering {
-    /// Takes in the next entry; one that is given away need not be copied.
+    /// Takes in the next entry.
     ///
     /// # Errors
     /// A clause, when it does not belong to the entries before it. There is nothing to judge
     /// then.
-    pub fn push(&mut self, op: Cow<Op>) -> Result<(), String> {
-        if let Some(pairing) = &self.pairing {
-            pairing.check(&op)?;
-        }
-        self.exceptions.push(&op);
-        if let Some((likeness, _)) = &mut self.likeness {
-            likeness.push(&op);
-        }
+    pub fn push(&mut self, op: &Op) -> Result<(), String> {
+        let mut packed = std::mem::take(&mut self.packed);
+        packed.clear();
+        packed.push(op);
+        let entry = packed.entry(0);
+        self.look_at(&entry)?;
         match &mut self.by {
-            By::Steps(checker) => checker.push(&op),
-            By::Whole(operations, _) => operations.push(&op),
+            By::Steps(checker) => checker.push(op),
+            By::Whole(operations, _) => operations.push_entry(&entry),
         }
+        self.packed = packed;
+        Ok(())
+    }
+
+    /// The same of an entry in packed form.
+    ///
+    /// # Errors
+    /// As [`push`](Gathering::push).
+    pub fn push_entry(&mut self, entry: &Entry) -> Result<(), String> {
+        self.look_at(entry)?;
+        match &mut self.by {
+            By::Steps(checker) => checker.push_entry(entry),
+            By::Whole(operations, _) => operations.push_entry(entry),
+        }
+        Ok(())
+    }
+
+    /// What is asked of an entry whoever judges it.
+    fn look_at(&mut self, entry: &Entry) -> Result<(), String> {
         if let Some(pairing) = &mut self.pairing {
-            pairing.keep_owned(op);
+            pairing.push(entry)?;
+        }
+        if entry.has_extras {
+            self.exceptions.push(&entry.op());
+        }
+        if let Some((likeness, _)) = &mut self.likeness {
+            likeness.push(entry);
         }
         Ok(())
     }
@@ -480,7 +498,7 @@ mod tests {
         let history = History::parse(text).unwrap();
         for workload in Workload::all() {
             let mut gathering = Judge::from(workload).gather();
-            history.ops.iter().for_each(|op| gathering.push(Cow::Borrowed(op)).unwrap());
+            history.ops.iter().for_each(|op| gathering.push(op).unwrap());
             assert_eq!(gathering.finish(), history.judge(workload), "{workload:?}");
         }
     }

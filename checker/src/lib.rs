@@ -70,13 +70,19 @@ pub use judgement::{Finding, Findings, Judgement, KEPT_OF_A_KIND, Mention, Valid
 pub use linear::budget::Budget;
 
 use edn::Edn;
-use history::Op;
+use history::{Entry, Op};
 
 /// A checker that takes a history in entry by entry, so that the whole of it need never be in
 /// memory.
 pub trait Checker {
     /// Takes in the next entry.
     fn push(&mut self, op: &Op);
+
+    /// The same of an entry in packed form, as it comes from a file: for a checker that needs
+    /// not all of it, or not at once.
+    fn push_entry(&mut self, entry: &Entry) {
+        self.push(&entry.op());
+    }
 
     /// Whether it can make nothing of an entry that it has taken in, and so of the history.
     fn has_problem(&self) -> bool {

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use crate::edn::Edn;
-use crate::history::{Op, OpType};
+use crate::history::{Entry, Head, OpType, ProcessId};
 use crate::{Judgement, Validity};
 
 /// More names of operations than this are no help.
@@ -31,22 +31,23 @@ pub struct Likeness {
 
 impl Likeness {
     /// Takes in the next entry.
-    pub fn push(&mut self, op: &Op) {
-        if !op.is_client() {
+    pub fn push(&mut self, entry: &Entry) {
+        let Head { process, f: name, kind, .. } = entry.head;
+        if process == ProcessId::Nemesis {
             return;
         }
-        let place = self.seen.iter().position(|(f, _)| *f == op.f);
+        let place = self.seen.iter().position(|(f, _)| f == name);
         let place = match place {
             Some(place) => place,
             None if self.seen.len() < MOST_NAMES => {
-                self.seen.push((op.f.clone(), None));
+                self.seen.push((name.clone(), None));
                 self.seen.len() - 1
             }
             None => return,
         };
         let value = &mut self.seen[place].1;
-        if value.is_none() && op.kind == OpType::Ok && !op.value.is_nil() {
-            *value = Some(op.value.clone());
+        if value.is_none() && kind == OpType::Ok {
+            *value = Some(entry.value()).filter(|value| !value.is_nil());
         }
     }
 

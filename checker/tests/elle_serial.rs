@@ -9,7 +9,6 @@ mod database;
 #[path = "elle/version_orders.rs"]
 mod version_orders;
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use checker::edn::Edn;
@@ -44,7 +43,7 @@ fn judge_with(
         Workload::Registers => checker::Workload::TxnRwRegister,
     };
     let mut gathering = workload.judge(&options).unwrap().gather();
-    history.ops.iter().for_each(|op| gathering.push(Cow::Borrowed(op)).unwrap());
+    history.ops.iter().for_each(|op| gathering.push(op).unwrap());
     gathering.finish().verdict
 }
 

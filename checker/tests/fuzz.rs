@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use checker::edn::{Edn, read_one};
-use checker::history::{History, Parser};
+use checker::history::{Batch, History, Parser};
 use checker::{Budget, CheckOptions, Judge, Model, Validity, Workload};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -136,17 +136,13 @@ fn judges() -> Vec<(String, Judge)> {
 
 /// The history in some bytes that come in pieces of a size.
 fn parse(bytes: &[u8], size: usize) -> Result<History, String> {
-    let mut history = History::default();
-    let mut take = |_, op| {
-        history.ops.push(op);
-        Ok(())
-    };
+    let mut batch = Batch::default();
     let mut parser = Parser::default();
     for piece in bytes.chunks(size) {
-        parser.feed(piece, &mut take)?;
+        parser.feed(piece, &mut batch)?;
     }
-    parser.finish(&mut take)?;
-    Ok(history)
+    parser.finish(&mut batch)?;
+    Ok(History { ops: batch.ops().collect() })
 }
 
 /// Reads and judges whatever this is.

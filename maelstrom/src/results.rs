@@ -2,7 +2,6 @@
 
 pub mod traffic;
 
-use std::borrow::Cow;
 
 use crate::checker::availability::Available;
 use crate::checker::exceptions::Exceptions;
@@ -46,7 +45,7 @@ impl Results {
     pub fn push(&mut self, op: &Op) {
         self.common.push(op);
         if let Ok(gathering) = &mut self.workload
-            && let Err(problem) = gathering.push(Cow::Borrowed(op))
+            && let Err(problem) = gathering.push(op)
         {
             self.workload = Err(format!("The history cannot be judged: {problem}."));
         }

@@ -154,16 +154,9 @@ impl<'a> Reader<'a> {
         Ok(is_next)
     }
 
-    /// Goes back to a position at which it was before.
-    pub fn return_to(&mut self, position: usize) {
-        self.position = position;
-    }
-
-    /// The name of the keyword that comes next; `None` when something else does.
-    pub fn next_keyword(&mut self) -> Option<&'a str> {
-        self.skip_blank().ok()?;
-        let is_keyword = self.notation == Notation::Edn && self.peek() == Some(b':');
-        is_keyword.then(|| &self.token()[1..])
+    /// Passes over so many bytes, which somebody else has read.
+    pub(crate) fn pass(&mut self, length: usize) {
+        self.position += length;
     }
 
     /// The next value; `None` at the end.
@@ -213,7 +206,7 @@ impl<'a> Reader<'a> {
         let mut discards = 0;
         while let Some(byte) = self.peek() {
             match byte {
-                b' ' | b'\t' | b'\n' | b'\r' | b',' | 0x0c => self.position += 1,
+                _ if BLANKS[usize::from(byte)] => self.position += 1,
                 b':' if self.notation == Notation::Json => self.position += 1,
                 b';' if self.notation == Notation::Edn => {
                     let rest = &self.text[self.position..];
@@ -476,7 +469,7 @@ impl<'a> Reader<'a> {
 }
 
 /// What ends a token, of the characters in ASCII.
-static DELIMITERS: [bool; 256] = marked([false; 256], b" \t\n\r\x0b\x0c,;\"()[]{}");
+pub(crate) static DELIMITERS: [bool; 256] = marked([false; 256], b" \t\n\r\x0b\x0c,;\"()[]{}");
 
 /// The same and every byte that is not ASCII, of which one must see what it is.
 static ENDS: [bool; 256] = {
@@ -492,8 +485,11 @@ static ENDS: [bool; 256] = {
 /// The same in JSON, where a colon is a delimiter, too.
 static ENDS_IN_JSON: [bool; 256] = marked(ENDS, b":");
 
+/// White space.
+pub(crate) static BLANKS: [bool; 256] = marked([false; 256], b" \t\n\r\x0c,");
+
 /// What may be passed over, or begin something that may.
-static MAY_BE_BLANK: [bool; 256] = marked([false; 256], b" \t\n\r\x0c,;#:");
+static MAY_BE_BLANK: [bool; 256] = marked(BLANKS, b";#:");
 
 /// The table, and these bytes marked in it.
 const fn marked(mut table: [bool; 256], bytes: &[u8]) -> [bool; 256] {

@@ -15,6 +15,7 @@ use super::tables::{NONE, Tables, number};
 use super::transaction::States;
 use crate::atom::Atom;
 use crate::edn::Edn;
+use crate::history::Cursor;
 
 /// The trees of all keys.
 #[derive(Default)]
@@ -53,21 +54,25 @@ impl States for Lists {
         self.keys[key as usize].root
     }
 
-    fn read(&mut self, tables: &mut Tables, key: u32, value: &Edn) -> Result<u32, String> {
-        let elements = match value {
-            Edn::Vector(elements) | Edn::List(elements) => elements,
-            _ => return Err("a list or nil".into()),
-        };
+    fn read(&mut self, tables: &mut Tables, key: u32, value: &mut Cursor) -> Result<u32, String> {
+        let length = value.sequence().ok_or("a list or nil")?;
         let mut node = self.initial(key);
         let trunk = &self.keys[key as usize].trunk;
-        let is_same = |(element, (atom, _)): &(&Edn, &(Atom, u32))| tables.atoms.is(*atom, element);
-        let shared = elements.iter().zip(trunk).take_while(is_same).count();
+        let mut shared = 0;
+        while shared < length.min(trunk.len()) {
+            let mut behind = *value;
+            if !tables.atoms.is_next(trunk[shared].0, &mut behind) {
+                break;
+            }
+            *value = behind;
+            shared += 1;
+        }
         if shared > 0 {
             node = trunk[shared - 1].1;
         }
-        if shared < elements.len() {
-            let versions = elements[shared..].iter().map(|element| {
-                let atom = tables.atoms.intern(element);
+        if shared < length {
+            let versions = (shared..length).map(|_| {
+                let atom = tables.atoms.read(value);
                 tables.version(key, atom)
             });
             let versions: Vec<u32> = versions.collect();

@@ -4,7 +4,7 @@ use super::scratch::Scratch;
 use super::tables::{NONE, Tables, number};
 use super::transaction::{Action, MicroOp, States, Transactions};
 use crate::edn::Edn;
-use crate::history::OpType;
+use crate::history::{Cursor, OpType};
 
 /// The state of a register that nobody has written yet. It reads as `nil`.
 pub const INITIAL: u32 = NONE - 1;
@@ -16,8 +16,8 @@ pub struct Registers;
 impl States for Registers {
     const WRITE: &'static str = "w";
 
-    fn read(&mut self, tables: &mut Tables, key: u32, value: &Edn) -> Result<u32, String> {
-        let atom = tables.atoms.intern(value);
+    fn read(&mut self, tables: &mut Tables, key: u32, value: &mut Cursor) -> Result<u32, String> {
+        let atom = tables.atoms.read(value);
         Ok(tables.version(key, atom))
     }
 

@@ -78,8 +78,7 @@ impl Small {
 
 impl Tables {
     /// The number of a key.
-    pub fn key(&mut self, key: &Edn) -> u32 {
-        let atom = self.atoms.intern(key);
+    pub fn key(&mut self, atom: Atom) -> u32 {
         *self.numbers.keys.entry(atom).or_insert_with(|| {
             self.keys.push(atom);
             self.numbers.small.push(Small::default());
@@ -137,7 +136,8 @@ mod tests {
         let values = "1000 15 :a 16 [1] 70 -1 1 2 3 4 5 6 7 8 9 10 11 12 13 14 \"x\" 0 1001 999";
         let values = read_all(values).unwrap();
         let mut tables = Tables::default();
-        let keys = [tables.key(&Edn::Int(7)), tables.key(&Edn::keyword("k"))];
+        let keys = [Edn::Int(7), Edn::keyword("k")].map(|key| tables.atoms.intern(&key));
+        let keys = keys.map(|key| tables.key(key));
         let mut numbers = Vec::new();
         for _ in 0..3 {
             for key in keys {

@@ -15,12 +15,11 @@ use std::collections::BTreeMap;
 use super::records::{Record, Records};
 use super::tables::{NONE, Tables, number};
 use crate::edn::Edn;
-use crate::history::{Op, OpType, ProcessId, record_of};
+use crate::history::{Cursor, Entry, Head, OpType, ProcessId, record_of};
 
 /// An order of transactions that is none.
-fn malformed_order(op: &Op, order: &Edn) -> Problem {
-    let message =
-        format!("The :transaction-order of operation {} is {order}, no integer", op.index);
+fn malformed_order(index: usize, order: &Edn) -> Problem {
+    let message = format!("The :transaction-order of operation {index} is {order}, no integer");
     Problem { kind: "malformed-transaction-order", message }
 }
 
@@ -84,11 +83,12 @@ pub trait States: Default {
     /// The name of the micro-operation that writes.
     const WRITE: &'static str;
 
-    /// The number of the state that a read saw, for a value that is not `nil`.
+    /// The number of the state that a read saw, for a value that is not `nil`. The value is passed
+    /// over.
     ///
     /// # Errors
     /// When the value is none that a read can return, what it should have been.
-    fn read(&mut self, tables: &mut Tables, key: u32, value: &Edn) -> Result<u32, String>;
+    fn read(&mut self, tables: &mut Tables, key: u32, value: &mut Cursor) -> Result<u32, String>;
 
     /// The number of the initial state of a key, which reads as `nil`.
     fn initial(&mut self, key: u32) -> u32;
@@ -223,10 +223,10 @@ impl<S: States> Recorder<S> {
     }
 
     /// Takes in the next entry of the history.
-    pub fn push(&mut self, op: &Op) {
+    pub fn push(&mut self, entry: &Entry) {
         if self.problem.is_none()
-            && let ProcessId::Client(process) = op.process
-            && let Err(problem) = self.take(process, op)
+            && let ProcessId::Client(process) = entry.head.process
+            && let Err(problem) = self.take(process, entry)
         {
             self.problem = Some(problem);
         }
@@ -259,41 +259,43 @@ impl<S: States> Recorder<S> {
         }
     }
 
-    fn take(&mut self, process: i64, op: &Op) -> Result<(), Problem> {
-        if op.kind == OpType::Invoke {
-            let micro_ops = self.micro_ops(op)?.unwrap_or_default();
-            let open = Open { position: self.position, index: op.index, time: op.time, micro_ops };
+    fn take(&mut self, process: i64, entry: &Entry) -> Result<(), Problem> {
+        let Head { kind, index, time, .. } = entry.head;
+        if kind == OpType::Invoke {
+            let micro_ops = self.micro_ops(entry)?.unwrap_or_default();
+            let open = Open { position: self.position, index, time, micro_ops };
             return match self.open.insert(process, open) {
                 None => Ok(()),
                 Some(_) => Err(Problem {
                     kind: "overlapping-operations",
                     message: format!(
-                        "process {process} begins operation {} before its last one has ended",
-                        op.index
+                        "process {process} begins operation {index} before its last one has ended"
                     ),
                 }),
             };
         }
         let open = self.open.remove(&process);
-        let completed = self.micro_ops(op)?;
+        let completed = self.micro_ops(entry)?;
         let invoked = open.as_ref().map(|open| &open.micro_ops[..]);
-        let micro_ops = match (&completed, op.kind) {
+        let micro_ops = match (&completed, kind) {
             (Some(completed), _) => completed,
-            (None, OpType::Ok) => return Err(malformed(op)),
+            (None, OpType::Ok) => return Err(malformed(entry)),
             (None, _) => invoked.unwrap_or_default(),
         };
         let txn = Transaction {
-            outcome: op.kind,
+            outcome: kind,
             process,
             begin: open.as_ref().map(|open| open.position),
             end: Some(self.position),
         };
         let record = Record {
-            indices: (open.as_ref().map_or(op.index, |open| open.index), op.index),
-            times: (open.as_ref().map_or(-1, |open| open.time), op.time),
+            indices: (open.as_ref().map_or(index, |open| open.index), index),
+            times: (open.as_ref().map_or(-1, |open| open.time), time),
         };
-        if let Some(order) = op.extra("transaction-order") {
-            let order = order.as_i64().ok_or_else(|| malformed_order(op, order))?;
+        if entry.has_extras
+            && let Some(order) = entry.extra("transaction-order")
+        {
+            let order = order.as_i64().ok_or_else(|| malformed_order(index, &order))?;
             self.txns.orders.insert(number(self.txns.all.len()), order);
         }
         self.record(txn, record, micro_ops)
@@ -344,65 +346,81 @@ impl<S: States> Recorder<S> {
 
     /// The micro-operations of an entry; `None` when its value is `nil` or no list at all, as
     /// the completion of an operation that went wrong may be.
-    fn micro_ops(&mut self, op: &Op) -> Result<Option<Vec<MicroOp>>, Problem> {
-        let Some(items) = op.value.as_slice() else {
-            let is_needed = matches!(op.kind, OpType::Invoke | OpType::Ok);
-            return if is_needed { Err(malformed(op)) } else { Ok(None) };
+    fn micro_ops(&mut self, entry: &Entry) -> Result<Option<Vec<MicroOp>>, Problem> {
+        let mut items = entry.cursor();
+        let Some(count) = items.collection() else {
+            let is_needed = matches!(entry.head.kind, OpType::Invoke | OpType::Ok);
+            return if is_needed { Err(malformed(entry)) } else { Ok(None) };
         };
-        items.iter().map(|item| self.micro_op(op, item)).collect::<Result<Vec<_>, _>>().map(Some)
+        let mut micro_ops = Vec::with_capacity(count);
+        for _ in 0..count {
+            micro_ops.push(self.micro_op(entry, &mut items)?);
+        }
+        Ok(Some(micro_ops))
     }
 
-    fn micro_op(&mut self, op: &Op, item: &Edn) -> Result<MicroOp, Problem> {
-        let (f, key, value) = match item.as_slice() {
-            Some([f, key, value]) => (f, key, value),
-            Some([f, key]) => (f, key, &Edn::Nil),
-            _ => return Err(malformed(op)),
+    /// The micro-operation that comes next.
+    fn micro_op(&mut self, entry: &Entry, cursor: &mut Cursor) -> Result<MicroOp, Problem> {
+        let (item, index) = (*cursor, entry.head.index);
+        let has_value = match cursor.collection() {
+            Some(3) => true,
+            Some(2) => false,
+            _ => return Err(malformed(entry)),
         };
-        let tables = &mut self.txns.tables;
-        match f.as_keyword().or(f.as_str()) {
-            Some("r") => {
-                let key = tables.key(key);
-                let is_nil = value.is_nil();
-                let value = match (op.kind, is_nil) {
-                    (OpType::Ok, true) => self.states.initial(key),
-                    // Nobody knows what an operation saw that was not seen to succeed; its
-                    // `nil` is the client's, not the database's.
-                    (OpType::Invoke | OpType::Fail, _) | (OpType::Info, true) => NONE,
-                    (OpType::Ok | OpType::Info, false) => {
-                        self.states.read(tables, key, value).map_err(|expected| Problem {
-                            kind: "malformed-read",
-                            message: format!(
-                                "operation {} reads {item}, but a read returns {expected}",
-                                op.index
-                            ),
-                        })?
-                    }
-                };
-                Ok(MicroOp { action: Action::Read, key, value, is_nil })
-            }
-            Some(name) if name == S::WRITE && !value.is_nil() => {
-                let key = tables.key(key);
-                let atom = tables.atoms.intern(value);
-                let value = tables.version(key, atom);
-                Ok(MicroOp { action: Action::Write, key, value, is_nil: false })
-            }
-            _ => Err(Problem {
-                kind: "unexpected-txn-micro-op-types",
-                message: format!(
-                    "operation {} contains {item}; this workload knows only [:r key value] and \
-                     [:{} key value], whose value is not nil",
-                    op.index,
-                    S::WRITE
-                ),
-            }),
+        let name = cursor.word().unwrap_or_default();
+        let is_read = name == "r";
+        let unexpected = || Problem {
+            kind: "unexpected-txn-micro-op-types",
+            message: format!(
+                "operation {index} contains {}; this workload knows only [:r key value] and \
+                 [:{} key value], whose value is not nil",
+                item.peek(),
+                S::WRITE
+            ),
+        };
+        if !is_read && name != S::WRITE {
+            return Err(unexpected());
         }
+        let tables = &mut self.txns.tables;
+        let atom = tables.atoms.read(cursor);
+        let key = tables.key(atom);
+        let is_nil = !has_value || cursor.skip_nil();
+        if !is_read {
+            if is_nil {
+                return Err(unexpected());
+            }
+            let atom = tables.atoms.read(cursor);
+            let value = tables.version(key, atom);
+            return Ok(MicroOp { action: Action::Write, key, value, is_nil });
+        }
+        let value = match (entry.head.kind, is_nil) {
+            (OpType::Ok, true) => self.states.initial(key),
+            // Nobody knows what an operation saw that was not seen to succeed; its `nil` is the
+            // client's, not the database's.
+            (OpType::Invoke | OpType::Fail | OpType::Info, true) => NONE,
+            (OpType::Invoke | OpType::Fail, false) => {
+                cursor.skip();
+                NONE
+            }
+            (OpType::Ok | OpType::Info, false) => {
+                self.states.read(tables, key, cursor).map_err(|expected| Problem {
+                    kind: "malformed-read",
+                    message: format!(
+                        "operation {index} reads {}, but a read returns {expected}",
+                        item.peek()
+                    ),
+                })?
+            }
+        };
+        Ok(MicroOp { action: Action::Read, key, value, is_nil })
     }
 }
 
-fn malformed(op: &Op) -> Problem {
+fn malformed(entry: &Entry) -> Problem {
+    let Head { index, process, .. } = entry.head;
     let message = format!(
-        "operation {} of process {} is not a list of micro-operations [f key value]: {}",
-        op.index, op.process, op.value
+        "operation {index} of process {process} is not a list of micro-operations [f key value]: {}",
+        entry.value()
     );
     Problem { kind: "malformed-transaction", message }
 }

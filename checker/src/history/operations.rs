@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Head, History, Op, OpType, Packed, ProcessId};
+use super::{Entry, Head, History, Op, OpType, Packed, ProcessId};
 use crate::edn::Edn;
 
 /// Where one operation is in the history, and how it ended.
@@ -60,30 +60,38 @@ impl From<&History> for Operations {
 impl Operations {
     /// Takes in the next entry.
     pub fn push(&mut self, op: &Op) {
-        let position = u32::try_from(self.log.push(op)).expect("fewer than 2^32 entries");
-        if !op.is_client() {
+        let position = self.log.push(op);
+        self.note(position, op.process, op.kind, op.index);
+    }
+
+    /// The same of an entry in packed form.
+    pub fn push_entry(&mut self, entry: &Entry) {
+        let position = self.log.push_entry(entry);
+        let Head { process, kind, index, .. } = entry.head;
+        self.note(position, process, kind, index);
+    }
+
+    fn note(&mut self, position: usize, process: ProcessId, kind: OpType, index: usize) {
+        let position = u32::try_from(position).expect("fewer than 2^32 entries");
+        if process == ProcessId::Nemesis {
             return;
         }
-        if op.kind == OpType::Invoke {
+        if kind == OpType::Invoke {
             let (ended_at, outcome) = (Span::NEVER, OpType::Info);
-            if self.open.insert(op.process, self.spans.len()).is_some() {
+            if self.open.insert(process, self.spans.len()).is_some() {
                 self.problem.get_or_insert_with(|| {
                     format!(
-                        "process {} begins operation {} before its last one has ended",
-                        op.process, op.index
+                        "process {process} begins operation {index} before its last one has ended"
                     )
                 });
             }
             self.spans.push(Span { invoked_at: position, ended_at, outcome });
-        } else if let Some(place) = self.open.remove(&op.process) {
+        } else if let Some(place) = self.open.remove(&process) {
             let span = &mut self.spans[place];
-            (span.ended_at, span.outcome) = (position, op.kind);
+            (span.ended_at, span.outcome) = (position, kind);
         } else {
             self.problem.get_or_insert_with(|| {
-                format!(
-                    "process {} ends operation {} without having begun one",
-                    op.process, op.index
-                )
+                format!("process {process} ends operation {index} without having begun one")
             });
         }
     }
@@ -122,7 +130,8 @@ impl Operations {
 
     /// Both.
     pub fn head_and_value(&self, position: usize) -> (Head<'_>, Edn) {
-        self.log.head_and_value(position)
+        let entry = self.log.entry(position);
+        (entry.head, entry.value())
     }
 
     /// The items of the value of the entry at this position; `None` when it is no collection.

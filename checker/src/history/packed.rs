@@ -4,13 +4,20 @@
 //! the operations themselves, and which these are is only known at the end. So all of them are
 //! kept here, each as a row of bytes: about 25 for an operation on a register, where an [`Op`]
 //! takes some 200. One that is needed is put together again.
+//!
+//! It is also the form in which operations come out of a text, many at once, and go from the
+//! thread that reads them to the one that judges: rows of bytes have no parts of their own that
+//! would have to be allocated by one thread and freed by the other.
+
+mod bytes;
 
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
-
 use super::{Op, OpType, ProcessId};
-use crate::edn::{Edn, Float};
+use crate::edn::Edn;
+
+pub(crate) use bytes::Cursor;
+pub(super) use bytes::{Kind, Words, Writer};
 
 /// Operations that were taken in, by their positions.
 #[derive(Default)]
@@ -18,9 +25,9 @@ pub struct Packed {
     /// Where the bytes of each entry begin.
     starts: Vec<usize>,
     bytes: Vec<u8>,
-    names: Names,
-    /// The names of the further keys, of which there are a handful.
-    keys: Vec<&'static str>,
+    words: Words,
+    /// From where on the entries are counted that have no index of their own.
+    first: usize,
 }
 
 /// An entry without its value.
@@ -38,37 +45,156 @@ pub struct Head<'a> {
     pub time: i64,
 }
 
+/// One entry: its head, and the rest as bytes.
+#[derive(Clone, Copy)]
+pub struct Entry<'a> {
+    /// All but its value and its further keys.
+    pub head: Head<'a>,
+    /// Whether it has further keys.
+    pub has_extras: bool,
+    /// Its value, and then the further keys.
+    rest: Cursor<'a>,
+}
+
+impl<'a> Entry<'a> {
+    /// Its value, to be read piece by piece.
+    pub(crate) fn cursor(&self) -> Cursor<'a> {
+        self.rest
+    }
+
+    /// Its value.
+    pub fn value(&self) -> Edn {
+        self.rest.peek()
+    }
+
+    /// A further key's value.
+    pub fn extra(&self, name: &str) -> Option<Edn> {
+        let mut rest = self.rest;
+        rest.skip();
+        self.extras(rest).find(|(key, _)| *key == name).map(|(_, value)| value)
+    }
+
+    /// The further keys, which stand here.
+    fn extras(&self, mut cursor: Cursor<'a>) -> impl Iterator<Item = (&'static str, Edn)> {
+        let count = if self.has_extras { cursor.count() } else { 0 };
+        (0..count).map(move |_| (cursor.key(), cursor.value()))
+    }
+
+    /// The whole of it.
+    pub fn op(&self) -> Op {
+        let mut rest = self.rest;
+        let value = rest.value();
+        let extra = self.extras(rest).collect();
+        let Head { kind, process, f, index, time } = self.head;
+        Op { index, time, kind, process, f: f.clone(), value, extra }
+    }
+}
+
+/// In an entry's first byte: it has an index of its own.
+const HAS_INDEX: u8 = 1 << 4;
+/// In an entry's first byte: it has further keys.
+const HAS_EXTRAS: u8 = 1 << 5;
+
+/// How an entry begins.
+pub(super) struct Start {
+    pub kind: OpType,
+    pub process: ProcessId,
+    /// The number of the name of what is done.
+    pub f: usize,
+    pub index: usize,
+    /// Whether the index is its own, and not the number of entries before it.
+    pub has_index: bool,
+    pub time: i64,
+    pub has_extras: bool,
+}
+
 impl Packed {
     /// Takes in the next entry, and gives its position.
     pub fn push(&mut self, op: &Op) -> usize {
+        self.push_read(op, true)
+    }
+
+    /// The same; and whether its index is its own.
+    pub(super) fn push_read(&mut self, op: &Op, has_index: bool) -> usize {
+        let &Op { kind, process, index, time, .. } = op;
+        let (f, has_extras) = (self.words.number(&op.f), !op.extra.is_empty());
+        let start = Start { kind, process, f, index, has_index, time, has_extras };
+        let (position, mut writer) = self.begin(&start);
+        writer.value(&op.value);
+        if has_extras {
+            writer.count(op.extra.len());
+        }
+        for (key, value) in &op.extra {
+            writer.key(key);
+            writer.value(value);
+        }
+        position
+    }
+
+    /// Takes in an entry from elsewhere.
+    pub fn push_entry(&mut self, entry: &Entry) -> usize {
+        let &Entry { head: Head { kind, process, f, index, time }, has_extras, mut rest } = entry;
+        let f = self.words.number(f);
+        let start = Start { kind, process, f, index, has_index: true, time, has_extras };
+        let (position, mut writer) = self.begin(&start);
+        writer.copy(&mut rest);
+        if has_extras {
+            let count = rest.count();
+            writer.count(count);
+            for _ in 0..count {
+                writer.key(rest.key());
+                writer.copy(&mut rest);
+            }
+        }
+        position
+    }
+
+    /// Takes in an entry whose value and further keys are packed already, with the same words.
+    pub(super) fn push_packed(&mut self, start: &Start, value: &[u8], extras: &[u8]) {
+        let (_, writer) = self.begin(start);
+        writer.bytes.extend_from_slice(value);
+        writer.bytes.extend_from_slice(extras);
+    }
+
+    /// Takes in the start of an entry; its position, and where the rest must be written.
+    fn begin(&mut self, start: &Start) -> (usize, Writer<'_>) {
         let position = self.starts.len();
         self.starts.push(self.bytes.len());
-        let mut writer = Writer { bytes: &mut self.bytes, names: &mut self.names };
-        let process = match op.process {
+        let mut writer = Writer { bytes: &mut self.bytes, words: &mut self.words };
+        let process = match start.process {
             ProcessId::Nemesis => 0,
             ProcessId::Client(_) => 1,
             ProcessId::Unnamed => 2,
         };
-        writer.bytes.push(op.kind as u8 | process << 2);
-        if let ProcessId::Client(number) = op.process {
+        let has_index = if start.has_index { HAS_INDEX } else { 0 };
+        let has_extras = if start.has_extras { HAS_EXTRAS } else { 0 };
+        writer.bytes.push(start.kind as u8 | process << 2 | has_index | has_extras);
+        if let ProcessId::Client(number) = start.process {
             writer.int(number);
         }
-        writer.name(&op.f);
+        writer.count(start.f);
         // Nearly always the same.
-        writer.int(op.index.wrapping_sub(position) as i64);
-        writer.int(op.time);
-        writer.value(&op.value);
-        writer.count(op.extra.len());
-        for (key, value) in &op.extra {
-            let known = self.keys.iter().position(|known| known == key);
-            let number = known.unwrap_or_else(|| {
-                self.keys.push(key);
-                self.keys.len() - 1
-            });
-            writer.count(number);
-            writer.value(value);
-        }
-        position
+        writer.int(start.index.wrapping_sub(position) as i64);
+        writer.int(start.time);
+        (position, writer)
+    }
+
+    /// The words of the entries.
+    pub(super) fn words(&mut self) -> &mut Words {
+        &mut self.words
+    }
+
+    /// Counts the entries that have no index of their own from here on.
+    pub(super) fn count_from(&mut self, first: usize) {
+        self.first = first;
+    }
+
+    /// Forgets all entries, and keeps the memory for others.
+    pub fn clear(&mut self) {
+        self.starts.clear();
+        self.bytes.clear();
+        self.words.forget_many();
+        self.first = 0;
     }
 
     /// How many entries there are.
@@ -83,254 +209,51 @@ impl Packed {
 
     /// The entry at this position, without its value, however large that is.
     pub fn head(&self, position: usize) -> Head<'_> {
-        self.read_head(position).0
+        self.entry(position).head
     }
 
     /// The value of the entry at this position.
     pub fn value(&self, position: usize) -> Edn {
-        self.read_head(position).1.value()
-    }
-
-    /// Both.
-    pub fn head_and_value(&self, position: usize) -> (Head<'_>, Edn) {
-        let (head, mut reader) = self.read_head(position);
-        (head, reader.value())
+        self.entry(position).value()
     }
 
     /// The items of the collection that is the value of the entry at this position; none for
     /// nil; `None` for any other value.
     pub fn items(&self, position: usize) -> Option<impl Iterator<Item = Edn> + '_> {
-        let mut reader = self.read_head(position).1;
-        let count = match reader.byte() {
-            tag::NIL => 0,
-            tag::LIST | tag::VECTOR | tag::SET => reader.count(),
-            _ => return None,
-        };
-        Some((0..count).map(move |_| reader.value()))
+        let mut cursor = self.entry(position).rest;
+        let count = if cursor.skip_nil() { 0 } else { cursor.collection()? };
+        Some((0..count).map(move |_| cursor.value()))
+    }
+
+    /// The entry at this position, put together again.
+    pub fn op(&self, position: usize) -> Op {
+        self.entry(position).op()
     }
 
     /// The entry at this position.
-    pub fn op(&self, position: usize) -> Op {
-        let (head, mut reader) = self.read_head(position);
-        let value = reader.value();
-        let extra = (0..reader.count()).map(|_| (self.keys[reader.count()], reader.value()));
-        let extra = extra.collect();
-        let Head { kind, process, f, index, time } = head;
-        Op { index, time, kind, process, f: f.clone(), value, extra }
-    }
-
-    fn read_head(&self, position: usize) -> (Head<'_>, Reader<'_>) {
-        let mut reader = Reader { bytes: &self.bytes[self.starts[position]..], names: &self.names };
-        let first = reader.byte();
+    pub fn entry(&self, position: usize) -> Entry<'_> {
+        let mut rest = Cursor { bytes: &self.bytes[self.starts[position]..], words: &self.words };
+        let first = rest.byte();
         let kinds = [OpType::Invoke, OpType::Ok, OpType::Fail, OpType::Info];
         let kind = kinds[usize::from(first & 3)];
-        let process = match first >> 2 {
+        let process = match first >> 2 & 3 {
             0 => ProcessId::Nemesis,
-            1 => ProcessId::Client(reader.int()),
+            1 => ProcessId::Client(rest.int()),
             _ => ProcessId::Unnamed,
         };
-        let f = reader.name();
-        let index = position.wrapping_add(reader.int() as usize);
-        let time = reader.int();
-        (Head { kind, process, f, index, time }, reader)
-    }
-}
-
-/// Words that come again and again, each kept once.
-#[derive(Default)]
-struct Names {
-    names: Vec<Arc<str>>,
-    numbers: FxHashMap<Arc<str>, usize>,
-}
-
-impl Names {
-    fn number(&mut self, name: &Arc<str>) -> usize {
-        if let Some(number) = self.numbers.get(name) {
-            return *number;
+        let f = rest.name();
+        let mut index = position.wrapping_add(rest.int() as usize);
+        if first & HAS_INDEX == 0 {
+            index += self.first;
         }
-        self.names.push(name.clone());
-        self.numbers.insert(name.clone(), self.names.len() - 1);
-        self.names.len() - 1
-    }
-}
-
-/// What a value is, in its first byte. Small integers have a byte each, from `SMALL` on.
-mod tag {
-    pub const NIL: u8 = 0;
-    pub const FALSE: u8 = 1;
-    pub const TRUE: u8 = 2;
-    pub const INT: u8 = 3;
-    pub const FLOAT: u8 = 4;
-    pub const STR: u8 = 5;
-    pub const KEYWORD: u8 = 6;
-    pub const SYMBOL: u8 = 7;
-    pub const LIST: u8 = 8;
-    pub const VECTOR: u8 = 9;
-    pub const SET: u8 = 10;
-    pub const MAP: u8 = 11;
-    pub const TAGGED: u8 = 12;
-    pub const SMALL: u8 = 16;
-}
-
-/// How many integers, from 0 on, are a byte.
-const SMALL_INTS: i64 = 256 - tag::SMALL as i64;
-
-struct Writer<'a> {
-    bytes: &'a mut Vec<u8>,
-    names: &'a mut Names,
-}
-
-impl Writer<'_> {
-    /// Seven bits a byte, the lowest first; the eighth says that more follow.
-    fn number(&mut self, mut number: u64) {
-        while number >= 0x80 {
-            self.bytes.push(number as u8 | 0x80);
-            number >>= 7;
-        }
-        self.bytes.push(number as u8);
+        let time = rest.int();
+        let head = Head { kind, process, f, index, time };
+        Entry { head, has_extras: first & HAS_EXTRAS != 0, rest }
     }
 
-    fn count(&mut self, count: usize) {
-        self.number(count as u64);
-    }
-
-    /// The sign is the lowest bit, so that small negative integers are short, too.
-    fn int(&mut self, int: i64) {
-        self.number((int << 1 ^ int >> 63) as u64);
-    }
-
-    fn name(&mut self, name: &Arc<str>) {
-        let number = self.names.number(name);
-        self.count(number);
-    }
-
-    fn text(&mut self, text: &str) {
-        self.count(text.len());
-        self.bytes.extend_from_slice(text.as_bytes());
-    }
-
-    fn items(&mut self, tag: u8, items: &[Edn]) {
-        self.bytes.push(tag);
-        self.count(items.len());
-        items.iter().for_each(|item| self.value(item));
-    }
-
-    fn value(&mut self, value: &Edn) {
-        match value {
-            Edn::Nil => self.bytes.push(tag::NIL),
-            Edn::Bool(is_true) => self.bytes.push(if *is_true { tag::TRUE } else { tag::FALSE }),
-            Edn::Int(int @ 0..SMALL_INTS) => self.bytes.push(tag::SMALL + *int as u8),
-            Edn::Int(int) => {
-                self.bytes.push(tag::INT);
-                self.int(*int);
-            }
-            Edn::Float(Float(float)) => {
-                self.bytes.push(tag::FLOAT);
-                self.bytes.extend_from_slice(&float.to_bits().to_le_bytes());
-            }
-            Edn::Str(text) => {
-                self.bytes.push(tag::STR);
-                self.text(text);
-            }
-            Edn::Keyword(name) => {
-                self.bytes.push(tag::KEYWORD);
-                self.name(name);
-            }
-            Edn::Symbol(text) => {
-                self.bytes.push(tag::SYMBOL);
-                self.text(text);
-            }
-            Edn::List(items) => self.items(tag::LIST, items),
-            Edn::Vector(items) => self.items(tag::VECTOR, items),
-            Edn::Set(items) => self.items(tag::SET, items),
-            Edn::Map(entries) => {
-                self.bytes.push(tag::MAP);
-                self.count(entries.len());
-                for (key, value) in entries {
-                    self.value(key);
-                    self.value(value);
-                }
-            }
-            Edn::Tagged(name, inner) => {
-                self.bytes.push(tag::TAGGED);
-                self.name(name);
-                self.value(inner);
-            }
-        }
-    }
-}
-
-/// Reads what a [`Writer`] wrote.
-struct Reader<'a> {
-    bytes: &'a [u8],
-    names: &'a Names,
-}
-
-impl<'a> Reader<'a> {
-    fn take(&mut self, length: usize) -> &'a [u8] {
-        let (taken, rest) = self.bytes.split_at(length);
-        self.bytes = rest;
-        taken
-    }
-
-    fn byte(&mut self) -> u8 {
-        self.take(1)[0]
-    }
-
-    fn number(&mut self) -> u64 {
-        let (mut number, mut shift) = (0, 0);
-        loop {
-            let byte = self.byte();
-            number |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return number;
-            }
-            shift += 7;
-        }
-    }
-
-    fn count(&mut self) -> usize {
-        self.number() as usize
-    }
-
-    fn int(&mut self) -> i64 {
-        let number = self.number();
-        (number >> 1) as i64 ^ -((number & 1) as i64)
-    }
-
-    fn name(&mut self) -> &'a Arc<str> {
-        &self.names.names[self.count()]
-    }
-
-    fn text(&mut self) -> Arc<str> {
-        let length = self.count();
-        str::from_utf8(self.take(length)).expect("it was text").into()
-    }
-
-    fn items(&mut self) -> Vec<Edn> {
-        (0..self.count()).map(|_| self.value()).collect()
-    }
-
-    fn value(&mut self) -> Edn {
-        match self.byte() {
-            tag::NIL => Edn::Nil,
-            tag::FALSE => Edn::Bool(false),
-            tag::TRUE => Edn::Bool(true),
-            tag::INT => Edn::Int(self.int()),
-            tag::FLOAT => {
-                let bits = self.take(8).try_into().expect("eight bytes were taken");
-                Edn::from(f64::from_bits(u64::from_le_bytes(bits)))
-            }
-            tag::STR => Edn::Str(self.text()),
-            tag::KEYWORD => Edn::Keyword(self.name().clone()),
-            tag::SYMBOL => Edn::Symbol(self.text()),
-            tag::LIST => Edn::List(self.items()),
-            tag::VECTOR => Edn::Vector(self.items()),
-            tag::SET => Edn::Set(self.items()),
-            tag::MAP => Edn::Map((0..self.count()).map(|_| (self.value(), self.value())).collect()),
-            tag::TAGGED => Edn::Tagged(self.name().clone(), Box::new(self.value())),
-            small => Edn::Int(i64::from(small - tag::SMALL)),
-        }
+    /// All entries, in order.
+    pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
+        (0..self.len()).map(|position| self.entry(position))
     }
 }
 
@@ -360,8 +283,12 @@ mod tests {
             assert_eq!(packed.push(op), position);
         }
         assert_eq!(packed.len(), history.ops.len());
+        let mut copy = Packed::default();
+        copy.words.number(&"b".into());
+        packed.entries().for_each(|entry| _ = copy.push_entry(&entry));
         for (position, op) in history.ops.iter().enumerate() {
-            assert_eq!(packed.op(position), *op);
+            assert_eq!((packed.op(position), copy.op(position)), (op.clone(), op.clone()));
+            assert_eq!(packed.entry(position).extra("final?").as_ref(), op.extra("final?"));
             assert_eq!(packed.value(position), op.value);
             let items = packed.items(position).map(|items| items.collect::<Vec<Edn>>());
             let nothing = Some(Vec::new()).filter(|_| op.value.is_nil());

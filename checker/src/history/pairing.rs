@@ -4,11 +4,9 @@
 //! history from outside is looked through, operation by operation, before it is judged: a
 //! completion has an invocation of the same process, of the same `:f`, and about the same keys.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::{History, Op, OpType, ProcessId};
-use crate::edn::Edn;
+use super::{Cursor, Entry, Head, Op, OpType, Packed, ProcessId};
 
 /// What an invocation and its completion have in common, besides their `:f`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,93 +25,72 @@ pub enum Common {
 
 /// Looks through a history.
 #[derive(Default)]
-pub struct Pairing<'a> {
+pub struct Pairing {
     common: Common,
-    open: BTreeMap<ProcessId, Cow<'a, Op>>,
+    /// The invocations of operations under way, each alone.
+    open: BTreeMap<ProcessId, Packed>,
+    /// Memory of some that have ended.
+    spare: Vec<Packed>,
 }
 
-impl<'a> Pairing<'a> {
+impl Pairing {
     /// Looks through a history of operations of which invocations and completions have this in
     /// common.
-    pub fn new(common: Common) -> Pairing<'a> {
-        Pairing { common, open: BTreeMap::new() }
+    pub fn new(common: Common) -> Pairing {
+        Pairing { common, ..Pairing::default() }
     }
 
-    /// What is wrong with a history, as a clause; `None` when all entries have their place.
-    pub fn problem(common: Common, history: &'a History) -> Option<String> {
-        let mut pairing = Pairing::new(common);
-        history.ops.iter().find_map(|op| {
-            let problem = pairing.check(op).err();
-            pairing.keep(Cow::Borrowed(op));
-            problem
-        })
-    }
-
-    /// Whether the next entry of the history has its place.
+    /// Takes in the next entry of the history, if it has its place.
     ///
     /// # Errors
-    /// Why not, as a clause.
-    pub fn check(&self, op: &Op) -> Result<(), String> {
-        if !op.is_client() {
+    /// Why it has none, as a clause.
+    pub fn push(&mut self, entry: &Entry) -> Result<(), String> {
+        let Head { kind, process, index, .. } = entry.head;
+        match process {
+            ProcessId::Nemesis => return Ok(()),
+            ProcessId::Unnamed if self.common == Common::Unnamed => return Ok(()),
+            ProcessId::Unnamed => return Err(format!("operation {index} has no :process")),
+            ProcessId::Client(_) => {}
+        }
+        if kind != OpType::Invoke {
+            let invoke = self.open.remove(&process).ok_or_else(|| {
+                format!("process {process} ends operation {index} without having begun one")
+            })?;
+            let checked = self.common.check(&invoke.entry(0), entry);
+            self.spare.push(invoke);
+            return checked.map_err(|what| format!("process {process} begins an operation as {what}"));
+        }
+        if let Some(open) = self.open.get(&process) {
+            let open = open.head(0).index;
+            return Err(format!(
+                "process {process} begins operation {index} before its operation {open} has ended"
+            ));
+        }
+        let mut invoke = self.spare.pop().unwrap_or_default();
+        invoke.clear();
+        invoke.push_entry(entry);
+        self.open.insert(process, invoke);
+        Ok(())
+    }
+}
+
+impl Common {
+    /// Whether a completion belongs to an invocation; if not, the two, as a clause.
+    fn check(self, invoke: &Entry, end: &Entry) -> Result<(), String> {
+        if invoke.head.f != end.head.f {
+            return Err(format!(":{} and ends it as :{}", invoke.head.f, end.head.f));
+        }
+        let is_answered = match self {
+            Common::Nothing | Common::Unnamed => true,
+            Common::Key => has_same_key(invoke.cursor(), end.cursor()),
+            Common::MicroOps => {
+                end.head.kind != OpType::Ok || is_same(invoke.cursor(), end.cursor())
+            }
+        };
+        if is_answered {
             return Ok(());
         }
-        let process = op.process;
-        if process == ProcessId::Unnamed {
-            return match self.common {
-                Common::Unnamed => Ok(()),
-                _ => Err(format!("operation {} has no :process", op.index)),
-            };
-        }
-        if op.kind == OpType::Invoke {
-            return match self.open.get(&process) {
-                None => Ok(()),
-                Some(open) => Err(format!(
-                    "process {process} begins operation {} before its operation {} has ended",
-                    op.index, open.index
-                )),
-            };
-        }
-        let Some(invoke) = self.open.get(&process) else {
-            return Err(format!(
-                "process {process} ends operation {} without having begun one",
-                op.index
-            ));
-        };
-        let what = if invoke.f != op.f {
-            Some(format!(":{} and ends it as :{}", invoke.f, op.f))
-        } else {
-            let is_answered = match self.common {
-                Common::Nothing | Common::Unnamed => true,
-                Common::Key => has_same_key(&invoke.value, &op.value),
-                Common::MicroOps => op.kind != OpType::Ok || is_same(&invoke.value, &op.value),
-            };
-            (!is_answered).then(|| format!("{} and ends it as {}", invoke.value, op.value))
-        };
-        what.map_or(Ok(()), |what| Err(format!("process {process} begins an operation as {what}")))
-    }
-
-    /// Takes in the entry, once it has been judged.
-    pub fn keep(&mut self, op: Cow<'a, Op>) {
-        if op.process == ProcessId::Unnamed {
-            return;
-        }
-        if op.kind == OpType::Invoke {
-            self.open.insert(op.process, op);
-        } else {
-            self.open.remove(&op.process);
-        }
-    }
-
-    /// The same, of an entry that is given away, or copied if it begins an operation.
-    pub fn keep_owned(&mut self, op: Cow<Op>) {
-        if op.process == ProcessId::Unnamed {
-            return;
-        }
-        if op.kind == OpType::Invoke {
-            self.open.insert(op.process, Cow::Owned(op.into_owned()));
-        } else {
-            self.open.remove(&op.process);
-        }
+        Err(format!("{} and ends it as {}", invoke.value(), end.value()))
     }
 }
 
@@ -170,39 +147,69 @@ impl Pairs {
     }
 }
 
-fn is_equal(a: &Edn, b: &Edn) -> bool {
+/// Whether the next values of both are equal. Both are passed over.
+fn is_equal(a: &mut Cursor, b: &mut Cursor) -> bool {
+    let (before_a, before_b) = (*a, *b);
+    if let (Some(a), Some(b)) = (a.integer(), b.integer()) {
+        return a == b;
+    }
+    (*a, *b) = (before_a, before_b);
+    let (a, b) = (a.value(), b.value());
     a == b || a.canonical() == b.canonical()
 }
 
 /// Who does not know how an operation ended may leave its value out.
-fn has_same_key(invoked: &Edn, completed: &Edn) -> bool {
-    match (invoked.as_slice(), completed.as_slice()) {
-        (Some([key, _]), Some([other, _])) => is_equal(key, other),
-        _ => true,
-    }
+fn has_same_key(mut invoked: Cursor, mut completed: Cursor) -> bool {
+    let both_are_pairs = invoked.collection() == Some(2) && completed.collection() == Some(2);
+    !both_are_pairs || is_equal(&mut invoked, &mut completed)
 }
 
 /// What is no list of micro-operations is for the checker to complain about.
-fn is_same(invoked: &Edn, completed: &Edn) -> bool {
-    let (Some(invoked), Some(completed)) = (invoked.as_slice(), completed.as_slice()) else {
+fn is_same(mut invoked: Cursor, mut completed: Cursor) -> bool {
+    let (Some(count), Some(other)) = (invoked.collection(), completed.collection()) else {
         return true;
     };
-    let is_same = |(a, b): (&Edn, &Edn)| match (a.as_slice(), b.as_slice()) {
-        (Some([f, key, value]), Some([other_f, other_key, found])) => {
-            let is_read = matches!(f, Edn::Keyword(name) | Edn::Str(name) if &**name == "r");
-            f == other_f && is_equal(key, other_key) && (is_read || is_equal(value, found))
-        }
-        _ => true,
+    count == other && (0..count).all(|_| is_same_step(&mut invoked, &mut completed))
+}
+
+/// The same of the next two micro-operations, which are passed over if it is so.
+fn is_same_step(a: &mut Cursor, b: &mut Cursor) -> bool {
+    let (mut inner_a, mut inner_b) = (*a, *b);
+    if (inner_a.collection(), inner_b.collection()) != (Some(3), Some(3)) {
+        a.skip();
+        b.skip();
+        return true;
+    }
+    (*a, *b) = (inner_a, inner_b);
+    let f = inner_a.word();
+    let is_same_f = if f.is_some() {
+        // Where one is a string and the other a keyword they differ.
+        inner_b.word() == f && a.is_keyword() == b.is_keyword()
+    } else {
+        inner_a.value() == inner_b.value()
     };
-    invoked.len() == completed.len() && invoked.iter().zip(completed).all(is_same)
+    (*a, *b) = (inner_a, inner_b);
+    if !is_same_f || !is_equal(a, b) {
+        return false;
+    }
+    if f != Some("r") {
+        return is_equal(a, b);
+    }
+    a.skip();
+    b.skip();
+    true
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::history::{Batch, Parser};
 
     fn problem(common: Common, text: &str) -> Option<String> {
-        Pairing::problem(common, &History::parse(text).unwrap())
+        let mut batch = Batch::default();
+        Parser::default().feed(text.as_bytes(), &mut batch).unwrap();
+        let mut pairing = Pairing::new(common);
+        batch.entries().find_map(|(_, entry)| pairing.push(&entry).err())
     }
 
     #[test]
@@ -227,6 +234,11 @@ mod tests {
             (Common::MicroOps, pair("txn", "[[:r 1 nil]]", "txn", "[[:r \"1\" nil]]"), false),
             (Common::MicroOps, pair("txn", "[[:w 1 2]]", "txn", "[[:w 1 3]]"), false),
             (Common::MicroOps, pair("txn", "[[:w 1 2]]", "txn", "[[:r 1 2]]"), false),
+            (Common::MicroOps, pair("txn", "[[:w 1 2]]", "txn", "[[\"w\" 1 2]]"), false),
+            (Common::MicroOps, pair("txn", "[[(1) 1 2]]", "txn", "[[[1] 1 2]]"), false),
+            (Common::MicroOps, pair("txn", "[[:w (1) [2]]]", "txn", "([:w [1] (2)])"), true),
+            (Common::MicroOps, pair("txn", "[[:w 1 2] [:a]]", "txn", "[[:w 1 2] 7]"), true),
+            (Common::MicroOps, pair("txn", "[[:r 1 nil] 7]", "txn", "[[:r 1 [2]] [:w 1 2]]"), true),
         ] {
             assert_eq!(problem(common, &text).is_none(), is_fine, "{text}");
         }

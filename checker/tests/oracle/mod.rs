@@ -2,7 +2,6 @@
 
 #![allow(dead_code, reason = "not every test needs all of it")]
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use checker::edn::{Edn, read_one};
@@ -193,7 +192,7 @@ pub fn compare_as(kind: &Kind, seeds: u64, make: impl Fn(&Edn) -> Model) {
         // As a history that is read from a file is judged.
         let model = make(&first).per_key(false);
         let mut gathering = Judge::from(model).gather();
-        history.ops.iter().for_each(|op| gathering.push(Cow::Borrowed(op)).unwrap());
+        history.ops.iter().for_each(|op| gathering.push(op).unwrap());
         let found = gathering.finish().to_edn();
         let is_doubt = found.get("valid?").is_some_and(|valid| valid.as_keyword().is_some());
         if kind.may_doubt && is_doubt {

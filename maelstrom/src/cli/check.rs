@@ -13,13 +13,9 @@
     reason = "the command reads the files it is given, one thread ahead of the judging"
 )]
 
-use std::borrow::Cow;
 use std::io::{self, Write};
-use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::sync_channel;
-use std::thread;
 
 use clap::{Args, ValueHint};
 
@@ -36,9 +32,6 @@ use crate::cli::flags::VersionOrderFlags;
 use crate::edn::{Edn, Place, read_one};
 use crate::parallel;
 use crate::workload;
-
-/// So many pieces may have been read and wait to be judged.
-const BATCHES: usize = 4;
 
 /// The command's arguments.
 #[derive(Args, Clone, Debug)]
@@ -243,22 +236,17 @@ impl CheckFlags {
     ) -> Result<Judgement, String> {
         let mut gathering = self.judge()?.gather();
         let mut trouble = None;
-        let (sender, receiver) = sync_channel(BATCHES);
-        thread::scope(|scope| {
-            let reading = scope.spawn(|| read(path, sender));
-            // A problem here ends the loop, and takes the receiver with it, and so the reading.
-            for (place, op) in receiver.into_iter().flatten() {
-                progress.entries.fetch_add(1, Ordering::Relaxed);
-                if let Some(shown) = &mut shown {
-                    shown.push(&op);
-                }
-                let taken = gathering.push(Cow::Owned(op));
-                taken.map_err(|problem| damaged(&format!("{place}: {problem}")))?;
-                if trouble.is_none() && gathering.has_problem() {
-                    trouble = Some(place);
-                }
+        read(path, |place, entry| {
+            progress.entries.fetch_add(1, Ordering::Relaxed);
+            if let Some(shown) = &mut shown {
+                shown.push(&entry.op());
             }
-            reading.join().unwrap_or_else(|panic| resume_unwind(panic))
+            let taken = gathering.push_entry(&entry);
+            taken.map_err(|problem| damaged(&format!("{place}: {problem}")))?;
+            if trouble.is_none() && gathering.has_problem() {
+                trouble = Some(place);
+            }
+            Ok(())
         })?;
         progress.is_read.store(true, Ordering::Relaxed);
         let judgement = gathering.finish();

@@ -2,6 +2,11 @@
 //! Jepsen's binary `test.jepsen` is read, too ([`jepsen`]).
 //!
 //! How a file is packed, its first bytes say, whatever its name. It is unpacked as it is read.
+//!
+//! Several threads read a file: each takes the next part of it, cut between two lines, and reads
+//! that as if it began between two operations. Where that was not so, because a line ended amid an
+//! operation, the part is read again behind what stands before it. So the number of threads makes
+//! no difference to what comes out, nor to what is said of a damaged file.
 
 #![expect(clippy::disallowed_methods, reason = "the command reads the files it is given")]
 
@@ -12,8 +17,9 @@ use std::fs::{self, File};
 use std::io::{self, Chain, Cursor, Read, stdin};
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
-use std::sync::mpsc::SyncSender;
-use std::thread::sleep;
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::{self, sleep};
 use std::time::Duration;
 
 use flate2::read::MultiGzDecoder;
@@ -22,7 +28,7 @@ use ruzstd::decoding::StreamingDecoder;
 
 use self::jepsen::JepsenFile;
 use crate::edn::Place;
-use crate::history::{Op, Parser};
+use crate::history::{Batch, Context, Entry, Parser, Piece};
 
 /// A file is read in pieces of this size.
 const PIECE_BYTES: usize = 1 << 18;
@@ -36,15 +42,15 @@ const ZIP: &[u8] = b"PK\x03\x04";
 const STANDARD_INPUT: &str = "-";
 
 /// What stands in a file, with its first bytes put back.
-type Bytes = Chain<Cursor<Vec<u8>>, Box<dyn Read>>;
+type Bytes = Chain<Cursor<Vec<u8>>, Box<dyn Read + Send>>;
 
 /// Opens a file.
 ///
 /// # Errors
 /// A sentence, when it is not there, is a folder, or is packed in another way.
-fn open(path: &Path) -> Result<Box<dyn Read>, String> {
+fn open(path: &Path) -> Result<Box<dyn Read + Send>, String> {
     let unreadable = |error| format!("The file cannot be read: {error}.");
-    let mut file: Box<dyn Read> = if path.as_os_str() == STANDARD_INPUT {
+    let mut file: Box<dyn Read + Send> = if path.as_os_str() == STANDARD_INPUT {
         Box::new(stdin())
     } else if path.is_dir() {
         let history = path.join("history.edn");
@@ -90,7 +96,7 @@ fn open(path: &Path) -> Result<Box<dyn Read>, String> {
 const WRITER_COMES: Duration = Duration::from_secs(3);
 
 /// Opens a file; a FIFO, too, but does not wait for a writer who never comes.
-fn open_file(path: &Path) -> Result<Box<dyn Read>, String> {
+fn open_file(path: &Path) -> Result<Box<dyn Read + Send>, String> {
     let unreadable = |error: io::Error| format!("The file cannot be read: {error}.");
     // Without waiting: a FIFO is open at once, and one without a writer is at its end.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
@@ -121,48 +127,140 @@ fn open_file(path: &Path) -> Result<Box<dyn Read>, String> {
     Err("This is a FIFO, and nobody writes into it.".into())
 }
 
-/// Operations with the places at which they begin.
-pub type Batch = Vec<(Place, Op)>;
+/// A file on its way to those who read it.
+struct Source {
+    file: Box<dyn Read + Send>,
+    /// What comes before the rest of the file, and was not given out.
+    rest: Vec<u8>,
+    bytes: u64,
+    /// How a part can be read without those before it; that is known from the first.
+    context: Option<Context>,
+    is_over: bool,
+}
 
-/// Reads a file and sends its operations.
-///
-/// # Errors
-/// A sentence, when it cannot be read, or is not a history.
-pub fn read(path: &Path, sender: SyncSender<Batch>) -> Result<(), String> {
-    let mut file = open(path)?;
-    let mut parser = Parser::default();
-    let mut piece = vec![0; PIECE_BYTES];
-    let mut bytes = 0;
-    loop {
-        let length = match file.read(&mut piece) {
-            Ok(0) => break,
-            Ok(length) => length,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => {
-                return Err(format!("The file cannot be read beyond byte {bytes}: {error}."));
+impl Source {
+    /// The next part; it ends between two lines, if it has several.
+    ///
+    /// # Errors
+    /// A sentence, when it cannot be read.
+    fn next(&mut self) -> Result<Option<Vec<u8>>, String> {
+        let mut text = std::mem::take(&mut self.rest);
+        let start = text.len();
+        text.resize(start + PIECE_BYTES, 0);
+        let length = loop {
+            match self.file.read(&mut text[start..]) {
+                Ok(length) => break length,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    let bytes = self.bytes;
+                    return Err(format!("The file cannot be read beyond byte {bytes}: {error}."));
+                }
             }
         };
-        bytes += length as u64;
-        let mut batch = Batch::new();
-        let fed = parser.feed(&piece[..length], &mut |place, op| {
-            batch.push((place, op));
-            Ok(())
-        });
-        // Nobody takes it any more when something was wrong with an operation.
-        if sender.send(batch).is_err() {
-            return Ok(());
+        text.truncate(start + length);
+        if length == 0 {
+            return Ok(Some(text).filter(|text| !text.is_empty()));
         }
+        let ends = |byte: u8| text.iter().rposition(|other| *other == byte);
+        if let Some(end) = ends(b'\n').or_else(|| ends(b'}')) {
+            self.rest = text.split_off(end + 1);
+        }
+        if self.bytes == 0 {
+            let mut parser = Parser::default();
+            // What is wrong with it, the one says who reads it in earnest.
+            parser.feed(&text, &mut Batch::default()).ok();
+            self.context = parser.context();
+        }
+        self.bytes += length as u64;
+        Ok(Some(text))
+    }
+
+    /// The same; none behind the end, or an error.
+    fn next_part(&mut self) -> Option<Result<Vec<u8>, String>> {
+        if self.is_over {
+            return None;
+        }
+        let part = self.next().transpose();
+        self.is_over = !matches!(part, Some(Ok(_)));
+        part
+    }
+}
+
+/// A part of a file, and what was read of it without the parts before.
+type Part = Result<(Vec<u8>, Option<Piece>), String>;
+
+/// So many parts for each thread may be read, or wait to be taken in.
+const PARTS_A_THREAD: usize = 2;
+
+/// Reads a file, in as many threads as there may be, and gives its operations to `take`, on this
+/// thread and in order.
+///
+/// # Errors
+/// A sentence, when it cannot be read, or is not a history; or what `take` answers.
+pub fn read(
+    path: &Path,
+    take: impl FnMut(Place, Entry) -> Result<(), String>,
+) -> Result<(), String> {
+    let (file, threads) = (open(path)?, rayon::current_num_threads());
+    let (rest, bytes) = (Vec::new(), 0);
+    let source = Mutex::new(Source { file, rest, bytes, context: None, is_over: false });
+    // The places of the parts, in order. Each holds one that is there, or will be.
+    let (sender, places) = sync_channel(PARTS_A_THREAD * threads);
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            let sender = sender.clone();
+            scope.spawn(|| read_parts(&source, sender));
+        }
+        drop(sender);
+        take_in(places, take)
+    })
+}
+
+/// Reads one part after another, whichever comes next when it is done.
+fn read_parts(source: &Mutex<Source>, sender: SyncSender<Receiver<Part>>) {
+    // Where another thread panics with the file, its scope panics, too.
+    while let Ok(mut locked) = source.lock() {
+        let Some(part) = locked.next_part() else { return };
+        let (place, receiver) = sync_channel(1);
+        // Nobody takes it any more when something was wrong with a part before.
+        if sender.send(receiver).is_err() {
+            return;
+        }
+        let context = locked.context;
+        drop(locked);
+        drop(place.send(part.map(|text| {
+            let piece = context.and_then(|context| Piece::read(&text, context));
+            (text, piece)
+        })));
+    }
+}
+
+/// Takes in the parts of a file. Whatever could not be read alone is read here.
+fn take_in(
+    places: Receiver<Receiver<Part>>,
+    mut take: impl FnMut(Place, Entry) -> Result<(), String>,
+) -> Result<(), String> {
+    let mut parser = Parser::default();
+    let mut take_all = |batch: &Batch| batch.entries().try_for_each(|(place, entry)| take(place, entry));
+    let mut is_empty = true;
+    for part in places.into_iter().map_while(|place| place.recv().ok()) {
+        let (text, piece) = part?;
+        is_empty &= text.is_empty();
+        if let Some(batch) = piece.and_then(|piece| parser.take(piece)) {
+            take_all(&batch)?;
+            continue;
+        }
+        let mut batch = Batch::default();
+        let fed = parser.feed(&text, &mut batch);
+        take_all(&batch)?;
         fed.map_err(|problem| damaged(&problem))?;
     }
-    if bytes == 0 {
+    if is_empty {
         return Err("The file is empty, so there is no history in it.".into());
     }
-    let mut batch = Batch::new();
-    let finished = parser.finish(&mut |place, op| {
-        batch.push((place, op));
-        Ok(())
-    });
-    drop(sender.send(batch));
+    let mut batch = Batch::default();
+    let finished = parser.finish(&mut batch);
+    take_all(&batch)?;
     finished.map_err(|problem| damaged(&problem))
 }
 
@@ -174,7 +272,6 @@ pub fn damaged(problem: &str) -> String {
 #[cfg(test)]
 mod tests {
     use std::io::Write;
-    use std::sync::mpsc::sync_channel;
 
     use super::*;
 
@@ -186,8 +283,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("history");
         fs::write(&path, contents).unwrap();
-        let (sender, receiver) = sync_channel(100);
-        read(&path, sender).map(|()| receiver.into_iter().flatten().count())
+        let mut operations = 0;
+        let read = read(&path, |_, _| {
+            operations += 1;
+            Ok(())
+        });
+        read.map(|()| operations)
     }
 
     fn gzip(text: &[u8]) -> Vec<u8> {

@@ -14,7 +14,7 @@ use gyre::Time;
 
 use super::append::AppendFile;
 use super::hidden_beside;
-use crate::history::{Op, Parser};
+use crate::history::{Batch, Op, Parser};
 use crate::report::{Entries, shortened};
 
 /// So much of a value is in what people read: `history.edn` has all of it. A read of a large set
@@ -145,17 +145,21 @@ impl Entries for HistoryFile {
         let mut file = self.open().with_context(unreadable)?;
         let mut parser = Parser::default();
         let mut piece = vec![0; PIECE_BYTES];
-        let mut take = |_, op| {
-            take(&op);
-            Ok(())
-        };
+        let mut batch = Batch::default();
         loop {
-            match file.read(&mut piece) {
-                Ok(0) => return parser.finish(&mut take).map_err(damaged),
-                Ok(length) => parser.feed(&piece[..length], &mut take).map_err(damaged)?,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error).with_context(unreadable),
-            }
+            let read = match file.read(&mut piece) {
+                Ok(0) => {
+                    let finished = parser.finish(&mut batch);
+                    batch.ops().for_each(|op| take(&op));
+                    return finished.map_err(damaged);
+                }
+                Ok(length) => parser.feed(&piece[..length], &mut batch).map_err(damaged),
+                Err(error) if error.kind() == ErrorKind::Interrupted => Ok(()),
+                Err(error) => Err(error).with_context(unreadable),
+            };
+            batch.ops().for_each(|op| take(&op));
+            batch.clear();
+            read?;
         }
     }
 }
