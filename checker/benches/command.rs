@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use checker::history::{Batch, Parser};
-use measure::{Run, command};
+use measure::{Run, command, seconds_on_one_core};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -99,19 +99,14 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The rest of a row: the command as it is, and with a single core, where there is `taskset`.
+/// The rest of a row: the command as it is, and with a single core.
 fn measure_command(command: &Path, options: [&str; 2], file: &Path) -> anyhow::Result<()> {
-    let program = command.to_str().context("the program has an odd path")?;
-    let arguments = ["-c", "0", program, "check", options[0], options[1]];
-    let Some(whole) = Run::of(command, &arguments[3..], file)? else {
+    let arguments = ["check", options[0], options[1]];
+    let Some(whole) = Run::of(command, &arguments, file)? else {
         println!(" {:>9}", "> 60");
         return Ok(());
     };
-    let alone = match Run::of(Path::new("taskset"), &arguments, file) {
-        Err(_) => String::new(),
-        Ok(None) => "> 60".into(),
-        Ok(Some(alone)) => format!("{:.3}", alone.wall_seconds),
-    };
+    let alone = seconds_on_one_core(command, &arguments, file)?;
     let Run { wall_seconds, cpu_seconds, peak_mib, verdict, .. } = whole;
     println!(" {wall_seconds:>9.3} {cpu_seconds:>8.2} {alone:>10} {peak_mib:>8}  {verdict}");
     Ok(())
@@ -278,7 +273,8 @@ impl Object {
                 Some(format!("[[:poll {{{}}}]]", polled.trim_end()))
             }
             (Object::Bank { balances }, "read") => {
-                let shown = balances.iter().enumerate().map(|(name, held)| format!("{name} {held}"));
+                let shown =
+                    balances.iter().enumerate().map(|(name, held)| format!("{name} {held}"));
                 Some(format!("{{{}}}", shown.collect::<Vec<_>>().join(", ")))
             }
             (Object::Bank { balances }, _) => {
@@ -296,7 +292,8 @@ impl Object {
             }
             (Object::Forks { is_written, .. }, _) => {
                 let is_written = |key: usize| is_written.get(key) == Some(&true);
-                let shown = |key| format!("[:r {key} {}]", if is_written(key) { "1" } else { "nil" });
+                let shown =
+                    |key| format!("[:r {key} {}]", if is_written(key) { "1" } else { "nil" });
                 Some(format!("[{} {}]", shown(one), shown(two)))
             }
         }

@@ -7,12 +7,15 @@
 //!
 //! - `command`: the time, the processor time of all threads, and the peak of memory of
 //!   `maelstrom check`, as a user runs it, if it has been built beside this program (`make bench`
-//!   does that);
+//!   does that); and the time that it takes with a single core;
 //! - `parse`: reading the file alone, into operations that are dropped at once;
 //! - `judge`: the judgement alone, of operations that are taken in as they are read.
 //!
-//! Beside the last stands the crate `adya`, which is given up after a minute: its judgement
-//! alone, too.
+//! - `finish`: the part of that which begins when keys and values are numbers.
+//!
+//! Beside them stands the crate `adya`, which is given up after a minute. It makes numbers of keys
+//! and values while it reads the file, before its judgement begins. So there are two ratios: to
+//! our judgement, and to the part of it that does the same work.
 //!
 //! Each case runs in a process of its own, so that its peak of memory can be told.
 
@@ -35,7 +38,7 @@ use checker::Checker;
 use checker::edn::Edn;
 use checker::elle::{ListAppend, Options, RwRegister};
 use checker::history::{Batch, Op, OpType, Parser, ProcessId};
-use measure::{Run, command};
+use measure::{Run, command, seconds_on_one_core};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -79,19 +82,23 @@ fn main() -> anyhow::Result<()> {
         println!("the command is left out: it is not built in this profile");
     }
     println!(
-        "{:12} {:>9} {:9}  {:>9} {:>7} {:>8} {:>8}  {:>8} {:>8}  {:>9} {:>8} {:>6}  verdicts",
+        "{:12} {:>9} {:9}  {:>9} {:>7} {:>10} {:>8} {:>8}  {:>8} {:>8} {:>8}  {:>9} {:>8} {:>6} \
+         {:>6}  verdicts",
         "",
         "txns",
         "",
         "command s",
         "cpu s",
+        "one core s",
         "peak MiB",
         "parse s",
         "judge s",
         "µs/txn",
+        "finish s",
         "adya s",
         "adya MiB",
-        "ratio"
+        "ratio",
+        "finish"
     );
     for workload in ["list-append", "rw-register"] {
         for count in [10_000, 100_000, 1_000_000] {
@@ -119,27 +126,28 @@ fn measure(
     let (parse, judge) = (own(PARSE)?, own(JUDGE)?);
     let kind = if anomalies { "anomalies" } else { "valid" };
     print!("{workload:12} {count:>9} {kind:9} ");
-    let whole = command.map(|command| {
-        let arguments = ["check", "-w", &format!("txn-{workload}")];
-        Run::of(command, &arguments, file.path())
-    });
-    match whole.transpose()?.flatten() {
-        None => print!(" {:>9} {:>7} {:>8}", "", "", ""),
-        Some(whole) => {
+    let arguments = ["check", "-w", &format!("txn-{workload}")];
+    let whole = command.map(|command| Run::of(command, &arguments, file.path()));
+    match (command, whole.transpose()?.flatten()) {
+        (Some(command), Some(whole)) => {
+            let alone = seconds_on_one_core(command, &arguments, file.path())?;
             let Run { wall_seconds, cpu_seconds, peak_mib, .. } = whole;
-            print!(" {wall_seconds:>9.3} {cpu_seconds:>7.2} {peak_mib:>8}");
+            print!(" {wall_seconds:>9.3} {cpu_seconds:>7.2} {alone:>10} {peak_mib:>8}");
         }
+        _ => print!(" {:>9} {:>7} {:>10} {:>8}", "", "", "", ""),
     }
     let micros = judge.seconds * 1e6 / count as f64;
     print!(" {:>8.3}  {:>8.3} {micros:>8.2} ", parse.seconds, judge.seconds);
+    print!("{:>8.3} ", judge.part_seconds);
     match rival.map(|rival| Run::of(rival, &[workload], file.path())).transpose()? {
-        None => println!(" {:>9} {:>8} {:>6}  {}", "", "", "", judge.verdict),
-        Some(None) => println!(" {:>9} {:>8} {:>6}  {}", "> 60", "", "", judge.verdict),
+        None => println!(" {:>9} {:>8} {:>6} {:>6}  {}", "", "", "", "", judge.verdict),
+        Some(None) => println!(" {:>9} {:>8} {:>6} {:>6}  {}", "> 60", "", "", "", judge.verdict),
         Some(Some(adya)) => println!(
-            " {:>9.3} {:>8} {:>6.1}  {} / {}",
+            " {:>9.3} {:>8} {:>6.1} {:>6.1}  {} / {}",
             adya.seconds,
             adya.peak_mib,
             adya.seconds / judge.seconds,
+            adya.seconds / judge.part_seconds,
             judge.verdict,
             adya.verdict
         ),
@@ -179,8 +187,9 @@ fn run_case(is_judged: bool, workload: &str, path: &Path) -> anyhow::Result<()> 
     }
     let start = Instant::now();
     let judgement = checker.finish();
-    judging += start.elapsed();
-    println!("{} {}", judging.as_secs_f64(), judgement.verdict);
+    let finishing = start.elapsed();
+    judging += finishing;
+    println!("{} {} {}", judging.as_secs_f64(), judgement.verdict, finishing.as_secs_f64());
     Ok(())
 }
 

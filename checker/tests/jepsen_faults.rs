@@ -1,22 +1,13 @@
 //! Planted faults: ten for each checker of Jepsen's tests, all of which it must find.
-//!
-//! Each table has a valid history, a line an entry: `process type f value`. A fault is another
-//! text for one of its lines (counted from 0; `-` takes the line out), and the kind of finding
-//! that must come of it. A fault may say something of two lines.
 
 mod faults;
+#[path = "faults/tables.rs"]
+mod tables;
 
-use checker::{CheckOptions, Judge, Validity};
-use faults::history;
+use checker::{CheckOptions, Judge};
+use tables::{Table, find_all};
 
-/// A checker, a valid history, and its faults.
-struct Table {
-    name: &'static str,
-    history: &'static str,
-    faults: [(&'static [(usize, &'static str)], &'static str); 10],
-}
-
-const TABLES: &[Table] = &[
+const TABLES: &[Table<&str>] = &[
     Table {
         name: "counter",
         history: "0 invoke add 3\n0 ok add 3\n1 invoke read nil\n1 ok read 3\n0 invoke add 2\n\
@@ -261,21 +252,7 @@ const TABLES: &[Table] = &[
 
 #[test]
 fn every_planted_fault_is_found() {
-    for Table { name, history: base, faults } in TABLES {
-        let judge = || Judge::named(name, None, &CheckOptions::default()).unwrap();
-        let lines: Vec<&str> = base.lines().map(str::trim).collect();
-        let found = judge().judge(&history(&lines));
-        assert_eq!(found.verdict, Validity::True, "{name}: {found}");
-        for (fault, kind) in faults {
-            let mut lines = lines.clone();
-            fault.iter().for_each(|(line, text)| lines[*line] = text);
-            let found = judge().judge(&history(&lines));
-            let kinds: Vec<&str> = found.findings.iter().map(|finding| finding.kind).collect();
-            assert_eq!(found.verdict, Validity::False, "{name} {fault:?}: {found}");
-            assert!(kinds.contains(kind), "{name} {fault:?}: {found}");
-            assert!(!found.summary.is_empty(), "{name} {fault:?}");
-        }
-    }
+    find_all(TABLES, |name| Judge::named(name, None, &CheckOptions::default()).unwrap());
 }
 
 /// So that a new checker gets faults, too.

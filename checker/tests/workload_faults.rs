@@ -1,25 +1,19 @@
 //! Planted faults: ten for transactions over lists and over registers, logs and counters, all of
 //! which are found.
 //!
-//! The tables are written as those of `jepsen_faults.rs`. The other workloads have their judges in
-//! common with the checkers there, and with the objects of `linear_faults.rs`.
+//! The other workloads have their judges in common with the checkers of `jepsen_faults.rs`, and
+//! with the objects of `linear_faults.rs`.
 
 mod faults;
+#[path = "faults/tables.rs"]
+mod tables;
 
-use checker::{Judge, Validity, Workload};
-use faults::history;
+use checker::{Judge, Workload};
+use tables::{Table, find_all};
 
-/// A workload, a valid history, and its faults: other lines, and the finding that must come of
-/// them.
-struct Table {
-    workload: Workload,
-    history: &'static str,
-    faults: [(&'static [(usize, &'static str)], &'static str); 10],
-}
-
-const TABLES: &[Table] = &[
+const TABLES: &[Table<Workload>] = &[
     Table {
-        workload: Workload::TxnListAppend,
+        name: Workload::TxnListAppend,
         history: "0 invoke txn [[:append :x 1] [:append :y 1]]\n\
                   0 ok txn [[:append :x 1] [:append :y 1]]\n\
                   1 invoke txn [[:r :x nil] [:append :x 2]]\n\
@@ -56,7 +50,7 @@ const TABLES: &[Table] = &[
         ],
     },
     Table {
-        workload: Workload::TxnRwRegister,
+        name: Workload::TxnRwRegister,
         history: "0 invoke txn [[:w :x 1] [:w :y 1]]\n0 ok txn [[:w :x 1] [:w :y 1]]\n\
                   1 invoke txn [[:r :x nil] [:w :x 2]]\n1 ok txn [[:r :x 1] [:w :x 2]]\n\
                   2 invoke txn [[:w :y 9]]\n2 fail txn [[:w :y 9]]\n\
@@ -97,7 +91,7 @@ const TABLES: &[Table] = &[
         ],
     },
     Table {
-        workload: Workload::Kafka,
+        name: Workload::Kafka,
         history: "0 invoke send [[:send :x 1]]\n0 ok send [[:send :x [0 1]]]\n\
                   0 invoke send [[:send :x 2]]\n0 ok send [[:send :x [1 2]]]\n\
                   1 invoke assign [:x]\n1 ok assign [:x]\n1 invoke poll [[:poll]]\n\
@@ -119,7 +113,7 @@ const TABLES: &[Table] = &[
         ],
     },
     Table {
-        workload: Workload::PnCounter,
+        name: Workload::PnCounter,
         history: "0 invoke add 3\n0 ok add 3\n1 invoke add 2\n1 info add 2\n2 invoke add -4\n\
                   2 fail add -4\n0 invoke read nil :final? true\n0 ok read 5 :final? true\n\
                   3 invoke read nil :final? true\n3 ok read 3 :final? true",
@@ -140,21 +134,5 @@ const TABLES: &[Table] = &[
 
 #[test]
 fn every_planted_fault_is_found() {
-    let mut missed = Vec::new();
-    for Table { workload, history: valid, faults } in TABLES {
-        let judge = |lines: &[&str]| Judge::from(*workload).judge(&history(lines));
-        let lines: Vec<&str> = valid.lines().collect();
-        let found = judge(&lines);
-        assert_eq!(found.verdict, Validity::True, "{workload:?}: {found}");
-        for (fault, kind) in faults {
-            let mut lines = lines.clone();
-            fault.iter().for_each(|(line, text)| lines[*line] = text);
-            let found = judge(&lines);
-            let kinds: Vec<&str> = found.findings.iter().map(|finding| finding.kind).collect();
-            if found.verdict != Validity::False || !kinds.contains(kind) {
-                missed.push(format!("{workload:?} {fault:?}: {kinds:?}, not {kind}"));
-            }
-        }
-    }
-    assert!(missed.is_empty(), "{}", missed.join("\n"));
+    find_all(TABLES, Judge::from);
 }

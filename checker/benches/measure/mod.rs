@@ -29,6 +29,8 @@ pub struct Run {
     pub cpu_seconds: f64,
     /// The second word that it printed.
     pub verdict: String,
+    /// The third, if it is a number: the seconds of a part.
+    pub part_seconds: f64,
     /// The most memory that it had.
     pub peak_mib: u64,
 }
@@ -68,8 +70,24 @@ impl Run {
         let mut words = out.split_whitespace();
         let seconds = words.next().context("it printed nothing")?.parse().unwrap_or(wall_seconds);
         let verdict = words.next().unwrap_or_default().to_lowercase();
-        Ok(Some(Run { seconds, wall_seconds, cpu_seconds, verdict, peak_mib }))
+        let part_seconds = words.next().and_then(|word| word.parse().ok()).unwrap_or_default();
+        Ok(Some(Run { seconds, wall_seconds, cpu_seconds, verdict, part_seconds, peak_mib }))
     }
+}
+
+/// From start to end of a program that has a single core; nothing where there is no `taskset`.
+pub fn seconds_on_one_core(
+    program: &Path,
+    arguments: &[&str],
+    path: &Path,
+) -> anyhow::Result<String> {
+    let program = program.to_str().context("the program has an odd path")?;
+    let arguments = [&["-c", "0", program], arguments].concat();
+    Ok(match Run::of(Path::new("taskset"), &arguments, path) {
+        Err(_) => String::new(),
+        Ok(None) => format!("> {}", PATIENCE.as_secs()),
+        Ok(Some(alone)) => format!("{:.3}", alone.wall_seconds),
+    })
 }
 
 /// The most memory that a process ever had, in MiB; 0 where the system does not say.

@@ -227,13 +227,17 @@ impl Lists {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::history::{History, Packed};
 
     /// Reads of one key, as texts; the nodes that they became.
     fn read_all(lists: &mut Lists, tables: &mut Tables, texts: &[&str]) -> Vec<u32> {
-        let key = tables.key(&Edn::Int(0));
+        let atom = tables.atoms.intern(&Edn::Int(0));
+        let key = tables.key(atom);
         let read = |text: &&str| {
-            let list = crate::edn::read_one(text).unwrap();
-            lists.read(tables, key, &list).unwrap()
+            let text = format!("{{:type :ok, :process 0, :value {text}}}");
+            let mut packed = Packed::default();
+            packed.push(&History::parse(&text).unwrap().ops[0]);
+            lists.read(tables, key, &mut packed.entry(0).cursor()).unwrap()
         };
         texts.iter().map(read).collect()
     }

@@ -96,7 +96,7 @@ mod tests {
     use crate::elle::graph::Graph;
     use crate::elle::registers::Registers;
     use crate::elle::transaction::Recorder;
-    use crate::history::{Op, ProcessId};
+    use crate::history::{Op, Packed, ProcessId};
 
     /// Transactions without content, of a few processes, that end in any way or never.
     fn random(rng: &mut ChaCha8Rng) -> Transactions {
@@ -112,7 +112,8 @@ mod tests {
             if kind == OpType::Info {
                 processes[thread] += 4;
             }
-            recorder.push(&Op {
+            let mut packed = Packed::default();
+            packed.push(&Op {
                 index,
                 time: index as i64,
                 kind,
@@ -121,6 +122,7 @@ mod tests {
                 value: Edn::Vector(Vec::new()),
                 extra: Vec::new(),
             });
+            recorder.push(&packed.entry(0));
         }
         recorder.finish().unwrap_or_else(|problem| panic!("{}", problem.message)).0
     }

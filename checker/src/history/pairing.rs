@@ -58,7 +58,8 @@ impl Pairing {
             })?;
             let checked = self.common.check(&invoke.entry(0), entry);
             self.spare.push(invoke);
-            return checked.map_err(|what| format!("process {process} begins an operation as {what}"));
+            return checked
+                .map_err(|what| format!("process {process} begins an operation as {what}"));
         }
         if let Some(open) = self.open.get(&process) {
             let open = open.head(0).index;

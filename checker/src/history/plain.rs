@@ -136,7 +136,9 @@ impl<'a> Scanner<'a> {
         let (mut number, mut length) = (0, 0);
         let end = loop {
             match *rest.get(length)? {
-                digit @ b'0'..=b'9' if length < 18 => number = 10 * number + i64::from(digit - b'0'),
+                digit @ b'0'..=b'9' if length < 18 => {
+                    number = 10 * number + i64::from(digit - b'0')
+                }
                 end => break end,
             }
             length += 1;
@@ -253,13 +255,34 @@ mod tests {
             "{:type :ok :process 1 ; more\n}",
         ];
         let values = [
-            "1.5", "+1", "1N", "9999999999999999999", "\"\\n\"", "\"", "\\a", "#{1}", "#t 1", "- 1",
-            "#_ 1 2", "{1 2 1 3}", "{1}", "[1", "[1)", ":ü", ":", "^{} 1", "x", "nil?", "-", "1/2",
+            "1.5",
+            "+1",
+            "1N",
+            "9999999999999999999",
+            "\"\\n\"",
+            "\"",
+            "\\a",
+            "#{1}",
+            "#t 1",
+            "- 1",
+            "#_ 1 2",
+            "{1 2 1 3}",
+            "{1}",
+            "[1",
+            "[1)",
+            ":ü",
+            ":",
+            "^{} 1",
+            "x",
+            "nil?",
+            "-",
+            "1/2",
             "{(1 :a) 2 (1 :a) 3}",
         ];
-        let odd = odd.map(str::to_owned).into_iter().chain(
-            values.map(|value| format!("{{:type :ok :process 1 :value {value}}}")),
-        );
+        let odd = odd
+            .map(str::to_owned)
+            .into_iter()
+            .chain(values.map(|value| format!("{{:type :ok :process 1 :value {value}}}")));
         let mut plain = Plain::default();
         let mut pack = |text: &str| {
             let mut packed = Packed::default();
