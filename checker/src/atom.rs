@@ -30,6 +30,7 @@ pub struct Atoms {
 
 impl Atoms {
     /// The number of the value that comes next.
+    #[inline]
     pub fn read(&mut self, cursor: &mut Cursor) -> Atom {
         match cursor.integer() {
             Some(int) => self.intern(&Edn::Int(int)),
@@ -38,6 +39,7 @@ impl Atoms {
     }
 
     /// Whether the value that comes next would have this number. It is passed over.
+    #[inline]
     pub fn is_next(&self, atom: Atom, cursor: &mut Cursor) -> bool {
         match cursor.integer() {
             Some(int) => self.is(atom, &Edn::Int(int)),
@@ -46,6 +48,7 @@ impl Atoms {
     }
 
     /// The number of a value. Values that EDN calls equal have the same one.
+    #[inline]
     pub fn intern(&mut self, value: &Edn) -> Atom {
         match value {
             Edn::Int(n) if *n >= FIRST_INTEGER => Atom(*n),
@@ -64,6 +67,7 @@ impl Atoms {
     }
 
     /// Whether a value, once interned, would have this number.
+    #[inline]
     pub fn is(&self, atom: Atom, value: &Edn) -> bool {
         match value {
             Edn::Int(n) if *n >= FIRST_INTEGER => atom.0 == *n,

@@ -96,6 +96,7 @@ struct Scanner<'a> {
 
 impl<'a> Scanner<'a> {
     /// Passes over white space; the byte that comes next.
+    #[inline]
     fn next(&mut self) -> Option<u8> {
         let bytes = self.text.as_bytes();
         loop {
@@ -108,11 +109,13 @@ impl<'a> Scanner<'a> {
     }
 
     /// Passes over this byte, which comes next.
+    #[inline]
     fn pass(&mut self, byte: u8) -> Option<()> {
         (self.next()? == byte).then(|| self.at += 1)
     }
 
     /// All up to the next delimiter.
+    #[inline]
     fn token(&mut self) -> Option<&'a str> {
         let rest = &self.text.as_bytes()[self.at..];
         let ends = |byte: &u8| DELIMITERS[usize::from(*byte)] || !byte.is_ascii();
@@ -130,6 +133,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// An integer of at most 18 digits: more may be too many.
+    #[inline]
     fn integer(&mut self) -> Option<i64> {
         let is_negative = self.next()? == b'-';
         let rest = &self.text.as_bytes()[self.at + usize::from(is_negative)..];

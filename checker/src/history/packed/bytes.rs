@@ -86,6 +86,7 @@ pub enum Kind {
 
 impl Writer<'_> {
     /// Seven bits a byte, the lowest first; the eighth says that more follow.
+    #[inline]
     fn number(&mut self, mut number: u64) {
         while number >= 0x80 {
             self.bytes.push(number as u8 | 0x80);
@@ -138,6 +139,7 @@ impl Writer<'_> {
     }
 
     /// An integer as a value.
+    #[inline]
     pub fn integer(&mut self, int: i64) {
         match int {
             0..SMALL_INTS => self.bytes.push(tag::SMALL + int as u8),
@@ -261,18 +263,27 @@ pub struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
+    #[inline]
     fn take(&mut self, length: usize) -> &'a [u8] {
         let (taken, rest) = self.bytes.split_at(length);
         self.bytes = rest;
         taken
     }
 
+    #[inline]
     pub(super) fn byte(&mut self) -> u8 {
         self.take(1)[0]
     }
 
+    #[inline]
     fn number(&mut self) -> u64 {
-        let (mut number, mut shift) = (0, 0);
+        let byte = self.byte();
+        if byte < 0x80 { u64::from(byte) } else { self.large_number(byte) }
+    }
+
+    /// One of several bytes, after its first.
+    fn large_number(&mut self, first: u8) -> u64 {
+        let (mut number, mut shift) = (u64::from(first & 0x7f), 7);
         loop {
             let byte = self.byte();
             number |= u64::from(byte & 0x7f) << shift;
@@ -287,6 +298,7 @@ impl<'a> Cursor<'a> {
         self.number() as usize
     }
 
+    #[inline]
     pub(super) fn int(&mut self) -> i64 {
         let number = self.number();
         (number >> 1) as i64 ^ -((number & 1) as i64)
@@ -317,6 +329,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The integer that comes next; `None`, and nothing is read, if something else does.
+    #[inline]
     pub fn integer(&mut self) -> Option<i64> {
         match self.bytes[0] {
             small @ tag::SMALL.. => {
@@ -358,6 +371,7 @@ impl<'a> Cursor<'a> {
         self.go_into(&[tag::LIST, tag::VECTOR])
     }
 
+    #[inline]
     fn go_into(&mut self, tags: &[u8]) -> Option<usize> {
         if !tags.contains(&self.bytes[0]) {
             return None;
