@@ -107,7 +107,8 @@ fn measure_command(command: &Path, options: [&str; 2], file: &Path) -> anyhow::R
         return Ok(());
     };
     let alone = seconds_on_one_core(command, &arguments, file)?;
-    let Run { wall_seconds, cpu_seconds, peak_mib, verdict, .. } = whole;
+    let Run { wall_seconds, cpu_seconds, peak_mib, words, .. } = whole;
+    let verdict = &words[1];
     println!(" {wall_seconds:>9.3} {cpu_seconds:>8.2} {alone:>10} {peak_mib:>8}  {verdict}");
     Ok(())
 }

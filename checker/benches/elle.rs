@@ -138,18 +138,20 @@ fn measure(
     }
     let micros = judge.seconds * 1e6 / count as f64;
     print!(" {:>8.3}  {:>8.3} {micros:>8.2} ", parse.seconds, judge.seconds);
-    print!("{:>8.3} ", judge.part_seconds);
+    let finish: f64 = judge.words[2].parse()?;
+    let verdict = &judge.words[1];
+    print!("{finish:>8.3} ");
     match rival.map(|rival| Run::of(rival, &[workload], file.path())).transpose()? {
-        None => println!(" {:>9} {:>8} {:>6} {:>6}  {}", "", "", "", "", judge.verdict),
-        Some(None) => println!(" {:>9} {:>8} {:>6} {:>6}  {}", "> 60", "", "", "", judge.verdict),
+        None => println!(" {:>9} {:>8} {:>6} {:>6}  {}", "", "", "", "", verdict),
+        Some(None) => println!(" {:>9} {:>8} {:>6} {:>6}  {}", "> 60", "", "", "", verdict),
         Some(Some(adya)) => println!(
             " {:>9.3} {:>8} {:>6.1} {:>6.1}  {} / {}",
             adya.seconds,
             adya.peak_mib,
             adya.seconds / judge.seconds,
-            adya.seconds / judge.part_seconds,
-            judge.verdict,
-            adya.verdict
+            adya.seconds / finish,
+            verdict,
+            adya.words[1]
         ),
     }
     Ok(())

@@ -27,10 +27,8 @@ pub struct Run {
     pub wall_seconds: f64,
     /// Of all its threads together, in hundredths: what else the machine does matters less to it.
     pub cpu_seconds: f64,
-    /// The second word that it printed.
-    pub verdict: String,
-    /// The third, if it is a number: the seconds of a part.
-    pub part_seconds: f64,
+    /// The first words that it printed. The second is the verdict.
+    pub words: Vec<String>,
     /// The most memory that it had.
     pub peak_mib: u64,
 }
@@ -67,11 +65,10 @@ impl Run {
         let is_done = matches!(status.code(), Some(0 | 1));
         ensure!(is_done, "{} failed: {status}", program.display());
         let out = reading.join().expect("reading does not panic")?;
-        let mut words = out.split_whitespace();
-        let seconds = words.next().context("it printed nothing")?.parse().unwrap_or(wall_seconds);
-        let verdict = words.next().unwrap_or_default().to_lowercase();
-        let part_seconds = words.next().and_then(|word| word.parse().ok()).unwrap_or_default();
-        Ok(Some(Run { seconds, wall_seconds, cpu_seconds, verdict, part_seconds, peak_mib }))
+        let words: Vec<String> = out.split_whitespace().take(3).map(str::to_lowercase).collect();
+        let first = words.first().context("it printed nothing")?;
+        let seconds = first.parse().unwrap_or(wall_seconds);
+        Ok(Some(Run { seconds, wall_seconds, cpu_seconds, words, peak_mib }))
     }
 }
 
