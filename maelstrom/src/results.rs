@@ -2,7 +2,6 @@
 
 pub mod traffic;
 
-
 use crate::checker::availability::Available;
 use crate::checker::exceptions::Exceptions;
 use crate::checker::stats::Stats;

@@ -241,7 +241,8 @@ fn take_in(
     mut take: impl FnMut(Place, Entry) -> Result<(), String>,
 ) -> Result<(), String> {
     let mut parser = Parser::default();
-    let mut take_all = |batch: &Batch| batch.entries().try_for_each(|(place, entry)| take(place, entry));
+    let mut take_all =
+        |batch: &Batch| batch.entries().try_for_each(|(place, entry)| take(place, entry));
     let mut is_empty = true;
     for part in places.into_iter().map_while(|place| place.recv().ok()) {
         let (text, piece) = part?;
