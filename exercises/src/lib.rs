@@ -40,15 +40,43 @@ impl Exercise {
 /// All exercises, by chapter. An entry of chapter N stands below its line.
 pub const ALL: &[Exercise] = &[
     // Chapter 1.
-
+    Exercise {
+        name: "1-echo",
+        stub: stubs::ch01_echo::task,
+        solution: solutions::ch01_echo::task,
+        promise: "wrong-reply",
+    },
+    Exercise {
+        name: "1-reply",
+        stub: stubs::ch01_reply::task,
+        solution: solutions::ch01_reply::task,
+        promise: "in_reply_to is null and should be 3",
+    },
     // Chapter 2.
-
+    Exercise {
+        name: "2-durable",
+        stub: stubs::ch02_durable::task,
+        solution: solutions::ch02_durable::task,
+        promise: "duplicated",
+    },
+    Exercise {
+        name: "2-numbers",
+        stub: stubs::ch02_numbers::task,
+        solution: solutions::ch02_numbers::task,
+        promise: "duplicated",
+    },
     // Chapter 3.
     Exercise {
         name: "3-retry",
         stub: stubs::ch03_retry::task,
         solution: solutions::ch03_retry::task,
         promise: "element 0 is lost",
+    },
+    Exercise {
+        name: "3-batch",
+        stub: stubs::ch03_batch::task,
+        solution: solutions::ch03_batch::task,
+        promise: "servers send each other 8.0 messages for each broadcast",
     },
     // Chapter 4.
     Exercise {

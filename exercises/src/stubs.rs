@@ -1,10 +1,15 @@
 //! What there is to complete: one file for each exercise of the book.
 
 // Chapter 1.
+pub mod ch01_echo;
+pub mod ch01_reply;
 
 // Chapter 2.
+pub mod ch02_durable;
+pub mod ch02_numbers;
 
 // Chapter 3.
+pub mod ch03_batch;
 pub mod ch03_retry;
 
 // Chapter 4.

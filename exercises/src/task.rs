@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::process::ExitCode;
 
 use gyre::{Ctx, Node};
+use maelstrom::checker::Judgement;
 use maelstrom::engine::Outcome;
 use maelstrom::simulation::{Check, Smallest};
 
@@ -33,23 +34,24 @@ pub trait Task {
 
 /// A node that must pass this test.
 pub fn node<N: Node>(check: Check<N>, make: fn(&Ctx) -> N) -> Box<dyn Task> {
-    node_within(check, make, |_| Ok(()))
+    Box::new(NodeTask { check, make, cost: None })
 }
 
-/// A node that must pass this test, and do so within limits, which are given what happened in a
-/// run of it.
+/// A node that must pass this test and, in another run, stay within limits. These are given what
+/// happened in that run, and what the checkers say of it.
 pub fn node_within<N: Node>(
     check: Check<N>,
     make: fn(&Ctx) -> N,
-    limits: fn(&Outcome) -> Result<(), String>,
+    measured: Check<N>,
+    limits: fn(&Outcome, &Judgement) -> Result<(), String>,
 ) -> Box<dyn Task> {
-    Box::new(NodeTask { check, make, limits })
+    Box::new(NodeTask { check, make, cost: Some((measured, limits)) })
 }
 
 struct NodeTask<N> {
     check: Check<N>,
     make: fn(&Ctx) -> N,
-    limits: fn(&Outcome) -> Result<(), String>,
+    cost: Option<(Check<N>, fn(&Outcome, &Judgement) -> Result<(), String>)>,
 }
 
 impl<N: Node> Task for NodeTask<N> {
@@ -57,8 +59,9 @@ impl<N: Node> Task for NodeTask<N> {
         if let Some(failure) = self.check.first_failure(SEEDS) {
             return Err(format!("on seed {}, {}", failure.seed, failure.sentence));
         }
-        let (outcome, _) = self.check.run(SEEDS.start);
-        (self.limits)(&outcome)
+        let Some((measured, limits)) = &self.cost else { return Ok(()) };
+        let (outcome, judgement) = measured.run(SEEDS.start);
+        limits(&outcome, &judgement)
     }
 
     fn show(self: Box<Self>, program: &[&str]) -> Option<Smallest> {

@@ -56,6 +56,7 @@ impl Node for Broadcast {
     type Request = Request;
     type Response = Response;
 
+    // ANCHOR: handle
     async fn handle(&self, _: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
         Ok(match request {
             Request::Topology {} => Response::TopologyOk {},
@@ -68,6 +69,7 @@ impl Node for Broadcast {
             },
         })
     }
+    // ANCHOR_END: handle
 }
 
 /// The value of `--preset`; without one, low latency.

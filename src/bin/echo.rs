@@ -1,5 +1,6 @@
 //! Echo: every request is answered with what it said. The smallest node there is.
 
+// ANCHOR: node
 use std::process::ExitCode;
 
 use gyre::{Ctx, Error, Json, Node, NodeId, async_trait};
@@ -34,6 +35,7 @@ impl Node for Echo {
 fn main() -> ExitCode {
     gyre::run(|_| Echo)
 }
+// ANCHOR_END: node
 
 #[cfg(test)]
 mod tests {

@@ -22,10 +22,12 @@ use gyre::{Ctx, Error, Node, NodeId, async_trait};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
+// ANCHOR: node
 struct UniqueIds {
     incarnation: u64,
     given: Cell<u64>,
 }
+// ANCHOR_END: node
 
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -40,9 +42,11 @@ enum Response {
 }
 
 impl UniqueIds {
+    // ANCHOR: new
     fn new(ctx: &Ctx) -> UniqueIds {
         UniqueIds { incarnation: ctx.rng().random(), given: Cell::new(0) }
     }
+    // ANCHOR_END: new
 }
 
 #[async_trait(?Send)]
@@ -50,12 +54,14 @@ impl Node for UniqueIds {
     type Request = Request;
     type Response = Response;
 
+    // ANCHOR: handle
     async fn handle(&self, ctx: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
         let Request::Generate {} = request;
         let count = self.given.get();
         self.given.set(count + 1);
         Ok(Response::GenerateOk { id: format!("{}-{:016x}-{count}", ctx.id(), self.incarnation) })
     }
+    // ANCHOR_END: handle
 }
 
 fn main() -> ExitCode {

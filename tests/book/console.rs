@@ -4,8 +4,9 @@ use std::ops::Range;
 use std::path::Path;
 use std::process::Command;
 
-/// How long a command may take.
+/// How long a command may take. An update waits longer: who writes may do other things besides.
 const LIMIT_SECS: u32 = 20;
+const UPDATE_LIMIT_SECS: u32 = 120;
 
 /// A command of a block.
 struct Typed {
@@ -29,7 +30,9 @@ pub fn hold(
 ) -> Result<Option<Vec<String>>, (usize, String)> {
     let mut lines = block.to_vec();
     for typed in commands(block)? {
-        let printed = run(root, &typed.text).map_err(|sentence| (typed.line, sentence))?;
+        let limit_secs = if updates { UPDATE_LIMIT_SECS } else { LIMIT_SECS };
+        let printed =
+            run(root, &typed.text, limit_secs).map_err(|sentence| (typed.line, sentence))?;
         let shown = &block[typed.shown.clone()];
         let Err(difference) = fits(shown, &printed) else { continue };
         if !updates {
@@ -69,9 +72,9 @@ fn commands(block: &[String]) -> Result<Vec<Typed>, (usize, String)> {
 }
 
 /// What a command prints on stdout and stderr, by lines.
-fn run(root: &Path, text: &str) -> Result<Vec<String>, String> {
+fn run(root: &Path, text: &str, limit_secs: u32) -> Result<Vec<String>, String> {
     let mut command = Command::new("timeout");
-    command.arg("--kill-after=1").arg(LIMIT_SECS.to_string());
+    command.arg("--kill-after=1").arg(limit_secs.to_string());
     command.args(["bash", "-c", &format!("exec 2>&1 < /dev/null\n{text}")]).current_dir(root);
     // A command is typed by a reader: not by this test, and not by the make that runs it.
     for name in ["SEED", "SEEDS", "BOOK", "CHAPTER", "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "ARGS"] {
@@ -82,7 +85,7 @@ fn run(root: &Path, text: &str) -> Result<Vec<String>, String> {
     let output = command.output().map_err(|error| format!("timeout cannot be run: {error}."))?;
     if output.status.code() == Some(124) {
         return Err(format!(
-            "{text} takes more than {LIMIT_SECS} s. Use a smaller run, or a seed: then it runs in \
+            "{text} takes more than {limit_secs} s. Use a smaller run, or a seed: then it runs in \
              virtual time."
         ));
     }

@@ -11,10 +11,12 @@ use maelstrom::Fault;
 use maelstrom::simulation::Check;
 use serde::{Deserialize, Serialize};
 
+// ANCHOR: state
 struct Broadcast {
     /// The bug.
     messages: RefCell<BTreeSet<i64>>,
 }
+// ANCHOR_END: state
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -46,6 +46,7 @@ impl Node for Broadcast {
     async fn handle(&self, ctx: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
         Ok(match request {
             Request::Topology {} => Response::TopologyOk {},
+            // ANCHOR: handle
             Request::Broadcast { message } => {
                 self.messages.borrow_mut().insert(message);
                 for peer in ctx.peers() {
@@ -54,6 +55,7 @@ impl Node for Broadcast {
                 }
                 Response::BroadcastOk {}
             }
+            // ANCHOR_END: handle
             Request::Tell { message } => {
                 self.messages.borrow_mut().insert(message);
                 Response::Told {}

@@ -36,12 +36,14 @@ impl Node for Ids {
     type Request = Request;
     type Response = Response;
 
+    // ANCHOR: handle
     async fn handle(&self, ctx: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
         let Request::Generate {} = request;
         Ok(Response::GenerateOk {
             id: format!("{}-{}", ctx.id(), self.given.replace(self.given.get() + 1)),
         })
     }
+    // ANCHOR_END: handle
 }
 
 /// How the bench catches it.

@@ -35,10 +35,12 @@ impl Node for Ids {
     type Request = Request;
     type Response = Response;
 
+    // ANCHOR: handle
     async fn handle(&self, _: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
         let Request::Generate {} = request;
         Ok(Response::GenerateOk { id: self.given.replace(self.given.get() + 1).to_string() })
     }
+    // ANCHOR_END: handle
 }
 
 /// How the bench catches it.

@@ -59,6 +59,7 @@ impl Node for Broadcast {
     async fn handle(&self, ctx: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
         Ok(match request {
             Request::Topology {} => Response::TopologyOk {},
+            // ANCHOR: retry
             Request::Broadcast { message } => {
                 self.messages.borrow_mut().insert(message);
                 for peer in ctx.peers().to_vec() {
@@ -72,6 +73,7 @@ impl Node for Broadcast {
                 }
                 Response::BroadcastOk {}
             }
+            // ANCHOR_END: retry
             Request::Tell { message } => {
                 self.messages.borrow_mut().insert(message);
                 Response::TellOk {}

@@ -97,6 +97,7 @@ pub const SUSPECT_AFTER: Duration = Duration::from_secs(2);
 
 /// What one node tells another.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+// ANCHOR: rumor
 pub struct Rumor {
     /// The sender's incarnation.
     pub from: Incarnation,
@@ -118,6 +119,7 @@ pub struct Rumor {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub answer: bool,
 }
+// ANCHOR_END: rumor
 
 /// What a node must find in its storage after a crash.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -295,6 +297,7 @@ impl Gossip {
         self.archive.messages()
     }
 
+    // ANCHOR: broadcast
     fn broadcast(&mut self, now: Time, id: RequestId, message: Json) {
         self.outputs.reply.push((id, ()));
         if self.archive.contains(&message) {
@@ -311,6 +314,7 @@ impl Gossip {
         self.schedule_flush(now);
         self.stay_awake(now);
     }
+    // ANCHOR_END: broadcast
 
     /// Archives and persists a batch. Returns the part that was new.
     fn take_in(&mut self, batch: &Batch) -> Option<Batch> {
@@ -321,10 +325,12 @@ impl Gossip {
     }
 
     /// The rank of the hub: the first in the list that is not suspected.
+    // ANCHOR: hub
     fn hub(&self) -> usize {
         let suspected = |rank: &usize| self.peers[*rank].suspected_at.is_some();
         (0..self.my_rank).find(|rank| !suspected(rank)).unwrap_or(self.my_rank)
     }
+    // ANCHOR_END: hub
 
     /// Whether an edge of the tree leads down to this peer: it takes this node for the hub, or
     /// this node takes itself for the hub.
@@ -345,11 +351,13 @@ impl Gossip {
 
     /// Opens the window, unless it is open. A spoke has none on the way to the hub: a window
     /// there would save far less than the same window at the hub.
+    // ANCHOR: window
     fn schedule_flush(&mut self, now: Time) {
         let spoke = self.setting.route == Route::Hub && self.hub() != self.my_rank;
         let window = if spoke { Duration::ZERO } else { self.setting.window };
         self.flush_at.get_or_insert(now + window);
     }
+    // ANCHOR_END: window
 
     /// The fast path: sends what is new to whom the route says. Nodes out of reach are left to
     /// the repair path.

@@ -111,6 +111,7 @@ impl Gossip {
     }
 
     /// What a node lacks and should get now, and whether that is not yet all.
+    // ANCHOR: repair
     fn repair(&mut self, now: Time, rank: usize, everything: bool) -> (Vec<Batch>, bool) {
         let has = self.peers[rank].has_or_gets(now);
         let mut upto = VersionVector::default();
@@ -129,6 +130,7 @@ impl Gossip {
         }
         (batches, !complete)
     }
+    // ANCHOR_END: repair
 
     /// The hub's part: what everybody has. It is announced at once when that is everything.
     fn find_stable(&mut self, now: Time) {
