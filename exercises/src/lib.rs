@@ -70,7 +70,7 @@ pub const ALL: &[Exercise] = &[
         name: "3-retry",
         stub: stubs::ch03_retry::task,
         solution: solutions::ch03_retry::task,
-        promise: "element 0 is lost",
+        promise: "elements lost",
     },
     Exercise {
         name: "3-batch",

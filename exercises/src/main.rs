@@ -1,9 +1,12 @@
 //! Judges an exercise: `exercise 3-retry`, or its solution: `exercise 3-retry --solution`.
 //!
 //! With `--node` behind that it is the node of the exercise, for any bench.
-#![allow(clippy::disallowed_methods, reason = "its arguments are read in main")]
-#![allow(clippy::print_stdout, reason = "unless it is a node, it prints what it was asked for")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "it reads its arguments and, unless it is a node, prints what it was asked for"
+)]
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use exercises::{ALL, Exercise, Task};
@@ -33,17 +36,22 @@ fn main() -> ExitCode {
 fn judge(exercise: &Exercise, task: Box<dyn Task>, is_solution: bool) -> ExitCode {
     let Exercise { name, .. } = exercise;
     let Err(wrong) = task.judge() else {
-        println!("Exercise {name} is solved{}.", if is_solution { " by its solution" } else { "" });
+        say(&format!(
+            "Exercise {name} is solved{}.",
+            if is_solution { " by its solution" } else { "" }
+        ));
         return ExitCode::SUCCESS;
     };
-    println!("Exercise {name} is not solved yet: {wrong}");
-    println!();
-    println!("  file:     {}", exercise.file());
+    say(&format!("Exercise {name} is not solved yet: {wrong}\n\n  file:     {}", exercise.file()));
     if let Some(smallest) = task.show(&["target/release/exercise", name, "--node"]) {
         let Smallest { shrunk, page, command, .. } = smallest;
-        println!("  smallest: {}", shrunk.left);
-        println!("  page:     {}", page.display());
-        println!("  repeat:   {command}");
+        let (left, page) = (shrunk.left, page.display());
+        say(&format!("  smallest: {left}\n  page:     {page}\n  repeat:   {command}"));
     }
     ExitCode::FAILURE
+}
+
+/// Prints it. Whoever does not read to the end has seen enough.
+fn say(text: &str) {
+    drop(writeln!(std::io::stdout(), "{text}"));
 }

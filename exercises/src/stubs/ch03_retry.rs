@@ -79,10 +79,11 @@ impl Node for Broadcast {
     }
 }
 
-/// What judges such a node: three nodes, five seconds, messages are lost, links are cut.
+/// What judges such a node: three nodes, ten seconds, messages are lost, links are cut.
 pub fn check<N: Node>(make: fn(&Ctx) -> N) -> Check<N> {
-    let faults = [Fault::Loss, Fault::Partition];
-    maelstrom::check("broadcast", make).nodes(3).time_limit_secs(5.0).faults(faults)
+    let check = maelstrom::check("broadcast", make).nodes(3).time_limit_secs(10.0);
+    // Faults end two seconds before the run does.
+    check.options(|options| options.calm_secs = 2.0).faults([Fault::Loss, Fault::Partition])
 }
 
 /// The node above, judged.
