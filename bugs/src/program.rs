@@ -16,6 +16,10 @@ const SHRINK: &str = "--shrink";
 /// The argument that makes it show the first of them, with its page: `make bug-…`.
 const SHOW: &str = "--show";
 
+/// The argument that makes it say how one run ends: `--seed 7`. Without a number it looks for the
+/// first seed that fails.
+const SEED: &str = "--seed";
+
 /// How many seeds are shrunk of each bug.
 const SHRUNK_SEEDS: usize = 3;
 
@@ -30,7 +34,9 @@ const SHOWN_CHARACTERS: usize = 3_000;
 
 /// The program of a bug: a node, as any bench runs it.
 ///
-/// With `--show` it shows the bug instead: a small run, with its page in the store. With `--shrink`
+/// With `--show` it shows the bug instead: a small run, with its page in the store. With `--seed 7`
+/// it runs that seed inside the bench, where invariants are checked, and says how it ends. With
+/// `--shrink`
 /// it finds the first seeds that fail by this kind of anomaly (or, without one, in any way), makes
 /// each as small as it can, and prints a row of `book/shrunk-bugs.md` for each; with `--tape`
 /// behind that, on stderr, their tapes, too.
@@ -40,11 +46,14 @@ pub fn run<N: Node>(
     make: impl FnOnce(&Ctx) -> N + 'static,
 ) -> ExitCode {
     let asked = std::env::args().nth(1).unwrap_or_default();
-    if ![SHRINK, SHOW].contains(&asked.as_str()) {
+    if ![SHRINK, SHOW, SEED].contains(&asked.as_str()) {
         return gyre::run(make);
     }
     let anomaly = Some(anomaly).filter(|anomaly| !anomaly.is_empty());
     let check = check();
+    if asked == SEED {
+        return say_how_it_ends(&check, std::env::args().nth(2).as_deref());
+    }
     if asked == SHOW {
         let seeds = check.seeds_that_fail(anomaly, SEARCHED, 1);
         seeds.iter().for_each(|seed| check.show(*seed, anomaly));
@@ -62,6 +71,25 @@ pub fn run<N: Node>(
         }
     }
     if is_whole { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Runs one seed, or looks for the first that fails, and says how it ends.
+fn say_how_it_ends<N: Node>(check: &Check<N>, seed: Option<&str>) -> ExitCode {
+    // What an assertion says is said once, below.
+    std::panic::set_hook(Box::new(|_| {}));
+    let failure = match seed.map(str::parse) {
+        Some(Ok(seed)) => check.fails(seed),
+        Some(Err(_)) => {
+            eprintln!("{SEED} wants a number behind it, or nothing");
+            return ExitCode::from(2);
+        }
+        None => check.first_anomaly(SEARCHED),
+    };
+    match failure {
+        Some(failure) => print(&format!("seed {}: {}", failure.seed, failure.sentence)),
+        None => print("Nothing is wrong."),
+    }
+    ExitCode::SUCCESS
 }
 
 #[expect(clippy::print_stdout, reason = "it prints what it was asked for")]
