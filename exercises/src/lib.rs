@@ -118,11 +118,44 @@ pub const ALL: &[Exercise] = &[
         promise: "of 2 nodes, {n0} would be a quorum and {n1} a quorum",
     },
     // Chapter 7.
-
+    Exercise {
+        name: "7-vote",
+        stub: stubs::ch07_vote::task,
+        solution: solutions::ch07_vote::task,
+        promise: "the node votes for n1 in term 2, and then for n2 in term 2: both may lead it",
+    },
+    Exercise {
+        name: "7-win",
+        stub: stubs::ch07_win::task,
+        solution: solutions::ch07_win::task,
+        promise: "n2 can win as well, and is not named",
+    },
     // Chapter 8.
-
+    Exercise {
+        name: "8-append",
+        stub: stubs::ch08_append::task,
+        solution: solutions::ch08_append::task,
+        promise: "cuts its log to",
+    },
+    Exercise {
+        name: "8-commit",
+        stub: stubs::ch08_commit::task,
+        solution: solutions::ch08_commit::task,
+        promise: "a leader of term 5 may overwrite it: figure 8 (d)",
+    },
     // Chapter 9.
-
+    Exercise {
+        name: "9-read",
+        stub: stubs::ch09_read::task,
+        solution: solutions::ch09_read::task,
+        promise: "not linearizable",
+    },
+    Exercise {
+        name: "9-retry",
+        stub: stubs::ch09_retry::task,
+        solution: solutions::ch09_retry::task,
+        promise: "not linearizable",
+    },
     // Chapter 10.
     Exercise {
         name: "10-validate",
@@ -137,7 +170,18 @@ pub const ALL: &[Exercise] = &[
         promise: "the history is serializable, so it shows no anomaly",
     },
     // Chapter 11.
-
+    Exercise {
+        name: "11-append",
+        stub: stubs::ch11_append::task,
+        solution: solutions::ch11_append::task,
+        promise: "inconsistent-offsets",
+    },
+    Exercise {
+        name: "11-see",
+        stub: stubs::ch11_see::task,
+        solution: solutions::ch11_see::task,
+        promise: "history 2 is not valid",
+    },
     // Chapter 12.
     Exercise {
         name: "12-timeout",

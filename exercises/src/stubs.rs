@@ -25,16 +25,24 @@ pub mod ch06_copies;
 pub mod ch06_majority;
 
 // Chapter 7.
+pub mod ch07_vote;
+pub mod ch07_win;
 
 // Chapter 8.
+pub mod ch08_append;
+pub mod ch08_commit;
 
 // Chapter 9.
+pub mod ch09_read;
+pub mod ch09_retry;
 
 // Chapter 10.
 pub mod ch10_skew;
 pub mod ch10_validate;
 
 // Chapter 11.
+pub mod ch11_append;
+pub mod ch11_see;
 
 // Chapter 12.
 pub mod ch12_tape;

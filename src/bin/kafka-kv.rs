@@ -74,6 +74,7 @@ fn gave_up(what: &str) -> Error {
 }
 
 impl KafkaKv {
+    // ANCHOR: send
     async fn send(&self, ctx: &Ctx, key: &str, msg: Json) -> Result<Offset, Error> {
         let cell =
             Some(Cell { id: format!("{}-{:016x}", ctx.id(), ctx.rng().random::<u64>()), msg });
@@ -100,6 +101,7 @@ impl KafkaKv {
         }
         Err(gave_up("sending"))
     }
+    // ANCHOR_END: send
 
     /// Takes note of a cell, if it is the next one that was not known.
     fn learn(&self, key: &str, offset: Offset, cell: Option<Cell>) -> Offset {

@@ -84,6 +84,7 @@ impl Node for Kafka {
     type Request = Request;
     type Response = Response;
 
+    // ANCHOR: handle
     async fn handle(&self, ctx: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
         Ok(match request {
             Request::Send { key, msg } => {
@@ -106,6 +107,7 @@ impl Node for Kafka {
             }
         })
     }
+    // ANCHOR_END: handle
 }
 
 fn main() -> ExitCode {

@@ -30,6 +30,7 @@ impl Node for LinKv {
     type Request = Request;
     type Response = Response;
 
+    // ANCHOR: handle
     async fn handle(&self, _: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
         // Of the two `?` the first is about the cluster, the second about the key.
         let (change, response) = match request {
@@ -48,6 +49,7 @@ impl Node for LinKv {
         self.registers.execute(change).await??;
         Ok(response)
     }
+    // ANCHOR_END: handle
 }
 
 fn main() -> ExitCode {

@@ -98,6 +98,7 @@ struct Log {
 }
 
 impl Logs {
+    // ANCHOR: append
     /// Appends a message to the log of a key, and gives its offset.
     pub fn append(&mut self, key: &str, message: Json) -> Offset {
         // Looked up first, so that only a new key is copied.
@@ -108,7 +109,9 @@ impl Logs {
         log.messages.push_back(message);
         log.end() - 1
     }
+    // ANCHOR_END: append
 
+    // ANCHOR: poll
     /// The messages of each key from an offset on: as many as fit, without a gap. Keys without
     /// any are left out.
     ///
@@ -128,7 +131,9 @@ impl Logs {
         }
         batch
     }
+    // ANCHOR_END: poll
 
+    // ANCHOR: commit
     /// Notes that everything up to an offset was processed, of each of these keys.
     pub fn commit(&mut self, offsets: &BTreeMap<String, Offset>) {
         for (key, &offset) in offsets {
@@ -139,6 +144,7 @@ impl Logs {
             }
         }
     }
+    // ANCHOR_END: commit
 
     /// The committed offset of each of these keys that has one.
     pub fn committed(&self, keys: &[String]) -> BTreeMap<String, Offset> {

@@ -8,9 +8,11 @@ use gyre::replicated::Options;
 use maelstrom::Fault;
 use maelstrom::simulation::Check;
 
+// ANCHOR: options
 fn options() -> Options {
     Options { ignores: |_| false, configure: bugs::lin_kv::restless, ..Options::default() }
 }
+// ANCHOR_END: options
 
 /// How the bench catches it.
 fn check() -> Check<LinKv> {

@@ -10,6 +10,7 @@ use gyre::replicated::Options;
 use maelstrom::Fault;
 use maelstrom::simulation::Check;
 
+// ANCHOR: options
 fn options() -> Options {
     let configure = |config| Config {
         rules: Rules { may_commit: |_, _| true, ..Rules::RAFT },
@@ -17,6 +18,7 @@ fn options() -> Options {
     };
     Options { configure, ..Options::default() }
 }
+// ANCHOR_END: options
 
 /// How the bench catches it.
 fn check() -> Check<LinKv> {

@@ -9,6 +9,7 @@ use gyre::replicated::Options;
 use maelstrom::Fault;
 use maelstrom::simulation::Check;
 
+// ANCHOR: options
 fn options() -> Options {
     let configure = |config| Config {
         rules: Rules {
@@ -19,6 +20,7 @@ fn options() -> Options {
     };
     Options { configure, ..Options::default() }
 }
+// ANCHOR_END: options
 
 /// How the bench catches it.
 fn check() -> Check<LinKv> {

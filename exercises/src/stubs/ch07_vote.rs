@@ -35,6 +35,7 @@ pub struct RequestVote {
     pub last: LogId,
 }
 
+// ANCHOR: naive
 /// Whether the candidate gets this node's vote.
 pub fn on_request_vote(voter: &mut Voter, request: &RequestVote) -> bool {
     // To do: vote once a term, and not for everybody.
@@ -42,6 +43,7 @@ pub fn on_request_vote(voter: &mut Voter, request: &RequestVote) -> bool {
     voter.vote = Some(request.candidate);
     true
 }
+// ANCHOR_END: naive
 
 /// The function above, judged.
 pub fn task() -> Box<dyn Task> {

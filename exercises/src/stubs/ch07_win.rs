@@ -79,8 +79,7 @@ fn node(id: &str, log: &[Term]) -> Raft<()> {
     let peers = ids.filter(|peer| peer.as_str() != id).collect();
     let entries = log.iter().map(|&term| Entry { term, command: None }).collect();
     let term = log.last().copied().unwrap_or(0);
-    let durable =
-        Durable { state: HardState { term, vote: None }, entries, ..Durable::default() };
+    let durable = Durable { state: HardState { term, vote: None }, entries, ..Durable::default() };
     let rng = ChaCha8Rng::seed_from_u64(1);
     Raft::new(Config::new(NodeId::from(id), peers), durable, rng, Time::ZERO)
 }

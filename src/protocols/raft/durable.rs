@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::{Entry, Index, LogId, Piece, Term};
 use crate::types::NodeId;
 
+// ANCHOR: hard-state
 /// The term that a node is in, and whom it voted for in it (figure 2).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HardState {
@@ -21,6 +22,7 @@ pub struct HardState {
     /// Its vote in that term.
     pub vote: Option<NodeId>,
 }
+// ANCHOR_END: hard-state
 
 /// What stands on the disk, one after another. It must be there before the messages that were
 /// given out with it are sent, and before the entries given out with it are applied.

@@ -25,11 +25,13 @@ impl<C: Clone + Serialize> Raft<C> {
         self.election_due = self.now + self.random_up_to_election_timeout();
     }
 
+    // ANCHOR: election-due
     pub(super) fn set_election_due(&mut self) {
         let jitter = self.random_up_to_election_timeout();
         self.election_due = self.now + self.config.election_timeout + jitter;
         assert!(self.election_due > self.now, "there is time to hear from a leader");
     }
+    // ANCHOR_END: election-due
 
     fn random_up_to_election_timeout(&mut self) -> Duration {
         self.rng.random_range(Duration::ZERO..self.config.election_timeout)
@@ -47,6 +49,7 @@ impl<C: Clone + Serialize> Raft<C> {
         if self.config.stable_leadership { self.start_pre_vote() } else { self.campaign(false) }
     }
 
+    // ANCHOR: start-pre-vote
     /// Asks everyone whether an election could be won.
     fn start_pre_vote(&mut self) {
         assert!(!self.is_leader(), "a leader does not look for one");
@@ -60,7 +63,9 @@ impl<C: Clone + Serialize> Raft<C> {
         self.broadcast(&Message::PreVote { term, last });
         self.count_votes();
     }
+    // ANCHOR_END: start-pre-vote
 
+    // ANCHOR: campaign
     /// Begins a term and asks for votes in it.
     fn campaign(&mut self, transfer: bool) {
         assert!(!self.is_leader(), "a leader does not look for one");
@@ -75,6 +80,7 @@ impl<C: Clone + Serialize> Raft<C> {
         self.broadcast(&Message::RequestVote { term, last, transfer });
         self.count_votes();
     }
+    // ANCHOR_END: campaign
 
     /// Votes in the current term: once (§5.2).
     fn give_vote(&mut self, candidate: NodeId) {
@@ -90,6 +96,7 @@ impl<C: Clone + Serialize> Raft<C> {
         }
     }
 
+    // ANCHOR: count-votes
     /// Goes one step further when a majority has agreed.
     fn count_votes(&mut self) {
         match &self.role {
@@ -98,6 +105,7 @@ impl<C: Clone + Serialize> Raft<C> {
             _ => {}
         }
     }
+    // ANCHOR_END: count-votes
 
     /// `term` is the one that the sender would begin; it is not before this node's.
     pub(super) fn on_pre_vote(&mut self, from: NodeId, term: Term, last: LogId) {
@@ -137,6 +145,7 @@ impl<C: Clone + Serialize> Raft<C> {
         }
     }
 
+    // ANCHOR: on-request-vote
     pub(super) fn on_request_vote(&mut self, from: NodeId, last: LogId, transfer: bool) {
         if !transfer && self.hears_leader() {
             return;
@@ -153,6 +162,7 @@ impl<C: Clone + Serialize> Raft<C> {
         }
         self.send(from, Message::RequestVoteReply { term: self.state.term, granted });
     }
+    // ANCHOR_END: on-request-vote
 
     pub(super) fn on_vote(&mut self, from: NodeId, granted: bool) {
         assert!(self.config.peers.contains(&from), "only nodes of the cluster vote");

@@ -16,6 +16,7 @@ pub type Term = u64;
 /// A place in the log. The first entry is at 1; 0 is before all entries.
 pub type Index = u64;
 
+// ANCHOR: log-id
 /// The term and index of an entry: two entries with the same id are the same entry, and so are
 /// all before them (§5.3, the log matching property).
 ///
@@ -28,6 +29,7 @@ pub struct LogId {
     /// Its place in the log.
     pub index: Index,
 }
+// ANCHOR_END: log-id
 
 /// One entry of the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

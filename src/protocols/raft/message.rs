@@ -43,6 +43,7 @@ pub enum Message<C> {
         /// Whether it is a vote.
         granted: bool,
     },
+    // ANCHOR: append-entries
     /// Entries for a follower; without entries, a heartbeat (§5.3).
     AppendEntries {
         /// The leader's term.
@@ -56,6 +57,7 @@ pub enum Message<C> {
         /// The latest round of acknowledgements that reads wait for (dissertation §6.4).
         round: u64,
     },
+    // ANCHOR_END: append-entries
     /// The answer to entries and heartbeats.
     AppendEntriesReply {
         /// The follower's term.

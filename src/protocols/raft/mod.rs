@@ -377,6 +377,7 @@ impl<C: Clone + Serialize> Raft<C> {
         }
     }
 
+    // ANCHOR: terms-first
     /// Terms come first (§5.1, figure 2 "all servers"): a message from a later term makes this
     /// node a follower in it, one from an earlier term is turned down.
     fn on_message(&mut self, from: NodeId, message: Message<C>) {
@@ -390,6 +391,7 @@ impl<C: Clone + Serialize> Raft<C> {
         if term > self.state.term && !self.stays_in_term(&message) {
             self.follow(term, None);
         }
+        // ANCHOR_END: terms-first
         match message {
             Message::PreVote { term, last } => self.on_pre_vote(from, term, last),
             Message::PreVoteReply { term, granted } => {
@@ -451,6 +453,7 @@ impl<C: Clone + Serialize> Raft<C> {
         self.send(from, reply);
     }
 
+    // ANCHOR: follow
     /// Becomes a follower in `term`, which is this one or a later one.
     fn follow(&mut self, term: Term, leader: Option<NodeId>) {
         assert!(term >= self.state.term, "terms never fall");
@@ -468,6 +471,7 @@ impl<C: Clone + Serialize> Raft<C> {
         self.verified = self.commit;
         self.leader_commit = self.commit;
     }
+    // ANCHOR_END: follow
 
     /// Forgets the log up to `index`, but for what followers may need.
     fn forget(&mut self, index: Index) {
@@ -497,6 +501,7 @@ impl<C: Clone + Serialize> Raft<C> {
     }
 }
 
+// ANCHOR: reached-by-majority
 /// The largest value that a majority has reached, given the value of every node.
 ///
 /// Commitment, the confirmation of reads and the leader's hold on its majority are all this.

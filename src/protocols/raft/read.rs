@@ -157,6 +157,7 @@ impl<C: Clone + Serialize> Raft<C> {
         assert!(self.reads_waiting() == count, "no read is lost");
     }
 
+    // ANCHOR: confirm-reads
     /// The leader's part: answers what is confirmed and begins a round for what is not.
     pub(super) fn confirm_reads(&mut self) {
         let Role::Leader(leader) = &self.role else { return };
@@ -167,6 +168,7 @@ impl<C: Clone + Serialize> Raft<C> {
             self.end_rounds();
         }
     }
+    // ANCHOR_END: confirm-reads
 
     /// Puts what waits into a round that begins after it arrived. When enough rounds are under
     /// way it waits for one of them to end, and shares the next with all that wait.
@@ -201,6 +203,7 @@ impl<C: Clone + Serialize> Raft<C> {
         assert!(reads.last_round <= next, "one round begins at a time");
     }
 
+    // ANCHOR: end-rounds
     /// Answers the reads whose round a majority has acknowledged.
     fn end_rounds(&mut self) {
         let Role::Leader(leader) = &mut self.role else { return };
@@ -223,6 +226,7 @@ impl<C: Clone + Serialize> Raft<C> {
         leader.reads.rounds.retain(|_, round| !round.own.is_empty() || !round.asked.is_empty());
         assert!(self.commit >= leader.first_index, "the commit index is not behind");
     }
+    // ANCHOR_END: end-rounds
 
     /// Everyone's part: asks the leader, and hands out the reads that can be answered.
     pub(super) fn release_reads(&mut self) {

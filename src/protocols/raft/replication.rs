@@ -71,6 +71,7 @@ impl Leader {
 }
 
 impl<C: Clone + Serialize> Raft<C> {
+    // ANCHOR: become-leader
     pub(super) fn become_leader(&mut self) {
         let last = self.log.last_index();
         let followers = self.config.peers.iter();
@@ -88,6 +89,7 @@ impl<C: Clone + Serialize> Raft<C> {
         // The entry that will commit all that earlier leaders left (§5.4.2, §8).
         self.log.append(Entry { term: self.state.term, command: None });
     }
+    // ANCHOR_END: become-leader
 
     /// A command from this node's own clients.
     pub(super) fn propose(&mut self, command: C) {
@@ -106,6 +108,7 @@ impl<C: Clone + Serialize> Raft<C> {
         self.append_command(command, Some(from));
     }
 
+    // ANCHOR: append-command
     fn append_command(&mut self, command: C, from: Option<NodeId>) {
         if !self.can_append() {
             return;
@@ -118,6 +121,7 @@ impl<C: Clone + Serialize> Raft<C> {
         assert!(last_passed_on < index, "entries are passed on in order");
         leader.passed_on.extend(from.map(|from| (index, from)));
     }
+    // ANCHOR_END: append-command
 
     /// Whether this node leads and has room for another command. Not while it hands over
     /// (dissertation §3.10, step 1), and not when more waits to be committed than it may keep.
@@ -162,6 +166,7 @@ impl<C: Clone + Serialize> Raft<C> {
         self.set_election_due();
     }
 
+    // ANCHOR: store
     /// Makes the log the leader's from `prev` to the end of `entries` (§5.3).
     fn store(&mut self, prev: LogId, mut entries: Vec<Entry<C>>) -> Outcome {
         let end = prev.index + entries.len() as u64;
@@ -188,7 +193,9 @@ impl<C: Clone + Serialize> Raft<C> {
         assert!(self.log.last_index() >= end, "what was sent is in the log");
         Outcome::Matched(end)
     }
+    // ANCHOR_END: store
 
+    // ANCHOR: learn-commit
     /// The leader says how far it has committed. Here that holds as far as this log is known
     /// to be the leader's (§5.3: "index of last new entry").
     pub(super) fn learn_commit(&mut self, commit: Index) {
@@ -197,6 +204,7 @@ impl<C: Clone + Serialize> Raft<C> {
         assert!(self.commit <= self.log.last_index(), "what is committed is in the log");
         assert!(self.verified <= self.log.last_index(), "what is verified is in the log");
     }
+    // ANCHOR_END: learn-commit
 
     pub(super) fn on_commit(&mut self, from: NodeId, commit: Index) {
         if self.leader.as_ref() == Some(&from) {
@@ -237,6 +245,7 @@ impl<C: Clone + Serialize> Raft<C> {
         self.replicate(freeze);
     }
 
+    // ANCHOR: advance-commit
     /// Commits what a majority stores, if a majority stores an entry of this term.
     fn advance_commit(&mut self) {
         let Role::Leader(leader) = &mut self.role else { return };
@@ -261,6 +270,7 @@ impl<C: Clone + Serialize> Raft<C> {
             leader.progress.get_mut(&from).expect("it passed it on").commit_wanted = stored;
         }
     }
+    // ANCHOR_END: advance-commit
 
     /// Sends every follower what it does not have yet, or a heartbeat when one is due.
     fn replicate(&mut self, freeze: &dyn Fn() -> Frozen) {

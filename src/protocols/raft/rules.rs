@@ -17,6 +17,7 @@ pub struct Rules {
     /// one term, and two leaders of one term follow.
     pub remembered: fn(&HardState) -> HardState,
 
+    // ANCHOR: may-commit
     /// Whether a leader in term `current` may commit an entry of term `entry` because a
     /// majority stores it. Called with `(entry, current)`.
     ///
@@ -24,7 +25,7 @@ pub struct Rules {
     /// still be overwritten by a leader that never saw it; it is committed by the first entry
     /// of the current term above it, which such a leader cannot get past.
     pub may_commit: fn(Term, Term) -> bool,
-
+    // ANCHOR_END: may-commit
     /// Whether a follower's entry of term `mine` must go because the leader has one of term
     /// `theirs` at the same index. Called with `(mine, theirs)`.
     ///
@@ -32,6 +33,7 @@ pub struct Rules {
     /// the follower removes its own and all that follow it.
     pub conflicts: fn(Term, Term) -> bool,
 
+    // ANCHOR: replaces
     /// Whether a snapshot up to the index `snapshot` takes the place of the log of a node that
     /// has committed up to `commit`, given whether the log contains that entry. Called with
     /// `(snapshot, commit, contains)`.
@@ -39,13 +41,16 @@ pub struct Rules {
     /// §7: a snapshot that describes a prefix of what the node has, because it was late or
     /// sent twice, must not replace the entries that follow it.
     pub replaces: fn(Index, Index, bool) -> bool,
+    // ANCHOR_END: replaces
 
+    // ANCHOR: may-read
     /// Whether a leader may answer a read, given whether a majority has acknowledged it as
     /// the leader since the read arrived.
     ///
     /// §8 and §6.4 of Ongaro's dissertation: only then. A leader that has been deposed, and
     /// does not know it yet, would answer from the past.
     pub may_read: fn(bool) -> bool,
+    // ANCHOR_END: may-read
 }
 
 impl Rules {

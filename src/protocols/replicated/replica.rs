@@ -472,6 +472,7 @@ impl<S: StateMachine> Replica<S> {
         self.propose(id);
     }
 
+    // ANCHOR: apply-committed
     /// Applies what is committed, or the first part of it if that is much.
     fn apply_committed(&mut self) {
         let commit = self.raft.commit();
@@ -493,6 +494,7 @@ impl<S: StateMachine> Replica<S> {
             }
         }
     }
+    // ANCHOR_END: apply-committed
 
     /// Answers the reads that the state is recent enough for.
     fn end_reads(&mut self) {

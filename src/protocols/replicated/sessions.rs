@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+// ANCHOR: request
 /// A command on its way through the log, with the name by which it is recognized.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request<C> {
@@ -30,6 +31,7 @@ pub struct Request<C> {
     /// What the state machine is to do.
     pub command: C,
 }
+// ANCHOR_END: request
 
 /// What has been applied, of all sessions. Part of the replicated state.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +57,7 @@ impl Sessions {
             .is_some_and(|session| number < session.settled || session.applied.contains(&number))
     }
 
+    // ANCHOR: note
     /// Remembers that a request was applied.
     pub fn note<C>(&mut self, request: &Request<C>) {
         let session = self.0.entry(request.session).or_default();
@@ -64,6 +67,7 @@ impl Sessions {
             session.applied = session.applied.split_off(&request.settled);
         }
     }
+    // ANCHOR_END: note
 }
 
 #[cfg(test)]
