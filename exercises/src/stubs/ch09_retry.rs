@@ -1,9 +1,9 @@
 //! Exercise 9-retry: once, however often it is asked for.
 //!
 //! A key-value store without Raft: n0 has the registers, and every other node passes on to n0 what
-//! its clients ask. The network loses some messages, so a node that has no answer asks again. Was it
-//! the request that was lost, or the answer? n0 cannot tell, and does a change twice. Let each change
-//! be done once. Whoever asks again gets the answer that was lost.
+//! its clients ask. The network loses some messages and delivers others twice, so a node that has no
+//! answer asks again. Was it the request that was lost, or the answer? n0 cannot tell, and does a
+//! change twice. Let each change be done once. Whoever asks again gets the answer that was lost.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -109,13 +109,14 @@ impl Node for Store {
     }
 }
 
-/// What judges such a node: three nodes, six clients, messages are lost.
+/// What judges such a node: three nodes, twelve clients, messages are lost or come twice.
 pub fn check<N: Node>(make: fn(&Ctx) -> N) -> Check<N> {
     maelstrom::check("lin-kv", make)
         .nodes(3)
-        .options(|options| options.concurrency = 6)
-        .time_limit_secs(5.0)
-        .faults([Fault::Loss])
+        .options(|options| options.concurrency = 12)
+        .rate(50.0)
+        .time_limit_secs(10.0)
+        .faults([Fault::Loss, Fault::Duplicate])
 }
 
 /// The node above, judged.
