@@ -271,9 +271,10 @@ book: $(MDBOOK) ## Build the book into target/book
 book-serve: $(MDBOOK) ## Show the book in a browser, at port 3000, and again when it changes
 	@$(MDBOOK) serve book
 
-# The bugs that the chapters name: of this package no more is built.
-BOOK_BUGS = $(filter $(BUGS),$(shell grep -ohE '[a-z]+(-[a-z]+)+' book/[0-9]*.md | \
-	sed 's/^bug-//' | sort -u))
+# The bugs that the chapters run: of this package no more is built.
+BOOK_BUGS = $(filter $(BUGS),$(shell grep -ohE \
+	'(--bin |^\$$ )$(BIN)/[a-z-]+|^\$$ make bug-[a-z-]+' book/[0-9]*.md | \
+	sed 's,.*/,,; s,.*bug-,,' | sort -u))
 # As `make test` builds them: after it, nothing is built twice.
 define build_book
 @$(CARGO) build --release --quiet --workspace --test book \
