@@ -43,7 +43,7 @@ SEED_FLAG := $(if $(SEED),--seed $(SEED))
 
 .DEFAULT_GOAL := help
 .PHONY: help build test lint serve frontier shrunk-bugs bench build-times jepsen \
-	book book-serve book-test book-update \
+	book book-serve book-programs book-test book-update \
 	$(CHALLENGES) $(WORKLOADS:%=test-%) $(WORKLOADS:%=sim-%) $(BUGS:%=bug-%)
 
 help: ## Show this list
@@ -280,6 +280,10 @@ define build_book
 @$(CARGO) build --release --quiet --workspace --test book \
   $(addprefix --bin ,maelstrom exercise $(BOOK_BUGS))
 endef
+
+book-programs: ## Build all programs that the chapters run
+	@echo "Building what the chapters run. The first time this takes some minutes." >&2
+	$(build_book)
 
 book-test: ## Run every command in the book, and compare what it prints and draws
 	$(build_book)

@@ -1,5 +1,5 @@
 //! A g-set with a bug: of two sets that meet, the greater one is kept, and not their union.
-//! The join is idempotent and commutative, and still no least upper bound.
+//! That merge is idempotent and associative, and still what it gives is no upper bound.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
