@@ -8,7 +8,8 @@
 //! the first one may answer with an error. But an error that says "it did not happen" must be true.
 //!
 //! `ctx.nodes()[0]` is the first node, `ctx.id()` this one. `ctx.rpc` sends a request and waits for
-//! the reply; its error knows whether the request can have arrived.
+//! the reply; its error knows whether the request can have arrived. `reply.to()` reads the reply as
+//! a `Response`.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
