@@ -19,6 +19,7 @@ mod files;
 mod overlay;
 mod pages;
 mod runs;
+mod samples;
 mod table;
 mod zip;
 

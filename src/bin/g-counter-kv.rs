@@ -28,6 +28,7 @@ use std::time::Duration;
 use gyre::{Ctx, Error, ErrorCode, Kv, Node, NodeId, async_trait};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 /// How often a node asks for the others' sums.
@@ -74,6 +75,13 @@ impl CounterNode {
 impl Node for CounterNode {
     type Request = Request;
     type Response = Response;
+
+    /// What a read would be told, and of how many nodes that is the sum.
+    fn inspect(&self) -> Option<Value> {
+        let sums = self.sums.borrow();
+        let value = sums.values().fold(0, |all: u64, sum| all.saturating_add(*sum));
+        Some(json!({ "value": value, "nodes": sums.len() }))
+    }
 
     async fn handle(&self, _: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
         match request {

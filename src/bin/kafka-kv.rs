@@ -27,6 +27,7 @@ use gyre::kafka_log::{Batch, Logs, Offset, Request, Response};
 use gyre::{Ctx, Error, ErrorCode, Json, Kv, Node, NodeId, Time, async_trait, join_all};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 /// How long a request is worked on: a little less than a client waits.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -192,6 +193,10 @@ impl KafkaKv {
 impl Node for KafkaKv {
     type Request = Request;
     type Response = Response;
+
+    fn inspect(&self) -> Option<Value> {
+        Some(json!({ "ends": self.known.borrow().ends() }))
+    }
 
     async fn handle(&self, ctx: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
         Ok(match request {

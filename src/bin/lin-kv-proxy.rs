@@ -2,16 +2,21 @@
 //! `lin-kv`, and so is as linearizable as that. A way to see the workload and its messages
 //! before there is a store of one's own.
 
+use std::cell::Cell;
 use std::process::ExitCode;
 
 use gyre::key_value::{Request, Response};
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
+use serde_json::{Value, json};
 
-struct LinKvProxy;
+struct LinKvProxy {
+    /// How often it has asked the service: all that it knows itself.
+    asked: Cell<u64>,
+}
 
 impl LinKvProxy {
     fn new(_: &Ctx) -> LinKvProxy {
-        LinKvProxy
+        LinKvProxy { asked: Cell::new(0) }
     }
 }
 
@@ -20,7 +25,12 @@ impl Node for LinKvProxy {
     type Request = Request;
     type Response = Response;
 
+    fn inspect(&self) -> Option<Value> {
+        Some(json!({ "role": "proxy", "asked": self.asked.get() }))
+    }
+
     async fn handle(&self, ctx: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
+        self.asked.set(self.asked.get() + 1);
         // ANCHOR: handle
         let store = ctx.lin_kv();
         Ok(match request {

@@ -30,6 +30,7 @@ use gyre::transactions::tree::{Cache, Page, PageId};
 use gyre::transactions::{Kind, Lists, Request, Response, Txn, is_read_only};
 use gyre::{Ctx, Error, Incarnation, Node, NodeId, Time, async_trait};
 use rand::RngExt;
+use serde_json::{Value, json};
 use tokio::sync::{Notify, oneshot};
 
 /// The key in `lin-kv` that holds the name of the root.
@@ -51,6 +52,8 @@ struct Datomic {
     waiting: RefCell<Vec<Waiting>>,
     arrived: Notify,
     cache: RefCell<Cache<Held>>,
+    /// The root as it was last seen.
+    seen: RefCell<Option<PageId>>,
     /// New pages are named by who made them and a number.
     me: Incarnation,
     pages_made: Cell<u64>,
@@ -76,6 +79,7 @@ impl Datomic {
             waiting: RefCell::default(),
             arrived: Notify::new(),
             cache: RefCell::default(),
+            seen: RefCell::default(),
             me: Incarnation::new(ctx.id(), ctx.rng().random()),
             pages_made: Cell::new(0),
         }
@@ -86,6 +90,10 @@ impl Datomic {
 impl Node for Datomic {
     type Request = Request<Lists>;
     type Response = Response<Lists>;
+
+    fn inspect(&self) -> Option<Value> {
+        Some(json!({ "root": *self.seen.borrow(), "waiting": self.waiting.borrow().len() }))
+    }
 
     async fn handle(
         &self,
@@ -137,6 +145,7 @@ impl Datomic {
         self.cache.borrow_mut().trim();
         let root: Option<PageId> =
             ctx.lin_kv().read_if_exists(&ROOT).await.map_err(not_available)?;
+        self.seen.replace(root.clone());
         self.fetch(ctx, root.as_ref(), batch).await?;
 
         let readers: Vec<Waiting> = batch.extract_if(.., |one| is_read_only(&one.txn)).collect();

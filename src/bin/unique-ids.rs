@@ -21,6 +21,7 @@ use std::process::ExitCode;
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 // ANCHOR: node
 struct UniqueIds {
@@ -53,6 +54,11 @@ impl UniqueIds {
 impl Node for UniqueIds {
     type Request = Request;
     type Response = Response;
+
+    fn inspect(&self) -> Option<Value> {
+        let incarnation = format!("{:016x}", self.incarnation);
+        Some(json!({ "given": self.given.get(), "incarnation": incarnation }))
+    }
 
     // ANCHOR: handle
     async fn handle(&self, ctx: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {

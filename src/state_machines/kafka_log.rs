@@ -88,8 +88,20 @@ const BATCH_OF_KEY_MAX: usize = 256;
 const BATCH_MAX: usize = 4_096;
 
 /// All logs.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Logs(OrdMap<String, Log>);
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Logs {
+    logs: OrdMap<String, Log>,
+    /// The keys of the logs that changed last, the latest at the end, for whoever watches.
+    #[serde(skip)]
+    latest: Vec<String>,
+}
+
+impl PartialEq for Logs {
+    fn eq(&self, other: &Logs) -> bool {
+        self.logs == other.logs
+    }
+}
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Log {
@@ -102,12 +114,37 @@ impl Logs {
     /// Appends a message to the log of a key, and gives its offset.
     pub fn append(&mut self, key: &str, message: Json) -> Offset {
         // Looked up first, so that only a new key is copied.
-        if !self.0.contains_key(key) {
-            self.0.insert(key.to_owned(), Log::default());
+        if !self.logs.contains_key(key) {
+            self.logs.insert(key.to_owned(), Log::default());
         }
-        let log = self.0.get_mut(key).expect("the log is there by now");
+        let log = self.logs.get_mut(key).expect("the log is there by now");
         log.messages.push_back(message);
-        log.end() - 1
+        let offset = log.end() - 1;
+        self.note(key);
+        offset
+    }
+
+    /// Notes that this log has changed.
+    fn note(&mut self, key: &str) {
+        if self.latest.last().is_some_and(|last| last == key) {
+            return;
+        }
+        let known = self.latest.iter().position(|one| one == key);
+        let key = known.map_or_else(|| key.to_owned(), |place| self.latest.remove(place));
+        self.latest.push(key);
+        if self.latest.len() > SHOWN_MAX {
+            self.latest.remove(0);
+        }
+    }
+
+    /// The ends of the logs that changed last, by key.
+    pub fn ends(&self) -> Map<String, Value> {
+        self.shown(|log| Some(log.end()))
+    }
+
+    fn shown(&self, which: impl Fn(&Log) -> Option<Offset>) -> Map<String, Value> {
+        let of = |key: &String| Some((key.clone(), which(self.logs.get(key)?)?.into()));
+        self.latest.iter().filter_map(of).collect()
     }
     // ANCHOR_END: append
 
@@ -121,7 +158,7 @@ impl Logs {
         let mut room = BATCH_MAX;
         let mut batch = Batch::new();
         for (key, &from) in offsets {
-            let Some(log) = self.0.get(key) else { continue };
+            let Some(log) = self.logs.get(key) else { continue };
             let messages = log.from(from).take(room.min(BATCH_OF_KEY_MAX));
             let messages: Vec<(Offset, Json)> = messages.collect();
             room -= messages.len();
@@ -137,10 +174,11 @@ impl Logs {
     /// Notes that everything up to an offset was processed, of each of these keys.
     pub fn commit(&mut self, offsets: &BTreeMap<String, Offset>) {
         for (key, &offset) in offsets {
-            let Some(log) = self.0.get_mut(key) else { continue };
+            let Some(log) = self.logs.get_mut(key) else { continue };
             let offset = offset.min(log.end() - 1);
-            if offset >= 0 {
-                log.committed = log.committed.max(Some(offset));
+            if offset >= 0 && log.committed < Some(offset) {
+                log.committed = Some(offset);
+                self.note(key);
             }
         }
     }
@@ -148,13 +186,13 @@ impl Logs {
 
     /// The committed offset of each of these keys that has one.
     pub fn committed(&self, keys: &[String]) -> BTreeMap<String, Offset> {
-        let committed = |key: &String| Some((key.clone(), self.0.get(key)?.committed?));
+        let committed = |key: &String| Some((key.clone(), self.logs.get(key)?.committed?));
         keys.iter().filter_map(committed).collect()
     }
 
     /// How many messages the log of a key has: the offset that the next one gets.
     pub fn end(&self, key: &str) -> Offset {
-        self.0.get(key).map_or(0, Log::end)
+        self.logs.get(key).map_or(0, Log::end)
     }
 }
 
@@ -197,7 +235,7 @@ pub struct Part {
     committed: Option<Offset>,
 }
 
-/// Of so many logs a report shows how far they are.
+/// Of so many logs it is shown how far they are: a node may be asked at every step.
 const SHOWN_MAX: usize = 8;
 
 /// How many messages are in a part.
@@ -213,31 +251,20 @@ impl StateMachine for Logs {
     }
 
     fn into_parts(self) -> Box<dyn Iterator<Item = Part>> {
-        Box::new(self.0.into_iter().flat_map(|(key, log)| log.into_parts(key)))
+        Box::new(self.logs.into_iter().flat_map(|(key, log)| log.into_parts(key)))
     }
 
     fn add(&mut self, part: Part) {
-        let mut log = self.0.remove(&part.key).unwrap_or_default();
+        let mut log = self.logs.remove(&part.key).unwrap_or_default();
         log.messages.extend(part.messages);
         log.committed = part.committed;
-        self.0.insert(part.key, log);
+        self.note(&part.key);
+        self.logs.insert(part.key, log);
     }
 
-    /// The end and the committed offset of the longest logs.
+    /// The end and the committed offset of the logs that changed last.
     fn inspect(&self) -> Value {
-        // Of equal length the last by name: keys are often numbers, and the last is in use.
-        let mut longest: Vec<(Offset, &str)> = Vec::with_capacity(SHOWN_MAX + 1);
-        for (key, log) in &self.0 {
-            let entry = (log.end(), key.as_str());
-            let place = longest.partition_point(|kept| *kept > entry);
-            longest.insert(place, entry);
-            longest.truncate(SHOWN_MAX);
-        }
-        let of = |which: &dyn Fn(&Log) -> Option<Offset>| -> Map<String, Value> {
-            let shown = longest.iter().filter_map(|(_, key)| Some((key, which(&self.0[*key])?)));
-            shown.map(|(key, offset)| ((*key).to_owned(), offset.into())).collect()
-        };
-        json!({ "ends": of(&|log| Some(log.end())), "committed": of(&|log| log.committed) })
+        json!({ "ends": self.ends(), "committed": self.shown(|log| log.committed) })
     }
 }
 
@@ -337,6 +364,26 @@ mod tests {
         let mut copy = Logs::default();
         logs.clone().into_parts().for_each(|part| copy.add(part));
         assert_eq!(copy, logs);
+    }
+
+    #[test]
+    fn the_logs_are_shown_that_changed_last() {
+        let mut logs = Logs::default();
+        for number in 0..100 {
+            logs.append(&format!("{:02}", number % 50), number.into());
+        }
+        logs.commit(&offsets(&[("07", 1), ("08", -1)]));
+        let shown = logs.inspect();
+        let ends: Vec<&String> = shown["ends"].as_object().unwrap().keys().collect();
+        assert_eq!(ends, ["07", "43", "44", "45", "46", "47", "48", "49"]);
+        assert_eq!(shown["committed"], json!({ "07": 1 }));
+        logs.append("43", 1.into());
+        logs.append("new", 1.into());
+        assert_eq!(logs.ends().keys().next().unwrap(), "07");
+        assert!(!logs.ends().contains_key("44") && logs.ends()["43"] == 3);
+        let copy: Logs =
+            serde_json::from_value(json!({ "a": { "messages": [1], "committed": 0 } })).unwrap();
+        assert_eq!(serde_json::to_value(&copy).unwrap()["a"]["committed"], 0);
     }
 
     #[test]

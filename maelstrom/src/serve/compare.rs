@@ -2,22 +2,17 @@
 //! other on the same axes, and a column of each run's own.
 
 use std::collections::BTreeMap;
-use std::io::{self, Read};
-use std::path::Path;
 
 use maud::{Markup, html};
 
-use super::files::{open_regular, resolve_run};
+use super::files::resolve_run;
 use super::overlay::{Overlay, key};
 use super::pages::{self, encode};
 use super::runs::{Library, Run};
+use super::samples::{self, Samples};
 use super::table::{class, share, verdict};
-use crate::history::{History, OpType};
 use crate::ran::Ran;
 use crate::report::duration_ms;
-
-/// Histories beyond this size are not read for a page.
-const LIMIT_BYTES: u64 = 256 << 20;
 
 /// So many runs are compared at most.
 const RUNS: usize = 6;
@@ -38,7 +33,7 @@ pub fn page(library: &Library, names: &[String]) -> Markup {
         let known = resolve_run(library.store(), name);
         match (name.split_once('/'), known) {
             (Some((workload, run)), Some(folder)) => {
-                runs.push((library.run(workload, run), samples(&folder)));
+                runs.push((library.run(workload, run), samples::of(&folder)));
             }
             _ => return pages::problem(&format!("There is no run {name} in this store.")),
         }
@@ -66,36 +61,6 @@ pub fn page(library: &Library, names: &[String]) -> Markup {
         }
     };
     pages::page("Compare", &content)
-}
-
-/// The operations of a run that succeeded: by function, when each ended, in seconds, and how long
-/// it took, in milliseconds, the quickest first.
-type Samples = Result<BTreeMap<String, Vec<(f64, f64)>>, String>;
-
-fn samples(folder: &Path) -> Samples {
-    let path = folder.join("history.edn");
-    let failed = |error: io::Error| format!("history.edn: {error}");
-    let file = open_regular(folder, &path).map_err(failed)?;
-    let mut text = String::new();
-    // One byte more than the limit shows that there are more.
-    let length = file.take(LIMIT_BYTES + 1).read_to_string(&mut text).map_err(failed)?;
-    if length as u64 > LIMIT_BYTES {
-        return Err(format!(
-            "the history is too large to read here: over {} MB",
-            LIMIT_BYTES >> 20
-        ));
-    }
-    let history = History::parse(&text).map_err(|error| format!("history.edn: {error}"))?;
-    let mut samples: BTreeMap<String, Vec<(f64, f64)>> = BTreeMap::new();
-    for pair in history.pairs()? {
-        if let (OpType::Ok, Some(end)) = (pair.outcome(), pair.complete) {
-            let latency_ms = end.time.saturating_sub(pair.invoke.time).max(0) as f64 / 1e6;
-            let ended_secs = end.time.max(0) as f64 / 1e9;
-            samples.entry(pair.invoke.f.to_string()).or_default().push((ended_secs, latency_ms));
-        }
-    }
-    samples.values_mut().for_each(|sample| sample.sort_unstable_by(|a, b| a.1.total_cmp(&b.1)));
-    Ok(samples)
 }
 
 /// What ran: first what is not the same in all, then, in small, what is.

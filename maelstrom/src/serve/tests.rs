@@ -218,6 +218,19 @@ fn two_runs_stand_side_by_side() {
     for text in ["echo, median", "2.00 ms", "5.00 ms", "2.50"] {
         assert!(page.contains(text), "no {text} in {page}");
     }
+    // A long history is packed when its run is over.
+    let folder = store.path().join("echo/seed-1");
+    let packed = fs::File::create(folder.join("history.edn.gz")).unwrap();
+    let mut encoder = flate2::write::GzEncoder::new(packed, flate2::Compression::fast());
+    std::io::Write::write_all(&mut encoder, op(5_000_000).as_bytes()).unwrap();
+    encoder.finish().unwrap();
+    fs::remove_file(folder.join("history.edn")).unwrap();
+    let of_packed = store.get(&format!("/compare?run={RUN}&run=echo/seed-1")).1;
+    assert_eq!(of_packed, page);
+    fs::write(folder.join("history.edn"), "{:process 0, :type").unwrap();
+    let damaged = store.get(&format!("/compare?run={RUN}&run=echo/seed-1")).1;
+    assert!(damaged.contains("echo/seed-1: history.edn: "), "{damaged}");
+    assert!(!damaged.contains(&*store.path().to_string_lossy()), "{damaged}");
     assert!(store.get("/compare?run=echo/none&run=x").1.contains("There is no run echo/none"));
     assert!(store.get(&format!("/compare?run={RUN}")).1.contains("Tick two runs"));
 }

@@ -98,14 +98,42 @@ impl HistoryFile {
 }
 
 impl HistoryFile {
-    /// Opens it, packed or not.
-    fn open(&self) -> io::Result<Box<dyn Read>> {
-        match File::open(&self.0) {
+    /// Gives each entry in turn to `take`. `open` opens the file, which may be packed.
+    ///
+    /// # Errors
+    /// A sentence, when the history cannot be opened or read, or is damaged.
+    pub fn read(
+        &self,
+        open: impl Fn(&Path) -> io::Result<File>,
+        take: &mut dyn FnMut(&Op),
+    ) -> anyhow::Result<()> {
+        let path = &self.0;
+        let unreadable = || format!("the history {} cannot be read", path.display());
+        let damaged = |problem: String| anyhow!("{} is damaged: {problem}", path.display());
+        let mut file: Box<dyn Read> = match open(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                let packed = File::open(packed(&self.0)).map_err(|_| error)?;
-                Ok(Box::new(MultiGzDecoder::new(packed)))
+                let packed = open(&packed(path)).map_err(|_| error).with_context(unreadable)?;
+                Box::new(MultiGzDecoder::new(packed))
             }
-            file => Ok(Box::new(file?)),
+            file => Box::new(file.with_context(unreadable)?),
+        };
+        let mut parser = Parser::default();
+        let mut piece = vec![0; PIECE_BYTES];
+        let mut batch = Batch::default();
+        loop {
+            let read = match file.read(&mut piece) {
+                Ok(0) => {
+                    let finished = parser.finish(&mut batch);
+                    batch.ops().for_each(|op| take(&op));
+                    return finished.map_err(damaged);
+                }
+                Ok(length) => parser.feed(&piece[..length], &mut batch).map_err(damaged),
+                Err(error) if error.kind() == ErrorKind::Interrupted => Ok(()),
+                Err(error) => Err(error).with_context(unreadable),
+            };
+            batch.ops().for_each(|op| take(&op));
+            batch.clear();
+            read?;
         }
     }
 
@@ -139,27 +167,6 @@ fn packed(path: &Path) -> PathBuf {
 
 impl Entries for HistoryFile {
     fn for_each(&self, take: &mut dyn FnMut(&Op)) -> anyhow::Result<()> {
-        let path = &self.0;
-        let unreadable = || format!("the history {} cannot be read", path.display());
-        let damaged = |problem: String| anyhow!("{} is damaged: {problem}", path.display());
-        let mut file = self.open().with_context(unreadable)?;
-        let mut parser = Parser::default();
-        let mut piece = vec![0; PIECE_BYTES];
-        let mut batch = Batch::default();
-        loop {
-            let read = match file.read(&mut piece) {
-                Ok(0) => {
-                    let finished = parser.finish(&mut batch);
-                    batch.ops().for_each(|op| take(&op));
-                    return finished.map_err(damaged);
-                }
-                Ok(length) => parser.feed(&piece[..length], &mut batch).map_err(damaged),
-                Err(error) if error.kind() == ErrorKind::Interrupted => Ok(()),
-                Err(error) => Err(error).with_context(unreadable),
-            };
-            batch.ops().for_each(|op| take(&op));
-            batch.clear();
-            read?;
-        }
+        self.read(|path| File::open(path), take)
     }
 }

@@ -21,20 +21,13 @@ function drawLatency(canvas, model, view) {
   drawAxis(pen, model, view, colour, height, false);
   // Answers in no time at all, as in virtual time, are drawn on a line of their own: zero has
   // no place on this scale.
-  let low = Infinity, high = -Infinity, hasZero = false;
-  points.took.forEach((took) => {
-    if (took <= 0) { hasZero = true; return; }
-    low = Math.min(low, Math.log10(took)); high = Math.max(high, Math.log10(took));
-  });
-  if (low > high) { low = 3; high = 5; }
-  low = Math.floor(low); high = Math.max(Math.ceil(high), low + 1);
+  const { low, high, hasZero, share } = (points.scale ||= latencyScale(points.took));
   const bottom = height - (hasZero ? 22 : 8);
-  const yOf = (took) => took <= 0 ? height - 7 :
-    bottom - (Math.log10(took) - low) / (high - low) * (bottom - 18);
-  if (hasZero) gridLine(pen, colour, width, yOf(0), "0");
+  const yOf = (share) => share < 0 ? height - 7 : bottom - share * (bottom - 18);
+  if (hasZero) gridLine(pen, colour, width, yOf(-1), "0");
   chartTitle(pen, colour, "latency", points.is_sampled ? "lowest, median, highest" : "");
   for (let power = low; power <= high; power += Math.ceil((high - low) / 4)) {
-    const y = yOf(10 ** power);
+    const y = yOf((power - low) / (high - low));
     gridLine(pen, colour, width, y, formatTime(10 ** power).replace(/\.0+ /, " "));
   }
   pen.save(); pen.beginPath(); pen.rect(LEFT, 0, width, height); pen.clip();
@@ -42,22 +35,59 @@ function drawLatency(canvas, model, view) {
   const time = (position) => model.axis().time(position);
   const first = points.is_sampled ? 0 : lowerBound(points.start, time(view.from));
   const last = points.is_sampled ? points.start.length : lowerBound(points.start, time(view.to) + 1);
+  // Of thousands of points nobody could tell the shapes apart.
   const isDense = last - first > 1500;
-  pen.globalAlpha = isDense ? .45 : .85; pen.lineWidth = 1.2;
+  const dots = isDense ? makeDots(width, height) : null;
+  pen.globalAlpha = .85; pen.lineWidth = 1.2;
   OUTCOMES.forEach((name, outcome) => {
     pen.fillStyle = pen.strokeStyle = colour[name];
+    const shade = pixel(colour[name], 0);
     for (let row = first; row < last; row++) {
       if (points.outcome[row] !== outcome) continue;
       const x = xOf(view, at(points.start[row]));
       if (x < LEFT || x > width) continue;
-      // Of thousands of points nobody could tell the shapes apart.
-      if (isDense) pen.fillRect(x - 1.5, yOf(points.took[row]) - 1.5, 3, 3);
-      else drawShape(pen, points.function[row], x, yOf(points.took[row]));
+      if (isDense) dots.add(x, yOf(share[row]), shade);
+      else drawShape(pen, points.function[row], x, yOf(share[row]));
     }
   });
+  pen.globalAlpha = 1;
+  if (isDense) pen.drawImage(dots.finish(), LEFT, 0);
   pen.restore();
   pen.globalAlpha = 1;
   drawLegend(pen, colour, width, model.functions.map((name, shape) => ({ name, shape })));
+}
+
+/** The powers of ten between which all latencies are, and where between them each is, from 0 to 1;
+ *  -1 for no time at all. */
+function latencyScale(took) {
+  let low = Infinity, high = -Infinity, hasZero = false;
+  const logs = Float64Array.from(took, (time) => {
+    if (time <= 0) { hasZero = true; return NaN; }
+    const log = Math.log10(time);
+    low = Math.min(low, log); high = Math.max(high, log);
+    return log;
+  });
+  if (low > high) { low = 3; high = 5; }
+  low = Math.floor(low); high = Math.max(Math.ceil(high), low + 1);
+  const share = logs.map((log) => (Number.isNaN(log) ? -1 : (log - low) / (high - low)));
+  return { low, high, hasZero, share };
+}
+
+/** Small squares on the chart, the stronger, the more lie on one another. */
+function makeDots(width, height) {
+  const wide = Math.max(Math.ceil(width - LEFT), 1), { pixels, finish } = sheetOf("dots", wide, height);
+  return {
+    finish,
+    add(x, y, shade) {
+      const left = Math.round(x - LEFT) - 1, top = Math.round(y) - 1;
+      for (let row = Math.max(top, 0); row < Math.min(top + 3, height); row++) {
+        for (let column = Math.max(left, 0); column < Math.min(left + 3, wide); column++) {
+          const place = row * wide + column, before = pixels[place] >>> 24;
+          pixels[place] = (Math.min(Math.max(before + 40, 115), 255) << 24 | shade) >>> 0;
+        }
+      }
+    },
+  };
 }
 
 function chartTitle(pen, colour, title, note) {
@@ -96,14 +126,11 @@ function drawRates(canvas, model, view) {
   const colour = colours(), { window: step, lines } = model.rates;
   drawFaults(pen, model, view, colour, 0, height);
   drawAxis(pen, model, view, colour, height, false);
-  let high = 1;
-  const sums = OUTCOMES.map((_, outcome) => {
+  const sums = (model.rates.sums ||= OUTCOMES.map((_, outcome) => {
     const mine = lines.filter((line) => line[1] === outcome).map((line) => line[2]);
-    if (!mine.length) return null;
-    const sum = mine[0].map((_, place) => mine.reduce((total, line) => total + line[place], 0));
-    sum.forEach((value) => { high = Math.max(high, value); });
-    return sum;
-  });
+    return mine.length ? mine[0].map((_, place) => mine.reduce((total, line) => total + line[place], 0)) : null;
+  }));
+  const high = sums.flatMap((sum) => sum || []).reduce((a, b) => Math.max(a, b), 1);
   chartTitle(pen, colour, "rate", "completions/s");
   const yOf = (value) => height - 6 - value / high * (height - 24);
   gridLine(pen, colour, width, yOf(0), "0");

@@ -25,17 +25,15 @@ pub const FOLDER: &str = "messages";
 /// So many chunks are made at once.
 const TOGETHER: usize = 8;
 
-/// The chunks of a run.
+/// What the page knows of every chunk of a run.
 #[derive(Default)]
-pub struct Chunks {
+pub struct Outline {
     /// When the first message of each was sent, in microseconds.
     pub start: Vec<i64>,
     /// When the last message of each was sent or arrived.
     pub end: Vec<i64>,
     /// How many messages each has.
     pub count: Vec<usize>,
-    /// Those that are in the page, by number, compressed.
-    pub embedded: Vec<(usize, String)>,
 }
 
 #[derive(Default, Serialize)]
@@ -58,10 +56,10 @@ struct Columns {
     states: Option<Changes>,
 }
 
-impl Chunks {
+impl Outline {
     /// When each chunk begins and ends.
-    pub fn outline(source: &Source) -> Chunks {
-        let mut chunks = Chunks::default();
+    pub fn of(source: &Source) -> Outline {
+        let mut chunks = Outline::default();
         for (number, flight) in source.recorded.journal.flights().enumerate() {
             if number % CHUNK == 0 {
                 chunks.start.push(i64::MAX);
@@ -77,26 +75,27 @@ impl Chunks {
         chunks
     }
 
-    /// The chunks of this run: those of greatest interest, as many as fit into `room` bytes, are
-    /// to be put into the page, and all others are given to `write`.
+    /// The chunks of this run, compressed: those of greatest interest, as many as fit into `room`
+    /// bytes, are to be put into the page and are returned by number, and all others are given to
+    /// `write`.
     ///
     /// # Errors
     /// What `write` answers.
-    pub fn make(
+    pub fn chunks(
+        &self,
         source: &Source,
         moments: &[i64],
         room: usize,
         write: &mut dyn FnMut(&str, &[u8]) -> anyhow::Result<()>,
-    ) -> anyhow::Result<Chunks> {
-        let mut chunks = Chunks::outline(source);
+    ) -> anyhow::Result<Vec<(usize, String)>> {
         let changes = source
             .has_many_states
-            .then(|| states::by_chunk(source.recorded.journal.state_changes(), chunks.count.len()));
+            .then(|| states::by_chunk(source.recorded.journal.state_changes(), self.count.len()));
         let make = |number: &usize| {
-            let rows = number * CHUNK..number * CHUNK + chunks.count[*number];
+            let rows = number * CHUNK..number * CHUNK + self.count[*number];
             (*number, packed(&columns(source, rows, changes.as_deref())))
         };
-        let order = chunks.by_interest(moments);
+        let order = self.by_interest(moments);
         let (mut embedded, mut left, mut is_full) = (Vec::new(), room, false);
         for together in order.chunks(TOGETHER) {
             if is_full {
@@ -113,14 +112,13 @@ impl Chunks {
         }
         let inside: BTreeSet<usize> = embedded.iter().map(|(number, _)| *number).collect();
         let beside: Vec<usize> =
-            (0..chunks.count.len()).filter(|number| !inside.contains(number)).collect();
+            (0..self.count.len()).filter(|number| !inside.contains(number)).collect();
         parallel::in_order(&beside, make, |(number, text)| {
             let script = format!("receiveChunk({number},\"{text}\");\n");
             write(&format!("{FOLDER}/{number}.js"), script.as_bytes())
         })?;
         embedded.sort_unstable_by_key(|(number, _)| *number);
-        chunks.embedded = embedded;
-        Ok(chunks)
+        Ok(embedded)
     }
 
     /// All chunks, those first that a reader will want to see.
@@ -178,7 +176,7 @@ mod tests {
 
     #[test]
     fn what_is_wanted_comes_first_and_every_chunk_once() {
-        let mut chunks = Chunks::default();
+        let mut chunks = Outline::default();
         for number in 0..20 {
             chunks.start.push(number * 1000);
             chunks.end.push(number * 1000 + 1500);
@@ -188,7 +186,7 @@ mod tests {
         assert_eq!(order[..6], [7, 6, 0, 19, 1, 18]);
         let all: BTreeSet<usize> = order.iter().copied().collect();
         assert_eq!((order.len(), all.len()), (20, 20));
-        assert_eq!(Chunks::default().by_interest(&[3]), [0; 0]);
+        assert_eq!(Outline::default().by_interest(&[3]), [0; 0]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What the page's program draws, as one compressed text inside the page.
 //!
 //! However long the run, this stays below [`LIMIT_BYTES`]: counts and flows are of all messages,
-//! while operations, single messages (see [`Chunks`]) and states (see [`States`]) are in the page
+//! while operations, single messages (see [`Outline`]) and states (see [`States`]) are in the page
 //! as far as they fit. Columns of numbers, each the difference from the one before, compress to a
 //! byte or two a message.
 
@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use serde::Serialize;
 
-use super::chunks::{Chunks, FOLDER};
+use super::chunks::{FOLDER, Outline};
 use super::lanes::{Lane, Lanes};
 use super::source::{CHUNK, Source, micros, packed, steps};
 use super::states::States;
@@ -59,6 +59,7 @@ struct Operations {
     index_steps: Vec<i64>,
     /// The entry that ends it, counted from the one that begins it; 0 for none.
     length: Vec<usize>,
+    process: Vec<i64>,
     lane: Vec<usize>,
     start_steps: Vec<i64>,
     /// -1 for an operation without an end.
@@ -72,7 +73,7 @@ struct Operations {
 struct Messages {
     all: usize,
     is_truncated: bool,
-    /// Where they are: see [`Chunks`].
+    /// Where they are: see [`Outline`].
     chunk: usize,
     folder: &'static str,
     start_steps: Vec<i64>,
@@ -163,9 +164,13 @@ pub fn pack(
     let lanes = Lanes::new(recorded);
     let faults = recorded.activity.faults();
     let source = Source::new(recorded, pointers, waits, &faults, &lanes);
+    let (outline, slices, moments) = (Outline::of(&source), source.slices(), source.moments());
+    let mut data = source.data(&outline, &slices);
     let mut share = 1.0;
     let data = loop {
-        let text = packed(&source.data(share));
+        let limit = (OPERATIONS as f64 * share) as usize;
+        data.operations = source.operations(&slices, &data.functions, &moments, limit);
+        let text = packed(&data);
         if text.len() <= DATA_BYTES || share < 1e-4 {
             break text;
         }
@@ -174,23 +179,22 @@ pub fn pack(
         share *= 0.9 * DATA_BYTES as f64 / text.len() as f64;
     };
     let room = LIMIT_BYTES.saturating_sub(data.len());
-    let chunks = Chunks::make(&source, &source.moments(), room, write)?;
-    Ok(Packed { data, chunks: chunks.embedded })
+    let chunks = outline.chunks(&source, &moments, room, write)?;
+    Ok(Packed { data, chunks })
 }
 
 impl<'a> Source<'a> {
-    fn data(&self, share: f64) -> Data<'a> {
+    /// All but the operations, of which there are as many as fit.
+    fn data(&self, outline: &Outline, slices: &Slices) -> Data<'a> {
         let functions = self.recorded.activity.functions();
-        let slices = self.slices();
-        let limit = (OPERATIONS as f64 * share) as usize;
         Data {
             lanes: &self.lanes.lanes,
             start: micros(self.start),
             end: micros(self.end) + 1,
-            operations: self.operations(&slices, &functions, limit),
-            messages: self.messages(),
+            operations: Operations::default(),
+            messages: self.messages(outline),
             states: States::new(self),
-            flows: self.flows(&slices),
+            flows: self.flows(slices),
             faults: self.faults.iter().map(|fault| self.fault(fault)).collect(),
             latency: self.latency(&functions),
             rates: self.rates(),
@@ -200,7 +204,7 @@ impl<'a> Source<'a> {
             slices: SliceData {
                 start: slices.start as f64 / 1000.0,
                 width: slices.width as f64 / 1000.0,
-                total: slices.total,
+                total: slices.total.clone(),
             },
         }
     }
@@ -245,9 +249,8 @@ impl<'a> Source<'a> {
         moments
     }
 
-    fn messages(&self) -> Messages {
+    fn messages(&self, chunks: &Outline) -> Messages {
         let journal = self.recorded.journal;
-        let chunks = Chunks::outline(self);
         Messages {
             all: journal.flights().filter(|flight| !flight.is_duplicate).count(),
             is_truncated: journal.is_truncated(),
@@ -255,21 +258,28 @@ impl<'a> Source<'a> {
             folder: FOLDER,
             start_steps: steps(&chunks.start),
             end_steps: steps(&chunks.end),
-            count: chunks.count,
+            count: chunks.count.clone(),
         }
     }
 
-    fn operations(&self, slices: &Slices, functions: &[&str], limit: usize) -> Operations {
+    fn operations(
+        &self,
+        slices: &Slices,
+        functions: &[&str],
+        moments: &[i64],
+        limit: usize,
+    ) -> Operations {
         let activity = self.recorded.activity;
         let mut columns = Operations { all: activity.count(), ..Operations::default() };
         let (mut index, mut start) = (Vec::new(), Vec::new());
-        for number in self.chosen_operations(slices, limit) {
+        for number in self.chosen_operations(slices, moments, limit) {
             let operation = activity.operation(number);
             index.push(operation.index as i64);
             start.push(micros(operation.start));
             let took = |end: End| micros(end.time) - micros(operation.start);
             let length = |end: End| end.index.saturating_sub(operation.index);
             columns.length.push(operation.end.map_or(0, length));
+            columns.process.push(operation.process);
             columns.lane.push(self.lanes.of_operation(&operation));
             columns.took.push(operation.end.map_or(-1, took));
             columns.function.push(self.function(functions, &operation));
@@ -288,13 +298,12 @@ impl<'a> Source<'a> {
 
     /// All operations, or the most interesting: those that findings point to, those at moments
     /// of interest, and those that did not succeed.
-    fn chosen_operations(&self, slices: &Slices, limit: usize) -> Vec<usize> {
+    fn chosen_operations(&self, slices: &Slices, moments: &[i64], limit: usize) -> Vec<usize> {
         let activity = self.recorded.activity;
         if activity.count() <= limit {
             return (0..activity.count()).collect();
         }
         let pointed: BTreeSet<usize> = self.pointers.iter().map(|pointer| pointer.index).collect();
-        let moments = self.moments();
         let of_interest: BTreeSet<usize> = moments.iter().map(|time| slices.at(*time)).collect();
         let rank = |operation: &Operation| {
             let end = operation.end.map_or(usize::MAX, |end| end.index);

@@ -10,13 +10,19 @@ const PALE = ["follower", "waiting", "candidate"];
 /** How high the band of a node's state is, and where the rest of its lane begins. */
 const BAND = 13;
 
+/** The sizes of canvases. To ask a canvas each time would lay out the page each time. */
+const sizes = new Map();
+
 function prepare(canvas, height) {
-  const ratio = window.devicePixelRatio || 1, width = canvas.clientWidth;
-  const tall = height || canvas.clientHeight;
+  const ratio = window.devicePixelRatio || 1;
+  if (!sizes.has(canvas)) sizes.set(canvas, [canvas.clientWidth, canvas.clientHeight]);
+  const width = sizes.get(canvas)[0], tall = height || sizes.get(canvas)[1];
   // A canvas of another size is made anew, which takes longer than all that is drawn.
-  if (height && canvas.style.height !== height + "px") canvas.style.height = height + "px";
   const [w, h] = [Math.round(width * ratio), Math.round(tall * ratio)];
-  if (canvas.width !== w || canvas.height !== h) { canvas.width = w; canvas.height = h; }
+  if (canvas.width !== w || canvas.height !== h) {
+    canvas.width = w; canvas.height = h;
+    if (height) canvas.style.height = height + "px";
+  }
   LEFT = width < 560 ? 62 : 104;
   const pen = canvas.getContext("2d");
   pen.setTransform(ratio, 0, 0, ratio, 0, 0);
@@ -25,6 +31,33 @@ function prepare(canvas, height) {
   pen.font = FONT;
   pen.textBaseline = "middle";
   return { pen, width, height: tall };
+}
+
+/** A picture whose pixels are set one by one: thousands of small rectangles are drawn at once. It
+ *  is kept for the next time, and begins empty. */
+const sheets = new Map();
+function sheetOf(name, width, height) {
+  let sheet = sheets.get(name);
+  if (!sheet || sheet.canvas.width !== width || sheet.canvas.height !== height) {
+    const canvas = document.createElement("canvas"), image = new ImageData(width, height);
+    canvas.width = width; canvas.height = height;
+    const paper = canvas.getContext("2d", { willReadFrequently: true });
+    sheet = {
+      canvas, pixels: new Uint32Array(image.data.buffer),
+      /** Its canvas with these pixels, to be drawn. */
+      finish() { paper.putImageData(image, 0, 0); return canvas; },
+    };
+    sheets.set(name, sheet);
+  }
+  sheet.pixels.fill(0);
+  return sheet;
+}
+
+/** A colour as a pixel has it, of a strength from 0 to 1. */
+function pixel(hex, strength) {
+  const number = parseInt(hex.slice(1), 16);
+  const colour = (number >> 16) | (number & 0xff00) | ((number & 255) << 16);
+  return (Math.round(strength * 255) << 24 | colour) >>> 0;
 }
 
 let palette = null;
@@ -203,15 +236,17 @@ const LOOKED_AT = 70000;
 function messagesInView(model, view, axis, chunks) {
   const all = chunks.reduce((sum, { count }) => sum + count, 0);
   if (!axis.isOrder && (all > LOOKED_AT || chunks.some(({ rows }) => !rows))) return null;
-  const found = { length: 0, parts: [] };
+  const found = { length: 0, parts: [] }, { types, lanes } = model.filters();
   for (const { rows, first } of chunks) {
-    const places = [];
-    for (let i = 0; i < rows.sent.length; i++) {
-      if (axis.sent(rows, i) > view.to || axis.end(rows, i) < view.from) continue;
-      if (model.isShown(rows.kind[i], rows.from[i], rows.to[i])) places.push(i);
+    const { kind, from, to } = rows, sent = axis.sent(rows), end = axis.end(rows);
+    const places = new Uint32Array(sent.length);
+    let count = 0;
+    for (let i = 0; i < sent.length; i++) {
+      if (sent[i] > view.to || end[i] < view.from) continue;
+      if (types[kind[i]] & lanes[from[i]] & lanes[to[i]]) places[count++] = i;
     }
-    found.parts.push({ rows, first, places });
-    found.length += places.length;
+    found.parts.push({ rows, first, places: places.subarray(0, count) });
+    found.length += count;
   }
   return found;
 }
@@ -281,48 +316,64 @@ function drawStates(pen, model, view, colour, { places, rows }, drawn) {
   model.scale ||= bandScale(model);
   const position = (change) => axis.isOrder && states.isSampled ? axis.at(change.time) : axis.change(change);
   pen.textAlign = "left"; pen.font = SMALL;
-  // Of pieces that would be narrower than this the last is drawn for all.
-  const least = Math.max(1.5, states.bands.size / 6);
+  const wide = Math.max(Math.ceil(view.width - LEFT), 1);
+  const sheet = sheetOf("bands", wide, Math.max(states.bands.size, 1)), labels = [];
+  // Colours are set on the sheet, a row for each lane; what has room for a label gets it later.
+  let row = 0;
   states.bands.forEach((pieces, lane) => {
+    const line = row++ * wide;
     if (places[lane] === null) return;
-    const top = places[lane] - rows[lane] / 2;
-    let from = null;
-    for (let n = 0; n < pieces.length; n++) {
-      const piece = pieces[n], x1 = n + 1 < pieces.length ? Math.min(xOf(view, position(pieces[n + 1].change)), view.width) : view.width;
-      if (x1 < LEFT) continue;
-      if (from === null) from = Math.max(xOf(view, position(piece.change)), LEFT);
-      if (from > view.width) break;
-      if (x1 - from < least && n + 1 < pieces.length) continue;
-      const x0 = from;
-      from = x1;
+    const first = firstPlace(pieces.length, (n) => position(pieces[n].change) > view.from) - 1;
+    let x1 = first < 0 ? 0 : xOf(view, position(pieces[first].change));
+    for (let n = Math.max(first, 0); n < pieces.length; n++) {
+      const piece = pieces[n], x0 = Math.max(n === first ? x1 : xOf(view, position(piece.change)), LEFT);
+      if (x0 > view.width) break;
+      x1 = n + 1 < pieces.length ? Math.min(xOf(view, position(pieces[n + 1].change)), view.width) : view.width;
       if (piece.value === null) continue;
       piece.colour ||= model.scale.of(piece.value);
-      const { name, strength } = piece.colour;
-      pen.globalAlpha = strength; pen.fillStyle = colour[name];
-      pen.fillRect(x0, top, Math.max(x1 - x0, 1), BAND);
-      pen.globalAlpha = 1;
-      if (x1 - x0 < 8) continue;
-      // A thin line between two pieces of one colour: another term, say.
-      pen.fillStyle = colour.bg; pen.fillRect(x1 - .5, top, .5, BAND);
-      if (x1 - x0 < 8 + 5 * piece.label.length) continue;
-      pen.fillStyle = PALE.includes(name) ? colour["on-info"] : strength > .55 ? colour.bg : colour.fg;
-      pen.fillText(piece.label.slice(0, 60), x0 + 3, top + BAND / 2 + .5, x1 - x0 - 5);
+      const { name, strength } = piece.colour, shade = pixel(colour[name], strength);
+      // Of pieces on one pixel the last is seen.
+      const begin = Math.floor(x0 - LEFT), end = Math.min(Math.max(Math.round(x1 - LEFT), begin + 1), wide);
+      for (let x = begin; x < end; x++) sheet.pixels[line + x] = shade;
+      if (x1 - x0 >= 8) labels.push({ piece, x0, x1, top: places[lane] - rows[lane] / 2 });
     }
   });
-  const last = [], all = states.changesIn(axis, view.from, view.to);
+  const picture = sheet.finish();
+  pen.imageSmoothingEnabled = false;
+  [...states.bands.keys()].forEach((lane, number) => {
+    if (places[lane] === null) return;
+    pen.drawImage(picture, 0, number, wide, 1, LEFT, places[lane] - rows[lane] / 2, wide, BAND);
+  });
+  for (const { piece, x0, x1, top } of labels) {
+    // A thin line between two pieces of one colour: another term, say.
+    pen.fillStyle = colour.bg; pen.fillRect(x1 - .5, top, .5, BAND);
+    if (x1 - x0 < 8 + 5 * piece.label.length) continue;
+    const { name, strength } = piece.colour;
+    pen.fillStyle = PALE.includes(name) ? colour["on-info"] : strength > .55 ? colour.bg : colour.fg;
+    pen.fillText(piece.label.slice(0, 60), x0 + 3, top + BAND / 2 + .5, x1 - x0 - 5);
+  }
+  drawTicks(pen, model, view, colour, places, rows, drawn);
+}
+
+/** A tick wherever a node changed. */
+function drawTicks(pen, model, view, colour, places, rows, drawn) {
+  const { states } = model, axis = model.axis(), last = [];
+  const parts = states.changesIn(axis, view.from, view.to);
+  const count = parts.reduce((sum, { begin, end }) => sum + end - begin, 0);
   // Where ticks would run into one another, only those of killed nodes say anything.
-  const isCrowded = all.length > (view.width - LEFT) / 5 * states.bands.size;
-  const changes = isCrowded ? all.filter(({ gone }) => gone) : all;
-  for (const change of changes) {
-    const y = places[change.lane], tall = rows[change.lane];
-    if (y === null || y === undefined) continue;
-    const x = xOf(view, axis.change(change));
-    if (last[change.lane] !== undefined && x - last[change.lane] < 2.5 && !change.gone) continue;
-    last[change.lane] = x;
-    pen.fillStyle = change.gone ? colour.lost : colour.fg;
-    pen.globalAlpha = change.gone ? 1 : .8;
-    pen.fillRect(x - .5, y - tall / 2 + BAND - 1, 1.5, change.gone ? 10 : 6);
-    drawn.changes.push({ change, x, y: y - tall / 2 + BAND });
+  const isCrowded = count > (view.width - LEFT) / 5 * states.bands.size;
+  for (const { list, begin, end } of parts) {
+    for (let n = begin; n < end; n++) {
+      const change = list[n], y = places[change.lane], tall = rows[change.lane];
+      if ((isCrowded && !change.gone) || y === null || y === undefined) continue;
+      const x = xOf(view, axis.change(change));
+      if (last[change.lane] !== undefined && x - last[change.lane] < 2.5 && !change.gone) continue;
+      last[change.lane] = x;
+      pen.fillStyle = change.gone ? colour.lost : colour.fg;
+      pen.globalAlpha = change.gone ? 1 : .8;
+      pen.fillRect(x - .5, y - tall / 2 + BAND - 1, 1.5, change.gone ? 10 : 6);
+      drawn.changes.push({ change, x, y: y - tall / 2 + BAND });
+    }
   }
   pen.globalAlpha = 1;
 }

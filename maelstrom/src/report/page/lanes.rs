@@ -1,8 +1,9 @@
 //! The lanes of the diagram: who is drawn in which row.
 //!
-//! Clients above, nodes below them, services last. A client is drawn in the lane of its
-//! thread, whatever number its process has by then; with many threads, those of a node share
-//! a lane.
+//! Clients above, nodes below them, services last. A client has the name of its process, as in
+//! findings and drawings. A process that goes on in the place of another is drawn in the same
+//! lane: `process 3 …` has process 3 and those that came after it. With many threads, those of
+//! a node share a lane.
 
 use std::collections::BTreeMap;
 
@@ -59,7 +60,13 @@ impl Lanes {
         let mut lanes = Vec::new();
         let mut push = |name: String, kind| lanes.push(Lane { name, kind });
         match by_thread {
-            Grouping::Alone => (0..threads).for_each(|n| push(format!("client {n}"), "client")),
+            Grouping::Alone => {
+                let last = last_processes(recorded, threads);
+                for (thread, last) in last.into_iter().enumerate() {
+                    let more = if last > thread as i64 { " …" } else { "" };
+                    push(format!("process {thread}{more}"), "client");
+                }
+            }
             Grouping::ByNode => {
                 options.nodes.iter().for_each(|node| push(format!("clients of {node}"), "client"));
             }
@@ -113,6 +120,16 @@ impl Lanes {
     pub fn of_name(&self, name: Number) -> usize {
         self.of_name.get(name as usize).copied().unwrap_or(self.setup)
     }
+}
+
+/// The last process of each thread.
+fn last_processes(recorded: &Recorded, threads: usize) -> Vec<i64> {
+    let mut last: Vec<i64> = (0..threads as i64).collect();
+    for operation in recorded.activity.operations() {
+        let process = &mut last[operation.process.rem_euclid(threads as i64) as usize];
+        *process = (*process).max(operation.process);
+    }
+    last
 }
 
 /// The nodes, and the services that were used.

@@ -7,12 +7,12 @@ function typeColour(model, colour, kind) {
 
 function messageLine(model, view, places, rows, i) {
   const axis = model.axis(), y0 = places[rows.from[i]], yTo = places[rows.to[i]];
-  const x0 = xOf(view, axis.sent(rows, i));
+  const x0 = xOf(view, axis.sent(rows)[i]);
   if (rows.took[i] < 0) {
     // Every lost message of an instant is to be seen, not only the last one.
     return { x0, y0, x1: x0 + 6, y1: y0 + (yTo - y0) * .45, lost: true };
   }
-  return { x0, y0, x1: xOf(view, axis.end(rows, i)), y1: yTo, lost: false };
+  return { x0, y0, x1: xOf(view, axis.end(rows)[i]), y1: yTo, lost: false };
 }
 
 function drawArrow(pen, line, head) {
@@ -100,12 +100,70 @@ const CELL = 4;
 /** The links of the run: by sender's lane, the lanes to which it sent anything, in order. */
 function linksOf(model) {
   if (model.links) return model.links;
-  const pairs = new Set();
-  model.flows.from.forEach((from, row) => pairs.add(from * 4096 + model.flows.to[row]));
-  const all = [...pairs].sort((a, b) => a - b).map((pair) => ({ from: Math.floor(pair / 4096), to: pair % 4096 }));
-  const lanes = model.lanes.length, number = new Int32Array(lanes * lanes);
-  all.forEach(({ from, to }, n) => { number[from * lanes + to] = n; });
+  const { from, to } = model.flows, lanes = model.lanes.length;
+  const number = new Int32Array(lanes * lanes).fill(-1), all = [];
+  for (let row = 0; row < from.length; row++) number[from[row] * lanes + to[row]] = 0;
+  number.forEach((known, place) => {
+    if (known < 0) return;
+    number[place] = all.length;
+    all.push({ from: Math.floor(place / lanes), to: place % lanes });
+  });
   return (model.links = { all, of: (from, to) => number[from * lanes + to] });
+}
+
+/** How many messages there are in each cell of each link, how many of them were lost, and of which
+ *  type are most. */
+function countCells(model, view, links, cells, found) {
+  const size = links.all.length * cells;
+  if (!model.cells || model.cells.count.length !== size) {
+    model.cells = { count: new Float32Array(size), lost: new Float32Array(size), top: new Int16Array(size), topCount: new Float32Array(size) };
+  }
+  const { count, lost, topCount } = model.cells;
+  count.fill(0); lost.fill(0); topCount.fill(0);
+  if (found) addMessages(model, view, links, cells, found); else addFlows(model, view, links, cells);
+  return model.cells;
+}
+
+/** Messages of several types in one cell: the colour is that of whichever came first. */
+function addMessages(model, view, links, cells, found) {
+  const axis = model.axis(), scale = (view.width - LEFT) / (view.to - view.from) / CELL;
+  const { count, lost, top } = model.cells;
+  for (const { rows, places } of found.parts) {
+    const { from, to, took, kind } = rows, sent = axis.sent(rows);
+    for (const i of places) {
+      const cell = Math.floor((sent[i] - view.from) * scale);
+      if (cell < 0 || cell >= cells) continue;
+      const place = links.of(from[i], to[i]) * cells + cell;
+      if (!count[place]) top[place] = kind[i];
+      count[place]++;
+      if (took[i] < 0) lost[place]++;
+    }
+  }
+}
+
+/** Each cell gets as much of a step of flows as lies in it. */
+function addFlows(model, view, links, cells) {
+  const { flows, slices } = model, axis = model.axis(), duration = slices.width * flows.slices_per_step;
+  const { count, lost, top, topCount } = model.cells, { types } = model.filters();
+  flows.link ||= flows.from.map((from, row) => links.of(from, flows.to[row]));
+  const begin = (step) => (xOf(view, axis.at(slices.start + step * duration)) - LEFT) / CELL;
+  let row = lowerBound(flows.step, Math.floor((axis.time(view.from) - slices.start) / duration));
+  let last = -1, from = 0, to = 0;
+  for (; row < flows.step.length; row++) {
+    if (flows.step[row] !== last) {
+      last = flows.step[row];
+      from = begin(last);
+      to = Math.max(begin(last + 1), from + 1e-6);
+    }
+    if (from > cells) break;
+    if (!types[flows.kind[row]]) continue;
+    for (let cell = Math.max(Math.floor(from), 0); cell < Math.min(to, cells); cell++) {
+      const share = (Math.min(cell + 1, to) - Math.max(cell, from)) / (to - from);
+      const place = flows.link[row] * cells + cell, many = flows.count[row] * share;
+      count[place] += many; lost[place] += flows.lost[row] * share;
+      if (many > topCount[place]) { topCount[place] = many; top[place] = flows.kind[row]; }
+    }
+  }
 }
 
 /**
@@ -115,48 +173,24 @@ function linksOf(model) {
  */
 function drawDensity(pen, model, view, colour, { places, rows: heights }, found) {
   const links = linksOf(model), cells = Math.max(1, Math.ceil((view.width - LEFT) / CELL));
-  const size = links.all.length * cells;
-  if (!model.cells || model.cells.count.length !== size) {
-    model.cells = { count: new Float32Array(size), lost: new Float32Array(size), top: new Int16Array(size), topCount: new Float32Array(size) };
-  }
-  const { count, lost, top, topCount } = model.cells;
-  count.fill(0); lost.fill(0); topCount.fill(0);
-  const add = (link, cell, kind, many, gone) => {
-    const place = link * cells + cell;
-    count[place] += many; lost[place] += gone;
-    if (many > topCount[place]) { topCount[place] = many; top[place] = kind; }
-  };
-  if (found) {
-    const axis = model.axis(), scale = (view.width - LEFT) / (view.to - view.from) / CELL;
-    // Messages of several types in one cell: the colour is that of whichever came first.
-    for (const { rows, places: those } of found.parts) {
-      for (const i of those) {
-        const cell = Math.floor((axis.sent(rows, i) - view.from) * scale);
-        if (cell < 0 || cell >= cells) continue;
-        add(links.of(rows.from[i], rows.to[i]), cell, rows.kind[i], 1, rows.took[i] < 0 ? 1 : 0);
-      }
-    }
-  } else addFlows(model, view, cells, links, add);
-  let most = 1;
-  for (let place = 0; place < size; place++) most = Math.max(most, count[place]);
-  const shades = [...Array(8).keys()].map((n) => rgb(colour["k" + n])), failed = rgb(colour.fail), gone = rgb(colour.lost);
+  const { count, lost, top } = countCells(model, view, links, cells, found);
   const shown = links.all.map((link, n) => ({ ...link, n })).filter(({ from, to }) => places[from] !== null && places[to] !== null);
   if (!shown.length) return null;
-  const image = new ImageData(cells, shown.length), pixels = new Uint32Array(image.data.buffer);
-  const shadeOf = model.colourOfType.map((kind) => (kind < 0 ? failed : shades[kind % 8]));
+  const most = count.reduce((a, b) => (a > b ? a : b), 1);
+  const gone = pixel(colour.lost, 0);
+  const shades = model.colourOfType.map((_, kind) => pixel(typeColour(model, colour, kind), 0));
+  const sheet = sheetOf("density", cells, shown.length);
   shown.forEach(({ n }, row) => {
     for (let cell = 0; cell < cells; cell++) {
       const place = n * cells + cell, many = count[place];
       if (!many) continue;
-      const shade = lost[place] * 2 > many ? gone : shadeOf[top[place]];
+      const shade = lost[place] * 2 > many ? gone : shades[top[place]];
       // The fourth root: one message is to be seen beside a thousand.
       const alpha = 60 + 195 * Math.sqrt(Math.sqrt(many / most));
-      pixels[row * cells + cell] = (alpha << 24 | shade) >>> 0;
+      sheet.pixels[row * cells + cell] = (alpha << 24 | shade) >>> 0;
     }
   });
-  const sheet = document.createElement("canvas");
-  sheet.width = cells; sheet.height = shown.length;
-  sheet.getContext("2d").putImageData(image, 0, 0);
+  const picture = sheet.finish();
   pen.imageSmoothingEnabled = false;
   const rows = [];
   for (let row = 0; row < shown.length;) {
@@ -167,7 +201,7 @@ function drawDensity(pen, model, view, colour, { places, rows: heights }, found)
     const begin = places[from] - tall / 2 + (isNode && model.states.any ? BAND + 5 : 2);
     const high = places[from] + tall / 2 - 2 - begin;
     const each = many * 3 <= high ? Math.min(Math.floor(high / many), 12) : high / many;
-    pen.drawImage(sheet, 0, row, cells, many, LEFT, begin, cells * CELL, each * many);
+    pen.drawImage(picture, 0, row, cells, many, LEFT, begin, cells * CELL, each * many);
     for (let n = 0; n < many; n++) {
       const y = begin + n * each;
       rows.push({ y0: y, y1: y + each, link: shown[row + n] });
@@ -179,27 +213,4 @@ function drawDensity(pen, model, view, colour, { places, rows: heights }, found)
     row += many;
   }
   return { rows, count, lost, cells, top };
-}
-
-function addFlows(model, view, cells, links, add) {
-  const flows = model.flows, duration = model.slices.width * flows.slices_per_step, axis = model.axis();
-  flows.link ||= Int32Array.from(flows.from, (from, row) => links.of(from, flows.to[row]));
-  const begin = (step) => (xOf(view, axis.at(model.slices.start + step * duration)) - LEFT) / CELL;
-  for (let row = lowerBound(flows.step, Math.floor((axis.time(view.from) - model.slices.start) / duration)); row < flows.step.length; row++) {
-    const from = begin(flows.step[row]);
-    if (from > cells) break;
-    if (model.hiddenTypes.has(flows.kind[row])) continue;
-    // Each cell gets as much of the step as lies in it.
-    const to = Math.max(begin(flows.step[row] + 1), from + 1e-6), wide = to - from;
-    for (let cell = Math.max(Math.floor(from), 0); cell < Math.min(to, cells); cell++) {
-      const share = (Math.min(cell + 1, to) - Math.max(cell, from)) / wide;
-      add(flows.link[row], cell, flows.kind[row], flows.count[row] * share, flows.lost[row] * share);
-    }
-  }
-}
-
-/** A colour as the pixels of an image have it, without its strength. */
-function rgb(hex) {
-  const number = parseInt(hex.slice(1), 16);
-  return (number >> 16) | (number & 0xff00) | ((number & 255) << 16);
 }

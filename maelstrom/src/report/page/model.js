@@ -7,32 +7,42 @@ const OUTCOMES = ["ok", "info", "fail"];
 
 /** Undoes the differences in which columns of growing numbers are kept. */
 function running(steps) {
+  const all = new Float64Array(steps.length);
   let sum = 0;
-  return steps.map((step) => (sum += step));
+  for (let n = 0; n < steps.length; n++) all[n] = sum += steps[n];
+  return all;
 }
 
-/** The place of the first element that is not below `value` in a sorted list. */
-function lowerBound(list, value) {
-  let low = 0, high = list.length;
+/** Of so many places the first of which this is true; it is true of all after it. */
+function firstPlace(count, isTrue) {
+  let low = 0, high = count;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (list[middle] < value) low = middle + 1; else high = middle;
+    if (isTrue(middle)) high = middle; else low = middle + 1;
   }
   return low;
 }
 
+/** The place of the first element that is not below `value` in a sorted list. */
+function lowerBound(list, value) {
+  return firstPlace(list.length, (n) => list[n] >= value);
+}
+
 async function unpack(base64) {
-  const bytes = Uint8Array.from(atob(base64.trim()), (c) => c.charCodeAt(0));
+  const text = atob(base64.trim()), bytes = new Uint8Array(text.length);
+  for (let n = 0; n < text.length; n++) bytes[n] = text.charCodeAt(n);
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return JSON.parse(await new Response(stream).text());
+  return new Response(stream).json();
 }
 
 function makeModel(data) {
   const ops = data.operations, flows = data.flows;
   ops.index = running(ops.index_steps);
   ops.start = running(ops.start_steps);
+  ops.took = Float64Array.from(ops.took);
   ops.longest = ops.took.reduce((a, b) => Math.max(a, b), 0);
   flows.step = running(flows.step_steps);
+  for (const column of ["from", "to", "kind", "count", "lost"]) flows[column] = Int32Array.from(flows[column]);
   data.latency.start = running(data.latency.start_steps);
   const byIndex = new Map();
   ops.index.forEach((index, row) => {
@@ -56,6 +66,12 @@ function makeModel(data) {
       let all = 0;
       for (let slice = at(from); slice <= at(to); slice++) all += total[slice];
       return all;
+    },
+
+    /** By number, 1 for each type that is not filtered out, and for each lane. */
+    filters() {
+      const flags = (list, hidden) => Uint8Array.from(list, (_, number) => (hidden.has(number) ? 0 : 1));
+      return { types: flags(data.types, hiddenTypes), lanes: flags(data.lanes, hiddenLanes) };
     },
 
     isShown: (kind, from, to) =>
@@ -90,7 +106,7 @@ function makeModel(data) {
     describeOp(row) {
       const took = ops.took[row] < 0 ? "never ended" : "took " + formatTime(ops.took[row]);
       return `${data.functions[ops.function[row]]} ${OUTCOMES[ops.outcome[row]]}  ` +
-        `operation ${ops.index[row]}, ${data.lanes[ops.lane[row]].name}, ${took}\n${ops.text[row]}`;
+        `operation ${ops.index[row]}, process ${ops.process[row]}, ${took}\n${ops.text[row]}`;
     },
 
     describeMessage(id) {
@@ -111,10 +127,10 @@ function makeModel(data) {
  *  most frequent come first. An error has none. */
 function typeColours({ types, flows }) {
   const base = (name) => name.replace(/_(ok|reply|response|answer)$/, "");
-  const counts = new Map();
-  flows.kind.forEach((kind, row) => {
-    const name = base(types[kind]);
-    counts.set(name, (counts.get(name) || 0) + flows.count[row]);
+  const ofKind = new Float64Array(types.length), counts = new Map();
+  flows.kind.forEach((kind, row) => { ofKind[kind] += flows.count[row]; });
+  types.forEach((type, kind) => {
+    if (ofKind[kind]) counts.set(base(type), (counts.get(base(type)) || 0) + ofKind[kind]);
   });
   const order = [...counts].filter(([name]) => name !== "error")
     .sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)).map(([name]) => name);
@@ -200,6 +216,9 @@ async function fetchChunk({ number }, script, folder) {
     });
     const rows = await unpack(text);
     rows.sent = running(rows.sent_steps);
+    rows.took = Float64Array.from(rows.took);
+    rows.end = rows.sent.map((sent, i) => sent + Math.max(rows.took[i], 0));
+    for (const column of ["from", "to", "kind", "cause", "operation"]) rows[column] = Int32Array.from(rows[column]);
     return rows;
   } catch (error) {
     return null;

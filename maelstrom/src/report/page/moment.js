@@ -26,8 +26,8 @@ function makeMoments(model, view, ui) {
     }
     if (kind === INVOKE || kind === COMPLETE) {
       const what = `operation ${ops.index[ref]}, ${functions[ops.function[ref]]} ${ops.text[ref]}`;
-      return kind === INVOKE ? `${lanes[ops.lane[ref]].name} begins ${what}`
-        : `${lanes[ops.lane[ref]].name} ends ${what}: ${OUTCOMES[ops.outcome[ref]]}`;
+      return kind === INVOKE ? `process ${ops.process[ref]} begins ${what}`
+        : `process ${ops.process[ref]} ends ${what}: ${OUTCOMES[ops.outcome[ref]]}`;
     }
     const { rows, i } = model.store.at(ref), type = types[rows.kind[i]];
     const [from, to] = [lanes[rows.from[i]].name, lanes[rows.to[i]].name];

@@ -68,7 +68,8 @@ function makeOrder(model) {
     if (kind[n] === SEND || kind[n] === RECEIVE) {
       const { rows, i } = store.at(ref[n]);
       if (kind[n] === SEND || rows.duplicate[i]) rows.sentStep[i] = step;
-      if (kind[n] === RECEIVE || rows.took[i] < 0) rows.endStep[i] = step;
+      if (kind[n] === RECEIVE) rows.endStep[i] = step;
+      else if (rows.took[i] < 0) rows.endStep[i] = step + 1;
     } else if (kind[n] === INVOKE) ops.startStep[ref[n]] = step;
     else if (kind[n] === COMPLETE) ops.endStep[ref[n]] = step;
     else changes[ref[n]].step = step;
@@ -80,14 +81,14 @@ function makeOrder(model) {
   return result;
 }
 
-/** Positions on the time axis. */
+/** Positions on the time axis: of messages whole columns, of anything else one at a time. */
 function timeAxis(model) {
   const { ops } = model;
   return {
     isOrder: false,
     whole: () => [Math.max(model.start, -1e6), model.end],
-    sent: (rows, i) => rows.sent[i],
-    end: (rows, i) => rows.sent[i] + Math.max(rows.took[i], 0),
+    sent: (rows) => rows.sent,
+    end: (rows) => rows.end,
     chunkIn: (chunk, from, to) => chunk.end >= from && chunk.start <= to,
     opStart: (row) => ops.start[row],
     opEnd: (row) => ops.start[row] + ops.took[row],
@@ -104,8 +105,8 @@ function orderAxis(model) {
   return {
     isOrder: true,
     whole: () => [0, Math.max(order.time.length, 1)],
-    sent: (rows, i) => rows.sentStep[i],
-    end: (rows, i) => rows.took[i] < 0 ? rows.sentStep[i] + 1 : rows.endStep[i],
+    sent: (rows) => rows.sentStep,
+    end: (rows) => rows.endStep,
     chunkIn: (chunk, from, to) => chunk.lastStep >= from && chunk.firstStep <= to,
     opStart: (row) => ops.startStep[row],
     opEnd: (row) => ops.endStep[row],

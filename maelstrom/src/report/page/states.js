@@ -55,22 +55,16 @@ function makeStates(model) {
     /** The changes of all that is loaded, none left out. */
     exact: () => !is_sampled ? outline : store.loaded().flatMap(ofChunk),
 
-    /** The changes that there are to draw between these positions. */
+    /** The changes that there are to draw between these positions: lists, and of each the places
+     *  from where to where. */
     changesIn(axis, from, to) {
+      let lists = [outline];
       if (is_sampled) {
         const chunks = store.loaded().filter((chunk) => axis.chunkIn(chunk, from, to));
-        if (chunks.length) return chunks.flatMap(ofChunk).filter((c) => axis.change(c) >= from && axis.change(c) <= to);
-        if (axis.isOrder) return [];
+        if (chunks.length || axis.isOrder) lists = chunks.map(ofChunk);
       }
-      const place = (position) => {
-        let low = 0, high = outline.length;
-        while (low < high) {
-          const middle = (low + high) >> 1;
-          if (axis.change(outline[middle]) < position) low = middle + 1; else high = middle;
-        }
-        return low;
-      };
-      return outline.slice(place(from), place(to + 1e-9));
+      const place = (list, position) => firstPlace(list.length, (n) => axis.change(list[n]) >= position);
+      return lists.map((list) => ({ list, begin: place(list, from), end: place(list, to + 1e-9) }));
     },
 
     /** What each node is once the event of this step is over: by lane, its fields. In `isExact`

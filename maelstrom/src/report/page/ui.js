@@ -3,7 +3,6 @@
 async function start() {
   const $ = (id) => document.getElementById(id);
   const model = makeModel(await unpack($("data").textContent));
-  await Promise.all([...model.store.inside.keys()].map(model.store.load));
   const view = { from: 0, to: 1, width: 800, op: null, found: null, moment: null, highlight: new Set() };
   const space = $("space");
   let drawn = { messages: [], ops: [], changes: [] };
@@ -33,12 +32,13 @@ async function start() {
   function loadMissing() {
     const absent = drawn.missing.filter((number) => model.store.chunks[number].state === "absent");
     if (drawn.missing.length * model.store.size > LOOKED_AT) return;
-    absent.forEach((number) => model.store.load(number).then((isHere) => {
-      if (!isHere) return redraw();
-      moments.keep();
-      if (axis.isOrder) axis = orderAxis(model);
-      redraw();
-    }));
+    absent.forEach((number) => model.store.load(number).then(useLoaded));
+  }
+  /** More messages are here than before. */
+  function useLoaded() {
+    moments.keep();
+    if (axis.isOrder) axis = orderAxis(model);
+    redraw();
   }
   function say() {
     const number = (n) => n.toLocaleString("en");
@@ -135,7 +135,7 @@ async function start() {
     selectOp(row);
     const ids = [...view.highlight].slice(0, 5000), from = axis.opStart(row);
     let last = Math.max(from, model.ops.took[row] < 0 ? from : axis.opEnd(row));
-    ids.forEach((id) => { const { rows, i } = model.store.at(id); last = Math.max(last, axis.end(rows, i)); });
+    ids.forEach((id) => { const { rows, i } = model.store.at(id); last = Math.max(last, axis.end(rows)[i]); });
     // Where nothing takes any time, a little of what went on before and after.
     const margin = Math.max((last - from) * .3, axis.isOrder ? 15 : 3000);
     show(from - margin, last + margin);
@@ -150,7 +150,7 @@ async function start() {
   }
   function revealMessage(id) {
     selectMessage(id);
-    const { rows, i } = model.store.at(id), from = axis.sent(rows, i), to = axis.end(rows, i);
+    const { rows, i } = model.store.at(id), from = axis.sent(rows)[i], to = axis.end(rows)[i];
     const margin = Math.max((to - from) * 2, axis.isOrder ? 15 : 5000);
     view.highlight = new Set([id]);
     const text = document.createElement("p");
@@ -396,9 +396,17 @@ async function start() {
     const link = event.target.closest && event.target.closest('a[href^="#op-"]');
     if (link && link.getAttribute("href") === location.hash) follow();
   });
-  addEventListener("resize", redraw);
+  const resized = () => { sizes.clear(); redraw(); };
+  addEventListener("resize", resized);
+  // A canvas is narrower, too, once the page has grown so long that it has a scroll bar.
+  new ResizeObserver(resized).observe(space);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { palette = null; redraw(); });
   show(...whole());
+  draw();
+  performance.mark("drawn");
+  // What is drawn first needs no single message: those inside the page come after it.
+  await Promise.all([...model.store.inside.keys()].map(model.store.load));
+  useLoaded();
   draw();
   follow();
   // For tests in a browser, and for the curious at the console.
