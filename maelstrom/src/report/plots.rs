@@ -4,9 +4,12 @@
 //! upper edge, one row for each kind, with a line wherever one begins or ends. The text is set
 //! in a font that is part of this program.
 
+mod canvas;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use ab_glyph::FontRef;
 use plotters::coord::Shift;
 use plotters::coord::ranged1d::{Ranged, ValueFormatter};
 use plotters::prelude::*;
@@ -14,6 +17,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{FontStyle, register_font};
 use rustc_hash::FxHashSet;
 
+use self::canvas::Canvas;
 use super::activity::Activity;
 use super::series::{self, OUTCOMES, Points, QUANTILES};
 use super::unseen::Unseen;
@@ -22,6 +26,7 @@ use crate::history::OpType;
 const SIZE: (u32, u32) = (900, 400);
 const LEGEND_WIDTH: u32 = 150;
 const FONT: &str = "plot";
+const NOTHING: &str = "no operation ended";
 
 /// The original's colour of an outcome.
 pub fn outcome_colour(outcome: OpType) -> RGBColor {
@@ -68,6 +73,8 @@ struct Plot<'a> {
     y_label: &'a str,
     logarithmic: bool,
     lines: Vec<Line<'a>>,
+    /// What it says when there is nothing to draw.
+    nothing: &'a str,
 }
 
 /// Every operation's latency.
@@ -80,7 +87,8 @@ pub fn latency_raw(workload: &str, activity: &Activity) -> anyhow::Result<Vec<u8
     // Where there is little of something, it must not vanish behind what there is much of.
     lines.sort_by_key(|line| std::cmp::Reverse(line.points.len()));
     let title = format!("{workload} latency");
-    draw(activity, &Plot { title, y_label: "Latency (ms)", logarithmic: true, lines })
+    let y_label = "Latency (ms)";
+    draw(activity, &Plot { title, y_label, logarithmic: true, lines, nothing: NOTHING })
 }
 
 /// Quantiles of latency over time.
@@ -97,7 +105,8 @@ pub fn latency_quantiles(workload: &str, activity: &Activity) -> anyhow::Result<
         }
     }
     let title = format!("{workload} latency");
-    draw(activity, &Plot { title, y_label: "Latency (ms)", logarithmic: true, lines })
+    let y_label = "Latency (ms)";
+    draw(activity, &Plot { title, y_label, logarithmic: true, lines, nothing: NOTHING })
 }
 
 /// How many operations ended a second, over time.
@@ -108,7 +117,8 @@ pub fn rate(workload: &str, activity: &Activity) -> anyhow::Result<Vec<u8>> {
     let series = series::rates(activity, series::window_secs(activity, 10.0));
     let lines = by_outcome(activity, &series, true);
     let title = format!("{workload} rate");
-    draw(activity, &Plot { title, y_label: "Throughput (operations/s)", logarithmic: false, lines })
+    let y_label = "Throughput (operations/s)";
+    draw(activity, &Plot { title, y_label, logarithmic: false, lines, nothing: NOTHING })
 }
 
 /// So many groups have a colour and a name of their own: the ones that reach highest.
@@ -154,7 +164,8 @@ pub fn realtime_lag(
         lines.push(Line { title: (*name).clone(), colour, shape, joined: false, points });
     }
     let title = format!("{workload} realtime lag by {kind}");
-    draw(activity, &Plot { title, y_label: "Lag (s)", logarithmic: false, lines })
+    let nothing = "nobody was told what a log has";
+    draw(activity, &Plot { title, y_label: "Lag (s)", logarithmic: false, lines, nothing })
 }
 
 /// How many messages nobody had polled yet, over time, of one log above the other.
@@ -195,7 +206,8 @@ pub fn unseen(workload: &str, activity: &Activity, unseen: &Unseen) -> anyhow::R
         lines.push(Line { title, colour, shape: FILLED, joined: true, points });
     }
     let title = format!("{workload} unseen");
-    draw(activity, &Plot { title, y_label: "Unseen messages", logarithmic: false, lines })
+    let nothing = "no message was sent";
+    draw(activity, &Plot { title, y_label: "Unseen messages", logarithmic: false, lines, nothing })
 }
 
 fn by_outcome<'a>(
@@ -221,14 +233,15 @@ fn draw(activity: &Activity, plot: &Plot) -> anyhow::Result<Vec<u8>> {
         .map_err(|_| anyhow::anyhow!("the font of the plots cannot be read"))?;
     let mut pixels = vec![0; (SIZE.0 * SIZE.1 * 3) as usize];
     {
-        let area = BitMapBackend::with_buffer(&mut pixels, SIZE).into_drawing_area();
+        let font = FontRef::try_from_slice(dejavu::sans::regular())?;
+        let area = Canvas::new(&mut pixels, SIZE, font).into_drawing_area();
         draw_on(&area, activity, plot)
             .map_err(|error| anyhow::anyhow!("the plot \"{}\" failed: {error}", plot.title))?;
     }
     encode_png(&pixels)
 }
 
-type Area<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
+type Area<'a> = DrawingArea<Canvas<'a>, Shift>;
 type Drawn = Result<(), Box<dyn std::error::Error>>;
 
 fn draw_on(area: &Area, activity: &Activity, plot: &Plot) -> Drawn {
@@ -252,13 +265,23 @@ fn draw_on(area: &Area, activity: &Activity, plot: &Plot) -> Drawn {
         let mut chart = builder.build_cartesian_2d(x.clone(), linear_range(plot))?;
         draw_chart(&mut chart, activity, plot, &x, f64::NEG_INFINITY)?;
     }
-    if plot.lines.is_empty() {
+    if let Some(word) = instead(plot) {
         let style = (FONT, 18).into_font().color(&RGBColor(0x70, 0x70, 0x70));
         let style = style.pos(Pos::new(HPos::Center, VPos::Center));
         let middle = ((SIZE.0 - LEGEND_WIDTH) as i32 / 2 + 24, SIZE.1 as i32 / 2);
-        area.draw(&Text::new("no operation ended", middle, style))?;
+        area.draw(&Text::new(word, middle, style))?;
     }
     draw_legend(&legend, activity, plot)
+}
+
+/// What is said in the middle of a plot that shows nothing else.
+fn instead<'a>(plot: &Plot<'a>) -> Option<&'a str> {
+    let mut values = plot.lines.iter().flat_map(|line| line.points).map(|point| point.1).peekable();
+    if values.peek().is_none() {
+        return Some(plot.nothing);
+    }
+    (plot.logarithmic && values.all(|value| value <= 0.0))
+        .then_some("every operation took no time at all")
 }
 
 /// From the power of ten below the lowest value to the one above the highest. What took no time
@@ -294,7 +317,7 @@ fn linear_range(plot: &Plot) -> Range<f64> {
 fn draw_chart<Y>(
     chart: &mut ChartContext<
         '_,
-        BitMapBackend<'_>,
+        Canvas<'_>,
         Cartesian2d<plotters::coord::types::RangedCoordf64, Y>,
     >,
     activity: &Activity,
@@ -375,7 +398,7 @@ fn draw_shape(area: &Area, shape: usize, (x, y): (i32, i32), colour: RGBColor) -
 
 /// As the original: each kind of fault has a row of a twelfth of the height.
 fn draw_faults<X, Y>(
-    area: &DrawingArea<BitMapBackend, Cartesian2d<X, Y>>,
+    area: &DrawingArea<Canvas, Cartesian2d<X, Y>>,
     activity: &Activity,
     x: &Range<f64>,
 ) -> Drawn
