@@ -60,7 +60,8 @@ impl Checker for Echo {
                 "The history ends before {unfinished} of its requests have ended."
             )),
             Validity::False => {
-                judgement.summed_up(format!("{} of {requests} echoes are wrong", wrong.len()))
+                let are = if wrong.len() == 1 { "is" } else { "are" };
+                judgement.summed_up(format!("{} of {requests} echoes {are} wrong", wrong.len()))
             }
             Validity::True => judgement,
         }

@@ -62,9 +62,10 @@ use crate::workload::{self, Workload};
 use logs::Logs;
 
 pub use activity::Activity;
+pub use drawings::ticks;
 pub use explanations::{Explanation, Explanations, OTHER_FOLDER, of as explain};
 pub use findings::headline;
-pub use format::{count, duration_ms, shorten, shortened};
+pub use format::{count, duration_ms, shorten, shortened, words};
 
 /// Everything that a report is made of.
 #[derive(Clone, Copy)]

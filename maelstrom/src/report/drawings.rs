@@ -51,7 +51,7 @@ fn begin(width: f64, height: f64) -> String {
 }
 
 /// Round numbers from `from` to `to`, some six of them, for an axis.
-fn ticks(from: f64, to: f64) -> Vec<f64> {
+pub fn ticks(from: f64, to: f64) -> Vec<f64> {
     let span = to - from;
     if span <= 0.0 {
         return vec![from];

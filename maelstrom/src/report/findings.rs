@@ -105,7 +105,11 @@ fn collect(judgement: &Judgement, pointers: &mut Vec<Pointer>) {
             None => finding.kind.to_owned(),
         };
         for mention in &finding.operations {
-            let label = format!("{about}: {}", mention.role);
+            // "wrong-sum: wrong sum" says it twice.
+            let label = match about.replace('-', " ") == mention.role {
+                true => mention.role.to_string(),
+                false => format!("{about}: {}", mention.role),
+            };
             pointers.push(Pointer { index: mention.index, label });
         }
     }

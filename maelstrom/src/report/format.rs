@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Display, Write};
 
+use maud::{Markup, html};
+
 use crate::history::Op;
 
 /// A text with what HTML and SVG would misread replaced.
@@ -22,6 +24,12 @@ pub fn html_escape(text: &str) -> String {
         }
     }
     escaped
+}
+
+/// A command in HTML, of which a line ends between words only: a browser would also break
+/// `--rate` after its hyphens. The style sheet knows the class.
+pub fn words(command: &str) -> Markup {
+    html! { @for word in command.split(' ') { span.word { (word) } " " } }
 }
 
 /// The first `limit` characters of a text, and an ellipsis where there are more.

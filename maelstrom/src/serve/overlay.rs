@@ -2,7 +2,7 @@
 
 use maud::{Markup, PreEscaped, html};
 
-use crate::report::duration_ms;
+use crate::report::{duration_ms, ticks};
 
 const WIDTH: f64 = 560.0;
 const HEIGHT: f64 = 250.0;
@@ -70,10 +70,9 @@ impl Overlay<'_> {
                     line.grid x1=(LEFT) x2=(WIDTH - RIGHT) y1=(round(y(*at))) y2=(round(y(*at))) {}
                     text.quiet x=(LEFT - 6.0) y=(round(y(*at) + 4.0)) text-anchor="end" { (name) }
                 }
-                @for part in 0..=4 {
-                    @let at = f64::from(part) / 4.0 * right;
+                @for at in ticks(0.0, right) {
                     text.quiet x=(round(x(at))) y=(HEIGHT - BOTTOM + 15.0) text-anchor="middle" {
-                        (format!("{:.*}", usize::from(right < 10.0), at))
+                        ((at * 1e3).round() / 1e3)
                     }
                 }
                 text.quiet x=(WIDTH - RIGHT) y=(HEIGHT - 5.0) text-anchor="end" { (self.x_name) }

@@ -5,6 +5,10 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 const STYLE: &str = include_str!("style.css");
 
+/// Three lanes, as a run is drawn.
+const ICON: &str = "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' \
+    viewBox='0 0 16 16'><path d='M1 3h9M4 8h11M2 13h8' stroke='%230072b2' stroke-width='3'/></svg>";
+
 /// What stands for itself in a path.
 const PLAIN: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
@@ -29,6 +33,7 @@ pub fn refreshing(title: &str, content: &Markup, changes: bool) -> Markup {
                 meta name="viewport" content="width=device-width";
                 @if changes { meta http-equiv="refresh" content="3"; }
                 title { (title) }
+                link rel="icon" href=(ICON);
                 style { (PreEscaped(STYLE)) }
             }
             body { main { (content) } }

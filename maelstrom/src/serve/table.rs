@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use super::pages::{self, encode};
 use super::runs::{Run, Status};
 use crate::edn::Edn;
-use crate::report::shorten;
+use crate::report::{shorten, words};
 
 const PER_PAGE: usize = 50;
 
@@ -157,11 +157,11 @@ fn row(run: &Run) -> Markup {
     let time = run.began.to_zoned(TimeZone::system());
     html! {
         tr.(class(&run.status)) {
-            td { input type="checkbox" name="run" value=(run.path())
+            td.tick { input type="checkbox" name="run" value=(run.path())
                 aria-label={ "compare " (run.path()) }; }
-            td { a href={ "/?workload=" (encode(&run.workload)) } { (run.workload) } }
+            td.workload { a href={ "/?workload=" (encode(&run.workload)) } { (run.workload) } }
             td.ran { (what_ran(run)) }
-            td { a href=(base) { (time.strftime("%Y-%m-%d %H:%M:%S")) } }
+            td.began { a href=(base) { (time.strftime("%Y-%m-%d %H:%M:%S")) } }
             td.verdict { (verdict(&run.status)) }
             td.number data-name="operations" {
                 @if let Some((all, _)) = run.operations() { (all) }
@@ -197,7 +197,7 @@ fn what_ran(run: &Run) -> Markup {
     html! {
         strong title={ (ran.program) ", version " (version) } { (program) }
         @if let Some(seed) = ran.seed { " " span.seed { "seed " (seed) } }
-        @if !flags.is_empty() { br; span.flags title=(ran.again) { (flags) } }
+        @if !flags.is_empty() { br; span.flags title=(ran.again) { (words(&flags)) } }
     }
 }
 

@@ -54,7 +54,9 @@ impl Moments {
         }
         let shows_others = meant.len() == 1;
         if shows_others {
-            time = (time.0.saturating_sub(AROUND), time.1.saturating_add(AROUND));
+            // There is nothing to see before the run began.
+            time =
+                (time.0.saturating_sub(AROUND).max(time.0.min(0)), time.1.saturating_add(AROUND));
         }
         let title = match &finding.subject {
             Some(subject) => {

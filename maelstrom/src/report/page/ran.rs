@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use crate::ran::Ran;
 use crate::report::Recorded;
 use crate::report::figures::{Figure, figures};
+use crate::report::words;
 
 /// Both, one beside the other where there is room.
 pub fn section(recorded: &Recorded) -> Markup {
@@ -30,14 +31,14 @@ fn what_ran(ran: &Ran) -> Markup {
     html! {
         dl {
             @if !ran.program.is_empty() {
-                dt { "program" } dd { code { (ran.program) } }
+                dt { "program" } dd { code { (words(&ran.program)) } }
             }
             @if !ran.arguments.is_empty() {
-                dt { "arguments" } dd { code { (ran.arguments.join(" ")) } }
+                dt { "arguments" } dd { code { (words(&ran.arguments.join(" "))) } }
             }
             dt { "flags" }
             dd {
-                @if flags.is_empty() { "all have their default values" } @else { code { (flags) } }
+                @if flags.is_empty() { "all have their default values" } @else { code { (words(&flags)) } }
             }
             dt { "seed" }
             dd {
@@ -48,7 +49,7 @@ fn what_ran(ran: &Ran) -> Markup {
             }
             @if !ran.version.is_empty() { dt { "version" } dd { (ran.version) } }
             @if !ran.again.is_empty() {
-                dt { "repeat it" } dd { code.command { (ran.again) } }
+                dt { "repeat it" } dd { code.command { (words(&ran.again)) } }
             }
         }
     }

@@ -150,6 +150,7 @@ impl<'a> DrawingBackend for Canvas<'a> {
 #[cfg(test)]
 mod tests {
     use plotters::prelude::*;
+    use plotters::style::{FontStyle, register_font};
 
     use super::*;
 
