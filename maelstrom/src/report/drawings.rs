@@ -10,6 +10,9 @@ pub mod log;
 mod operations;
 pub mod values;
 
+use std::fmt::Write;
+
+use super::format::html_escape;
 use crate::checker::Drawing;
 
 /// What all drawings look like. Blue and orange are told apart by everybody; what is wrong has a
@@ -48,6 +51,18 @@ fn begin(width: f64, height: f64) -> String {
          height=\"{height:.0}\" viewBox=\"0 0 {width:.0} {height:.0}\"><style>{STYLE}</style>\n\
          <rect class=\"paper\" width=\"100%\" height=\"100%\"/>\n"
     )
+}
+
+/// Begins what stays in view while the page scrolls a wide drawing: the title, and from `top` on
+/// the ground for names, of this width and height. The caller adds the names and closes the group.
+fn begin_names(svg: &mut String, title: &str, top: f64, (width, height): (f64, f64)) {
+    let title = html_escape(title);
+    writeln!(
+        svg,
+        "<g class=\"sticky\"><rect class=\"paper\" y=\"{top}\" width=\"{width}\" \
+         height=\"{height}\"/><text class=\"head\" x=\"12\" y=\"20\">{title}</text>"
+    )
+    .expect("text");
 }
 
 /// Round numbers from `from` to `to`, some six of them, for an axis.

@@ -27,6 +27,7 @@ const SIZE: (u32, u32) = (900, 400);
 const LEGEND_WIDTH: u32 = 150;
 const FONT: &str = "plot";
 const NOTHING: &str = "no operation ended";
+const ZEROS: &str = "every operation took no time at all";
 
 /// The original's colour of an outcome.
 pub fn outcome_colour(outcome: OpType) -> RGBColor {
@@ -73,8 +74,9 @@ struct Plot<'a> {
     y_label: &'a str,
     logarithmic: bool,
     lines: Vec<Line<'a>>,
-    /// What it says when there is nothing to draw.
+    /// What it says when there is nothing to draw, and when there is nothing but zeros.
     nothing: &'a str,
+    zeros: &'a str,
 }
 
 /// Every operation's latency.
@@ -88,7 +90,10 @@ pub fn latency_raw(workload: &str, activity: &Activity) -> anyhow::Result<Vec<u8
     lines.sort_by_key(|line| std::cmp::Reverse(line.points.len()));
     let title = format!("{workload} latency");
     let y_label = "Latency (ms)";
-    draw(activity, &Plot { title, y_label, logarithmic: true, lines, nothing: NOTHING })
+    draw(
+        activity,
+        &Plot { title, y_label, logarithmic: true, lines, nothing: NOTHING, zeros: ZEROS },
+    )
 }
 
 /// Quantiles of latency over time.
@@ -106,7 +111,10 @@ pub fn latency_quantiles(workload: &str, activity: &Activity) -> anyhow::Result<
     }
     let title = format!("{workload} latency");
     let y_label = "Latency (ms)";
-    draw(activity, &Plot { title, y_label, logarithmic: true, lines, nothing: NOTHING })
+    draw(
+        activity,
+        &Plot { title, y_label, logarithmic: true, lines, nothing: NOTHING, zeros: ZEROS },
+    )
 }
 
 /// How many operations ended a second, over time.
@@ -118,7 +126,10 @@ pub fn rate(workload: &str, activity: &Activity) -> anyhow::Result<Vec<u8>> {
     let lines = by_outcome(activity, &series, true);
     let title = format!("{workload} rate");
     let y_label = "Throughput (operations/s)";
-    draw(activity, &Plot { title, y_label, logarithmic: false, lines, nothing: NOTHING })
+    draw(
+        activity,
+        &Plot { title, y_label, logarithmic: false, lines, nothing: NOTHING, zeros: ZEROS },
+    )
 }
 
 /// So many groups have a colour and a name of their own: the ones that reach highest.
@@ -164,8 +175,8 @@ pub fn realtime_lag(
         lines.push(Line { title: (*name).clone(), colour, shape, joined: false, points });
     }
     let title = format!("{workload} realtime lag by {kind}");
-    let nothing = "nobody was told what a log has";
-    draw(activity, &Plot { title, y_label: "Lag (s)", logarithmic: false, lines, nothing })
+    let (nothing, zeros) = ("nobody was told what a log has", "no reader was ever behind");
+    draw(activity, &Plot { title, y_label: "Lag (s)", logarithmic: false, lines, nothing, zeros })
 }
 
 /// How many messages nobody had polled yet, over time, of one log above the other.
@@ -206,8 +217,11 @@ pub fn unseen(workload: &str, activity: &Activity, unseen: &Unseen) -> anyhow::R
         lines.push(Line { title, colour, shape: FILLED, joined: true, points });
     }
     let title = format!("{workload} unseen");
-    let nothing = "no message was sent";
-    draw(activity, &Plot { title, y_label: "Unseen messages", logarithmic: false, lines, nothing })
+    let (nothing, zeros) = ("no message was sent", "every message was polled at once");
+    draw(
+        activity,
+        &Plot { title, y_label: "Unseen messages", logarithmic: false, lines, nothing, zeros },
+    )
 }
 
 fn by_outcome<'a>(
@@ -280,8 +294,7 @@ fn instead<'a>(plot: &Plot<'a>) -> Option<&'a str> {
     if values.peek().is_none() {
         return Some(plot.nothing);
     }
-    (plot.logarithmic && values.all(|value| value <= 0.0))
-        .then_some("every operation took no time at all")
+    values.all(|value| value <= 0.0).then_some(plot.zeros)
 }
 
 /// From the power of ten below the lowest value to the one above the highest. What took no time

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use super::{begin, ticks};
+use super::{begin, begin_names, ticks};
 use crate::report::LINK_FROM_FILE;
 use crate::report::format::{html_escape, shorten};
 
@@ -213,17 +213,7 @@ impl Lanes {
 
     /// The title, the names and the legend, above everything else.
     fn write_names(&self, svg: &mut String) {
-        svg.push_str("<g class=\"sticky\">");
-        put(
-            svg,
-            &format!(
-                "<rect class=\"paper\" width=\"{}\" y=\"{TOP}\" height=\"{}\"/>",
-                LEFT - 6.0,
-                self.bottom() - TOP
-            ),
-        );
-        let title = html_escape(&self.title);
-        put(svg, &format!("<text class=\"head\" x=\"12\" y=\"20\">{title}</text>"));
+        begin_names(svg, &self.title, TOP, (LEFT - 6.0, self.bottom() - TOP));
         if let Some((had, lacked)) = self.legend {
             put(
                 svg,

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use super::begin;
+use super::{begin, begin_names};
 use crate::report::LINK_FROM_FILE;
 use crate::report::format::{html_escape, shorten};
 
@@ -97,14 +97,11 @@ impl Part {
     }
 
     fn write_names(&self, svg: &mut String, head: f64, height: f64) {
-        let (title, edge) = (html_escape(&self.title), LEFT - 6.0);
+        begin_names(svg, &self.title, TOP, (LEFT - 6.0, height - TOP));
         write!(
             svg,
-            "<g class=\"sticky\"><rect class=\"paper\" y=\"{TOP}\" width=\"{edge}\" \
-             height=\"{}\"/><text class=\"head\" x=\"12\" y=\"20\">{title}</text>\
-             <text class=\"name\" x=\"{}\" y=\"{}\">offset</text>\
+            "<text class=\"name\" x=\"{}\" y=\"{}\">offset</text>\
              <text class=\"name\" x=\"{}\" y=\"{}\">message</text>",
-            height - TOP,
             LEFT - 14.0,
             TOP + 18.0,
             LEFT - 14.0,

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::begin;
+use super::{begin, begin_names};
 use crate::checker::drawing::{Bar, Operations, Part};
 use crate::history::{OpType, ProcessId};
 use crate::report::format::{duration_ms, html_escape, shorten};
@@ -97,16 +97,8 @@ pub fn draw(operations: &Operations, title: &str) -> String {
 
 /// The title and the names of the lanes, which stay in view.
 fn write_names(svg: &mut String, layout: &Layout, [title, scale]: [&str; 2], height: f64) {
-    writeln!(
-        svg,
-        "<g class=\"sticky\"><rect class=\"paper\" y=\"{TOP}\" width=\"{}\" height=\"{}\"/>\
-         <text class=\"head\" x=\"12\" y=\"20\">{}</text>\
-         <text class=\"quiet\" x=\"12\" y=\"38\">{scale}</text>",
-        LEFT - 8.0,
-        height - TOP - 30.0,
-        html_escape(title)
-    )
-    .expect("text");
+    begin_names(svg, title, TOP, (LEFT - 8.0, height - TOP - 30.0));
+    writeln!(svg, "<text class=\"quiet\" x=\"12\" y=\"38\">{scale}</text>").expect("text");
     for (process, lane) in &layout.lanes {
         let (x, y) = (LEFT - 12.0, TOP + LANE * (*lane as f64 + 0.5) + 4.0);
         writeln!(svg, "<text class=\"name\" x=\"{x}\" y=\"{y}\">process {process}</text>")

@@ -93,10 +93,11 @@ function makeDots(width, height) {
 function chartTitle(pen, colour, title, note) {
   pen.fillStyle = colour.fg; pen.textAlign = "left";
   // On a narrow screen there is no room beside the axis.
-  pen.fillText(title, LEFT < 100 ? LEFT + 6 : 6, 10);
-  if (LEFT < 100) return;
+  const isNarrow = LEFT < 100, inside = LEFT + 6;
+  pen.fillText(title, isNarrow ? inside : 6, 10);
+  const after = isNarrow ? inside + pen.measureText(title).width + 8 : inside;
   pen.fillStyle = colour.quiet; pen.font = SMALL;
-  pen.fillText(note, 6, 24, LEFT - 48);
+  pen.fillText(note, after, 10.5);
   pen.font = FONT;
 }
 

@@ -3,8 +3,9 @@
 const AXIS = 20, STRIP = 15, FONT = "12px system-ui, sans-serif", SMALL = "10px system-ui, sans-serif";
 /** Where the axis begins; less on a narrow screen. */
 let LEFT = 104;
-/** Above this many messages in view each link is drawn as a band of its density. */
-const SINGLE_MESSAGES = 1500;
+/** Above this many messages in view, or this many a pixel, each link is drawn as a band of its
+ *  density. */
+const SINGLE_MESSAGES = 1500, SINGLE_A_PIXEL = 1.2;
 /** The colours of bands on which only dark letters can be read. */
 const PALE = ["follower", "waiting", "candidate"];
 /** How high the band of a node's state is, and where the rest of its lane begins. */
@@ -213,7 +214,7 @@ function drawSpace(canvas, model, view) {
     : model.store.overlapping(view.from, view.to);
   const ids = messagesInView(model, view, axis, wanted);
   drawn.missing = wanted.filter(({ rows }) => !rows).map(({ number }) => number);
-  drawn.flows = ids === null || ids.length > SINGLE_MESSAGES;
+  drawn.flows = ids === null || ids.length > Math.min(SINGLE_MESSAGES, SINGLE_A_PIXEL * (width - LEFT));
   if (drawn.flows) drawn.density = drawDensity(pen, model, view, colour, lanes, ids);
   drawOps(pen, model, view, colour, places, drawn);
   drawStates(pen, model, view, colour, lanes, drawn);

@@ -35,6 +35,17 @@ if (location.hash.startsWith("#ops-")) {
 
 // Titles and names stay where they are while a wide drawing moves below them.
 for (const box of document.querySelectorAll(".drawing")) {
+  // A title that is wider than a narrow screen is set tighter: it cannot be moved into view.
+  const title = box.querySelector("svg .head");
+  const fit = () => {
+    const room = box.clientWidth - 24;
+    if (!title || room <= 0) return;
+    title.removeAttribute("textLength");
+    if (title.getComputedTextLength() <= room) return;
+    title.setAttribute("textLength", room);
+    title.setAttribute("lengthAdjust", "spacingAndGlyphs");
+  };
+  new ResizeObserver(fit).observe(box);
   box.addEventListener("scroll", () => {
     for (const group of box.querySelectorAll(".sticky")) {
       group.setAttribute("transform", `translate(${box.scrollLeft} 0)`);
