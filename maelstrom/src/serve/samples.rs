@@ -33,7 +33,7 @@ pub fn of(folder: &Path) -> Samples {
         samples.entry(op.f.to_string()).or_default().push((ended_secs, latency_ms));
     });
     // The page names the run, and not where it lies on this machine.
-    read.map_err(|error| format!("history.edn: {}", error.root_cause()))?;
+    read.map_err(|error| format!("{error:#}").replace(&format!("{}/", folder.display()), ""))?;
     samples.values_mut().for_each(|sample| sample.sort_unstable_by(|a, b| a.1.total_cmp(&b.1)));
     Ok(samples)
 }

@@ -229,7 +229,7 @@ fn two_runs_stand_side_by_side() {
     assert_eq!(of_packed, page);
     fs::write(folder.join("history.edn"), "{:process 0, :type").unwrap();
     let damaged = store.get(&format!("/compare?run={RUN}&run=echo/seed-1")).1;
-    assert!(damaged.contains("echo/seed-1: history.edn: "), "{damaged}");
+    assert!(damaged.contains("echo/seed-1: history.edn is damaged: "), "{damaged}");
     assert!(!damaged.contains(&*store.path().to_string_lossy()), "{damaged}");
     assert!(store.get("/compare?run=echo/none&run=x").1.contains("There is no run echo/none"));
     assert!(store.get(&format!("/compare?run={RUN}")).1.contains("Tick two runs"));
@@ -254,7 +254,10 @@ fn the_table_says_what_ran_also_of_a_run_that_broke_off() {
         ("echo/20260102T000000.000Z/results.edn", GOOD),
     ]);
     let (_, page) = store.get("/");
-    for text in [">one --x<", "seed 5", "--rate 20 --nemesis kill", "version 7.7", ">broken<"] {
+    // A line of flags ends between words only.
+    let flags = ["--rate", "20", "--nemesis", "kill"];
+    let flags = flags.map(|word| format!("<span class=\"word\">{word}</span> ")).concat();
+    for text in [">one --x<", "seed 5", &flags, "version 7.7", ">broken<"] {
         assert!(page.contains(text), "no {text} in {page}");
     }
     assert!(page.contains("20260102T000000.000Z"), "of others the folder's name is known");
