@@ -224,7 +224,7 @@ impl RunFolder {
         HistoryFile(self.file("history.edn"))
     }
 
-    /// Packs a history of more than [`PLAIN_BYTES`]: as `history.edn.gz` it takes a quarter.
+    /// Packs a history of more than [`PLAIN_BYTES`]: as `history.edn.gz` it takes less than half.
     ///
     /// # Errors
     /// When the packed file cannot be written.

@@ -19,7 +19,7 @@ use crate::report::{Entries, shortened};
 
 /// So much of a value is in what people read: `history.edn` has all of it. A read of a large set
 /// would otherwise fill the disk with what is there already.
-const VALUE_CHARACTERS: usize = 2000;
+const VALUE_CHARACTERS: usize = 500;
 
 /// An operation as a line for people, without its line feed.
 pub fn write_shortened(op: &Op, line: &mut String) {
@@ -148,7 +148,7 @@ impl HistoryFile {
         }
         let unfinished = hidden_beside(&packed(&self.0));
         let mut pack = || -> io::Result<()> {
-            let mut encoder = GzEncoder::new(File::create(&unfinished)?, Compression::new(4));
+            let mut encoder = GzEncoder::new(File::create(&unfinished)?, Compression::new(6));
             io::copy(&mut file, &mut encoder)?;
             encoder.finish()?;
             std::fs::rename(&unfinished, packed(&self.0))?;

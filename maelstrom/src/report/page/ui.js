@@ -351,6 +351,8 @@ async function start() {
     const colour = model.colourOfType[number];
     return colour < 0 ? "var(--fail)" : `var(--k${colour % 8})`;
   });
+  // A history from anywhere else has none.
+  if (!model.types.length) $("types").remove();
   const only = document.createElement("button");
   only.id = "only";
   only.textContent = "nodes only";
