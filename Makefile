@@ -1,8 +1,9 @@
 # Everything a user of this repository types. `make help` lists it.
 #
 #   SEED=42         run, or replay, one seed in virtual time
-#   SEEDS=1000      how many seeds `make sim-…` runs
-#   ARGS="…"        further flags for `make test-…`, after its own: the last one counts
+#   SEEDS=1000      how many seeds `make sim-…` runs, or a range of them: 1000..2000
+#   ARGS="…"        further flags for `make test-…`, after its own: the last one counts; and for
+#                   `make sim-…`, in the place of what the simulated test says
 #   NODE_ARG="…"    an argument for the node's own program
 #   SOLUTION=1      `make exercise-…`: the solution in place of the stub
 #   CHAPTER=03      `make book-test` and `book-update`: the commands of this chapter only
@@ -43,7 +44,7 @@ SEED_FLAG := $(if $(SEED),--seed $(SEED))
 
 .DEFAULT_GOAL := help
 .PHONY: help build test lint serve frontier shrunk-bugs bench build-times jepsen \
-	book book-serve book-programs book-test book-update \
+	book book-serve book-programs book-test book-update sweep-nodes sweep test-slurm \
 	$(CHALLENGES) $(WORKLOADS:%=test-%) $(WORKLOADS:%=sim-%) $(BUGS:%=bug-%)
 
 help: ## Show this list
@@ -56,8 +57,8 @@ help: ## Show this list
 	@echo "make challenge-<name>  a Gossip Glomers challenge with its own flags: $(CHALLENGES:challenge-%=%)"
 	@echo
 	@echo "SEED=42                test-…: in virtual time, at once; sim-…: this seed, and its files"
-	@echo "SEEDS=1000             sim-…: so many seeds"
-	@echo "ARGS=\"--rate 100\"     further flags for test-… and challenge-…: the last one counts"
+	@echo "SEEDS=1000             sim-…: so many seeds; or a range of them: SEEDS=1000..2000"
+	@echo "ARGS=\"--rate 100\"     further flags for test-…, sim-… and challenge-…: the last one counts"
 	@echo "NODE_ARG=--flag        an argument for the node's own program"
 	@echo "MAELSTROM=path         that bench instead of the built-in one, the original for instance"
 	@echo
@@ -176,7 +177,8 @@ challenge-%:
 	@echo "There is nothing to make that is called $@: make help lists what there is." >&2; exit 2
 
 $(WORKLOADS:%=sim-%): sim-%:
-	@SEED=$(SEED) SEEDS=$(SEEDS) $(CARGO) test --release --quiet --bin $* -- --nocapture sim
+	@SEED=$(SEED) SEEDS=$(SEEDS) SIM_FLAGS="$(ARGS)" \
+	  $(CARGO) test --release --quiet --bin $* -- --nocapture sim
 
 # ---- the Gossip Glomers challenges, each with its own flags ----------------------------------
 
@@ -221,6 +223,22 @@ $(CHALLENGES):
 	  $(addprefix -- ,$(NODE_ARG))
 
 # ---- the rest --------------------------------------------------------------------------------
+
+# The nodes' test program has nodes and bench in one. Cargo gives it a name that changes.
+SWEEP := target/sweep
+sweep-nodes: ## Put the program for `maelstrom sweep --in-process` into target/sweep
+	@mkdir -p $(SWEEP)
+	@set -o pipefail; $(CARGO) test --release --no-run --workspace --test nodes 2>&1 | \
+	  tee /dev/stderr | sed -n 's,^ *Executable tests/nodes.rs (\(.*\))$$,\1,p' | \
+	  { read -r program && install "$$program" $(SWEEP)/nodes; }
+
+sweep: sweep-nodes ## Run every node over SEEDS (1000 of them) with every fault, and report it
+	@$(CARGO) build --release --quiet --package maelstrom --bin maelstrom
+	@$(BUILT_IN) sweep --in-process $(SWEEP)/nodes --out $(or $(OUT),swept) \
+	  --seeds $(if $(findstring ..,$(SEEDS)),$(SEEDS),0..$(or $(SEEDS),1000)) $(ARGS)
+
+test-slurm: build sweep-nodes ## Sweep under a real Slurm, with a node killed (needs its packages)
+	@deploy/test-slurm $(BUILT_IN) $(SWEEP)/nodes
 
 serve: build ## Show the runs in store/ in a browser, at port 8080
 	@$(BUILT_IN) serve $(ARGS)

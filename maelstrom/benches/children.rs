@@ -56,6 +56,7 @@ fn options(dir: &Path, mode: &str) -> anyhow::Result<ChildOptions> {
         data_dir: Some(dir.join("data")),
         watchdog: None,
         asks_for_states: true,
+        memory_bytes: None,
     })
 }
 

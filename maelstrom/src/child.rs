@@ -71,6 +71,9 @@ pub struct ChildOptions {
     pub watchdog: Option<PathBuf>,
     /// Whether nodes are asked to say what they are, with `MAELSTROM_STATE=1`.
     pub asks_for_states: bool,
+    /// How much memory a node in lockstep may hold; a node that holds more has failed. With `None`
+    /// nobody looks.
+    pub memory_bytes: Option<u64>,
 }
 
 impl ChildOptions {
@@ -141,6 +144,14 @@ impl ChildOptions {
     ) -> anyhow::Result<Group> {
         Group::spawn(command, watchdog).with_context(|| format!("could not start node {node}"))
     }
+}
+
+/// How much memory a process holds, by its number or `self`; 0 where nobody says.
+pub fn resident_bytes(process: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kibibytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    kibibytes.unwrap_or(0) << 10
 }
 
 fn require_file_name(node: &NodeId) -> anyhow::Result<()> {

@@ -17,6 +17,7 @@ mod remote;
 mod reports;
 mod shown;
 mod shrink;
+mod sweep;
 mod terminal;
 mod test;
 
@@ -35,6 +36,7 @@ use demo::DemoFlags;
 use doc::DocFlags;
 use flags::TestFlags;
 use shrink::ShrinkFlags;
+use sweep::SweepFlags;
 
 /// A workbench for learning distributed systems: runs your nodes as a cluster, carries their
 /// messages over a simulated network, breaks it, and judges what clients saw.
@@ -63,6 +65,12 @@ enum Command {
     /// Finds a run with fewer operations, clients, nodes, faults and messages that fails in the
     /// same way.
     Shrink(ShrinkFlags),
+    /// Run very many seeds of nodes in virtual time, and report on them all.
+    ///
+    /// With --bin any program in lockstep, with --in-process the nodes of this repository. A sweep
+    /// can be divided among machines: each runs a shard of it, and `sweep merge` puts the results
+    /// together.
+    Sweep(Box<SweepFlags>),
     /// Show the runs in the store in a browser.
     Serve(ServeFlags),
     /// Run every node of Gyre against its workload, one after the other.
@@ -102,7 +110,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let argv = arguments.iter().skip(1).map(|argument| argument.to_string_lossy().into_owned());
     let argv: Vec<String> = argv.collect();
-    let cli = match Cli::try_parse_from(arguments) {
+    let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
         Err(error) => {
             let is_help =
@@ -120,6 +128,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Check(flags) => check(&flags),
         Command::Analyze(flags) => ExitCode::from(analyze::analyze(&flags)),
         Command::Shrink(flags) => ExitCode::from(shrink::shrink(&flags)),
+        Command::Sweep(flags) => ExitCode::from(sweep::sweep(&flags, &arguments)),
         Command::Serve(flags) => serve(&flags),
         Command::Demo(flags) => ExitCode::from(demo::demo(&flags, &argv)),
         Command::Doc(flags) => ExitCode::from(doc::doc(&flags)),

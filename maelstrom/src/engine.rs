@@ -41,7 +41,7 @@ use crate::service::{self, Service};
 use crate::tape::{Tape, TapedStrike, Tracks};
 use crate::workload::Workload;
 
-pub use observer::{Direction, Nobody, Observer, Progress};
+pub use observer::{Direction, Mishap, Nobody, Observer, Progress};
 
 use clients::{Clients, Purpose};
 use cluster::{Cluster, Output};

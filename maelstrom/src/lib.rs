@@ -13,12 +13,13 @@
 //!   [`cli::check`] lets it judge histories from files.
 //! - [`report`] turns what was recorded into pages and plots for people;
 //!   [`serve`] shows them in a browser.
+//! - [`sweep`] runs very many seeds, in shards on many machines, and merges what they leave.
 //! - [`child`] drives nodes that are processes, [`wall`] under the wall clock; [`simulation`] runs
 //!   nodes inside the bench, for simulated tests over many seeds.
 //!
 //! What meets the machine is a layer that can be left out: the feature `host` has processes, files
-//! and the wall clock ([`child`], [`store`], [`recorder`], [`run`], [`wall`]), and `program` has the
-//! command line, the server and the plots ([`cli`], [`serve`]). The rest is pure, and compiles for
+//! and the wall clock ([`child`], [`store`], [`recorder`], [`run`], [`sweep`], [`wall`]), and
+//! `program` has the command line, the server and the plots ([`cli`], [`serve`]). The rest is pure, and compiles for
 //! wasm32-unknown-unknown; its seeds come from whoever embeds it.
 //!
 //! Absent: any node. Nodes are in the package `gyre`, which this one uses for the wire format
@@ -53,6 +54,8 @@ pub mod simulation;
 pub mod spool;
 #[cfg(feature = "host")]
 pub mod store;
+#[cfg(feature = "host")]
+pub mod sweep;
 pub mod tape;
 #[cfg(feature = "host")]
 pub mod wall;

@@ -1,5 +1,7 @@
 //! What a test is asked to do: the command line's flags after they have been understood.
 
+mod words;
+
 use std::collections::BTreeSet;
 
 use gyre::NodeId;
@@ -9,6 +11,8 @@ use crate::checker::elle::VersionOrders;
 use crate::checker::{Budget, CheckOptions};
 use crate::nemesis::Fault;
 use crate::net::LatencyDistribution;
+
+pub use words::flags_of;
 
 /// The options of one test.
 #[derive(Clone, Debug, PartialEq)]
@@ -103,7 +107,7 @@ impl TestOptions {
             availability,
             faults,
             nemesis_interval_secs,
-            calm_secs: _,
+            calm_secs,
             topology,
             consistency_models,
             version_orders,
@@ -141,6 +145,7 @@ impl TestOptions {
         differs(!faults.is_empty(), "--nemesis", names.join(","));
         let is_other_interval = *nemesis_interval_secs != default.nemesis_interval_secs;
         differs(is_other_interval, "--nemesis-interval", nemesis_interval_secs.to_string());
+        differs(*calm_secs != default.calm_secs, "--calm", calm_secs.to_string());
         differs(*topology != default.topology, "--topology", topology.clone());
         let are_other_models = *consistency_models != default.consistency_models;
         differs(are_other_models, "--consistency-models", consistency_models.join(","));

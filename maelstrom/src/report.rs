@@ -66,6 +66,7 @@ pub use drawings::ticks;
 pub use explanations::{Explanation, Explanations, OTHER_FOLDER, of as explain};
 pub use findings::headline;
 pub use format::{count, duration_ms, shorten, shortened, words};
+pub use page::STYLE;
 
 /// Everything that a report is made of.
 #[derive(Clone, Copy)]

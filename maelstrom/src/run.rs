@@ -27,7 +27,7 @@ use crate::tape::{Tape, TapeFile};
 use crate::wall::WallCluster;
 use crate::workload::Workload;
 
-pub use shrink::LockstepBench;
+pub use shrink::{Limits, LockstepBench};
 
 /// How many events of the network are kept for the report.
 const JOURNAL_EVENTS: usize = 4_000_000;
@@ -280,6 +280,7 @@ impl Test<'_> {
             data_dir: self.has_data_dirs.then(|| folder.subfolder("node-data")).transpose()?,
             watchdog: self.watchdog.clone(),
             asks_for_states: true,
+            memory_bytes: None,
         })
     }
 

@@ -67,8 +67,8 @@ pub fn check<N: Node>(
         ..TestOptions::default()
     };
     let make = Arc::new(make);
-    let program = Vec::new();
-    Check { workload, options, varies: true, name: None, program, before_run: || (), make }
+    let (name, program, allowed, before_run) = (None, Vec::new(), Vec::new(), || ());
+    Check { workload, options, varies: true, name, program, allowed, before_run, make }
 }
 
 /// A simulated test that is being set up.
@@ -78,6 +78,8 @@ pub struct Check<N> {
     varies: bool,
     name: Option<String>,
     program: Vec<String>,
+    /// Kinds of failure that are none in a sweep.
+    allowed: Vec<String>,
     before_run: fn(),
     make: in_process::Make<N>,
 }
@@ -289,7 +291,7 @@ impl<N: Node> Check<N> {
 }
 
 /// What an assertion said that did not hold.
-fn panic_sentence(panic: &(dyn std::any::Any + Send)) -> String {
+pub(crate) fn panic_sentence(panic: &(dyn std::any::Any + Send)) -> String {
     if let Some(failure) = panic.downcast_ref::<gyre::Failure>() {
         return format!("a node failed: {failure}");
     }
@@ -299,7 +301,7 @@ fn panic_sentence(panic: &(dyn std::any::Any + Send)) -> String {
 }
 
 /// What is wrong, from the first part that is as bad as the whole, and the first case of it.
-fn first_problem(results: &Judgement) -> String {
+pub(crate) fn first_problem(results: &Judgement) -> String {
     let bad = results.parts.iter().find(|(_, part)| part.verdict == results.verdict);
     let (name, part) = bad.map_or(("the result", results), |(name, part)| (*name, part));
     let mut text = part.summary.clone();

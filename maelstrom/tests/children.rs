@@ -37,6 +37,7 @@ fn options(dir: &Path, script: &str) -> ChildOptions {
         data_dir: Some(dir.join("data")),
         watchdog: Some(BENCH.into()),
         asks_for_states: true,
+        memory_bytes: None,
     }
 }
 

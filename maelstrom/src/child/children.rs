@@ -318,6 +318,7 @@ mod tests {
             data_dir: Some(dir.path().join("data")),
             watchdog: None,
             asks_for_states: true,
+            memory_bytes: None,
         })
         .unwrap();
         children.start(&"n1".into()).unwrap();

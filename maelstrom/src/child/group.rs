@@ -74,6 +74,11 @@ impl Group {
         self.leader.stderr.take().expect("stderr is a pipe and not taken yet")
     }
 
+    /// How much memory the leader holds; 0 where nobody says.
+    pub(super) fn resident_bytes(&self) -> u64 {
+        super::resident_bytes(&self.id.as_raw_nonzero().to_string())
+    }
+
     /// Sends a signal to every process of the group.
     pub(super) fn signal(&self, signal: Signal) {
         if !self.is_finished {

@@ -38,6 +38,9 @@ const END_LIMIT: Duration = Duration::from_secs(1);
 /// What every failure before the first answer suggests.
 const HINT: &str = " (if it was not written for lockstep, run it without --seed)";
 
+/// After so many steps it is looked at how much memory a node holds.
+const STEPS_BETWEEN_LOOKS: u64 = 200;
+
 /// So much is read at once.
 const PIPE_BYTES: usize = 64 << 10;
 
@@ -67,6 +70,9 @@ pub struct LockstepChild {
     state: Option<String>,
     /// How much the node wrote to its log in the lives before this one.
     log_start_bytes: u64,
+    /// How much memory it may hold.
+    memory_bytes: Option<u64>,
+    steps: u64,
 }
 
 /// How an exchange with the node went wrong.
@@ -120,6 +126,8 @@ impl LockstepChild {
             stderr_bytes: Vec::new(),
             state: None,
             log_start_bytes,
+            memory_bytes: options.memory_bytes,
+            steps: 0,
         })
     }
 
@@ -141,7 +149,7 @@ impl LockstepChild {
             message.write_line(&mut self.request);
         }
         self.request.push_str("}\n");
-        match self.exchange() {
+        match self.exchange().and_then(|wake| self.check_memory().map(|()| wake)) {
             Ok(wake) => {
                 self.has_answered = true;
                 self.wake = wake;
@@ -152,6 +160,17 @@ impl LockstepChild {
             }
             Err(trouble) => self.fail(&trouble),
         }
+    }
+
+    /// Looks now and then whether the node holds more than it may.
+    fn check_memory(&mut self) -> Result<(), Trouble> {
+        self.steps += 1;
+        let Some(most) = self.memory_bytes else { return Ok(()) };
+        if !self.steps.is_multiple_of(STEPS_BETWEEN_LOOKS) || self.group.resident_bytes() <= most {
+            return Ok(());
+        }
+        let mebibytes = most >> 20;
+        Err(Trouble::Wrong(format!("grew: it holds more than the {mebibytes} MiB that it may")))
     }
 
     /// Sends the request and takes the whole answer. Gives when the node wants waking.

@@ -219,6 +219,17 @@ pub struct RunFlags {
     )]
     nemesis_interval: f64,
 
+    /// How many seconds before the end of the test the last fault ends. Clients go on: so a cluster
+    /// that does not recover fails. The original has no such calm.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 0.0,
+        value_parser = between(0.0, SECONDS_MAX),
+        help_heading = "Network and faults"
+    )]
+    calm: f64,
+
     /// The share of operations that must succeed: a number from 0 to 1, or "total".
     #[arg(long, value_name = "SHARE", help_heading = "Judgement")]
     pub(super) availability: Option<Availability>,
@@ -329,7 +340,7 @@ impl RunFlags {
             availability: self.availability,
             faults: self.nemesis.iter().copied().collect(),
             nemesis_interval_secs: self.nemesis_interval,
-            calm_secs: 0.0,
+            calm_secs: self.calm,
             topology: self.topology.clone(),
             consistency_models: trimmed(&self.consistency_models),
             version_orders: self.version_orders.version_orders(),

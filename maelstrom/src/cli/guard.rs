@@ -7,7 +7,7 @@
 //! the limit is reached: the answer is then `unknown`, and says how far it had come. What was left
 //! behind ends with the program, which is soon: memory stays what it is until then.
 
-#![expect(clippy::disallowed_methods, reason = "limits need a clock, a thread, and /proc")]
+#![expect(clippy::disallowed_methods, reason = "limits need a clock and a thread")]
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::child::resident_bytes;
 use crate::report::count;
 
 /// So often it is looked at what a judge has taken.
@@ -81,7 +82,8 @@ impl Limits {
         // A search stops at its own limit, and knows more to say then.
         let late = |limit: Duration| limit + limit / 10 + Duration::from_millis(200);
         let is_over = self.timeout.is_some_and(|limit| start.elapsed() > late(limit));
-        let is_full = self.memory_bytes.is_some_and(|limit| resident_bytes() > limit);
+        let is_full =
+            self.memory_bytes.is_some_and(|limit| resident_bytes("self") as usize > limit);
         self.is_full.fetch_or(is_full, Ordering::Relaxed);
         let reason = match self.timeout {
             _ if is_full => self.no_memory(),
@@ -100,14 +102,6 @@ impl Limits {
         let limit = self.memory_bytes.unwrap_or_default() >> 20;
         format!("The program would have held more than {limit} MiB.")
     }
-}
-
-/// How much memory this program holds now; 0 where nobody says.
-fn resident_bytes() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kibibytes = line.and_then(|line| line.split_whitespace().next()?.parse::<usize>().ok());
-    kibibytes.unwrap_or(0) << 10
 }
 
 #[cfg(test)]
@@ -138,7 +132,7 @@ mod tests {
                 thread::park();
             }
         });
-        if resident_bytes() == 0 {
+        if resident_bytes("self") == 0 {
             return;
         }
         assert!(sentence.unwrap_err().starts_with("The program would have held more than 0 MiB."));

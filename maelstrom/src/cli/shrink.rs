@@ -195,7 +195,7 @@ fn search(
         prepared.workload,
         (bin, args),
         !flags.run.no_data_dir,
-        default_store(),
+        default_store().join(format!(".shrink-{}", std::process::id())),
         terminal::own_program().as_deref(),
         interrupted.clone(),
     );

@@ -55,6 +55,11 @@ pub fn print_note(sentence: &str) {
     writeln!(std::io::stderr(), "note: {sentence}").ok();
 }
 
+/// Prints how far something is, where there is no live line.
+pub fn print_progress(text: &str) {
+    writeln!(std::io::stderr(), "{text}").ok();
+}
+
 /// The folder in which the bench's own program is.
 pub fn own_folder() -> Option<PathBuf> {
     Some(std::env::current_exe().ok()?.parent()?.to_owned())

@@ -109,6 +109,7 @@ impl Engine<'_> {
         }
         self.cluster.kill(node, self.now);
         self.journal.record_kill(self.now, &self.options.nodes[node]);
+        self.observer.killed(&self.options.nodes[node]);
     }
 
     fn pause_node(&mut self, node: usize) {

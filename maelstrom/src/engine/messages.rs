@@ -4,7 +4,9 @@ use gyre::Message;
 
 use super::clients::Purpose;
 use super::cluster::{Output, WAKES_TIME};
-use super::{Address, DOWN_BACKLOG, Direction, Engine, Event, INIT_TIMEOUT, NodeState, Phase};
+use super::{
+    Address, DOWN_BACKLOG, Direction, Engine, Event, INIT_TIMEOUT, Mishap, NodeState, Phase,
+};
 use crate::client::{ReplyFault, RequestError, error_of};
 use crate::net::{Endpoint, Verdict};
 
@@ -98,11 +100,12 @@ impl Engine<'_> {
             self.tape.fate(self.now, &message.src, &message.dest, kind, drawn)
         };
         match fate {
-            Verdict::Drop => {}
+            Verdict::Drop => self.observer.mishap(&message, Mishap::Lost),
             Verdict::Deliver(after) => {
                 self.queue.push(self.now + after, Event::Deliver { id, message });
             }
             Verdict::Duplicate(first, second) => {
+                self.observer.mishap(&message, Mishap::Doubled);
                 let copy = message.clone();
                 self.queue.push(self.now + first, Event::Deliver { id, message });
                 self.queue.push(self.now + second, Event::Deliver { id, message: copy });
@@ -119,6 +122,7 @@ impl Engine<'_> {
         };
         let src = self.addresses.get(&message.src).map_or(Endpoint::Client, |a| Self::endpoint(*a));
         if !self.network.admits(src, Self::endpoint(dest)) {
+            self.observer.mishap(&message, Mishap::Cut);
             return;
         }
         match dest {
@@ -150,6 +154,8 @@ impl Engine<'_> {
             let backlog = &mut self.nodes[node].backlog;
             if backlog.len() < DOWN_BACKLOG {
                 backlog.push_back((id, message));
+            } else {
+                self.observer.mishap(&message, Mishap::Unheard);
             }
             return;
         }

@@ -16,6 +16,10 @@ pub trait Observer {
     fn log(&mut self, _now: Time, _sentence: &str) {}
     /// A message was sent or received, under the number that the network gave it.
     fn message(&mut self, _now: Time, _direction: Direction, _id: u64, _message: &Message) {}
+    /// A message that was sent does not arrive as it was sent.
+    fn mishap(&mut self, _message: &Message, _mishap: Mishap) {}
+    /// A node was killed.
+    fn killed(&mut self, _node: &NodeId) {}
     /// Called now and then with how far the run is.
     fn progress(&mut self, _now: Time, _progress: &Progress) {}
     /// Why the observer cannot go on, if it cannot (a full disk, say): a sentence.
@@ -36,6 +40,19 @@ pub enum Direction {
     Send,
     /// It was received.
     Receive,
+}
+
+/// What may happen to a message on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mishap {
+    /// The network lost it.
+    Lost,
+    /// The network brings it twice.
+    Doubled,
+    /// A link was cut when it was due.
+    Cut,
+    /// Its receiver was down, and too much was waiting for it already.
+    Unheard,
 }
 
 /// How far a run is.

@@ -40,7 +40,8 @@ const SPEEDS: [(&str, &str); 8] = [
     ("time 10", "time, 10 times faster"),
 ];
 
-const STYLE: &str = include_str!("page/page.css");
+/// How pages look.
+pub const STYLE: &str = include_str!("page/page.css");
 const PROGRAM: &str = concat!(
     include_str!("page/model.js"),
     include_str!("page/order.js"),

@@ -1,17 +1,20 @@
-//! The runs of the [shrinker](crate::shrink) with children in lockstep: they leave no files.
+//! Runs with children in lockstep that leave no files: those of the [shrinker](crate::shrink) and
+//! of a [sweep](crate::sweep).
 
 #![expect(clippy::disallowed_methods, reason = "children need folders, and leave them behind")]
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
 use super::Lockstep;
-use crate::child::{ChildOptions, Watchdog, pin_to_core};
-use crate::engine::Engine;
-use crate::engine::cluster::VirtualCluster;
+use crate::checker::Judgement;
+use crate::child::{ChildOptions, Watchdog, pin_to_core, pin_to_one_core};
+use crate::engine::cluster::{INTERRUPTED, VirtualCluster};
+use crate::engine::{Engine, Observer, Outcome};
 use crate::options::TestOptions;
 use crate::results;
 use crate::shrink::{Bench, Listener, Trial, trial};
@@ -29,11 +32,21 @@ pub struct LockstepBench<'a> {
     folder: PathBuf,
     runs: AtomicU64,
     interrupted: Arc<AtomicBool>,
+    limits: Limits,
+}
+
+/// What a run may take of the machine.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Limits {
+    /// How much memory each node may hold.
+    pub memory_bytes: Option<u64>,
+    /// How much real time a run may take.
+    pub time: Option<Duration>,
 }
 
 impl<'a> LockstepBench<'a> {
-    /// A bench for this program. Its children live in a folder of `store` as long as it does.
-    /// `watchdog` is the bench's own program; `interrupted` ends what is running.
+    /// A bench for this program. Its children live in this folder, which is made for them and
+    /// removed with the bench. `watchdog` is the bench's own program; `interrupted` ends what is running.
     ///
     /// # Errors
     /// When the program is missing or not executable, or the folder cannot be created.
@@ -41,12 +54,11 @@ impl<'a> LockstepBench<'a> {
         workload: &'a dyn Workload,
         (bin, args): (&Path, &[String]),
         has_data_dirs: bool,
-        store: &Path,
+        folder: PathBuf,
         watchdog: Option<&Path>,
         interrupted: Arc<AtomicBool>,
     ) -> anyhow::Result<LockstepBench<'a>> {
         crate::child::resolve_program(bin)?;
-        let folder = store.join(format!(".shrink-{}", std::process::id()));
         std::fs::create_dir_all(&folder)
             .with_context(|| format!("cannot create {}", folder.display()))?;
         Ok(LockstepBench {
@@ -58,10 +70,31 @@ impl<'a> LockstepBench<'a> {
             folder,
             runs: AtomicU64::new(0),
             interrupted,
+            limits: Limits::default(),
         })
     }
 
-    fn try_run(&self, options: &TestOptions, tape: Tape, listens: bool) -> anyhow::Result<Trial> {
+    /// The same, within these limits: a run that reaches one has failed.
+    pub fn within(mut self, limits: Limits) -> LockstepBench<'a> {
+        self.limits = limits;
+        self
+    }
+
+    /// The workload.
+    pub fn workload(&self) -> &'a dyn Workload {
+        self.workload
+    }
+
+    /// Runs a tape and judges it.
+    ///
+    /// # Errors
+    /// When it could not begin.
+    pub fn run_observed(
+        &self,
+        options: &TestOptions,
+        tape: Tape,
+        observer: &mut dyn Observer,
+    ) -> anyhow::Result<(Outcome, Judgement)> {
         let number = self.runs.fetch_add(1, Ordering::Relaxed);
         let folder = self.folder.join(number.to_string());
         let log_dir = folder.join("node-logs");
@@ -73,32 +106,44 @@ impl<'a> LockstepBench<'a> {
             log_dir,
             data_dir: self.has_data_dirs.then(|| folder.join("node-data")),
             asks_for_states: false,
+            memory_bytes: self.limits.memory_bytes,
             watchdog: None,
         };
-        let pinned = pin_to_core(rayon::current_thread_index().unwrap_or_default())?;
+        // Other processes like this one may run beside it. So a bench with one thread takes the
+        // core that it was given.
+        let pinned = match rayon::current_thread_index() {
+            Some(index) if rayon::current_num_threads() > 1 => pin_to_core(index)?,
+            _ => pin_to_one_core()?,
+        };
         let factory = Lockstep::watched(&options.nodes, children, self.watchdog.clone())?;
         let interrupted = self.interrupted.clone();
-        let is_interrupted = move || interrupted.load(Ordering::Relaxed);
-        let mut cluster = VirtualCluster::new(options.nodes.len(), factory, is_interrupted);
-        let mut listener = Listener::new(listens);
-        let engine = Engine::new(options, self.workload, &mut cluster, &mut listener, tape, 0);
-        let outcome = engine.run();
+        let until = self.limits.time.map(|time| Instant::now() + time);
+        let is_late = move || until.is_some_and(|until| Instant::now() >= until);
+        let is_over = move || interrupted.load(Ordering::Relaxed) || is_late();
+        let mut cluster = VirtualCluster::new(options.nodes.len(), factory, is_over);
+        let engine = Engine::new(options, self.workload, &mut cluster, observer, tape, 0);
+        let mut outcome = engine.run();
         drop(cluster);
         drop(pinned);
+        let has_ended = outcome.failure.as_deref() == Some(INTERRUPTED);
+        if let (true, Some(time)) = (has_ended && is_late(), self.limits.time) {
+            let seconds = time.as_secs_f64();
+            outcome.failure = Some(format!("the nodes took more than {seconds} s of real time"));
+        }
         let judgement = results::check(&outcome, self.workload, options);
-        let trial = trial(outcome, &judgement, options, listener.transcript);
         // What cannot be removed now is removed with all the rest.
         std::fs::remove_dir_all(&folder).ok();
-        Ok(trial)
+        Ok((outcome, judgement))
     }
 }
 
 impl Bench for LockstepBench<'_> {
     fn run(&self, options: &TestOptions, tape: Tape, listens: bool) -> Trial {
-        self.try_run(options, tape, listens).unwrap_or_else(|error| Trial {
-            bench_failure: Some(format!("{error:#}")),
-            ..Trial::default()
-        })
+        let mut listener = Listener::new(listens);
+        match self.run_observed(options, tape, &mut listener) {
+            Ok((outcome, judgement)) => trial(outcome, &judgement, options, listener.transcript),
+            Err(error) => Trial { bench_failure: Some(format!("{error:#}")), ..Trial::default() },
+        }
     }
 }
 

@@ -140,6 +140,7 @@ fn of_failure(sentence: &str) -> Option<Kind> {
         "an assertion failed",
         "expected init_ok",
         "the nodes exchange messages without end",
+        "the nodes took more than",
     ];
     let is_of_a_node = of_nodes.iter().any(|beginning| sentence.starts_with(beginning));
     if !is_of_a_node || sentence == INTERRUPTED {

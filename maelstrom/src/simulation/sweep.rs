@@ -13,22 +13,49 @@ use std::time::{Duration, Instant};
 
 use gyre::{Node, NodeId};
 
-use super::{Check, Failure};
-use crate::checker::Validity;
+use super::Check;
+use crate::checker::{Judgement, Validity};
 use crate::child::NodeLog;
-use crate::engine::{Observer, Progress};
+use crate::engine::{Observer, Outcome, Progress};
 use crate::history::Op;
-use crate::options::TestOptions;
+use crate::options::{self, TestOptions};
 use crate::ran::{Ran, shell_line};
 use crate::recorder::{LogOptions, Recorder};
 use crate::report::{self, Activity, Recorded};
-use crate::seeds::Seeds;
 use crate::shrink::{self, Left, Shrunk, Watch};
 use crate::store::{Ended, RunCommand, RunFolder, RunName};
+use crate::sweep::plan::Seeds;
+use crate::sweep::seed::{Failed, NOT_DETERMINISTIC, Runner, Seed};
+use crate::sweep::work::{self, Care, Control, Stop};
+use crate::sweep::worker;
 use crate::tape::Tape;
+use crate::workload::Workload;
 
-/// After so many seeds the progress is shown.
-const SEEDS_TOGETHER: u64 = 1000;
+/// So often it is said how far the seeds are.
+const SAID_EVERY: Duration = Duration::from_secs(5);
+
+impl<N: Node> Runner for Check<N> {
+    fn workload(&self) -> &'static dyn Workload {
+        self.workload
+    }
+
+    fn options(&self, seed: u64) -> TestOptions {
+        self.options_for(seed)
+    }
+
+    fn allowed(&self) -> &[String] {
+        &self.allowed
+    }
+
+    fn run(
+        &self,
+        options: &TestOptions,
+        tape: Tape,
+        observer: &mut dyn Observer,
+    ) -> Result<(Outcome, Judgement), String> {
+        Ok(self.run_guarded(options, tape, observer, 0))
+    }
+}
 
 impl<N: Node> Check<N> {
     /// Runs these seeds, or those that the environment names instead.
@@ -36,22 +63,71 @@ impl<N: Node> Check<N> {
     /// # Panics
     /// At the first seed on which the node fails, after printing how to replay it.
     pub fn seeds(&self, seeds: Range<u64>) {
-        let seeds = seeds_from_environment(seeds);
-        let mut progress = Count::start(self.title(), seeds.clone());
-        for start in seeds.clone().step_by(SEEDS_TOGETHER as usize) {
-            let end = seeds.end.min(start + SEEDS_TOGETHER);
-            if let Some(failure) = self.first_failure(start..end) {
-                let (name, seed) = (self.workload.name(), failure.seed);
-                write_seed(self, failure.seed);
-                print_failure(name, &failure, &self.replay_command(seed), &self.page(seed));
-                shrink_seed(self, seed, None);
-                panic!("seed {seed} failed: {}", failure.sentence);
-            }
-            progress.done(end - start);
+        if let Some(order) = worker::order() {
+            let allowed = order.allowed.clone();
+            let check = Check { allowed, ..self.with_flags(&order.flags) };
+            let (workload, draws) = (self.workload.name(), check.varies);
+            let plan = order.plan(workload, &check.options, draws);
+            order.carry_out(&check, &plan, &check.options);
         }
-        progress.finish();
+        let arguments = std::env::var("SIM_FLAGS").unwrap_or_default();
+        let flags = options::flags_of(&arguments).unwrap_or_else(|sentence| panic!("{sentence}"));
+        self.with_flags(&flags).run_seeds(seeds_from_environment(seeds), &arguments);
+    }
+
+    /// The same test with these flags.
+    fn with_flags(&self, flags: &[(String, String)]) -> Check<N> {
+        let mut options = self.options.clone();
+        for (flag, value) in flags {
+            options.set(flag, value).unwrap_or_else(|sentence| panic!("{sentence}"));
+        }
+        let draws_latency = !flags.iter().any(|(flag, _)| flag.starts_with("--latency"));
+        Check {
+            workload: self.workload,
+            options,
+            varies: self.varies && draws_latency,
+            name: self.name.clone(),
+            program: self.program.clone(),
+            allowed: self.allowed.clone(),
+            before_run: self.before_run,
+            make: self.make.clone(),
+        }
+    }
+
+    fn validate(&self) {
+        self.workload.validate(&self.options).unwrap_or_else(|sentence| panic!("{sentence}"));
+    }
+
+    fn run_seeds(&self, seeds: Range<u64>, arguments: &str) {
+        self.validate();
+        let mut progress = Count::start(self.title(), seeds.clone());
+        let mut failure = None;
+        let control = Control::default();
+        let care = Care::default();
+        let worked = work::run(seeds.clone(), self, &control, &care, &mut |_| (), &mut |seed| {
+            if seed.failure.is_some() {
+                failure = Some(seed);
+                return Err(Stop::Ended);
+            }
+            progress.done();
+            Ok(())
+        });
+        if let Err(Stop::Broken(sentence)) = worked {
+            panic!("{sentence}");
+        }
+        if let Some(Seed { seed, failure: Some(failed), .. }) = failure {
+            let replay = self.replay_command(seed, arguments);
+            write_seed(self, seed, &replay);
+            print_failure(self, seed, &failed, &replay);
+            // Of a node that does something else each time no run can be made smaller.
+            if failed.kind != NOT_DETERMINISTIC {
+                shrink_seed(self, seed, None);
+            }
+            panic!("seed {seed} failed: {}", failed.sentence);
+        }
+        progress.print();
         if seeds.end - seeds.start == 1 {
-            write_seed(self, seeds.start);
+            write_seed(self, seeds.start, &self.replay_command(seeds.start, arguments));
             println!("  report:  {}", self.page(seeds.start).display());
         }
     }
@@ -70,8 +146,12 @@ impl<N: Node> Check<N> {
         shrink_seed(self, seed, pinned);
     }
 
-    fn replay_command(&self, seed: u64) -> String {
-        format!("make sim-{} SEED={seed}", self.shown_name())
+    fn replay_command(&self, seed: u64, arguments: &str) -> String {
+        let arguments = match arguments {
+            "" => String::new(),
+            arguments => format!(" ARGS=\"{arguments}\""),
+        };
+        format!("make sim-{} SEED={seed}{arguments}", self.shown_name())
     }
 
     fn shown_name(&self) -> &str {
@@ -99,12 +179,16 @@ fn test_name() -> Option<String> {
     (name != "main").then(|| name.to_owned())
 }
 
-/// The seeds to run: `SEED=n` is that one, `SEEDS=n` the first n.
+/// The seeds to run: `SEED=n` is that one, `SEEDS=n` the first n, `SEEDS=a..b` a range.
 fn seeds_from_environment(seeds: Range<u64>) -> Range<u64> {
     let number = |name: &str| -> Option<u64> {
         let text = std::env::var(name).ok().filter(|text| !text.is_empty())?;
         Some(text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a whole number")))
     };
+    if let Some(range) = std::env::var("SEEDS").ok().filter(|text| text.contains("..")) {
+        let Seeds { from, to } = range.parse().unwrap_or_else(|sentence| panic!("{sentence}"));
+        return from..to;
+    }
     match (number("SEED"), number("SEEDS")) {
         (Some(seed), _) => seed..seed + 1,
         (None, Some(count)) => 0..count,
@@ -118,25 +202,23 @@ struct Count {
     count: u64,
     done: u64,
     started_at: Instant,
+    said_at: Instant,
 }
 
 impl Count {
     /// Starts counting.
     fn start(title: String, seeds: Range<u64>) -> Count {
-        Count { title, count: seeds.end - seeds.start, done: 0, started_at: Instant::now() }
+        let now = Instant::now();
+        Count { title, count: seeds.end - seeds.start, done: 0, started_at: now, said_at: now }
     }
 
-    /// So many more seeds passed.
-    fn done(&mut self, seeds: u64) {
-        self.done += seeds;
-        if self.done < self.count {
+    /// One more seed passed.
+    fn done(&mut self) {
+        self.done += 1;
+        if self.done < self.count && self.said_at.elapsed() >= SAID_EVERY {
+            self.said_at = Instant::now();
             self.print();
         }
-    }
-
-    /// All seeds passed.
-    fn finish(&self) {
-        self.print();
     }
 
     fn print(&self) {
@@ -148,12 +230,11 @@ impl Count {
 }
 
 /// Prints a failure the way that DESIGN's users know.
-fn print_failure(workload: &str, failure: &Failure, replay: &str, page: &Path) {
-    let Failure { seed, sentence, .. } = failure;
-    eprintln!("FAIL {workload}  seed {seed}  {sentence}");
-    eprintln!("  options: {:?}", failure.options);
+fn print_failure<N: Node>(check: &Check<N>, seed: u64, failed: &Failed, replay: &str) {
+    eprintln!("FAIL {}  seed {seed}  {}", check.workload.name(), failed.sentence);
+    eprintln!("  options: {:?}", check.options_for(seed));
     eprintln!("  replay:  {replay}");
-    eprintln!("  report:  {}", page.display());
+    eprintln!("  report:  {}", check.page(seed).display());
 }
 
 /// What is run for its files.
@@ -171,11 +252,11 @@ struct Run<'a> {
 }
 
 /// Runs a seed again and leaves its files in the store: it is the same run.
-fn write_seed<N: Node>(check: &Check<N>, seed: u64) {
+fn write_seed<N: Node>(check: &Check<N>, seed: u64, replay: &str) {
     let options = &check.options_for(seed);
-    let tape = Seeds::new(seed).into();
+    let tape = crate::seeds::Seeds::new(seed).into();
     let name = RunName::Seed(seed).of(&check.ran(options).folder_name());
-    let again = check.replay_command(seed);
+    let again = replay.to_owned();
     write(check, Run { options, tape, name, seed, argv: None, again, files: Vec::new() });
 }
 

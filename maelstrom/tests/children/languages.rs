@@ -70,8 +70,14 @@ fn in_each_language_a_seed_decides_every_byte() {
     };
     for bin in echo_nodes(folder.path()) {
         let echo = workload::by_name("echo").unwrap();
-        let bench =
-            LockstepBench::new(echo, (&bin, &[]), false, folder.path(), None, Arc::default());
+        let bench = LockstepBench::new(
+            echo,
+            (&bin, &[]),
+            false,
+            folder.path().join("nodes"),
+            None,
+            Arc::default(),
+        );
         let bench = bench.unwrap();
         let mut before: Option<Trial> = None;
         for seed in 0..seeds {

@@ -11,6 +11,7 @@ fn start(script: &str) -> (LockstepChild, tempfile::TempDir) {
         data_dir: Some(dir.path().join("data")),
         watchdog: None,
         asks_for_states: true,
+        memory_bytes: None,
     };
     (start_with(&options), dir)
 }
@@ -134,6 +135,7 @@ fn a_failure_shows_the_last_lines_of_this_life() {
         data_dir: Some(dir.path().join("data")),
         watchdog: None,
         asks_for_states: true,
+        memory_bytes: None,
     };
     let mut child = start_with(&options);
     child.handle_timeout(Time::ZERO);

@@ -1,0 +1,113 @@
+//! A sweep in words, for a terminal.
+
+use std::fmt::Write;
+
+use super::merge::{Case, Merged};
+use crate::report::{count, duration_ms};
+
+/// The report: what was run, what failed and how to see it again, and what was not exercised.
+pub fn report(merged: &Merged) -> String {
+    let mut text = format!("{}\n\n", headline(merged));
+    let width = merged.cases.iter().map(|case| case.plan.case.len()).max().unwrap_or(0).max(4);
+    writeln!(
+        text,
+        "{:width$} {:>14} {:>14} {:>10} {:>14}",
+        "case", "seeds", "of", "failed", "seeds/s core"
+    )
+    .expect("text");
+    for case in &merged.cases {
+        writeln!(
+            text,
+            "{:width$} {:>14} {:>14} {:>10} {:>14.0}",
+            case.plan.case,
+            grouped(case.tally.seeds),
+            grouped(case.plan.seeds.count()),
+            grouped(case.tally.failed()),
+            case.seeds_per_core_sec()
+        )
+        .expect("text");
+    }
+    for case in &merged.cases {
+        text += &of_case(case);
+    }
+    if !merged.notes.is_empty() {
+        text += "\nNotes\n";
+        merged.notes.iter().for_each(|note| text += &format!("  {note}\n"));
+    }
+    text
+}
+
+/// The whole in a sentence.
+pub fn headline(merged: &Merged) -> String {
+    let (seeds, cases) = (merged.seeds(), merged.cases.len());
+    let of = format!("{} seeds of {}", grouped(seeds), count(cases, "case"));
+    let failed = match merged.failed() {
+        0 => format!("No failure in {of}"),
+        failed => {
+            let kinds = merged.cases.iter().map(|case| case.tally.failures.len()).sum();
+            format!("{} of {of} failed, in {}", grouped(failed), count(kinds, "way"))
+        }
+    };
+    let missing: u64 =
+        merged.cases.iter().flat_map(|case| &case.missing).map(|it| it.count()).sum();
+    match missing {
+        0 => failed + ".",
+        missing => format!("{failed}; {} have not been run.", grouped(missing)),
+    }
+}
+
+fn of_case(case: &Case) -> String {
+    let mut text = String::new();
+    for kind in case.kinds() {
+        let (name, seed) = (&case.plan.case, kind.first.seed);
+        text +=
+            &format!("\nFAIL {name}  {}, in {}\n", kind.kind, count(kind.count as usize, "seed"));
+        text += &format!("  seed {seed}: {}\n", kind.first.sentence.replace('\n', "\n  "));
+        text += &format!("  replay:  {}\n", case.plan.command(seed));
+        if let Some(tape) = &kind.first.tape {
+            text += &format!("  tape:    {tape}\n");
+        }
+        if !kind.others.is_empty() {
+            let others: Vec<String> = kind.others.iter().map(u64::to_string).collect();
+            text += &format!("  also:    {}\n", others.join(" "));
+        }
+    }
+    for seeds in &case.missing {
+        text += &format!("\n{}: seeds {seeds} have not been run\n", case.plan.case);
+    }
+    let never = case.never();
+    if !never.is_empty() {
+        text += &format!("\n{}: never exercised\n", case.plan.case);
+        never.iter().for_each(|sentence| text += &format!("  {sentence}\n"));
+    }
+    if let Some((seed, micros)) = case.tally.times.slowest.first() {
+        let time = duration_ms(*micros as f64 / 1e3);
+        text += &format!("\n{}: the slowest seed is {seed}, which took {time}\n", case.plan.case);
+    }
+    text
+}
+
+/// A number with its digits in threes.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_numbers_are_grouped() {
+        for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (1234567, "1,234,567")] {
+            assert_eq!(grouped(number), text);
+        }
+    }
+}
