@@ -504,6 +504,7 @@ impl<C: Clone + Serialize> Raft<C> {
 /// The largest value that a majority has reached, given the value of every node.
 ///
 /// Commitment, the confirmation of reads and the leader's hold on its majority are all this.
+// ANCHOR: reached-by-majority
 fn reached_by_majority<T: Ord + Copy>(values: impl Iterator<Item = T>) -> T {
     let mut values: Vec<T> = values.collect();
     values.sort_unstable_by(|a, b| b.cmp(a));
