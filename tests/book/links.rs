@@ -145,7 +145,7 @@ pub fn hold_glossary(root: &Path, page: &mut Page, mode: Mode) -> Vec<Failure> {
     let mut blocks: Vec<&str> = text.trim_end().split("\n\n").collect();
     let start = blocks.iter().position(|block| block.starts_with("**")).unwrap_or(blocks.len());
     let entries = &mut blocks[start..];
-    let key = |entry: &&str| entry.replace("**", "").to_lowercase();
+    let key = |entry: &&str| entry.split("**").nth(1).unwrap_or_default().to_lowercase();
     let Some(at) = (1..entries.len()).find(|at| key(&entries[*at]) < key(&entries[at - 1])) else {
         return Vec::new();
     };

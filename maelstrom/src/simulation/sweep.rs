@@ -350,9 +350,16 @@ impl<N: Node> Check<N> {
     /// # Errors
     /// A sentence, when the seed does not fail, not in that way, or not every time.
     pub fn smallest(&self, seed: u64, pinned: Option<&str>) -> Result<Smallest, String> {
-        let started_at = Instant::now();
-        let watch = Patience { until: started_at + SHRINK_TIME, said: Mutex::new(started_at) };
-        let shrunk = self.shrink(seed, pinned, &watch)?;
+        self.smallest_watched(seed, pinned, &Patience::new(false))
+    }
+
+    fn smallest_watched(
+        &self,
+        seed: u64,
+        pinned: Option<&str>,
+        watch: &Patience,
+    ) -> Result<Smallest, String> {
+        let shrunk = self.shrink(seed, pinned, watch)?;
         let case = &shrunk.case;
         let what = self.ran(&case.options).folder_name();
         let name = RunName::Tape(case.tape.digest()).of(&what);
@@ -379,7 +386,7 @@ impl<N: Node> Check<N> {
 
 /// Finds a small run that fails as this seed does, leaves its files, and says how to run it.
 fn shrink_seed<N: Node>(check: &Check<N>, seed: u64, pinned: Option<&str>) {
-    let smallest = match check.smallest(seed, pinned) {
+    let smallest = match check.smallest_watched(seed, pinned, &Patience::new(true)) {
         Ok(smallest) => smallest,
         Err(sentence) => return eprintln!("  smallest: there is none: {sentence}"),
     };
@@ -419,16 +426,24 @@ fn is_hash(digits: &str) -> bool {
     digits.len() == 16 && u64::from_str_radix(digits, 16).is_ok()
 }
 
-/// Watches a search for a while, and says now and then how far it is.
+/// Watches a search for a while, and may say now and then how far it is.
 struct Patience {
     until: Instant,
     said: Mutex<Instant>,
+    speaks: bool,
+}
+
+impl Patience {
+    fn new(speaks: bool) -> Patience {
+        let now = Instant::now();
+        Patience { until: now + SHRINK_TIME, said: Mutex::new(now), speaks }
+    }
 }
 
 impl Watch for Patience {
     fn on_progress(&self, left: &Left) {
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        if said.elapsed() > Duration::from_secs(2) {
+        if self.speaks && said.elapsed() > Duration::from_secs(2) {
             *said = Instant::now();
             eprintln!("  shrinking: {left}");
         }
