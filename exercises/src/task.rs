@@ -32,6 +32,9 @@ pub trait Task {
     }
 }
 
+/// What a run may cost. The error is a sentence.
+pub type Limits = fn(&Outcome, &Judgement) -> Result<(), String>;
+
 /// A node that must pass this test.
 pub fn node<N: Node>(check: Check<N>, make: fn(&Ctx) -> N) -> Box<dyn Task> {
     Box::new(NodeTask { check, make, cost: None })
@@ -43,7 +46,7 @@ pub fn node_within<N: Node>(
     check: Check<N>,
     make: fn(&Ctx) -> N,
     measured: Check<N>,
-    limits: fn(&Outcome, &Judgement) -> Result<(), String>,
+    limits: Limits,
 ) -> Box<dyn Task> {
     Box::new(NodeTask { check, make, cost: Some((measured, limits)) })
 }
@@ -51,7 +54,7 @@ pub fn node_within<N: Node>(
 struct NodeTask<N> {
     check: Check<N>,
     make: fn(&Ctx) -> N,
-    cost: Option<(Check<N>, fn(&Outcome, &Judgement) -> Result<(), String>)>,
+    cost: Option<(Check<N>, Limits)>,
 }
 
 impl<N: Node> Task for NodeTask<N> {

@@ -123,6 +123,7 @@ impl Logs {
         self.note(key);
         offset
     }
+    // ANCHOR_END: append
 
     /// Notes that this log has changed.
     fn note(&mut self, key: &str) {
@@ -146,7 +147,6 @@ impl Logs {
         let of = |key: &String| Some((key.clone(), which(self.logs.get(key)?)?.into()));
         self.latest.iter().filter_map(of).collect()
     }
-    // ANCHOR_END: append
 
     // ANCHOR: poll
     /// The messages of each key from an offset on: as many as fit, without a gap. Keys without

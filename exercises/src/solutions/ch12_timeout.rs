@@ -70,7 +70,7 @@ impl Store {
     /// indefinite, for the request may have arrived.
     async fn ask(&self, ctx: &Ctx, first: &NodeId, request: &Request) -> Result<Response, Error> {
         let reply = ctx.rpc(first, request, PATIENCE).await?;
-        Ok(reply.to().map_err(|error| Error::crash(error.to_string()))?)
+        reply.to().map_err(|error| Error::crash(error.to_string()))
     }
 }
 
