@@ -501,7 +501,6 @@ impl<C: Clone + Serialize> Raft<C> {
     }
 }
 
-// ANCHOR: reached-by-majority
 /// The largest value that a majority has reached, given the value of every node.
 ///
 /// Commitment, the confirmation of reads and the leader's hold on its majority are all this.
