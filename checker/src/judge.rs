@@ -27,13 +27,13 @@ enum By {
     /// It takes the history in entry by entry, and keeps no more than it needs.
     Steps(Box<dyn Checker>),
     /// It wants the whole history, in few bytes.
-    Whole(Operations, Box<dyn FnOnce(&Operations) -> Judgement>),
+    Whole(Box<Operations>, Box<dyn FnOnce(&Operations) -> Judgement>),
 }
 
 impl Judge {
     /// One that wants all operations at once.
     pub fn whole(judge: impl FnOnce(&Operations) -> Judgement + 'static) -> Judge {
-        let by = By::Whole(Operations::default(), Box::new(judge));
+        let by = By::Whole(Box::default(), Box::new(judge));
         Judge { by, common: None, expected: None }
     }
 
@@ -63,8 +63,8 @@ impl Judge {
     pub fn gather(self) -> Gathering {
         let pairing = self.common.map(Pairing::new);
         let likeness = self.expected.map(|expected| (Likeness::default(), expected));
-        let (exceptions, packed) = (Exceptions::default(), Packed::default());
-        Gathering { by: self.by, pairing, exceptions, likeness, packed }
+        let asked = Asked { pairing, exceptions: Exceptions::default(), likeness };
+        Gathering { by: self.by, asked, packed: Packed::default() }
     }
 }
 
@@ -77,12 +77,32 @@ impl<C: Checker + 'static> From<C> for Judge {
 /// A history on its way to its judge.
 pub struct Gathering {
     by: By,
+    asked: Asked,
+    /// For the entry that is taken in.
+    packed: Packed,
+}
+
+/// What is asked of every history, whoever judges it.
+struct Asked {
     pairing: Option<Pairing>,
     /// Whatever is asked of a history, a reply that answered nothing makes it invalid.
     exceptions: Exceptions,
     likeness: Option<(Likeness, Expected)>,
-    /// For the entry that is taken in.
-    packed: Packed,
+}
+
+impl Asked {
+    fn push(&mut self, entry: &Entry) -> Result<(), String> {
+        if let Some(pairing) = &mut self.pairing {
+            pairing.push(entry)?;
+        }
+        if entry.has_extras {
+            self.exceptions.push(&entry.op());
+        }
+        if let Some((likeness, _)) = &mut self.likeness {
+            likeness.push(entry);
+        }
+        Ok(())
+    }
 }
 
 impl Gathering {
@@ -92,17 +112,19 @@ impl Gathering {
     /// A clause, when it does not belong to the entries before it. There is nothing to judge
     /// then.
     pub fn push(&mut self, op: &Op) -> Result<(), String> {
-        let mut packed = std::mem::take(&mut self.packed);
-        packed.clear();
-        packed.push(op);
-        let entry = packed.entry(0);
-        self.look_at(&entry)?;
         match &mut self.by {
-            By::Steps(checker) => checker.push(op),
-            By::Whole(operations, _) => operations.push_entry(&entry),
+            By::Whole(operations, _) => {
+                let position = operations.push(op);
+                self.asked.push(&operations.entry(position))
+            }
+            By::Steps(checker) => {
+                self.packed.clear();
+                self.packed.push(op);
+                self.asked.push(&self.packed.entry(0))?;
+                checker.push(op);
+                Ok(())
+            }
         }
-        self.packed = packed;
-        Ok(())
     }
 
     /// The same of an entry in packed form.
@@ -110,24 +132,10 @@ impl Gathering {
     /// # Errors
     /// As [`push`](Gathering::push).
     pub fn push_entry(&mut self, entry: &Entry) -> Result<(), String> {
-        self.look_at(entry)?;
+        self.asked.push(entry)?;
         match &mut self.by {
             By::Steps(checker) => checker.push_entry(entry),
             By::Whole(operations, _) => operations.push_entry(entry),
-        }
-        Ok(())
-    }
-
-    /// What is asked of an entry whoever judges it.
-    fn look_at(&mut self, entry: &Entry) -> Result<(), String> {
-        if let Some(pairing) = &mut self.pairing {
-            pairing.push(entry)?;
-        }
-        if entry.has_extras {
-            self.exceptions.push(&entry.op());
-        }
-        if let Some((likeness, _)) = &mut self.likeness {
-            likeness.push(entry);
         }
         Ok(())
     }
@@ -143,7 +151,7 @@ impl Gathering {
 
     /// The judgement on all that was taken in.
     pub fn finish(mut self) -> Judgement {
-        let exceptions = Box::new(std::mem::take(&mut self.exceptions)).finish();
+        let exceptions = Box::new(std::mem::take(&mut self.asked.exceptions)).finish();
         let mut judgement = self.finish_alone();
         if exceptions.verdict == Validity::False {
             judgement.verdict = Validity::False;
@@ -158,7 +166,7 @@ impl Gathering {
             By::Steps(checker) => checker.finish(),
             By::Whole(operations, judge) => judge(&operations),
         };
-        match self.likeness {
+        match self.asked.likeness {
             Some((likeness, expected)) => likeness.correct(judgement, expected),
             None => judgement,
         }

@@ -52,16 +52,17 @@ pub struct Operations {
 impl From<&History> for Operations {
     fn from(history: &History) -> Operations {
         let mut operations = Operations::default();
-        history.ops.iter().for_each(|op| operations.push(op));
+        history.ops.iter().for_each(|op| _ = operations.push(op));
         operations
     }
 }
 
 impl Operations {
-    /// Takes in the next entry.
-    pub fn push(&mut self, op: &Op) {
+    /// Takes in the next entry, and gives its position.
+    pub fn push(&mut self, op: &Op) -> usize {
         let position = self.log.push(op);
         self.note(position, op.process, op.kind, op.index);
+        position
     }
 
     /// The same of an entry in packed form.
@@ -137,6 +138,11 @@ impl Operations {
     /// The items of the value of the entry at this position; `None` when it is no collection.
     pub fn items(&self, position: usize) -> Option<impl Iterator<Item = Edn> + '_> {
         self.log.items(position)
+    }
+
+    /// The entry at this position, in packed form.
+    pub fn entry(&self, position: usize) -> Entry<'_> {
+        self.log.entry(position)
     }
 
     /// The entry at this position.

@@ -131,6 +131,14 @@ impl Packed {
         position
     }
 
+    /// Takes in an entry of which only the head is wanted: its value is nil.
+    pub fn push_head(&mut self, head: &Head) {
+        let &Head { kind, process, f, index, time } = head;
+        let f = self.words.number(f);
+        let start = Start { kind, process, f, index, has_index: true, time, has_extras: false };
+        self.begin(&start).1.nil();
+    }
+
     /// Takes in an entry from elsewhere.
     pub fn push_entry(&mut self, entry: &Entry) -> usize {
         let &Entry { head: Head { kind, process, f, index, time }, has_extras, mut rest } = entry;

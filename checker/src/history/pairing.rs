@@ -69,7 +69,10 @@ impl Pairing {
         }
         let mut invoke = self.spare.pop().unwrap_or_default();
         invoke.clear();
-        invoke.push_entry(entry);
+        match self.common {
+            Common::Nothing | Common::Unnamed => invoke.push_head(&entry.head),
+            Common::Key | Common::MicroOps => _ = invoke.push_entry(entry),
+        }
         self.open.insert(process, invoke);
         Ok(())
     }
