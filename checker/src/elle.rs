@@ -26,6 +26,8 @@
 //! transactions.)
 //!
 //! Absent: predicates, and so `G2` beyond items.
+//!
+//! Chapter 13 of the book, `book/13-judging-the-judges.md`, reads this.
 
 mod clojure_hash;
 mod components;

@@ -11,6 +11,8 @@
 //! every thread does a final operation, or several.
 //!
 //! Absent: files, the terminal and checkers. An [`Observer`] is told what happens.
+//!
+//! Chapter 12 of the book, `book/12-faults-and-time.md`, reads this.
 
 mod clients;
 pub mod cluster;

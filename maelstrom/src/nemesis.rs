@@ -9,6 +9,8 @@
 //! `core.clj` for the last stop. Absent: partitions that cut nothing. There, a shape is drawn
 //! from four however few nodes there are, so among three nodes every fourth partition is empty,
 //! and among two every second.
+//!
+//! Chapter 12 of the book, `book/12-faults-and-time.md`, reads this.
 
 mod partition;
 

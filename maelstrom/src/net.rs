@@ -6,6 +6,8 @@
 //! the observer.
 //!
 //! Messages are not ordered: each has a latency of its own.
+//!
+//! Chapter 12 of the book, `book/12-faults-and-time.md`, reads this.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! One seeded random stream for each concern, so that drawing more often in one of them (one
 //! more lost message, say) does not change what any other draws.
+//!
+//! Chapter 12 of the book, `book/12-faults-and-time.md`, reads this.
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;

@@ -10,6 +10,8 @@
 //!
 //! The topology that Maelstrom suggests is not used. Nothing there stops a node from talking
 //! to any other, and a tree of depth one loses neither time nor messages on the way.
+//!
+//! Chapter 3 of the book, `book/03-broadcast.md`, reads this.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,6 @@
 //! Echo: every request is answered with what it said. The smallest node there is.
+//!
+//! Chapter 1 of the book, `book/01-echo.md`, reads this.
 
 // ANCHOR: node
 use std::process::ExitCode;

@@ -18,6 +18,8 @@
 //! node does so now and then, and answers its clients from what it last read.
 //!
 //! Deliberately absent: storage of its own. The service survives what the node does not.
+//!
+//! Chapter 5 of the book, `book/05-consistency.md`, reads this.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -4,6 +4,8 @@
 //! added. A node alone raises its own number, and stores it before its client hears `add_ok`;
 //! so a restart neither forgets an addition nor counts one twice. What nodes tell each other
 //! are these numbers and never amounts, so a message that comes twice does no harm.
+//!
+//! Chapter 4 of the book, `book/04-crdts.md`, reads this.
 
 use std::process::ExitCode;
 

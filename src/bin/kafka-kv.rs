@@ -17,6 +17,8 @@
 //!
 //! Deliberately absent: any talk between the nodes, and any state that a kill could take away.
 //! What this costs: a request to the store for each message, and for each key polled.
+//!
+//! Chapter 11 of the book, `book/11-kafka.md`, reads this.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -5,6 +5,8 @@
 //! What the logs are is in `src/state_machines/kafka_log.rs`.
 //!
 //! Deliberately absent: other nodes. With more than one, each would have logs of its own.
+//!
+//! Chapter 11 of the book, `book/11-kafka.md`, reads this.
 
 use std::process::ExitCode;
 

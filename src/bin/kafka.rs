@@ -23,6 +23,8 @@
 //! and polls must find the node that has this one, and a hash of the key says which. Here all
 //! nodes have all logs, so an owner would only be one more hop: a request for another node's key
 //! would cost two messages more, and a poll two instead of none.
+//!
+//! Chapter 11 of the book, `book/11-kafka.md`, reads this.
 
 use std::cell::RefCell;
 use std::process::ExitCode;

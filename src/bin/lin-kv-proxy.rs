@@ -1,6 +1,8 @@
 //! A key-value store that keeps nothing: it passes every request on to the bench's service
 //! `lin-kv`, and so is as linearizable as that. A way to see the workload and its messages
 //! before there is a store of one's own.
+//!
+//! Chapter 6 of the book, `book/06-one-leader.md`, reads this.
 
 use std::cell::Cell;
 use std::process::ExitCode;

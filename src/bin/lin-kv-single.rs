@@ -3,6 +3,8 @@
 //!
 //! A change is on disk before its client hears of it, and a read is answered when all that it
 //! has seen is there, so a crash takes nothing away that anybody knows of.
+//!
+//! Chapter 6 of the book, `book/06-one-leader.md`, reads this.
 
 use std::process::ExitCode;
 

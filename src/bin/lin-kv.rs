@@ -8,6 +8,8 @@
 //! With `--latency 10`, a write takes one round trip between nodes where the leader is asked,
 //! and two where another node is; a read is confirmed by one round of heartbeats and takes as
 //! long, or less: in a cluster of three it takes one round trip anywhere.
+//!
+//! Chapter 9 of the book, `book/09-raft-clients.md`, reads this.
 
 use std::process::ExitCode;
 

@@ -2,6 +2,8 @@
 //! on its own replica, whatever becomes of the network. Read-atomic and causal, and no more:
 //! see [`gyre::causal`] for what that means, why it holds, and how nodes exchange what they
 //! lack.
+//!
+//! Chapter 10 of the book, `book/10-transactions.md`, reads this.
 
 use std::process::ExitCode;
 

@@ -14,6 +14,8 @@
 //! 3. How many ids this incarnation has given before.
 //!
 //! Deliberately absent: any order between ids. Two nodes that do not talk cannot have one.
+//!
+//! Chapter 2 of the book, `book/02-unique-ids.md`, reads this.
 
 use std::cell::Cell;
 use std::process::ExitCode;

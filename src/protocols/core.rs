@@ -12,6 +12,8 @@
 //! The order of the fields of [`Outputs`] is a promise that whoever drives a core keeps: what is
 //! to be persisted is durable before anything is sent, and before a client gets its reply. So
 //! nobody ever hears of what a crash could still undo.
+//!
+//! Chapter 14 of the book, `book/14-your-own.md`, reads this.
 
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
@@ -102,6 +104,24 @@ impl Default for CheckpointSizes {
 }
 
 /// A protocol as a state machine without I/O, clock or chance.
+///
+/// The smallest one there is, a state machine on [one node](crate::single), driven by hand:
+///
+/// ```
+/// use gyre::protocols::core::{Core, Input};
+/// use gyre::key_value::{Change, Registers};
+/// use gyre::single::Single;
+/// use gyre::{Json, Time};
+/// use rand::SeedableRng;
+///
+/// let mut core: Single<Registers> = Single::new(Vec::new());
+/// let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
+/// let write = Change::Write(Json::parse("7").unwrap(), Json::null());
+/// core.step(Time::ZERO, Input::Local { id: 1, request: write }, &mut rng);
+/// let outputs = core.outputs();
+/// assert_eq!(outputs.persist.len(), 1); // first it must be durable,
+/// assert_eq!(outputs.reply, [(1, Ok(()))]); // and then the client hears of it
+/// ```
 pub trait Core {
     /// What a client of this node can want.
     type Local;

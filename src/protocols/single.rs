@@ -1,6 +1,8 @@
 //! A state machine on one node. With nobody to agree with, that is easy: a command is carried
 //! out at once, and its client hears of it when it is durable. But when its only node is down, so
 //! is the state. See [`replicated`](super::replicated) for one that goes on.
+//!
+//! Chapter 6 of the book, `book/06-one-leader.md`, reads this.
 
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};

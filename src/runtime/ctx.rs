@@ -22,6 +22,59 @@ use crate::storage::Storage;
 use crate::types::{Body, Error, Message, NodeId, Time};
 
 /// The world as one node sees it. Cheap to clone, so a spawned task can have its own.
+///
+/// Most of what there is, in one node; it is not a good one:
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use gyre::{Ctx, Error, Node, NodeId, RetryPolicy, async_trait, join_all};
+/// use rand::RngExt;
+/// use serde::{Deserialize, Serialize};
+///
+/// struct Tour;
+///
+/// #[derive(Serialize, Deserialize)]
+/// #[serde(rename_all = "snake_case")]
+/// enum Request { Visit {}, Ping {} }
+///
+/// #[derive(Serialize)]
+/// #[serde(rename_all = "snake_case")]
+/// enum Response { VisitOk { timestamp: u64 }, PingOk {} }
+///
+/// #[async_trait(?Send)]
+/// impl Node for Tour {
+///     type Request = Request;
+///     type Response = Response;
+///
+///     async fn handle(&self, ctx: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
+///         let Request::Visit {} = request else { return Ok(Response::PingOk {}) };
+///         // Asks all others at once, each for half a second; then one, until it answers.
+///         let half_a_second = Duration::from_millis(500);
+///         let calls = ctx.peers().iter().map(|peer| ctx.rpc(peer, &Request::Ping {}, half_a_second));
+///         let _replies = join_all(calls).await;
+///         let patience = RetryPolicy::within(Duration::from_secs(3));
+///         if let Some(peer) = ctx.peers().first() {
+///             ctx.rpc_retry(peer, &Request::Ping {}, patience).await?;
+///         }
+///         // Waits for as long as chance has it.
+///         let millis = ctx.rng().random_range(0..10);
+///         ctx.sleep(Duration::from_millis(millis)).await;
+///         // What is synced survives a crash.
+///         ctx.storage().append(b"visited")?;
+///         ctx.storage().sync()?;
+///         // The bench's services.
+///         ctx.lin_kv().write(&"visitor", &ctx.id()).await?;
+///         Ok(Response::VisitOk { timestamp: ctx.lin_tso().ts().await? })
+///     }
+///
+///     async fn background(&self, ctx: &Ctx) {
+///         let recovered = ctx.storage().load();
+///         ctx.log(format!("{} begins, with {recovered:?}", ctx.id()));
+///     }
+/// }
+///
+/// fn main() -> std::process::ExitCode { gyre::run(|_| Tour) }
+/// ```
 #[derive(Clone)]
 pub struct Ctx(Rc<Shared>);
 

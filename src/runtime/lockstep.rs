@@ -15,6 +15,8 @@
 //!
 //! `at` and `idle` are nanoseconds since the start of the run. Any language can do it. There
 //! is no concurrency here at all, so plain blocking reads and writes are the fastest.
+//!
+//! Chapter 12 of the book, `book/12-faults-and-time.md`, reads this.
 
 use std::io::{BufRead, Write};
 

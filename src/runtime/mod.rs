@@ -8,6 +8,8 @@
 //! The runtime answers `init` itself, answers what the node cannot understand (errors 10 and
 //! 12), and keeps the node out of trouble under the original Maelstrom: see `network.rs` for
 //! what it sends, and [`REPLY_LIMIT`] for what it withholds.
+//!
+//! Chapter 1 of the book, `book/01-echo.md`, reads this.
 
 mod ctx;
 pub mod driver;

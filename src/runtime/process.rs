@@ -9,6 +9,8 @@
 //!
 //! A process may be told that it is about to be stopped, so that it can hand over what it does
 //! for others. It must not depend on that: a crash comes without notice.
+//!
+//! Chapter 12 of the book, `book/12-faults-and-time.md`, reads this.
 
 use crate::types::{Message, Time};
 

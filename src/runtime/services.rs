@@ -38,7 +38,7 @@ impl Ctx {
 }
 
 /// A client of one key-value store. Keys and values are anything that serde knows; make them
-/// simple, for a key is told from another by its JSON.
+/// simple, for a key is told from another by its JSON. [`Ctx`] has an example.
 #[derive(Clone)]
 pub struct Kv {
     ctx: Ctx,

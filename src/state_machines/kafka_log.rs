@@ -14,6 +14,8 @@
 //!
 //! Pure: no network, no disk, no clock. Deliberately absent: deleting old messages, and groups
 //! of consumers.
+//!
+//! Chapter 11 of the book, `book/11-kafka.md`, reads this.
 
 use std::collections::BTreeMap;
 
@@ -88,6 +90,18 @@ const BATCH_OF_KEY_MAX: usize = 256;
 const BATCH_MAX: usize = 4_096;
 
 /// All logs.
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// use gyre::Json;
+/// use gyre::kafka_log::Logs;
+///
+/// let [a, b] = ["10", "20"].map(|text| Json::parse(text).unwrap());
+/// let mut logs = Logs::default();
+/// assert_eq!((logs.append("k1", a), logs.append("k1", b.clone())), (0, 1));
+/// let from_1 = BTreeMap::from([("k1".to_owned(), 1)]);
+/// assert_eq!(logs.poll(&from_1)["k1"], [(1, b)]);
+/// ```
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Logs {

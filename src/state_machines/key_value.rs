@@ -69,6 +69,21 @@ pub enum Change {
 }
 
 /// Registers by their keys, which are written as JSON text, for in JSON a key is a string.
+///
+/// ```
+/// use gyre::Json;
+/// use gyre::key_value::{Change, Registers};
+/// use gyre::state_machines::StateMachine;
+///
+/// let [key, one, two] = ["7", "1", "2"].map(|text| Json::parse(text).unwrap());
+/// let mut registers = Registers::default();
+/// registers.apply(&Change::Write(key.clone(), one.clone()))?;
+/// registers.apply(&Change::Cas(key.clone(), one.clone(), two.clone()))?;
+/// assert_eq!(registers.read(&key)?, two);
+/// // It is not 1 any more.
+/// assert!(registers.apply(&Change::Cas(key, one, two)).is_err());
+/// # Ok::<(), gyre::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Registers(OrdMap<String, Json>);
 

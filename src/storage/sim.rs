@@ -1,4 +1,6 @@
 //! A disk for simulation, which on a crash does the worst that a real one may do.
+//!
+//! Chapter 12 of the book, `book/12-faults-and-time.md`, reads this.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

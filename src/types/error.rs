@@ -157,6 +157,17 @@ impl<'de> Deserialize<'de> for ErrorCode {
 }
 
 /// An error that can be sent: `{"type": "error", "code": …, "text": …}`.
+///
+/// ```
+/// use gyre::{Error, ErrorCode};
+///
+/// // Nobody knows whether the request took effect …
+/// assert!(!Error::timeout("n3 does not answer").is_definite());
+/// // … and here it is known that it did not.
+/// let error = Error::precondition_failed("expected 1, but it is 2");
+/// assert!(error.is_definite() && error.code == ErrorCode::PreconditionFailed);
+/// assert_eq!(ErrorCode::from_number(22), error.code);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename = "error")]
 pub struct Error {

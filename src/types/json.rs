@@ -51,6 +51,16 @@ const OWN_DEPTH_MAX: usize = REQUEST_DEPTH_MAX + 64;
 /// In an enum that is read by serde, use it without serde's attributes `tag` and `untagged`, and
 /// not in a struct with `flatten`: those read numbers into a buffer before they look at them,
 /// and here that is an error. A [`Node::Request`](crate::Node::Request) needs none of them.
+///
+/// ```
+/// use gyre::Json;
+///
+/// let key = Json::parse(r#"{"b": 1.00, "a": [1]}"#)?;
+/// assert_eq!(key.as_str(), r#"{"a":[1],"b":1.00}"#);
+/// assert_ne!(Json::parse("1")?, Json::parse("1.0")?);
+/// assert_eq!(Json::parse("[1, 2]")?.to::<Vec<u64>>()?, [1, 2]);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Json(Arc<RawValue>);
 

@@ -26,6 +26,26 @@ mod scan;
 mod variant;
 
 /// One message between two participants.
+///
+/// ```
+/// use gyre::{Body, Message};
+///
+/// #[derive(serde::Serialize, serde::Deserialize)]
+/// #[serde(rename_all = "snake_case")]
+/// enum Request {
+///     Read { key: u64 },
+/// }
+///
+/// let line = r#"{"src":"c1","dest":"n1","body":{"type":"read","key":7,"msg_id":3}}"#;
+/// let message = Message::parse(line)?;
+/// assert_eq!((message.body.kind(), message.body.msg_id()), ("read", Some(3)));
+/// let Request::Read { key } = message.body.to()?;
+/// assert_eq!(key, 7);
+///
+/// let reply = Body::new(&Request::Read { key })?.with_in_reply_to(3);
+/// assert_eq!(reply.in_reply_to(), Some(3));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Message {
     /// Who sent it.

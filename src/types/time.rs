@@ -8,6 +8,15 @@ use std::ops::{Add, Sub};
 use std::time::Duration;
 
 /// Nanoseconds since the start of the run. It never goes back.
+///
+/// ```
+/// use std::time::Duration;
+/// use gyre::Time;
+///
+/// let later = Time::from_millis(1_500) + Duration::from_millis(250);
+/// assert_eq!(later.since(Time::from_millis(1_000)), Duration::from_millis(750));
+/// assert_eq!(Time::ZERO.since(later), Duration::ZERO);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Time(u64);
 

@@ -14,6 +14,18 @@ use crate::types::Incarnation;
 ///
 /// Vectors are ordered source by source: `a` covers `b` when no number of `b` is greater. The
 /// least upper bound of two vectors is their [`join`](VersionVector::join).
+///
+/// ```
+/// use gyre::{Incarnation, VersionVector};
+///
+/// let [n1, n2] = ["n1", "n2"].map(|node| Incarnation::new(&node.into(), 17));
+/// let (mut a, mut b) = (VersionVector::default(), VersionVector::default());
+/// a.raise(&n1, 3);
+/// b.raise(&n2, 5);
+/// assert!(!a.covers(&b) && !b.covers(&a)); // they happened side by side
+/// a.join(&b);
+/// assert!(a.covers(&b) && a.get(&n2) == 5);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct VersionVector(BTreeMap<Incarnation, u64>);

@@ -2,7 +2,8 @@
 //!
 //! A page of the book quotes code from the source, shows what commands print, and has drawings
 //! that runs left. All three go stale in silence, so this program holds the pages against what
-//! they are made from. It also follows every link, and keeps the glossary in order.
+//! they are made from. It also follows every link, keeps the glossary in order, and sees that a
+//! module which names a chapter is named there.
 //!
 //! In Markdown the three forms are:
 //!
@@ -27,6 +28,7 @@
 
 mod console;
 mod links;
+mod modules;
 mod page;
 mod quote;
 
@@ -86,6 +88,7 @@ fn hold(root: &Path, mode: Mode, chapter: &str) -> Result<(), Vec<Failure>> {
     let pages = pages(root);
     failures.extend(links::check(root, &pages));
     failures.extend(links::check_summary(&pages));
+    failures.extend(modules::check(root, &pages));
     if failures.is_empty() { Ok(()) } else { Err(failures) }
 }
 

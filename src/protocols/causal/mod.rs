@@ -51,6 +51,8 @@
 //! none of it.
 //!
 //! Deliberately absent: deleting registers.
+//!
+//! Chapter 10 of the book, `book/10-transactions.md`, reads this.
 
 #[cfg(test)]
 mod tests;

@@ -15,6 +15,20 @@ use crate::types::Incarnation;
 /// two numbers, replica by replica: as a replica's own number only grows, the greater one is
 /// the newer one. So it must never start again from zero under the same name, which is why
 /// the name is an [`Incarnation`].
+///
+/// ```
+/// use gyre::Incarnation;
+/// use gyre::crdt::{Crdt, GCounter};
+///
+/// let [n1, n2] = ["n1", "n2"].map(|node| Incarnation::new(&node.into(), 17));
+/// let (mut a, mut b) = (GCounter::default(), GCounter::default());
+/// let of_a = a.add(&n1, 3).unwrap(); // a delta …
+/// a.join(&of_a); // … which takes effect here …
+/// b.join(&b.add(&n2, 4).unwrap());
+/// b.join(&of_a); // … and there,
+/// b.join(&of_a); // however often it comes
+/// assert_eq!((a.value(), b.value()), (3, 7));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct GCounter(BTreeMap<Incarnation, u64>);

@@ -28,6 +28,8 @@
 //! Reading order: this file, `set.rs` and `counter.rs`, `changes.rs` (what somebody lacks),
 //! `message.rs`, `peer.rs` (what is known about one other node), `anti_entropy.rs` (who is sent
 //! what).
+//!
+//! Chapter 4 of the book, `book/04-crdts.md`, reads this.
 
 mod anti_entropy;
 mod changes;

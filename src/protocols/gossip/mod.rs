@@ -57,6 +57,8 @@
 //!
 //! Deliberately absent: any order between messages, a removal of old ones (a reader may ask
 //! for all of them at any time), and membership that changes.
+//!
+//! Chapter 3 of the book, `book/03-broadcast.md`, reads this.
 
 mod archive;
 mod peer;

@@ -5,6 +5,8 @@
 //! with the term it left with, and a restarted one can try at once. Conversely a leader that
 //! does not hear from a majority gives up (check quorum, dissertation §6.2): its clients
 //! would wait in vain.
+//!
+//! Chapter 7 of the book, `book/07-raft-elections.md`, reads this.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

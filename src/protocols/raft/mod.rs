@@ -32,6 +32,8 @@
 //! leases for reads (they trust clocks, which a pause or a skew breaks); and writing the
 //! leader's disk in parallel with its messages (dissertation §10.2.1; a node here has one
 //! thread).
+//!
+//! Chapter 7 of the book, `book/07-raft-elections.md`, reads this.
 
 mod config;
 mod durable;

@@ -10,6 +10,8 @@
 //! asked, after its own read began. So if a later leader had been elected before that, by a
 //! majority that shares no node with {leader, follower, others who acknowledged}, there would
 //! be two disjoint majorities. In a cluster of three that makes the question enough.
+//!
+//! Chapter 9 of the book, `book/09-raft-clients.md`, reads this.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -2,6 +2,8 @@
 //!
 //! Commands reach the log at the leader only. A follower passes its clients' commands on, and
 //! learns their fate like everyone else: by applying the log.
+//!
+//! Chapter 8 of the book, `book/08-raft-log.md`, reads this.
 
 use std::collections::{BTreeMap, VecDeque};
 

@@ -6,6 +6,8 @@
 //! receiver hands each piece on to its own state machine, in order. When the last one is there
 //! it has the new state stored. Until that is done it goes on with its old log, and takes no
 //! entries: were some on disk before the state that they follow, a crash would leave a gap.
+//!
+//! Chapter 9 of the book, `book/09-raft-clients.md`, reads this.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;

@@ -13,6 +13,8 @@
 //! Unlike the dissertation's, a session keeps no replies: the one who wants the reply is a
 //! replica itself, and sees it when it applies the command. And sessions do not expire: one
 //! costs a few bytes for each start of a node.
+//!
+//! Chapter 9 of the book, `book/09-raft-clients.md`, reads this.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -12,6 +12,8 @@
 //!
 //! Deliberately absent: transactions that wait for their client between two micro-operations.
 //! One request is a whole transaction, so a store never has to hold locks for anybody.
+//!
+//! Chapter 10 of the book, `book/10-transactions.md`, reads this.
 
 pub mod optimistic;
 pub mod tree;
@@ -137,6 +139,16 @@ pub fn place(key: &Json) -> String {
 }
 
 /// All keys and what they hold. Transactions are done one after another, each as a whole.
+///
+/// ```
+/// use gyre::Json;
+/// use gyre::transactions::{Lists, Store, Txn};
+///
+/// let txn = |text| Json::parse(text).unwrap().to::<Txn<Lists>>().unwrap();
+/// let mut store = Store::default();
+/// let done = store.execute(&txn(r#"[["append", "x", 1], ["r", "x", null]]"#));
+/// assert_eq!(done, txn(r#"[["append", "x", 1], ["r", "x", [1]]]"#));
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(transparent, bound = "K: Kind")]
 pub struct Store<K: Kind> {
