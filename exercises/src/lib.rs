@@ -197,10 +197,10 @@ pub const ALL: &[Exercise] = &[
     },
     // Chapter 13.
     Exercise {
-        name: "13-oracle",
-        stub: stubs::ch13_oracle::task,
-        solution: solutions::ch13_oracle::task,
-        promise: "it calls this history not linearizable, and it is",
+        name: "13-doubt",
+        stub: stubs::ch13_doubt::task,
+        solution: solutions::ch13_doubt::task,
+        promise: "it says that this cannot be, and it can",
     },
     Exercise {
         name: "13-plant",

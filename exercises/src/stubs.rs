@@ -49,7 +49,7 @@ pub mod ch12_tape;
 pub mod ch12_timeout;
 
 // Chapter 13.
-pub mod ch13_oracle;
+pub mod ch13_doubt;
 pub mod ch13_plant;
 
 // Chapter 14.
