@@ -83,7 +83,8 @@ fn run(root: &Path, text: &str, limit_secs: u32) -> Result<Vec<String>, String> 
     // `make` would build what is built already, only differently: see `make book-test`.
     command.env("CARGO", "true").env("LC_ALL", "C.UTF-8").env("TERM", "dumb");
     let output = command.output().map_err(|error| format!("timeout cannot be run: {error}."))?;
-    if output.status.code() == Some(124) {
+    // The second of the two is of a command that had to be killed.
+    if matches!(output.status.code(), Some(124 | 137)) {
         return Err(format!(
             "{text} takes more than {limit_secs} s. Use a smaller run, or a seed: then it runs in \
              virtual time."
