@@ -43,6 +43,8 @@ const READ_AHEAD: Offset = 8;
 struct KafkaKv {
     /// Of each log, the beginning that this node knows.
     known: RefCell<Logs>,
+    /// How many messages that is.
+    messages: std::cell::Cell<u64>,
 }
 
 /// The most keys whose logs one poll looks after in the store; the others it answers from
@@ -111,6 +113,7 @@ impl KafkaKv {
         let mut known = self.known.borrow_mut();
         if let Some(cell) = cell.filter(|_| offset == known.end(key)) {
             known.append(key, cell.msg);
+            self.messages.set(self.messages.get() + 1);
         }
         offset
     }
@@ -187,7 +190,7 @@ impl KafkaKv {
 
 impl KafkaKv {
     fn new(_: &Ctx) -> KafkaKv {
-        KafkaKv { known: RefCell::default() }
+        KafkaKv { known: RefCell::default(), messages: std::cell::Cell::new(0) }
     }
 }
 
@@ -197,7 +200,8 @@ impl Node for KafkaKv {
     type Response = Response;
 
     fn inspect(&self) -> Option<Value> {
-        Some(json!({ "ends": self.known.borrow().ends() }))
+        let (messages, ends) = (self.messages.get(), self.known.borrow().ends());
+        Some(json!({ "messages": messages, "ends": ends }))
     }
 
     async fn handle(&self, ctx: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
