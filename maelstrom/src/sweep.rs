@@ -12,7 +12,7 @@
 //! - [`coverage`] counts what faults did to which messages.
 //! - [`plan`] says what is swept, and which part of it a shard is.
 //! - [`shard`] is the file of a shard: written as the work goes on, and found again after a crash.
-//! - [`merge`] puts files together; [`text`] and [`page`] show the result.
+//! - [`merge`] puts files together; [`text`] and [`page`] show the result, and [`results`] writes it.
 //! - [`worker`] carries out the order of `maelstrom sweep` inside a node's test program.
 //!
 //! Everything that a file says, but for the times, is a function of the program and the settings:
@@ -27,6 +27,7 @@ pub mod coverage;
 pub mod merge;
 pub mod page;
 pub mod plan;
+pub mod results;
 pub mod seed;
 pub mod shard;
 mod text;

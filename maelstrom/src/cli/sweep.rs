@@ -18,8 +18,8 @@ use super::{bad_arguments, crashed, terminal};
 use crate::options::TestOptions;
 use crate::sweep::merge::{Merged, merge};
 use crate::sweep::plan::{Seeds, Shard};
-use crate::sweep::report;
 use crate::sweep::worker::Progress;
+use crate::sweep::{report, results};
 
 const EXAMPLES: &str = "Examples:
   maelstrom sweep -w lin-kv --bin ./my-node --nemesis kill,loss --seeds 0..1000 --out swept
@@ -166,7 +166,7 @@ fn try_sweep(flags: &SweepFlags, arguments: &[OsString]) -> Result<u8, Failed> {
     let given = given(arguments);
     flags.check(seeds, &given).map_err(Failed::Arguments)?;
     let asked = Asked { flags, seeds, out, given };
-    let variants = asked.variants().map_err(Failed::Arguments)?;
+    let variants = asked.variants();
     let mut display = Display::new().map_err(|error| Failed::Broken(format!("{error:#}")))?;
     let is_whole = match &flags.bin {
         Some(bin) => lockstep::sweep(&asked, bin, &variants, &mut display)?,
@@ -225,25 +225,27 @@ impl SweepFlags {
 impl Asked<'_> {
     /// The variants of each case, with the faults of each: all together, and each by itself if
     /// that is asked for.
-    fn variants(&self) -> Result<Vec<Variant>, String> {
-        let mut variants = vec![Variant { name: None, faults: None }];
+    fn variants(&self) -> Vec<Variant> {
+        let mut variants = vec![Variant { fault: None }];
         if self.flags.each_fault {
             let faults = self.flags.run.nemesis.iter();
-            variants.extend(faults.map(|fault| Variant {
-                name: Some(fault.name().to_owned()),
-                faults: Some(*fault),
-            }));
+            variants.extend(faults.map(|&fault| Variant { fault: Some(fault) }));
         }
-        Ok(variants)
+        variants
     }
 }
 
 /// A variant of a case.
 struct Variant {
-    /// What its name has that of the case has not.
-    name: Option<String>,
     /// Its only fault; `None` for those that were asked for.
-    faults: Option<crate::Fault>,
+    fault: Option<crate::Fault>,
+}
+
+impl Variant {
+    /// What its name has that of the case has not.
+    fn name(&self) -> Option<String> {
+        self.fault.map(|fault| fault.name().to_owned())
+    }
 }
 
 /// Merges a folder, writes the result into it and prints the report; returns the exit status.
@@ -256,7 +258,7 @@ fn merge_folder(folder: &Path) -> u8 {
         }
     };
     let text = format!("{}\nreport: {}", report(&merged), folder.join("index.html").display());
-    let written = merged.write(folder);
+    let written = results::write(&merged, folder);
     let printed = terminal::print(&text).map_err(|error| format!("it cannot be printed: {error}"));
     match written.and(printed) {
         Ok(()) => status(&merged),

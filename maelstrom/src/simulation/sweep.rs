@@ -403,27 +403,15 @@ fn shrink_seed<N: Node>(check: &Check<N>, seed: u64, pinned: Option<&str>) {
     eprintln!("  a test to keep, also in {}:\n\n{test}", page.with_file_name("test.rs").display());
 }
 
-/// The node's program, as far as the names of the test and of its program say: `lin_kv::tests::sim`
-/// in a program that has the tests of many nodes, and `lin_kv-0123456789abcdef` that has those of
-/// one, are of `lin-kv`.
+/// The node's program, as far as the names of the test and of its program say.
 fn own_node() -> String {
     let path = std::env::current_exe().unwrap_or_default();
-    let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let program = file.rsplit_once('-').filter(|(_, digits)| is_hash(digits));
     let thread = std::thread::current();
-    let module = thread.name().and_then(|test| test.split_once("::tests::"));
-    match (module, program) {
-        (Some((name, _)), Some(_)) | (None, Some((name, _))) => {
-            format!("target/release/{}", name.replace('_', "-"))
-        }
+    match worker::tested_node(&path, thread.name().unwrap_or_default()) {
+        Some(name) => format!("target/release/{name}"),
         // It is the node itself.
-        (_, None) => path.to_string_lossy().into_owned(),
+        None => path.to_string_lossy().into_owned(),
     }
-}
-
-/// Whether Cargo ended a program's name with this.
-fn is_hash(digits: &str) -> bool {
-    digits.len() == 16 && u64::from_str_radix(digits, 16).is_ok()
 }
 
 /// Watches a search for a while, and may say now and then how far it is.

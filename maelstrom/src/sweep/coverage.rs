@@ -23,7 +23,7 @@ const KINDS: usize = 200;
 /// What all others are called.
 const OTHER_KIND: &str = "other types";
 
-/// A longer type is cut.
+/// A type that is longer is one of those, too.
 const KIND_CHARACTERS: usize = 100;
 
 /// What became of the messages of one type. A message may be counted in several places.
@@ -158,7 +158,7 @@ fn entry<'a, T: Default>(all: &'a mut BTreeMap<String, T>, name: &str) -> &'a mu
 /// Watches one run.
 #[derive(Default)]
 pub struct Watcher {
-    messages: FxHashMap<String, Fates>,
+    messages: BTreeMap<String, Fates>,
     /// Of each fault: its entries in the history, one before and one after each strike.
     faults: BTreeMap<&'static str, u64>,
     operations: BTreeMap<std::sync::Arc<str>, Ends>,
@@ -172,17 +172,12 @@ pub struct Watcher {
 
 impl Watcher {
     /// What it has seen.
-    #[expect(clippy::iter_over_hash_type, reason = "it goes into a sorted map")]
     pub fn finish(self) -> Coverage {
-        let mut messages = BTreeMap::new();
-        for (kind, fates) in self.messages {
-            messages.insert(kind, fates);
-        }
         let strikes = |entries: u64| Strikes { strikes: entries.div_ceil(2), seeds: 1 };
         let faults = self.faults.into_iter();
         let operations = self.operations.into_iter();
         Coverage {
-            messages,
+            messages: self.messages,
             faults: faults.map(|(name, entries)| (name.into(), strikes(entries))).collect(),
             operations: operations.map(|(f, ends)| (f.to_string(), ends)).collect(),
         }
@@ -196,10 +191,7 @@ impl Watcher {
         } else {
             OTHER_KIND
         };
-        if !self.messages.contains_key(kind) {
-            self.messages.insert(kind.to_owned(), Fates::default());
-        }
-        self.messages.get_mut(kind).expect("it was put there")
+        entry(&mut self.messages, kind)
     }
 
     fn on_arrival(&mut self, id: u64, message: &Message) {

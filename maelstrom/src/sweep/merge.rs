@@ -12,11 +12,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::plan::{Plan, Seeds, Shard};
-use super::shard::{Contents, Failure, Tally, read, unwritable};
+use super::shard::{Contents, Failure, Tally, read};
 use super::{KEPT_FAILURES, KEPT_TAPES};
-
-/// The file of everything that was merged, but for the times.
-pub const MERGED_FILE: &str = "merged.json";
 
 /// All shards of a folder.
 #[derive(Debug, Default)]
@@ -118,23 +115,6 @@ impl Merged {
         let cases: Vec<Value> = self.cases.iter().map(shown).collect();
         let text = serde_json::to_string_pretty(&json!({"cases": cases, "notes": self.notes}));
         text.expect("it is plain data") + "\n"
-    }
-
-    /// Writes the merged result, its page and its text into the folder.
-    ///
-    /// # Errors
-    /// A sentence, when one of them cannot be written.
-    pub fn write(&self, folder: &Path) -> Result<(), String> {
-        let files = [
-            (MERGED_FILE, self.to_json()),
-            ("index.html", super::page::page(self)),
-            ("report.txt", super::report(self)),
-        ];
-        for (name, text) in files {
-            let path = folder.join(name);
-            std::fs::write(&path, text).map_err(|error| unwritable(&path, &error))?;
-        }
-        Ok(())
     }
 }
 

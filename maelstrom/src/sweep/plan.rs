@@ -7,6 +7,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::options::TestOptions;
+
 /// What a case is, and which seeds of it a sweep runs: the first line of a shard's file. Only
 /// shards for which all of it is the same, but for `shard` and `replay`, are parts of one sweep.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -160,6 +162,22 @@ impl FromStr for Shard {
             _ => Err("expected a shard such as 0/50, the first of fifty".into()),
         }
     }
+}
+
+/// The [settings](Plan::settings) of a case: these options, and the kinds of failure that are none.
+pub fn settings(options: &TestOptions, allowed: &[String]) -> BTreeMap<String, String> {
+    let flags = options.flags().into_iter();
+    let mut settings: BTreeMap<String, String> =
+        flags.map(|(flag, value)| (flag.to_owned(), value)).collect();
+    if !allowed.is_empty() {
+        settings.insert("--allow".into(), allowed.join(","));
+    }
+    settings
+}
+
+/// The [faults](Plan::faults) of these options.
+pub fn fault_names(options: &TestOptions) -> Vec<String> {
+    options.faults.iter().map(|fault| fault.name().to_owned()).collect()
 }
 
 /// A name that can be that of a file.

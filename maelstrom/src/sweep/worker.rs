@@ -16,13 +16,13 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::plan::{Plan, Seeds, Shard, file_name};
+use super::plan::{Plan, Seeds, Shard, fault_names, file_name, settings};
 use super::seed::{Failed, Runner};
 use super::shard::ShardFile;
 use super::work::{Care, Control, Stop, run};
@@ -137,19 +137,26 @@ pub fn order() -> Option<Order> {
     Some(serde_json::from_str(&text).expect("the order is of the same version of the bench"))
 }
 
+/// Whose test this is: `lin_kv::tests::sim`, in a program that has the tests of many nodes, and
+/// `tests::sim`, in `lin_kv-0123456789abcdef` as Cargo names it, are of `lin-kv`. `None` where
+/// neither says it.
+pub fn tested_node(program: &Path, test: &str) -> Option<String> {
+    if let Some((module, _)) = test.split_once("::tests::") {
+        return Some(module.replace('_', "-"));
+    }
+    let (name, digits) = program.file_name()?.to_str()?.rsplit_once('-')?;
+    let is_hash = digits.len() == 16 && u64::from_str_radix(digits, 16).is_ok();
+    is_hash.then(|| name.replace('_', "-"))
+}
+
 impl Order {
     /// What is swept, of a simulation whose options these are; `draws_latency` says that each seed
     /// draws its own.
     pub fn plan(&self, workload: &str, options: &TestOptions, draws_latency: bool) -> Plan {
-        let flags = options.flags().into_iter();
-        let mut settings: BTreeMap<String, String> =
-            flags.map(|(flag, value)| (flag.to_owned(), value)).collect();
+        let mut settings = settings(options, &self.allowed);
         if draws_latency {
             settings.insert("--latency".into(), "drawn".into());
             settings.insert("--latency-dist".into(), "drawn".into());
-        }
-        if !self.allowed.is_empty() {
-            settings.insert("--allow".into(), self.allowed.join(","));
         }
         let words = self.flags.iter().map(|(flag, value)| format!("{flag} {value}"));
         let words = words.collect::<Vec<_>>().join(" ");
@@ -163,7 +170,7 @@ impl Order {
             program: self.program.clone(),
             digest: self.digest.clone(),
             workload: workload.into(),
-            faults: options.faults.iter().map(|fault| fault.name().to_owned()).collect(),
+            faults: fault_names(options),
             settings,
             replay: format!("make sim-{} SEED={{seed}}{arguments}", self.program),
             seeds: self.seeds,

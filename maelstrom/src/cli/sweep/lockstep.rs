@@ -12,7 +12,7 @@ use crate::engine::{Observer, Outcome};
 use crate::options::TestOptions;
 use crate::ran::shell_line;
 use crate::run::{Limits, LockstepBench};
-use crate::sweep::plan::{Plan, digest, file_name};
+use crate::sweep::plan::{Plan, digest, fault_names, file_name, settings};
 use crate::sweep::seed::Runner;
 use crate::sweep::shard::ShardFile;
 use crate::sweep::work::{self, Care, Control, Stop};
@@ -72,26 +72,21 @@ impl Case {
         let mut run = asked.flags.run.clone();
         // Every run of a sweep is in virtual time.
         run.seed = Some(0);
-        if let Some(fault) = variant.faults {
+        if let Some(fault) = variant.fault {
             run.nemesis = vec![fault];
         }
         let options = run.options()?;
         workload.validate(&options)?;
         elle::Options::new(&options.consistency_models)?;
         let program = bin.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let flags = options.flags().into_iter();
-        let mut settings: std::collections::BTreeMap<String, String> =
-            flags.map(|(flag, value)| (flag.to_owned(), value)).collect();
+        let mut settings = settings(&options, &asked.flags.allow);
         if run.no_data_dir {
             settings.insert("--no-data-dir".into(), String::new());
-        }
-        if !asked.flags.allow.is_empty() {
-            settings.insert("--allow".into(), asked.flags.allow.join(","));
         }
         if !asked.flags.args.is_empty() {
             settings.insert("arguments".into(), asked.flags.args.join(" "));
         }
-        let variant = variant.name.as_ref().map(|name| format!(".{name}"));
+        let variant = variant.name().map(|name| format!(".{name}"));
         let case = format!("{}.{}", file_name(&program), workload.name());
         let plan = Plan {
             version: env!("CARGO_PKG_VERSION").into(),
@@ -99,7 +94,7 @@ impl Case {
             program,
             digest: digest.into(),
             workload: workload.name().into(),
-            faults: options.faults.iter().map(|fault| fault.name().to_owned()).collect(),
+            faults: fault_names(&options),
             settings,
             replay: replay(asked, bin, workload.name(), &options),
             seeds: asked.seeds,

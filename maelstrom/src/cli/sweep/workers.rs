@@ -14,7 +14,7 @@ use super::super::terminal;
 use super::{Asked, Display, Failed, Variant};
 use crate::sweep::plan::digest;
 use crate::sweep::work::BLOCK;
-use crate::sweep::worker::{GivenUp, ORDER_VARIABLE, Order, Progress, Said};
+use crate::sweep::worker::{GivenUp, ORDER_VARIABLE, Order, Progress, Said, tested_node};
 
 /// How often it is looked whether the user wants an end.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -103,14 +103,10 @@ fn simulations(program: &Path) -> Result<Vec<Simulation>, String> {
         .output()
         .map_err(|error| format!("{} cannot be run: {error}", program.display()))?;
     let text = String::from_utf8_lossy(&listed.stdout).into_owned();
-    let of_program = node_name(program);
+    let file = program.file_name().unwrap_or_default().to_string_lossy();
     let simulation = |test: &str| Simulation {
         test: test.to_owned(),
-        node: match test.split_once("::tests::") {
-            // A program that has the tests of many nodes.
-            Some((module, _)) => module.replace('_', "-"),
-            None => of_program.clone(),
-        },
+        node: tested_node(program, test).unwrap_or_else(|| file.clone().into_owned()),
         name: test.rsplit("::").next().unwrap_or_default().to_owned(),
     };
     let tests = text.lines().filter_map(|line| line.strip_suffix(": test"));
@@ -120,7 +116,7 @@ fn simulations(program: &Path) -> Result<Vec<Simulation>, String> {
 
 fn order(asked: &Asked, node: &str, digest: &str, simulation: &str, variant: &Variant) -> Order {
     let mut flags = asked.given.clone();
-    if let Some(fault) = variant.faults {
+    if let Some(fault) = variant.fault {
         flags.retain(|(flag, _)| flag != "--nemesis");
         flags.push(("--nemesis".into(), fault.name().into()));
     }
@@ -130,7 +126,7 @@ fn order(asked: &Asked, node: &str, digest: &str, simulation: &str, variant: &Va
         program: node.to_owned(),
         digest: digest.into(),
         simulation: simulation.into(),
-        variant: variant.name.clone(),
+        variant: variant.name(),
         flags,
         allowed: asked.flags.allow.clone(),
         seeds: asked.seeds,
@@ -140,17 +136,6 @@ fn order(asked: &Asked, node: &str, digest: &str, simulation: &str, variant: &Va
         memory_bytes: asked.flags.memory << 20,
         alone_until: 0,
         given_up: Vec::new(),
-    }
-}
-
-/// The name of the node: Cargo calls the test program of `lin-kv` `lin_kv-0123456789abcdef`.
-fn node_name(program: &Path) -> String {
-    let file = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    match file.rsplit_once('-') {
-        Some((name, digits)) if digits.len() == 16 && u64::from_str_radix(digits, 16).is_ok() => {
-            name.replace('_', "-")
-        }
-        _ => file,
     }
 }
 
