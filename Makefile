@@ -69,13 +69,13 @@ build: ## Build all nodes and the bench
 	@$(CARGO) build --release --quiet --package gyre --package maelstrom --bins
 
 # The node that a target runs, and the bench: nothing else is built, and what is built already
-# costs nothing.
+# costs nothing. Here and below `--workspace` does not mean that all of it is built. Cargo then gives
+# every library the features that any member asks for, and so builds it once for all targets.
 NODE = $(notdir $(filter $(BIN)/%,$(FLAGS)))
 define build_node
 @[ -e $(BIN)/$(NODE) ] || echo "Building $(NODE)$(if $(IS_BUILT_IN), and the bench)." \
   "The first time this takes some minutes." >&2
-@$(CARGO) build --release --package gyre --bin $(NODE) \
-  $(if $(IS_BUILT_IN),--package maelstrom --bin maelstrom)
+@$(CARGO) build --release --workspace --bin $(NODE) $(if $(IS_BUILT_IN),--bin maelstrom)
 endef
 
 # One program for the tests of all nodes, `tests/nodes.rs`, instead of one for each.
@@ -178,7 +178,7 @@ challenge-%:
 
 $(WORKLOADS:%=sim-%): sim-%:
 	@SEED=$(SEED) SEEDS=$(SEEDS) SIM_FLAGS="$(ARGS)" \
-	  $(CARGO) test --release --quiet --bin $* -- --nocapture sim
+	  $(CARGO) test --release --quiet --workspace --bin $* -- --nocapture sim
 
 # ---- the Gossip Glomers challenges, each with its own flags ----------------------------------
 
@@ -251,11 +251,12 @@ SHRUNK := book/shrunk-bugs.md
 
 $(BUGS:%=bug-%): bug-%:
 	@sed -n 's,^//! \{0\,1\},,p' bugs/src/bin/$*.rs; echo
-	@$(CARGO) build --release --quiet --package bugs --bin $*
+	@[ -e $(BIN)/$* ] || echo "Building the node. The first time this takes a minute." >&2
+	@$(CARGO) build --release --quiet --workspace --bin $*
 	@$(BIN)/$* --show
 
 shrunk-bugs: ## Make failing runs of every bug as small as they get, and tabulate them in the book
-	@$(CARGO) build --release --quiet --package bugs --bins
+	@$(CARGO) build --release --quiet --workspace $(BUGS:%=--bin %)
 	@sed '/^| bug/,$$d' $(SHRUNK) > $(SHRUNK).new
 	@printf '%s\n%s\n' \
 	  '| bug | seed | fails by | seen by | operations before | after | clients | nodes | faults | lost or late | messages before | after | of operations | seconds |' \
@@ -271,7 +272,8 @@ shrunk-bugs: ## Make failing runs of every bug as small as they get, and tabulat
 # ---- the book --------------------------------------------------------------------------------
 
 exercise-%:
-	@$(CARGO) build --release --quiet --package exercises
+	@[ -e $(BIN)/exercise ] || echo "Building the exercises. The first time this takes a minute." >&2
+	@$(CARGO) build --release --quiet --workspace --bin exercise
 	@$(BIN)/exercise $* $(if $(SOLUTION),--solution)
 
 MDBOOK_VERSION := 0.5.4
