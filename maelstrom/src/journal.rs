@@ -21,7 +21,7 @@ use rustc_hash::FxHashMap;
 use crate::spool::{MakeSpool, Spool, Table, row};
 
 use cause::{Causes, Heard};
-use peer::said_to_peer;
+pub(crate) use peer::said_to_peer;
 
 pub use states::{StateChange, States};
 
@@ -325,7 +325,7 @@ impl Journal {
     }
 
     fn kind_of(&mut self, message: &Message) -> Number {
-        let inner = said_to_peer(message);
+        let inner = said_to_peer(message).map(|(kind, _)| kind);
         let kind = start(inner.as_deref().unwrap_or(message.body.kind()), KIND_CHARACTERS);
         let is_full = self.kinds.all.len() >= KINDS && !self.kinds.numbers.contains_key(kind);
         self.kinds.of(if is_full { OTHER_KIND } else { kind })

@@ -8,7 +8,8 @@ use serde_json::value::RawValue;
 
 /// What is in the envelope in which nodes on the gyre runtime put all that they say to each other,
 /// if that is of a kind of its own: `{"append": {…}}`, say, possibly within another such object.
-pub(super) fn said_to_peer(message: &Message) -> Option<String> {
+/// Gives the kind, and the JSON of what is said.
+pub(crate) fn said_to_peer(message: &Message) -> Option<(String, &str)> {
     if message.body.kind() != gyre::driver::PEER_TYPE {
         return None;
     }
@@ -25,7 +26,7 @@ pub(super) fn said_to_peer(message: &Message) -> Option<String> {
     while let Some((deeper, within)) = only_entry(inner).filter(is_kind) {
         (name, inner) = (deeper, within);
     }
-    Some(name).filter(|name| is_name(name))
+    is_name(&name).then(|| (name, inner.get()))
 }
 
 /// The key and the value of an object that has one entry.
@@ -47,24 +48,25 @@ mod tests {
 
     #[test]
     fn a_kind_is_the_only_key_and_no_data() {
-        let kind = |body: &str| {
+        let said = |body: &str| {
             let line = format!(r#"{{"src":"n1","dest":"n2","body":{{{body}}}}}"#);
-            said_to_peer(&Message::parse(&line).unwrap())
+            let message = Message::parse(&line).unwrap();
+            said_to_peer(&message).map(|(kind, says)| format!("{kind} {says}"))
         };
         for (body, expected) in [
-            (r#""type":"peer","message":{"commit":{"index":3}}"#, Some("commit")),
+            (r#""type":"peer","message":{"commit":{"index":3}}"#, Some(r#"commit {"index":3}"#)),
             (
                 r#""type":"peer","message":{"raft":{"vote_reply":{"granted":true}}}"#,
-                Some("vote_reply"),
+                Some(r#"vote_reply {"granted":true}"#),
             ),
-            (r#""type":"peer","message":{"ask":7}"#, Some("ask")),
+            (r#""type":"peer","message":{"ask":7}"#, Some("ask 7")),
             (r#""type":"peer","message":{"from":1,"have":{}}"#, None),
             (r#""type":"peer","message":{"n1":{}}"#, None),
             (r#""type":"peer","message":[1]"#, None),
             (r#""type":"peer""#, None),
             (r#""type":"gossip","message":{"commit":{}}"#, None),
         ] {
-            assert_eq!(kind(body).as_deref(), expected, "{body}");
+            assert_eq!(said(body).as_deref(), expected, "{body}");
         }
     }
 }

@@ -11,7 +11,7 @@ use gyre::{Message, NodeId};
 use rustc_hash::FxHashMap;
 
 use super::format::{html_escape, shorten};
-use crate::journal::{FirstEvent, Journal, JournalKind};
+use crate::journal::{FirstEvent, Journal, JournalKind, said_to_peer};
 
 const WIDTH: f64 = 1200.0;
 const ROW: f64 = 20.0;
@@ -170,8 +170,12 @@ fn write_message(
     .expect("text");
 }
 
-/// A message's type and what it says besides.
-pub fn label(message: &Message) -> String {
+/// A message's type and what it says besides. What is in the envelope between two nodes is named
+/// by its own kind: `append_entries {…}` instead of `peer {"message":{"append_entries":{…}}}`.
+fn label(message: &Message) -> String {
+    if let Some((kind, says)) = said_to_peer(message) {
+        return format!("{kind} {says}");
+    }
     let kind = message.body.kind();
     let Ok(mut fields) =
         serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(message.body.as_json())
@@ -186,5 +190,30 @@ pub fn label(message: &Message) -> String {
     if fields.is_empty() {
         return kind.to_owned();
     }
+    if kind == gyre::driver::PEER_TYPE
+        && let Some(said) = fields.get("message")
+    {
+        return format!("{kind} {said}");
+    }
     format!("{kind} {}", serde_json::Value::Object(fields))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_names_what_is_in_the_envelope() {
+        for (body, expected) in [
+            (r#""type":"read","msg_id":1,"key":3"#, r#"read {"key":3}"#),
+            (r#""type":"read","msg_id":1"#, "read"),
+            (r#""type":"error","code":11,"text":"busy""#, "error busy"),
+            (r#""type":"peer","message":{"commit":{"term":1}}"#, r#"commit {"term":1}"#),
+            (r#""type":"peer","message":{"ask":true,"have":{}}"#, r#"peer {"ask":true,"have":{}}"#),
+            (r#""type":"tell","message":7"#, r#"tell {"message":7}"#),
+        ] {
+            let line = format!(r#"{{"src":"n1","dest":"n2","body":{{{body}}}}}"#);
+            assert_eq!(label(&Message::parse(&line).expect("a message")), expected, "{body}");
+        }
+    }
 }
