@@ -1,7 +1,7 @@
 //! Exercise 1-echo: a node that listens.
 //!
-//! This node keeps what was said to it in a buffer, and never empties the buffer: whatever it is
-//! asked, it says again what it was told first. Let each request be answered with what it said.
+//! This node keeps what was said to it in a buffer, and never empties the buffer. So it answers every
+//! request with what the first one said. Answer each request with what it said itself.
 
 use std::cell::RefCell;
 

@@ -2,7 +2,7 @@
 //!
 //! There is no room for a name in an id of this node: ids are whole numbers, and after `k` requests
 //! in the whole cluster none should be much greater than `k`, if all nodes have about as much to do.
-//! So 64 random bits are no way out. Nodes do not talk to each other, and none is killed.
+//! So 64 random bits are not allowed. Nodes do not talk to each other, and none is killed.
 
 use std::cell::Cell;
 

@@ -4,9 +4,9 @@
 //! each did, when it was invoked and when it returned. Say whether there is an order in which each
 //! takes place at one moment between the two, and every read finds the last value written.
 //!
-//! What stands below tries one order only: that in which the operations were invoked. Histories are
-//! short, of six operations at most, so it is no shame to try all orders. The bench compares the
-//! answers with its own checker's, on a thousand random histories.
+//! The code below tries one order only, that in which the operations were invoked. Histories are
+//! short, of six operations at most, so you may try all orders. The bench compares the answers with
+//! those of its own checker, on a thousand random histories.
 
 use maelstrom::checker::{History, Model};
 use maelstrom::edn::Edn;

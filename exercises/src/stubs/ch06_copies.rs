@@ -1,7 +1,7 @@
 //! Exercise 6-copies: one of the nodes decides.
 //!
-//! Every node of this store has its own copy of all keys, and answers from it. Nobody tells anybody
-//! anything, so what was written at one node cannot be read at another.
+//! Every node of this store has its own copy of all keys, and answers from it. The nodes tell each
+//! other nothing, so what was written at one node cannot be read at another.
 //!
 //! Let there be one copy that counts, that of the first node. The others send it what they are
 //! asked, and pass on its answer. The bench cuts the network now and then: a node that cannot reach

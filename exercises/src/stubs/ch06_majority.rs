@@ -1,8 +1,8 @@
 //! Exercise 6-majority: how many nodes are a quorum?
 //!
 //! A store asks a quorum of its nodes before it answers. Any two quorums must have a node in
-//! common, or two of them can decide differently. And a quorum should be no larger than that takes,
-//! for while fewer nodes than that can be reached, nobody is answered.
+//! common, or two of them can decide differently. And a quorum should be no larger than necessary,
+//! because while fewer nodes than that can be reached, no client is answered.
 //!
 //! The second question: reads may do with fewer nodes, if writes ask more. Every set of `read`
 //! nodes must then meet every set of `write` nodes, and any two sets of `write` nodes must meet.

@@ -1,7 +1,7 @@
 //! Exercise 7-vote: who gets a vote.
 //!
 //! `on_request_vote` is what a node does when a candidate asks for its vote. This one votes for
-//! whoever asks. Let it give its vote so that no term has two leaders, and so that no leader lacks
+//! every candidate. Let it give its vote so that no term has two leaders, and so that no leader lacks
 //! an entry that is committed: §5.1, §5.2 and §5.4.1 of the paper. What it writes into `voter` is
 //! on its disk before the answer is sent.
 //!

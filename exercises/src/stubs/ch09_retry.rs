@@ -3,7 +3,7 @@
 //! A key-value store without Raft: n0 has the registers, and every other node passes on to n0 what
 //! its clients ask. The network loses some messages and delivers others twice, so a node that has no
 //! answer asks again. Was it the request that was lost, or the answer? n0 cannot tell, and does a
-//! change twice. Let each change be done once. Whoever asks again gets the answer that was lost.
+//! change twice. Let each change be done once. A node that asks again gets the answer that was lost.
 
 use std::cell::RefCell;
 use std::time::Duration;

@@ -1,12 +1,12 @@
 //! Exercise 10-validate: from snapshot isolation to serializability.
 //!
-//! A transaction of this store works on a snapshot, and ends a little later. If by then somebody
-//! else has appended to a list to which it appends, it fails. That is snapshot isolation: the first
+//! A transaction of this store works on a snapshot, and ends a little later. If by then another one
+//! has appended to a list to which it appends, it fails. That is snapshot isolation: the first
 //! committer wins. Two transactions that each read what the other one writes may both succeed, and
 //! the bench finds write skew.
 //!
 //! Let a transaction fail whenever its result could have been another one at its end than in its
-//! snapshot. One that only reads may succeed always: it takes place where its snapshot was taken.
+//! snapshot. One that only reads may always succeed: it takes place where its snapshot was taken.
 
 use std::cell::RefCell;
 use std::time::Duration;

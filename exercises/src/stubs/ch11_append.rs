@@ -1,8 +1,8 @@
-//! Exercise 11-append: two nodes, one log, in somebody else's store.
+//! Exercise 11-append: two nodes, one log, on shared storage.
 //!
 //! Each log is a list in the `lin-kv` service of the bench. A node reads the list, appends a message
-//! to it, and writes it back, not minding whether somebody else has done the same in the meantime. Let
-//! every message that is acknowledged have an offset of its own.
+//! to it, and writes it back, even if another node has done the same in the meantime. Let every
+//! message that is acknowledged have an offset of its own.
 //!
 //! `Kv` has `cas_or_create`: it writes only if the value is still the one that is named.
 

@@ -3,10 +3,10 @@
 //! The broadcast below tells every other node each message once, and forgets it when that is
 //! lost. Write the tape of a run that shows it: one operation, no fault, and one message that is
 //! lost. There are three nodes, latency is 10 ms, and the messages between nodes are of the type
-//! `tell`. What stands on a tape is described in `book/tape.md`; a client's message takes no time.
+//! `tell`. `book/tape.md` describes what a tape has; a client's message takes no time.
 //!
-//! An element counts as lost when the last read to begin lacks it. Which node is read last in the
-//! end chance decides, so it matters which of the two messages is lost.
+//! An element counts as lost when the last read to begin lacks it. Chance decides which node is read
+//! last, so it matters which of the two messages is lost.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;

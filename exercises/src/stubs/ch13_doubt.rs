@@ -1,4 +1,4 @@
-//! Exercise 13-doubt: a judge that knows what nobody knows.
+//! Exercise 13-doubt: a judge for a counter, some of whose additions had no answer.
 //!
 //! A counter is read when all is quiet. Some additions were acknowledged, and some have failed. Of
 //! others nobody knows: the request or the answer was lost. Which values may the last read give?

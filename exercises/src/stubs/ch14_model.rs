@@ -1,7 +1,7 @@
 //! Exercise 14-model: an object of one's own, in a few lines.
 //!
 //! An account holds 10 at first. `deposit` adds to it, `withdraw` takes from it, `read` gives what it
-//! holds. It never holds less than nothing: a withdrawal of more than there is must fail. Write that
+//! holds. It never holds less than 0: a withdrawal of more than there is must fail. Write that
 //! down as a model; `book/models.md` has the language.
 
 use maelstrom::checker::{History, Model, Validity};

@@ -1,7 +1,7 @@
 //! Exercise 14-rare-bug: a bug that not every run shows.
 //!
 //! A planted bug that every run shows says little about a bench. Let this echo be wrong so rarely
-//! that some of 30 runs find it, and at least ten do not. All chance must come from `ctx.rng()`, for
+//! that some of 30 runs find it, and at least ten do not. All chance must come from `ctx.rng()`:
 //! otherwise the same seed is not the same run. A run here has about 600 requests.
 
 use gyre::{Ctx, Error, Json, Node, NodeId, async_trait};
