@@ -28,6 +28,8 @@
 //! this workload every operation does one thing, and then the only cycle there can be is a
 //! poll that sees a message too early. Absent too: excuses for the rebalancing of consumer
 //! groups, which this workload does not have.
+//!
+//! Chapter 11 of the book, `book/11-kafka.md`, reads this.
 
 mod commits;
 mod consume_counts;

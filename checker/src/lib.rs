@@ -41,6 +41,8 @@
 //!
 //! `True` means that what the judge stands for was checked and holds; whatever could not be
 //! checked, or decided, is `Unknown` with the reason.
+//!
+//! Chapter 14 of the book, `book/14-your-own.md`, reads this.
 
 mod assertions;
 mod atom;

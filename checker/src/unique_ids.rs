@@ -5,6 +5,8 @@
 //!
 //! Source: `unique-ids` in Jepsen's `checker.clj`. Unlike there, ids of different types are
 //! comparable, and no id at all is unknown, not valid.
+//!
+//! Chapter 14 of the book, `book/14-your-own.md`, reads this.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;

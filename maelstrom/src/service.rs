@@ -5,6 +5,8 @@
 //! of its own. The rules are the original's (REFERENCE: Maelstrom's `doc/services.md`), with
 //! two differences: a request of an unknown type is answered with error 10 instead of
 //! silence, and a client that is far behind reads the oldest state that is kept.
+//!
+//! Chapter 6 of the book, `book/06-one-leader.md`, reads this.
 
 mod eventual;
 mod kv;

@@ -19,6 +19,8 @@
 //! fails with error 30.
 //!
 //! Nothing on a node needs to survive a crash.
+//!
+//! Chapter 10 of the book, `book/10-transactions.md`, reads this.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;

@@ -6,6 +6,8 @@
 //! log before any that begins later (Herlihy and Wing, "Linearizability", 1990; a strict
 //! serializable store is a linearizable object whose operations are transactions). One that
 //! only reads needs no place in the log: it looks at the state at its read index.
+//!
+//! Chapter 10 of the book, `book/10-transactions.md`, reads this.
 
 use std::process::ExitCode;
 

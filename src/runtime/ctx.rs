@@ -2,6 +2,8 @@
 //!
 //! Here stands what needs nothing else. What is built on it adds its own methods to [`Ctx`]:
 //! `sleep.rs` the waiting, `rpc.rs` the requests, `services.rs` the bench's stores.
+//!
+//! Chapter 14 of the book, `book/14-your-own.md`, reads this.
 
 use std::cell::{Cell, RefCell, RefMut};
 use std::collections::VecDeque;

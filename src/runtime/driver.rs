@@ -16,6 +16,8 @@
 //! Absent on purpose: any way to go on after the storage failed. The core has gone ahead of
 //! what is stored then, so the node must fall silent at once: the driver raises a [`Failure`],
 //! and a restart reads what there is.
+//!
+//! Chapter 3 of the book, `book/03-broadcast.md`, reads this.
 
 use std::cell::{Cell, Ref, RefCell};
 use std::collections::BTreeMap;

@@ -34,6 +34,8 @@
 //!
 //! Absent on purpose: everything asynchronous (a node that waits for its disk has nothing else
 //! it may do), and any idea of what a record means.
+//!
+//! Chapter 2 of the book, `book/02-unique-ids.md`, reads this.
 
 mod disk;
 #[cfg(feature = "stdio")]

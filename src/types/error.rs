@@ -6,6 +6,8 @@
 //! lied, and a checker will find the lie; so where in doubt, be indefinite.
 //!
 //! The codes are those of Maelstrom's `doc/protocol.md`, section "Errors".
+//!
+//! Chapter 12 of the book, `book/12-faults-and-time.md`, reads this.
 
 use std::fmt;
 

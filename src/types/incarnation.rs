@@ -7,6 +7,8 @@
 //! and its numbers; without, each start is a new incarnation, and what others remember of the
 //! old one stays true. (A replica id that is reused after its state was lost is the classic bug of
 //! counters and version vectors; Riak's answer to it, "actor epochs", is this one.)
+//!
+//! Chapter 4 of the book, `book/04-crdts.md`, reads this.
 
 use std::fmt;
 

@@ -9,6 +9,8 @@ use crate::{Mode, hold};
 
 /// The source that the pages quote.
 const SOURCE: &str = "\
+//! Chapter 1 of the book, `book/01-page.md`, reads this.
+
 fn before() {}
 
 impl Echo {
@@ -136,6 +138,14 @@ fn a_broken_link_is_seen() {
 }
 
 #[test]
+fn a_module_that_does_not_name_its_chapter_is_seen() {
+    let silent = after("src/echo.rs", "//! Chapter 1 of", "//! Somewhere in");
+    one(&silent, "src/echo.rs:1: ", "//! Chapter 1 of the book, `book/01-page.md`, reads this.");
+    let wrong = after("src/echo.rs", "01-page.md", "02-page.md");
+    one(&wrong, "src/echo.rs:1: ", "there is no book/02-page.md");
+}
+
+#[test]
 fn wrong_forms_are_told() {
     let no_code = after("book/01-page.md", "```rust\n", "\n```rust\n");
     one(&no_code, "book/01-page.md:3: ", "right below it");
@@ -160,7 +170,7 @@ fn an_update_mends_what_is_stale() {
 
 #[test]
 fn commands_are_run_only_when_asked() {
-    let page = "# A page\n\n```console\n$ sleep 100\n```\n";
+    let page = "# A page\n\n[Source](../src/echo.rs)\n\n```console\n$ sleep 100\n```\n";
     let folder = repository();
     write(folder.path(), "book/01-page.md", page);
     assert_eq!(failures(folder.path(), Mode::Check), [""; 0]);

@@ -25,6 +25,8 @@
 //! to what lies between the edge's two ends in a topological order. Nothing is timed. The
 //! shortest way back that keeps `rw` edges apart may come by some transaction twice; for that
 //! there is another search, [`untangled`].
+//!
+//! Chapter 10 of the book, `book/10-transactions.md`, reads this.
 
 mod untangled;
 

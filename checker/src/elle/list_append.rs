@@ -3,6 +3,8 @@
 //! The longest list that was read of a key gives the order of its elements, and with it who
 //! overwrote what. Elements that were never read came after the last one that was, in an order
 //! that nobody knows. Source: Kingsbury and Alvaro, *Elle* (2020), section 4.
+//!
+//! Chapter 10 of the book, `book/10-transactions.md`, reads this.
 
 use super::cycles::Step;
 use super::graph::{Edges, Relation};

@@ -13,6 +13,8 @@
 //!
 //! Absent: anomalies over predicates are in the tables, because models are defined by them, but
 //! no workload here has predicates, so that none is ever found.
+//!
+//! Chapter 10 of the book, `book/10-transactions.md`, reads this.
 
 use std::collections::BTreeSet;
 

@@ -7,6 +7,8 @@
 //!
 //! Rules of Knossos kept here: the first value of a register is nil unless said otherwise, and
 //! a read whose result is unknown (nil) is legal in every state.
+//!
+//! Chapter 5 of the book, `book/05-consistency.md`, reads this.
 
 use std::hash::Hash;
 

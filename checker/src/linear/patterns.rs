@@ -13,6 +13,8 @@
 //! linearizability monitoring for concurrent collections*, POPL 2018.
 //!
 //! Every violation is the first: the one whose last operation returns before that of any other.
+//!
+//! Chapter 13 of the book, `book/13-judging-the-judges.md`, reads this.
 
 pub mod bag;
 mod emptiness;

@@ -34,6 +34,8 @@
 //!
 //! Source of the first idea: G. Lowe, *Testing for Linearizability*, Concurrency and
 //! Computation 29 (2017), section 4, just-in-time linearization.
+//!
+//! Chapter 5 of the book, `book/05-consistency.md`, reads this.
 
 mod configuration;
 mod configurations;

@@ -23,6 +23,8 @@
 //! Computation 29 (2017), section 3, for remembering situations; P. Godefroid, *Partial-Order
 //! Methods for the Verification of Concurrent Systems* (1996), for orders that need not be told
 //! apart.
+//!
+//! Chapter 5 of the book, `book/05-consistency.md`, reads this.
 
 mod locate;
 pub mod memo;

@@ -1,4 +1,6 @@
 //! Where the nodes are, and what time it is: the one difference between the two clocks.
+//!
+//! Chapter 12 of the book, `book/12-faults-and-time.md`, reads this.
 
 use std::collections::VecDeque;
 use std::time::Duration;

@@ -8,6 +8,8 @@
 //!
 //! A state is kept as what it takes to go back to it from the newest: requests concern one
 //! key, so that is a key and its former value.
+//!
+//! Chapter 5 of the book, `book/05-consistency.md`, reads this.
 
 use std::collections::{BTreeMap, VecDeque};
 

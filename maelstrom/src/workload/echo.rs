@@ -1,4 +1,6 @@
 //! Echo: the node sends back what it was sent.
+//!
+//! Chapter 14 of the book, `book/14-your-own.md`, reads this.
 
 use gyre::Body;
 use rand::RngExt;

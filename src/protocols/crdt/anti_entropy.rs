@@ -48,6 +48,8 @@
 //! others' (up to what it last stored). So only the difference is sent. A checkpoint is the same
 //! sequence of pieces that an empty peer would be sent, and it is taken while the state changes:
 //! what it shows of later changes is stored again behind it, and to join it twice does no harm.
+//!
+//! Chapter 4 of the book, `book/04-crdts.md`, reads this.
 
 use std::cell::{Ref, RefCell};
 use std::rc::Rc;

@@ -11,6 +11,8 @@
 //! What is missing is given in [pieces](Changes::piece) of bounded size, in order. The state may
 //! change between two pieces. A part that does so moves behind the last piece, so whoever takes
 //! pieces to the end has all of the state as it is at the end.
+//!
+//! Chapter 4 of the book, `book/04-crdts.md`, reads this.
 
 use std::collections::BTreeMap;
 

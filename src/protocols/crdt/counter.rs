@@ -1,4 +1,6 @@
 //! Counters: one number per replica, which that replica alone raises.
+//!
+//! Chapter 4 of the book, `book/04-crdts.md`, reads this.
 
 use std::collections::BTreeMap;
 

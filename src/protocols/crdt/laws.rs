@@ -1,5 +1,7 @@
 //! The laws of every CRDT, on random states: any states that random changes and joins of
 //! three replicas can lead to.
+//!
+//! Chapter 4 of the book, `book/04-crdts.md`, reads this.
 
 use std::fmt::Debug;
 

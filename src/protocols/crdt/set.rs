@@ -1,4 +1,6 @@
 //! A set that only grows.
+//!
+//! Chapter 4 of the book, `book/04-crdts.md`, reads this.
 
 use std::fmt::Debug;
 

@@ -1,4 +1,6 @@
 //! The repair path: who lacks what, who must be told, asked, or given up on for now.
+//!
+//! Chapter 3 of the book, `book/03-broadcast.md`, reads this.
 
 use std::time::Duration;
 

@@ -1,5 +1,7 @@
 //! The broadcast in a simulated network: nothing is lost, everything converges, and the
 //! traffic and latency of each preset without faults.
+//!
+//! Chapter 3 of the book, `book/03-broadcast.md`, reads this.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -7,6 +7,8 @@
 //! Entries replace whatever stood at their indexes before, so that a truncation needs no
 //! record of its own. A checkpoint stands for all records before it: it begins with a record
 //! that says so, and goes on with the pieces of the state machine's state.
+//!
+//! Chapter 7 of the book, `book/07-raft-elections.md`, reads this.
 
 use serde::{Deserialize, Serialize};
 

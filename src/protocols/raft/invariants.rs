@@ -1,4 +1,6 @@
 //! What must hold at every moment of every run (figure 3), as a checker over all the nodes.
+//!
+//! Chapter 7 of the book, `book/07-raft-elections.md`, reads this.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;

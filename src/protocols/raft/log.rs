@@ -3,6 +3,8 @@
 //! Indexes count from 1 and never change their meaning; what the state machine has taken in may
 //! be forgotten at the front, and `base` is the last entry that is. Terms never decrease along a
 //! log, so a term is found by binary search.
+//!
+//! Chapter 7 of the book, `book/07-raft-elections.md`, reads this.
 
 use std::collections::VecDeque;
 

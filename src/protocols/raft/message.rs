@@ -2,6 +2,8 @@
 //! object with one field, whose name is the variant's in snake case.
 //!
 //! A lost answer is made up for by Raft itself, so no message names the one that it answers.
+//!
+//! Chapter 8 of the book, `book/08-raft-log.md`, reads this.
 
 use serde::{Deserialize, Serialize};
 

@@ -6,6 +6,8 @@
 //! leader first finds out, without entries, where the two logs meet.
 //!
 //! A follower that does not answer is sent heartbeats, and nothing more.
+//!
+//! Chapter 8 of the book, `book/08-raft-log.md`, reads this.
 
 use std::collections::VecDeque;
 

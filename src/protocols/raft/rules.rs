@@ -4,6 +4,8 @@
 //! slow. Get one of these wrong and it loses data. They are plain functions in a table, and
 //! the only table that any node of ours runs with is [`Rules::RAFT`]. The programs in
 //! `bugs/` each swap one function, to show that the bench notices.
+//!
+//! Chapter 7 of the book, `book/07-raft-elections.md`, reads this.
 
 use super::{HardState, Index, Term};
 

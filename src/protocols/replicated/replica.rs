@@ -4,6 +4,8 @@
 //! Whatever a client is told must be true for good. So of every command that waits the
 //! replica knows whether it may have got into a log anywhere: only if not, "it was not
 //! applied" is an answer.
+//!
+//! Chapter 9 of the book, `book/09-raft-clients.md`, reads this.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

@@ -5,6 +5,8 @@
 //! new one in its place, and the batch has taken place at that moment; otherwise nothing has
 //! happened, and it is done again on the new state (Kung and Robinson, "On optimistic methods
 //! for concurrency control", 1981; with the root as the one thing that is validated).
+//!
+//! Chapter 10 of the book, `book/10-transactions.md`, reads this.
 
 use std::collections::{BTreeMap, BTreeSet};
 

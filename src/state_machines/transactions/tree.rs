@@ -13,6 +13,8 @@
 //! be in the [`Cache`]: [`missing`] names those that are not.
 //!
 //! Deliberately absent: removing keys, and old pages.
+//!
+//! Chapter 10 of the book, `book/10-transactions.md`, reads this.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
