@@ -31,7 +31,7 @@ use crate::edn::Place;
 use crate::history::{Batch, Context, Entry, Parser, Piece};
 
 /// A file is read in pieces of this size.
-const PIECE_BYTES: usize = 1 << 18;
+const PIECE_BYTES: u64 = 1 << 18;
 
 /// How files of several kinds begin.
 const GZIP: &[u8] = b"\x1f\x8b";
@@ -145,19 +145,12 @@ impl Source {
     /// A sentence, when it cannot be read.
     fn next(&mut self) -> Result<Option<Vec<u8>>, String> {
         let mut text = std::mem::take(&mut self.rest);
-        let start = text.len();
-        text.resize(start + PIECE_BYTES, 0);
-        let length = loop {
-            match self.file.read(&mut text[start..]) {
-                Ok(length) => break length,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    let bytes = self.bytes;
-                    return Err(format!("The file cannot be read beyond byte {bytes}: {error}."));
-                }
-            }
-        };
-        text.truncate(start + length);
+        // A single `read` may give less: the bytes that told how the file is packed, what a pipe
+        // holds, a block that was unpacked.
+        let piece = self.file.by_ref().take(PIECE_BYTES).read_to_end(&mut text);
+        let length = piece.map_err(|error| {
+            format!("The file cannot be read beyond byte {}: {error}.", self.bytes)
+        })?;
         if length == 0 {
             return Ok(Some(text).filter(|text| !text.is_empty()));
         }
@@ -309,6 +302,24 @@ mod tests {
         }
         assert_eq!(operations(&[gzip(TEXT), gzip(TEXT)].concat()), Ok(4));
         assert_eq!(operations(&zstd(&TEXT.repeat(10_000))), Ok(20_000));
+    }
+
+    #[test]
+    fn each_part_but_the_first_is_read_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, text) = (folder.path().join("history"), TEXT.repeat(10_000));
+        for contents in [text.clone(), gzip(&text), zstd(&text)] {
+            fs::write(&path, contents).unwrap();
+            let (file, rest, bytes) = (open(&path).unwrap(), Vec::new(), 0);
+            let mut source = Source { file, rest, bytes, context: None, is_over: false };
+            let mut parts = 0;
+            while let Some(part) = source.next_part() {
+                let context = source.context.expect("it is known from the first part");
+                assert!(Piece::read(&part.unwrap(), context).is_some(), "after {parts} parts");
+                parts += 1;
+            }
+            assert!(parts > 2, "{parts} parts");
+        }
     }
 
     #[test]
