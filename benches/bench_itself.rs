@@ -118,7 +118,8 @@ fn to_the_first_operation() {
     let time = best(|| {
         let start = Instant::now();
         let mut child = Command::new(&bench)
-            .args(["test", "-w", "echo", "--bin", ECHO, "--time-limit", "0.1", "--rate", "100"])
+            .args(["test", "--verbose", "-w", "echo", "--bin", ECHO])
+            .args(["--time-limit", "0.1", "--rate", "100"])
             .current_dir(store.path())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
