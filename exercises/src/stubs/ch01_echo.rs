@@ -1,7 +1,8 @@
 //! Exercise 1-echo: a node that listens.
 //!
 //! This node keeps what was said to it in a buffer, and never empties the buffer. So it answers every
-//! request with what the first one said. Answer each request with what it said itself.
+//! request with what the first one said. Answer each request with what it said itself, and take the
+//! buffer out if nothing needs it then.
 
 use std::cell::RefCell;
 

@@ -4,7 +4,8 @@
 //! it counts its records, so it should go on where it was. Yet some ids are given twice. Find out
 //! why, and mend it without chance and without a clock: the ids stay as short as they are.
 //!
-//! What a disk has taken in is safe only once it was told to sync.
+//! What a disk has taken in is safe only once it was told to sync: see `Storage` in
+//! `src/storage/mod.rs`.
 
 use std::cell::Cell;
 

@@ -69,6 +69,7 @@ impl Node for Broadcast {
             Request::Topology {} => Response::TopologyOk {},
             Request::Broadcast { message } => {
                 self.messages.borrow_mut().insert(message);
+                // To do: let messages wait for others, and tell each peer several at once.
                 for peer in ctx.peers().to_vec() {
                     let own_ctx = ctx.clone();
                     ctx.spawn(async move {

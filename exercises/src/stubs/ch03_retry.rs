@@ -5,7 +5,9 @@
 //! Let every message reach every node, however often that takes. A client must not wait for it:
 //! `broadcast_ok` is sent at once, also while other nodes cannot be reached.
 //!
-//! `ctx.spawn` runs something beside the handlers, and `ctx.rpc_retry` asks until it is answered.
+//! `ctx.spawn` runs something beside the handlers, and `ctx.rpc_retry` asks until it is answered, with
+//! `gyre::RetryPolicy::within(…)` for how long. What is spawned outlives the call: give it clones of
+//! `ctx` and of the name of the peer.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;

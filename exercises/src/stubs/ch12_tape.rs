@@ -6,7 +6,7 @@
 //! `tell`. `book/tape.md` describes what a tape has; a client's message takes no time.
 //!
 //! An element counts as lost when the last read to begin lacks it. Chance decides which node is read
-//! last, so it matters which of the two messages is lost.
+//! last. So it matters which of the two messages is lost: if the run is valid, try the other one.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
