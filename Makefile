@@ -44,7 +44,7 @@ SEED_FLAG := $(if $(SEED),--seed $(SEED))
 
 .DEFAULT_GOAL := help
 .PHONY: help build test lint serve frontier shrunk-bugs bench build-times jepsen \
-	book book-serve book-programs book-test book-update sweep-nodes sweep test-slurm \
+	fuzz book book-serve book-programs book-test book-update sweep-nodes sweep test-slurm \
 	$(CHALLENGES) $(WORKLOADS:%=test-%) $(WORKLOADS:%=sim-%) $(BUGS:%=bug-%)
 
 help: ## Show this list
@@ -312,6 +312,20 @@ book-test: ## Run every command in the book, and compare what it prints and draw
 book-update: ## Write the book's quotes, outputs and figures anew
 	$(build_book)
 	@BOOK=update CHAPTER=$(CHAPTER) $(CARGO) test --release --quiet --workspace --test book
+
+# Each round is another one: where it ends, or hangs for ten minutes, what was read is kept.
+FUZZED := target/fuzz
+fuzz: ## Damage histories and models for MINUTES (60), and see that all is read and judged
+	@mkdir -p $(FUZZED)
+	@$(CARGO) test --release --quiet --package checker --test fuzz --no-run
+	@end=$$(( $$(date +%s) + 60 * $(or $(MINUTES),60) )); rounds=0; \
+	while [ $$(date +%s) -lt $$end ]; do \
+	  FUZZ_KEEP=$(CURDIR)/$(FUZZED) PROPTEST_CASES=1000 timeout 600 \
+	    $(CARGO) test --release --quiet --package checker --test fuzz > $(FUZZED)/log 2>&1 || { \
+	    tail -30 $(FUZZED)/log; echo "What was read stands in $(FUZZED). Once it is mended, put it" \
+	      "into checker/tests/corpus."; exit 1; }; \
+	  rounds=$$((rounds + 1)); \
+	done; echo "$$rounds rounds of 4,000 inputs were no trouble."
 
 bench: build ## Measure speed, side by side with others
 	$(CARGO) bench --workspace --quiet --bench '*'

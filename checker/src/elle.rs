@@ -14,6 +14,7 @@
 //! | `tables`, `transaction`, `records` | the history as numbers in flat arrays |
 //! | `lists`, `clojure_hash`, `list_append` | lists: the order of versions, dependencies, anomalies |
 //! | `registers`, `version_order`, `rw_register` | registers: the same, with less to go by |
+//! | `predicates` | transactions that read by predicates, where all objects are known |
 //! | `order` | process order and real time |
 //! | `graph`, `components`, `cycles` | the graph and its shortest cycles |
 //! | `reason`, `explain`, `findings` | why, in words and to draw; the verdict |
@@ -25,7 +26,8 @@
 //! kinds the original names besides the first depends on the order in which it happens to visit
 //! transactions.)
 //!
-//! Absent: predicates, and so `G2` beyond items.
+//! Absent: predicates over objects that are changed several times, as no order of their versions
+//! can be told.
 //!
 //! Chapter 13 of the book, `book/13-judging-the-judges.md`, reads this.
 
@@ -43,6 +45,7 @@ mod lost_update;
 mod model;
 mod options;
 mod order;
+mod predicates;
 mod reason;
 mod records;
 mod register_anomalies;
@@ -69,6 +72,7 @@ use tables::NONE;
 use transaction::{Problem, Recorder, Transactions};
 
 pub use options::Options;
+pub use predicates::ClosedPredicate;
 pub use version_order::VersionOrders;
 
 /// Whether an anomaly is there wherever the other is, by their names in results: `G1c` where

@@ -12,11 +12,14 @@
 //! | `comments` | [`comments`] | who sees a later write sees the earlier ones |
 //! | `counter` | [`counter`] | a read lies between what was surely and what was perhaps added |
 //! | `long-fork` | [`long_fork`] | no two readers see two writes in opposite orders |
+//! | `noop` | [`noop`] | completions belong to their invocations |
 //! | `queue` | [`queue`] | what is taken out was put in |
 //! | `sequential` | [`sequential`] | who sees a client's later write sees its earlier ones |
 //! | `set` | [`set`] | the last read shows what was added, and nothing else |
 //! | `set-full` | [`crate::set_full`] | what was added is there, from some moment on |
+//! | `stats` | [`crate::stats`] | of what is called alike, something succeeded |
 //! | `total-queue` | [`total_queue`] | in the end, what was put in has come out |
+//! | `unhandled-exceptions` | [`crate::exceptions`] | no reply was none to its request |
 //! | `unique-ids` | [`crate::unique_ids`] | no id is given out twice |
 //!
 //! Their results have the keys of the originals. Lists of errors, which may be as long as the
@@ -33,6 +36,7 @@ pub mod causal_reverse;
 pub mod comments;
 pub mod counter;
 pub mod long_fork;
+pub mod noop;
 mod number;
 mod precedence;
 pub mod queue;
@@ -43,7 +47,7 @@ pub mod total_queue;
 
 use crate::edn::Edn;
 use crate::history::{Op, OpType};
-use crate::{Judge, Judgement, set_full, unique_ids};
+use crate::{Judge, Judgement, exceptions, set_full, stats, unique_ids};
 
 /// What a test says of its history, as far as a checker cannot know it. The default is what the
 /// originals assume.
@@ -74,7 +78,7 @@ impl Default for Options {
 pub struct Entry {
     /// The name, as Jepsen or elle-cli has it.
     pub name: &'static str,
-    /// What operations are called that it judges.
+    /// What operations are called that it judges; none if it judges any.
     pub functions: &'static [&'static str],
     /// Whether it must know which client did what. Others judge histories without processes.
     pub needs_processes: bool,
@@ -131,6 +135,7 @@ pub const ENTRIES: &[Entry] = &[
             )),
         },
     },
+    Entry { name: "noop", functions: &[], needs_processes: true, make: |_| Ok(noop::Noop.into()) },
     Entry {
         name: "queue",
         functions: &["enqueue", "dequeue"],
@@ -158,10 +163,22 @@ pub const ENTRIES: &[Entry] = &[
         },
     },
     Entry {
+        name: "stats",
+        functions: &[],
+        needs_processes: false,
+        make: |_| Ok(stats::Stats::default().into()),
+    },
+    Entry {
         name: "total-queue",
         functions: &["enqueue", "dequeue", "drain"],
         needs_processes: false,
         make: |_| Ok(total_queue::TotalQueue::default().into()),
+    },
+    Entry {
+        name: "unhandled-exceptions",
+        functions: &[],
+        needs_processes: false,
+        make: |_| Ok(exceptions::Exceptions::default().into()),
     },
     Entry {
         name: "unique-ids",

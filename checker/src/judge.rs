@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use crate::edn::Edn;
-use crate::exceptions::Exceptions;
+use crate::exceptions::{Exceptions, WRONG_REPLY};
 use crate::history::{Common, Entry, History, Op, Operations, Packed, Pairing};
 use crate::likeness::{Expected, Likeness};
 use crate::linear::budget::Budget;
@@ -153,7 +153,8 @@ impl Gathering {
     pub fn finish(mut self) -> Judgement {
         let exceptions = Box::new(std::mem::take(&mut self.asked.exceptions)).finish();
         let mut judgement = self.finish_alone();
-        if exceptions.verdict == Validity::False {
+        let is_said = judgement.findings.iter().any(|finding| finding.kind == WRONG_REPLY);
+        if exceptions.verdict == Validity::False && !is_said {
             judgement.verdict = Validity::False;
             judgement.parts.push(("exceptions", exceptions));
         }

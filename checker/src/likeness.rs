@@ -57,10 +57,10 @@ impl Likeness {
         let Expected { name, functions } = expected;
         let is_known = |(f, _): &(Arc<str>, _)| functions.contains(&&**f);
         let fits = functions.is_empty() || self.seen.iter().any(is_known);
-        let judgement = if fits {
-            judgement
-        } else if self.seen.is_empty() {
+        let judgement = if self.seen.is_empty() {
             Judgement::no_operations()
+        } else if fits {
+            judgement
         } else {
             let wanted = functions.join(", :");
             Judgement::bad_input(format!("There is no operation that {name} judges: no :{wanted}."))
@@ -135,13 +135,15 @@ impl Likeness {
 fn of_steps(value: &Edn) -> Vec<&'static str> {
     let steps = value.as_slice().unwrap_or_default().iter();
     let name = |step: &'_ Edn| match step.as_slice() {
-        Some([f, _, _]) => f.as_keyword().or(f.as_str()).map(str::to_owned),
+        Some([f, _, ..]) => f.as_keyword().or(f.as_str()).map(str::to_owned),
         _ => None,
     };
     let names: Option<Vec<String>> = steps.map(name).collect();
     let names = names.unwrap_or_default();
     let has = |f: &str| names.iter().any(|name| name == f);
-    if has("append") {
+    if ["insert", "delete", "rp"].into_iter().any(has) {
+        vec!["closed-predicate"]
+    } else if has("append") {
         vec!["list-append", "txn-list-append"]
     } else if has("w") || has("r") {
         vec!["rw-register", "txn-rw-register", "list-append", "txn-list-append"]

@@ -7,11 +7,11 @@ use crate::linear::written::Definition;
 use crate::{CheckOptions, Judge, Model, elle, linear};
 
 /// The models of Elle.
-const ELLE: [&str; 2] = ["list-append", "rw-register"];
+const ELLE: [&str; 3] = ["closed-predicate", "list-append", "rw-register"];
 
 impl Judge {
     /// The judge of this name: a checker of Jepsen's tests ([`jepsen`](crate::jepsen)), a model of
-    /// Elle (`list-append`, `rw-register`), or an object that must be linearizable ([`Model`]),
+    /// Elle (`list-append`, `rw-register`, `closed-predicate`), or an object that must be linearizable ([`Model`]),
     /// which may begin as `init`.
     ///
     /// ```
@@ -45,11 +45,14 @@ impl Judge {
         }
         if let Some(name) = ELLE.iter().find(|known| **known == name) {
             has_no_init()?;
-            let judge = match *name {
-                "list-append" => elle::ListAppend::new(options.elle()?).into(),
-                _ => Judge::from(elle::RwRegister::new(options.elle()?)),
+            let options = options.elle()?;
+            let (judge, common) = match *name {
+                "list-append" => (elle::ListAppend::new(options).into(), Common::MicroOps),
+                "rw-register" => (elle::RwRegister::new(options).into(), Common::MicroOps),
+                // It compares them itself.
+                _ => (Judge::from(elle::ClosedPredicate::new(options)), Common::Nothing),
             };
-            return Ok(judge.of_pairs_with(Common::MicroOps).expecting(name, &[]));
+            return Ok(judge.of_pairs_with(common).expecting(name, &[]));
         }
         let Some(name) = linear::models().find(|known| *known == name) else {
             return Err(format!("There is no model {name}. There are: {}.", names().join(", ")));

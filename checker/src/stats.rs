@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::{Checker, Finding, Findings, Judgement, Validity};
 use crate::edn::Edn;
-use crate::history::{History, Op, OpType};
+use crate::history::{Entry, Head, History, Op, OpType, ProcessId};
 
 /// Functions that need no success.
 const NEVER_OK: [&str; 2] = ["crash", "debug-topic-partitions"];
@@ -52,27 +52,38 @@ pub struct Stats {
     by_f: BTreeMap<Arc<str>, Count>,
 }
 
-impl Checker for Stats {
-    fn push(&mut self, op: &Op) {
+impl Stats {
+    fn count(&mut self, head: &Head) {
         // An operation that was begun and never ended is in no count.
-        if !op.is_client() || op.kind == OpType::Invoke {
+        if head.process == ProcessId::Nemesis || head.kind == OpType::Invoke {
             return;
         }
-        if !self.by_f.contains_key(&op.f) {
-            self.by_f.insert(op.f.clone(), Count::default());
+        if !self.by_f.contains_key(head.f) {
+            self.by_f.insert(head.f.clone(), Count::default());
         }
-        let by_f = self.by_f.get_mut(&op.f).expect("it is there now");
+        let by_f = self.by_f.get_mut(head.f).expect("it is there now");
         for count in [&mut self.all, by_f] {
-            match op.kind {
+            match head.kind {
                 OpType::Invoke => {}
                 OpType::Ok => count.ok += 1,
                 OpType::Fail => count.fail += 1,
                 OpType::Info => count.info += 1,
             }
             if count.total() == 1 {
-                count.first = op.index;
+                count.first = head.index;
             }
         }
+    }
+}
+
+impl Checker for Stats {
+    fn push(&mut self, op: &Op) {
+        let Op { kind, process, ref f, index, time, .. } = *op;
+        self.count(&Head { kind, process, f, index, time });
+    }
+
+    fn push_entry(&mut self, entry: &Entry) {
+        self.count(&entry.head);
     }
 
     fn finish(self: Box<Self>) -> Judgement {

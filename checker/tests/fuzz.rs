@@ -3,8 +3,11 @@
 //!
 //! The histories are those of `verdicts/histories`, as EDN and as JSON, in which pieces were
 //! replaced, doubled, cut out; and whatever stands in `corpus`, as it stands. What once was trouble
-//! is kept there. `PROPTEST_CASES=1000000 cargo test --release -p checker --test fuzz` goes on for
-//! an hour.
+//! is kept there. The same is done to the models in `models`.
+//!
+//! `make fuzz` goes on for an hour. It names a folder in `FUZZ_KEEP`: there stands what is being
+//! read, for the case that the program hangs or is killed by it; and what was found last, which is
+//! the smallest that proptest could make of it.
 
 #![expect(clippy::disallowed_methods, reason = "the test reads the files it is about")]
 
@@ -145,8 +148,36 @@ fn parse(bytes: &[u8], size: usize) -> Result<History, String> {
     Ok(History { ops: batch.ops().collect() })
 }
 
+/// What is being read, as a file, if somebody wants to have it.
+struct UnderWay(Option<PathBuf>);
+
+impl UnderWay {
+    fn new(bytes: &[u8]) -> UnderWay {
+        let folder = std::env::var_os("FUZZ_KEEP").map(PathBuf::from);
+        let thread = std::thread::current();
+        let path = folder.map(|folder| folder.join(thread.name().unwrap_or("input")));
+        if let Some(path) = &path {
+            std::fs::write(path, bytes).expect("the input can be kept");
+        }
+        UnderWay(path)
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let Some(path) = &self.0 else { return };
+        let done = if std::thread::panicking() {
+            std::fs::rename(path, path.with_extension("found"))
+        } else {
+            std::fs::remove_file(path)
+        };
+        done.expect("the input was kept");
+    }
+}
+
 /// Reads and judges whatever this is.
 fn survives(bytes: &[u8], size: usize) {
+    let _under_way = UnderWay::new(bytes);
     let history = match parse(bytes, size) {
         Ok(history) => history,
         Err(sentence) => {
@@ -167,6 +198,61 @@ fn survives(bytes: &[u8], size: usize) {
             || !judgement.summary.is_empty()
             || judgement.to_edn().get("valid?") == Some(&Edn::keyword("unknown"));
         assert!(has_reason, "{name}: {result}");
+    }
+}
+
+/// What is put into a model.
+const WORDS: &[&[u8]] = &[
+    b"nil",
+    b"true",
+    b"value",
+    b"asked",
+    b"ok?",
+    b"client",
+    b"items",
+    b"(",
+    b")",
+    b"[",
+    b"]",
+    b"{",
+    b"}",
+    b":state",
+    b":operations",
+    b":when",
+    b":then",
+    b"(+ 9223372036854775807 1)",
+    b"(mod 1 0)",
+    b"(count 7)",
+    b"(sum [nil])",
+    b"(let [x 1] x)",
+    b"(map [x items] (conj items x))",
+    b"(rest nil)",
+    b"(get items -1)",
+    b"(if value 1 2)",
+    b"(and)",
+    b"(filter [x x] x)",
+    b"#{}",
+    b"-1",
+    b"0.5",
+];
+
+/// The models that come with the package.
+static MODELS: LazyLock<Vec<Vec<u8>>> =
+    LazyLock::new(|| files("../models").iter().map(|file| std::fs::read(file).unwrap()).collect());
+
+/// Reads whatever this is as a model; and judges histories by it, if it is one.
+fn model_survives(bytes: &[u8]) {
+    let _under_way = UnderWay::new(bytes);
+    let text = String::from_utf8_lossy(bytes);
+    for seed in SEEDS.iter() {
+        let model = match Model::written(&text, None) {
+            Ok(model) => model,
+            Err(sentence) => return assert!(!sentence.is_empty()),
+        };
+        let budget = Budget { steps: 2_000, bytes: 16 << 20, interrupt: None };
+        let history = parse(seed, seed.len()).expect("it is right");
+        let judgement = history.judge(model.within(budget));
+        assert!(judgement.verdict != Validity::Unknown || !judgement.summary.is_empty());
     }
 }
 
@@ -204,6 +290,15 @@ proptest! {
     ) {
         survives(&pieces.join(&b' '), size);
         survives(&pieces.concat(), size);
+    }
+
+    #[test]
+    fn damaged_models_are_no_trouble(
+        seed in any::<Index>(),
+        edits in prop::collection::vec(
+            (any::<Index>(), 0..40usize, select(WORDS), any::<bool>()), 0..8),
+    ) {
+        model_survives(&damaged(&MODELS[seed.index(MODELS.len())], &edits));
     }
 
     #[test]

@@ -6,9 +6,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 
-/// No program may take longer.
-const PATIENCE: Duration = Duration::from_secs(60);
-
 /// Linux counts processor time in such parts of a second.
 const TICKS_A_SECOND: f64 = 100.0;
 
@@ -35,7 +32,12 @@ pub struct Run {
 
 impl Run {
     /// Runs a program on a history; `None` when it takes too long.
-    pub fn of(program: &Path, arguments: &[&str], path: &Path) -> anyhow::Result<Option<Run>> {
+    pub fn of(
+        program: &Path,
+        arguments: &[&str],
+        path: &Path,
+        patience: Duration,
+    ) -> anyhow::Result<Option<Run>> {
         let mut child = Command::new(program)
             .args(arguments)
             .arg(path)
@@ -53,7 +55,7 @@ impl Run {
             // Of a process that is gone nothing can be read any more.
             peak_mib = peak_mib.max(peak_memory_mib(child.id()));
             cpu_seconds = cpu_seconds_of(child.id()).max(cpu_seconds);
-            if start.elapsed() > PATIENCE {
+            if start.elapsed() > patience {
                 child.kill()?;
                 child.wait()?;
                 return Ok(None);
@@ -72,19 +74,16 @@ impl Run {
     }
 }
 
-/// From start to end of a program that has a single core; nothing where there is no `taskset`.
-pub fn seconds_on_one_core(
+/// The same for a program that has a single core; nothing where there is no `taskset`.
+pub fn on_one_core(
     program: &Path,
     arguments: &[&str],
     path: &Path,
-) -> anyhow::Result<String> {
+    patience: Duration,
+) -> anyhow::Result<Option<Run>> {
     let program = program.to_str().context("the program has an odd path")?;
     let arguments = [&["-c", "0", program], arguments].concat();
-    Ok(match Run::of(Path::new("taskset"), &arguments, path) {
-        Err(_) => String::new(),
-        Ok(None) => format!("> {}", PATIENCE.as_secs()),
-        Ok(Some(alone)) => format!("{:.3}", alone.wall_seconds),
-    })
+    Ok(Run::of(Path::new("taskset"), &arguments, path, patience).ok().flatten())
 }
 
 /// The most memory that a process ever had, in MiB; 0 where the system does not say.

@@ -12,6 +12,9 @@
 //! | `G-nonadjacent-item` | the same, and several `rw`, no two of which follow each other |
 //! | `G2-item` | `ww`, `wr` and `rw`, at least one of them `rw` |
 //!
+//! Without `-item`, the last three have an `rwp` among what counts as `rw`: an anti-dependency on
+//! what a predicate matches. A `wr` may be one of a predicate read in all of them.
+//!
 //! Each comes plain, and in a second form that also takes the edges of time (`-process` or
 //! `-realtime`). Every cycle lies within one strongly connected component. In each component
 //! the kinds are looked for from the worst down, and a kind that a worse one already implies is
@@ -90,43 +93,73 @@ struct Kind {
     first: Relation,
     /// The other edges that it may have.
     others: Relations,
-    /// What it allows of anti-dependencies.
+    /// The anti-dependencies among its edges.
+    against: Relations,
+    /// What it allows of them.
     rule: Rule,
 }
 
 const WRITES: Relations = Relation::WriteWrite.only();
 const FLOW: Relations = WRITES.and(Relation::WriteRead.only());
+const ITEM: Relations = Relation::ReadWrite.only();
+const PREDICATE: Relations = ITEM.and(Relation::PredicateReadWrite.only());
 
 /// From the worst down.
-const KINDS: [Kind; 5] = [
+const KINDS: [Kind; 8] = [
     Kind {
         names: ["G0", "G0-process", "G0-realtime"],
         first: Relation::WriteWrite,
         others: WRITES,
+        against: ITEM,
         rule: Rule::NoMore,
     },
     Kind {
         names: ["G1c", "G1c-process", "G1c-realtime"],
         first: Relation::WriteRead,
         others: FLOW,
+        against: ITEM,
         rule: Rule::NoMore,
     },
     Kind {
         names: ["G-single-item", "G-single-item-process", "G-single-item-realtime"],
         first: Relation::ReadWrite,
         others: FLOW,
+        against: ITEM,
+        rule: Rule::NoMore,
+    },
+    Kind {
+        names: ["G-single", "G-single-process", "G-single-realtime"],
+        first: Relation::PredicateReadWrite,
+        others: FLOW,
+        against: PREDICATE,
         rule: Rule::NoMore,
     },
     Kind {
         names: ["G-nonadjacent-item", "G-nonadjacent-item-process", "G-nonadjacent-item-realtime"],
         first: Relation::ReadWrite,
         others: FLOW,
+        against: ITEM,
+        rule: Rule::Apart,
+    },
+    Kind {
+        names: ["G-nonadjacent", "G-nonadjacent-process", "G-nonadjacent-realtime"],
+        first: Relation::PredicateReadWrite,
+        others: FLOW,
+        against: PREDICATE,
         rule: Rule::Apart,
     },
     Kind {
         names: ["G2-item", "G2-item-process", "G2-item-realtime"],
         first: Relation::ReadWrite,
-        others: FLOW.and(Relation::ReadWrite.only()),
+        others: FLOW.and(ITEM),
+        against: ITEM,
+        rule: Rule::Any,
+    },
+    Kind {
+        names: ["G2", "G2-process", "G2-realtime"],
+        first: Relation::PredicateReadWrite,
+        others: FLOW.and(PREDICATE),
+        against: PREDICATE,
         rule: Rule::Any,
     },
 ];
@@ -153,7 +186,11 @@ pub fn cycles(component: &Graph, timing: Timing) -> Vec<Cycle> {
     // another may be found out too late; then it is dropped, so that the result is the same.
     let is_large = component.len() >= LARGE;
     let at_once = if is_large { rayon::current_num_threads() } else { 1 };
-    let mut left: VecDeque<_> = kinds(timing).collect();
+    let has_predicates = (0..number(component.len())).any(|vertex| {
+        component.edges(vertex).any(|(_, relation)| relation == Relation::PredicateReadWrite)
+    });
+    let is_looked_for = |kind: &Kind| has_predicates || kind.against == ITEM;
+    let mut left: VecDeque<_> = kinds(timing).filter(|(_, kind, _)| is_looked_for(kind)).collect();
     let mut implied = BTreeSet::new();
     let mut found = Vec::new();
     while !left.is_empty() {
@@ -187,15 +224,16 @@ const LARGE: usize = 1 << 12;
 /// `rw` edges apart may turn up as one of any kind.
 fn name_of(steps: &[Step]) -> Name {
     let has = |relation| steps.iter().any(|step| step.relation == relation);
-    let is_rw = |step: &Step| step.relation == Relation::ReadWrite;
+    let is_rw = |step: &Step| PREDICATE.has(step.relation);
     let mut pairs = steps.iter().zip(steps.iter().cycle().skip(1));
-    let kind = match steps.iter().filter(|step| is_rw(step)).count() {
+    let of_items = match steps.iter().filter(|step| is_rw(step)).count() {
         0 if has(Relation::WriteRead) => 1,
         0 => 0,
         1 => 2,
-        _ if pairs.any(|(a, b)| is_rw(a) && is_rw(b)) => 4,
-        _ => 3,
+        _ if pairs.any(|(a, b)| is_rw(a) && is_rw(b)) => 6,
+        _ => 4,
     };
+    let kind = of_items + usize::from(has(Relation::PredicateReadWrite));
     let form = match () {
         () if has(Relation::Realtime) => 2,
         () if has(Relation::Process) => 1,
@@ -220,8 +258,9 @@ impl Walk for Only<'_> {
 }
 
 /// A graph in which an `rw` edge may not follow another: each vertex is there twice, reached by
-/// an `rw` edge (the odd number) or otherwise.
-struct Alternating<'a>(&'a Graph, Relations);
+/// an `rw` edge (the odd number) or otherwise. After the graph, the edges that may be taken, and
+/// those that count as `rw`.
+struct Alternating<'a>(&'a Graph, Relations, Relations);
 
 impl Walk for Alternating<'_> {
     fn vertices(&self) -> usize {
@@ -233,7 +272,7 @@ impl Walk for Alternating<'_> {
         let after_rw = vertex % 2;
         Some(match relation {
             Relation::Onward => 2 * to + after_rw,
-            Relation::ReadWrite if after_rw == 0 => 2 * to + 1,
+            relation if after_rw == 0 && self.2.has(relation) => 2 * to + 1,
             relation if self.1.has(relation) => 2 * to,
             _ => vertex,
         })
@@ -279,9 +318,9 @@ impl Search<'_> {
     fn shortest(&mut self, kind: &Kind, time: Option<Relation>) -> Option<Vec<Step>> {
         let others = time.map_or(kind.others, |time| kind.others.and(time.only()));
         let graph = self.graph;
-        let alternates = kind.first == Relation::ReadWrite && kind.rule != Rule::Any;
+        let alternates = kind.against.has(kind.first) && kind.rule != Rule::Any;
         let can_close = if alternates {
-            components(&Alternating(graph, others))
+            components(&Alternating(graph, others, kind.against))
         } else {
             components(&Only(graph, others))
         };
@@ -304,7 +343,8 @@ impl Search<'_> {
                 if limit == 2 || (best.is_some() && self.effort > PATIENCE * self.edges) {
                     break 'starts;
                 }
-                let start = Start { from, to, relation, rule: kind.rule, others };
+                let Kind { rule, against, .. } = *kind;
+                let start = Start { from, to, relation, rule, others, against };
                 best = self.way_back(&start, between.as_ref(), limit).or(best);
             }
         }
@@ -461,6 +501,7 @@ struct Start {
     relation: Relation,
     rule: Rule,
     others: Relations,
+    against: Relations,
 }
 
 impl Start {
@@ -469,7 +510,7 @@ impl Start {
     fn follow(&self, after_rw: u32, relation: Relation) -> Option<u32> {
         match (relation, self.rule) {
             (Relation::Onward, _) => Some(after_rw),
-            (Relation::ReadWrite, Rule::Apart) => (after_rw == 0).then_some(1),
+            (relation, Rule::Apart) if self.against.has(relation) => (after_rw == 0).then_some(1),
             (relation, _) => self.others.has(relation).then_some(0),
         }
     }

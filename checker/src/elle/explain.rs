@@ -45,11 +45,7 @@ fn drawing(workload: &impl Explain, cycle: &Cycle, reasons: &[Reason]) -> Drawin
     let txns = workload.transactions();
     let row = |(i, step): (usize, &Step)| Row {
         title: format!("T{} (op {})", i + 1, txns.record(step.from).indices.0),
-        boxes: txns
-            .micro_ops(step.from)
-            .iter()
-            .map(|op| workload.micro_op_edn(op).to_string())
-            .collect(),
+        boxes: workload.boxes(step.from),
         index: txns.record(step.from).indices.0,
     };
     let rows = cycle.steps.iter().enumerate().map(row).collect();
@@ -105,7 +101,7 @@ fn invocation(printed: Edn, record: Record) -> Edn {
 /// A micro-operation without what was read.
 fn asked(micro_op: &Edn) -> Edn {
     match micro_op.as_slice() {
-        Some([f, key, _]) if f.as_keyword() == Some("r") => {
+        Some([f, key, _]) if matches!(f.as_keyword(), Some("r" | "rp")) => {
             Edn::Vector(vec![f.clone(), key.clone(), Edn::Nil])
         }
         _ => micro_op.clone(),

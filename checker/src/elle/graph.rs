@@ -11,8 +11,8 @@
 use super::components::Walk;
 use super::tables::number;
 
-/// Why one transaction precedes another. Adya, *Weak Consistency* (1999), section 3.1, for the
-/// first three.
+/// Why one transaction precedes another. Adya, *Weak Consistency* (1999), section 3.1, for those
+/// by data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Relation {
@@ -24,6 +24,8 @@ pub enum Relation {
     WriteRead,
     /// The second overwrote a version that the first read.
     ReadWrite,
+    /// The second changed whether an object matches a predicate by which the first had read.
+    PredicateReadWrite,
     /// One process ran the first and then the second.
     Process,
     /// The first had ended when the second began.
@@ -32,18 +34,19 @@ pub enum Relation {
 
 impl Relation {
     /// All of them. Of the several that hold between two transactions, one is told: the first.
-    pub const ALL: [Relation; 6] = [
+    pub const ALL: [Relation; 7] = [
         Relation::Onward,
         Relation::WriteWrite,
         Relation::WriteRead,
         Relation::ReadWrite,
+        Relation::PredicateReadWrite,
         Relation::Process,
         Relation::Realtime,
     ];
 
     /// Its name in results.
     pub fn name(self) -> &'static str {
-        ["onward", "ww", "wr", "rw", "process", "realtime"][self as usize]
+        ["onward", "ww", "wr", "rw", "rwp", "process", "realtime"][self as usize]
     }
 
     /// The set that has just this relation.
@@ -229,7 +232,7 @@ impl Graph {
     }
 
     /// The same without edges that say `rw` beside one that says `ww` or `wr`: a cycle that takes
-    /// it is, by way of the other, a worse one. Only for a graph whose edges are in order, as
+    /// it is, by way of the other, a worse one. So it is with `rwp` beside any of these. Only for a graph whose edges are in order, as
     /// those of [`restricted_to`](Graph::restricted_to) are.
     pub fn without_milder(&self) -> Graph {
         let has = |from: usize, head: Head| {
@@ -240,8 +243,15 @@ impl Graph {
         for from in 0..self.len() {
             for (to, relation) in self.edges(number(from)) {
                 let is_worse = |relation| has(from, Head::new(to, relation));
-                let is_milder = relation == Relation::ReadWrite
-                    && (is_worse(Relation::WriteWrite) || is_worse(Relation::WriteRead));
+                let is_beside_flow =
+                    || is_worse(Relation::WriteWrite) || is_worse(Relation::WriteRead);
+                let is_milder = match relation {
+                    Relation::ReadWrite => is_beside_flow(),
+                    Relation::PredicateReadWrite => {
+                        is_worse(Relation::ReadWrite) || is_beside_flow()
+                    }
+                    _ => false,
+                };
                 if !is_milder {
                     kept.push((number(from), Head::new(to, relation)));
                 }

@@ -11,8 +11,8 @@
 //! Criteria for Database Replication* (2008). Where the papers leave a choice, Elle's is taken,
 //! so that the two name the same boundary.
 //!
-//! Absent: anomalies over predicates are in the tables, because models are defined by them, but
-//! no workload here has predicates, so that none is ever found.
+//! Anomalies over predicates are in the tables, because models are defined by them. Only one
+//! workload here has predicates ([`predicates`](super::predicates)), so that others never show any.
 //!
 //! Chapter 10 of the book, `book/10-transactions.md`, reads this.
 

@@ -18,7 +18,13 @@ pub struct Reason {
 impl Reason {
     /// The same as data.
     pub fn edn(&self, relation: Relation) -> Edn {
-        let mut entries = vec![("type", Edn::keyword(relation.name()))];
+        // Of what a predicate reads, Elle has another name.
+        let is_predicate = self.entries.iter().any(|(name, _)| *name == "predicate?");
+        let name = match relation {
+            Relation::WriteRead if is_predicate => "wrp",
+            relation => relation.name(),
+        };
+        let mut entries = vec![("type", Edn::keyword(name))];
         entries.extend(self.entries.iter().cloned());
         let places = ["a-mop-index", "b-mop-index"].into_iter().zip(self.places);
         entries.extend(places.filter_map(|(name, place)| Some((name, Edn::from(place?)))));
@@ -42,6 +48,12 @@ pub trait Explain {
 
     /// A micro-operation as it is printed.
     fn micro_op_edn(&self, op: &MicroOp) -> Edn;
+
+    /// The parts of a transaction, as they are drawn.
+    fn boxes(&self, txn: u32) -> Vec<String> {
+        let micro_ops = self.transactions().micro_ops(txn).iter();
+        micro_ops.map(|op| self.micro_op_edn(op).to_string()).collect()
+    }
 
     /// Why the second transaction of a `ww`, `wr` or `rw` step depends on the first. `names`
     /// are those of the two.

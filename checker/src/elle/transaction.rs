@@ -118,6 +118,15 @@ impl Transactions {
         self.all.len()
     }
 
+    /// Adds one whose micro-operations somebody else knows, after those that ended before it.
+    pub fn push(&mut self, txn: Transaction, record: Record) {
+        let Transaction { outcome, process, begin, end } = txn;
+        let (begin, end) = (begin.unwrap_or(NONE), end.unwrap_or(NONE));
+        let first_micro_op = number(self.micro_ops.len());
+        self.all.push(Row { outcome, process, begin, end, first_micro_op });
+        self.records.push(record);
+    }
+
     /// The transaction with this number.
     pub fn get(&self, number: u32) -> Transaction {
         let Row { outcome, process, begin, end, .. } = self.all[number as usize];
@@ -308,11 +317,7 @@ impl<S: States> Recorder<S> {
         micro_ops: &[MicroOp],
     ) -> Result<(), Problem> {
         let txn_number = number(self.txns.all.len());
-        let Transaction { outcome, process, begin, end } = txn;
-        let (begin, end) = (begin.unwrap_or(NONE), end.unwrap_or(NONE));
-        let first_micro_op = number(self.txns.micro_ops.len());
-        self.txns.all.push(Row { outcome, process, begin, end, first_micro_op });
-        self.txns.records.push(record);
+        self.txns.push(txn, record);
         self.txns.micro_ops.extend_from_slice(micro_ops);
         self.written_by.resize(self.txns.tables.keys.len(), NONE);
         // Backwards, so that the last write of each key comes first.

@@ -27,11 +27,15 @@ struct Sample {
     graph: Graph,
 }
 
+const RELATIONS: [Relation; 4] =
+    [Relation::WriteWrite, Relation::WriteRead, Relation::ReadWrite, Relation::PredicateReadWrite];
+
 fn sample(rng: &mut ChaCha8Rng, timing: Timing) -> Sample {
     let transactions = rng.random_range(2..7u32);
+    // Most histories have no predicates.
+    let kinds = &RELATIONS[..rng.random_range(3..=4)];
     let mut relations: BTreeMap<(u32, u32), BTreeSet<Relation>> = BTreeMap::new();
     let mut edges = Edges::new(transactions as usize);
-    let kinds = [Relation::WriteWrite, Relation::WriteRead, Relation::ReadWrite];
     let mut add = |edges: &mut Edges, from, to, relation| {
         edges.add(from, to, relation);
         if from != to {
@@ -74,6 +78,10 @@ fn sample(rng: &mut ChaCha8Rng, timing: Timing) -> Sample {
     for kinds in relations.values_mut() {
         if kinds.contains(&Relation::WriteWrite) || kinds.contains(&Relation::WriteRead) {
             kinds.remove(&Relation::ReadWrite);
+            kinds.remove(&Relation::PredicateReadWrite);
+        }
+        if kinds.contains(&Relation::ReadWrite) {
+            kinds.remove(&Relation::PredicateReadWrite);
         }
     }
     Sample { transactions, relations, graph: edges.into_graph() }
@@ -110,8 +118,8 @@ impl Sample {
 
     /// The component of each transaction.
     fn components(&self) -> Vec<u32> {
-        let everything = KINDS[4].others.and(Relation::Process.only());
-        let everything = everything.and(Relation::Realtime.only()).and(Relation::ReadWrite.only());
+        let everything = FLOW.and(Relation::Process.only());
+        let everything = everything.and(Relation::Realtime.only()).and(PREDICATE);
         components(&Only(&self.graph, everything)).of
     }
 }

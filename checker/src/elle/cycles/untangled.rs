@@ -55,8 +55,9 @@ impl Search<'_> {
             let mut may_be_longer = false;
             for from in (0..self.graph.len() as u32).filter(|&vertex| !self.graph.is_helper(vertex))
             {
-                let (to, relation, rule) = (from, kind.first, kind.rule);
-                let start = Start { from, to, relation, rule, others };
+                let (to, relation) = (from, kind.first);
+                let Kind { rule, against, .. } = *kind;
+                let start = Start { from, to, relation, rule, others, against };
                 match self.of_length(length, &start, can_close, &mut effort) {
                     Tried::Found(steps) => return Some(steps),
                     Tried::NoneSoLong => may_be_longer = true,
