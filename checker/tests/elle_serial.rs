@@ -20,7 +20,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use version_orders::version_orders;
 
-const SEEDS: u64 = 3000;
+const SEEDS: u64 = 10_000;
 
 /// The models of `--consistency-models`, and the default.
 const SERIALIZABLE: &[&str] = &["serializable"];

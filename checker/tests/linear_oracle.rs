@@ -213,6 +213,80 @@ const MULTI_REGISTER: Kind = Kind {
     may_doubt: false,
 };
 
+/// A register holds one value, or none at first.
+fn register(state: &[i64], f: &str, value: &Edn) -> Option<Vec<i64>> {
+    match (f, value.as_slice()) {
+        // A read of nil says nothing.
+        ("read", _) => (value.is_nil() || state == [number(value)]).then(|| state.to_vec()),
+        ("cas", Some([from, to])) => (state == [number(from)]).then(|| vec![number(to)]),
+        _ => Some(vec![number(value)]),
+    }
+}
+
+fn register_call(rng: &mut ChaCha8Rng, values: i64, has_cas: bool) -> (&'static str, Edn) {
+    let [one, other] = [0; 2].map(|_| rng.random_range(0..values));
+    match rng.random_range(0..3) {
+        0 => ("read", Edn::Nil),
+        1 if has_cas => ("cas", Edn::from(vec![one, other])),
+        _ => ("write", Edn::Int(one)),
+    }
+}
+
+const REGISTER: Kind = Kind {
+    model: "register",
+    init: "nil",
+    step: register,
+    call: |rng, values| register_call(rng, values, false),
+    answer: |_, state, f, value| {
+        let state = register(state, f, value)?;
+        let answer = match f {
+            "read" => state.first().map_or(Edn::Nil, |held| Edn::Int(*held)),
+            _ => value.clone(),
+        };
+        Some((answer, state))
+    },
+    spoil: |rng, values, f, answer| match f {
+        "read" => Edn::Int(rng.random_range(0..values)),
+        "cas" => Edn::from([0; 2].map(|_| rng.random_range(0..values)).to_vec()),
+        _ => answer.clone(),
+    },
+    unseen: nothing,
+    may_doubt: false,
+};
+
+const CAS_REGISTER: Kind = Kind {
+    model: "cas-register",
+    call: |rng, values| register_call(rng, values, true),
+    ..REGISTER
+};
+
+/// A mutex holds something while it is held.
+fn mutex(state: &[i64], f: &str) -> Option<Vec<i64>> {
+    match (f, state) {
+        ("acquire", []) => Some(vec![1]),
+        ("release", [_]) => Some(Vec::new()),
+        _ => None,
+    }
+}
+
+const MUTEX: Kind = Kind {
+    model: "mutex",
+    init: ":free",
+    step: |state, f, _| mutex(state, f),
+    call: |rng, _| (if rng.random_bool(0.5) { "acquire" } else { "release" }, Edn::Nil),
+    answer: |_, state, f, _| Some((Edn::Nil, mutex(state, f)?)),
+    spoil: |_, _, _, answer| answer.clone(),
+    unseen: |state, f| mutex(state, f).into_iter().collect(),
+    may_doubt: false,
+};
+
+#[test]
+fn registers_and_mutexes_are_judged_as_by_trying_every_order() {
+    compare(&REGISTER, 10_000);
+    compare(&CAS_REGISTER, 10_000);
+    compare(&MUTEX, 10_000);
+}
+
 #[test]
 fn fifo_queues_are_judged_as_by_trying_every_order() {
     compare(&FIFO, 10_000);

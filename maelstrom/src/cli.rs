@@ -10,6 +10,7 @@ mod doc;
 pub mod flags;
 mod guard;
 mod input;
+mod logs;
 mod models;
 mod numbers;
 mod prepared;

@@ -393,3 +393,108 @@ fn limits_hold_for_every_judge() {
     assert_eq!(run(&["--memory", "2000", "--timeout", "1000"]).0, 0);
     assert_eq!(run(&["--check-memory", "2000", "--check-timeout", "1000"]).0, 0);
 }
+
+/// A folder, what is no UTF-8, and a file that is not there: a sentence each.
+#[test]
+fn what_is_no_text_is_unknown() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::create_dir(path("folder")).unwrap();
+    std::fs::create_dir(path("run")).unwrap();
+    std::fs::write(path("run/history.edn"), history(&["1"])).unwrap();
+    let line = b"{:process 0, :type :invoke, :f :generate, :value nil}\n";
+    std::fs::write(path("bytes"), [&line[..], b"{:process 0, :type :ok, :f \xff}"].concat())
+        .unwrap();
+    for (name, words) in [
+        ("folder", "This is a folder; name the history file in it."),
+        ("run", "run/history.edn."),
+        ("bytes", "line 2, column 28: "),
+        ("nothing", "No such file"),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_maelstrom"))
+            .current_dir(folder.path())
+            .args(["check", "-w", "unique-ids", name])
+            .output()
+            .unwrap();
+        let line = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(254), "{line}");
+        assert!(line.contains(words) && line.lines().count() == 1, "{name}: {line}");
+        assert!(line.starts_with(&format!("{name}\tunknown\t")), "{line}");
+    }
+}
+
+/// A history without an end is given up, and it is said how far it was read.
+#[test]
+fn an_endless_history_is_unknown_when_its_time_is_over() {
+    use std::process::Stdio;
+
+    let mut endless = Command::new("yes")
+        .arg("{:type :ok, :f :read, :value {0 10}}")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_maelstrom"))
+        .args(["check", "--model", "bank", "--timeout", "1", "-"])
+        .stdin(endless.stdout.take().unwrap())
+        .output()
+        .unwrap();
+    endless.kill().unwrap();
+    endless.wait().unwrap();
+    let line = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{line}");
+    assert!(
+        line.contains("It had taken 1 s. Until then, ") && line.contains("had been read"),
+        "{line}"
+    );
+}
+
+/// Checkers that look at a history as a whole, and at logs.
+#[test]
+fn anything_has_a_model() {
+    let read = "{:process 0, :type :invoke, :f :read, :value nil}\n\
+                {:process 0, :type :ok, :f :read, :value 1}\n";
+    let write = "{:process 1, :type :invoke, :f :write, :value 1}\n\
+                 {:process 1, :type :fail, :f :write, :value 1}\n";
+    let crash = "{:process 2, :type :invoke, :f :read, :value nil}\n\
+                 {:process 2, :type :info, :f :read, :exception {:via [{:type :timeout}]}}\n";
+    let all = [read, write, crash].concat();
+    for (model, text, status, words) in [
+        ("noop", &*all, 0, "{:valid? true}"),
+        ("noop", &read[..50], 254, "was cut"),
+        ("noop", "", 254, "empty"),
+        ("stats", &all, 1, ":write {:valid? false, :count 1"),
+        ("stats", read, 0, ":ok-count 1"),
+        ("unhandled-exceptions", &all, 0, ":class :timeout"),
+        ("unhandled-exceptions", ";", 254, "no operation"),
+    ] {
+        let (found, output, _) = check_with(&["--model", model], &[("a", text)]);
+        let is_right = found == status && (output.contains(words) || status == 254);
+        assert!(is_right, "{model}: {output}");
+    }
+    let skew = ["{:x 0, :y 0}", "[[:rp [:= 1] {}] [:w :x 1]]", "[[:rp [:= 1] {}] [:w :y 1]]"];
+    let entry = |kind: &str| {
+        let line = |(process, value): (usize, &&str)| {
+            let f = if process == 0 { "init" } else { "txn" };
+            format!("{{:process {process}, :type :{kind}, :f :{f}, :value {value}}}\n")
+        };
+        skew.iter().enumerate().map(line).collect::<String>()
+    };
+    let text = entry("invoke") + &entry("ok");
+    let closed = |model: &str| {
+        check_with(&["--model", "closed-predicate", "-c", model, "--out", "out"], &[("a", &text)])
+    };
+    let (status, output, _) = closed("serializable");
+    assert!(status == 1 && output.contains(":anomaly-types (:G2)"), "{output}");
+    assert_eq!(closed("repeatable-read").0, 0);
+
+    let logs = [("n1.log", "started\n"), ("n2.log", "started\npanic: no disk\n")];
+    let flags = ["--model", "log-file-pattern", "--pattern", "^(panic|fatal)"];
+    let (status, output, _) = check_with(&flags, &logs);
+    assert_eq!(status, 1);
+    assert!(output.starts_with("n1.log\ttrue\t{:valid? true, :count 0"), "{output}");
+    assert!(output.contains("{:line-number 2, :line \"panic: no disk\"}"), "{output}");
+    for flags in [&flags[..2], &["--model", "noop", "--pattern", "x"], &["--pattern", "("]] {
+        let (status, _, complaint) = check_with(flags, &logs);
+        assert!(status == 254 && complaint.contains("--pattern"), "{complaint}");
+    }
+}

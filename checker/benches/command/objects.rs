@@ -1,6 +1,6 @@
 //! Objects that must be linearizable, and sets and counters.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -185,20 +185,20 @@ pub struct Queue {
     take: &'static str,
     asked: usize,
     held: VecDeque<usize>,
-    /// For the least: what is there, by element.
-    sorted: BTreeMap<usize, ()>,
+    /// For the least: what is there, in order.
+    sorted: BTreeSet<usize>,
 }
 
 impl Queue {
     pub fn new(kind: Kind, put: &'static str, take: &'static str) -> Queue {
-        Queue { kind, put, take, asked: 0, held: VecDeque::new(), sorted: BTreeMap::new() }
+        Queue { kind, put, take, asked: 0, held: VecDeque::new(), sorted: BTreeSet::new() }
     }
 
     fn take(&mut self, rng: &mut ChaCha8Rng) -> Option<usize> {
         match self.kind {
             Kind::Fifo => self.held.pop_front(),
             Kind::Last => self.held.pop_back(),
-            Kind::Least => self.sorted.pop_first().map(|(element, ())| element),
+            Kind::Least => self.sorted.pop_first(),
             Kind::Any | Kind::Drained if self.held.is_empty() => None,
             Kind::Any | Kind::Drained => {
                 let place = rng.random_range(0..self.held.len());
@@ -225,7 +225,7 @@ impl Object for Queue {
     fn answer(&mut self, rng: &mut ChaCha8Rng, _: usize, request: &Request) -> Option<String> {
         if request.f == self.put {
             match self.kind {
-                Kind::Least => drop(self.sorted.insert(request.numbers[0], ())),
+                Kind::Least => _ = self.sorted.insert(request.numbers[0]),
                 _ => self.held.push_back(request.numbers[0]),
             }
             return Some(request.argument.clone());

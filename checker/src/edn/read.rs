@@ -5,12 +5,16 @@
 //! words other than `true`, `false` and `null` are none, and a few escapes in strings. An
 //! integer keeps all its digits in both.
 
+mod tokens;
+
 use std::fmt;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::{Edn, Float};
+use super::Edn;
+pub(crate) use tokens::{BLANKS, DELIMITERS};
+use tokens::{ENDS, ENDS_IN_JSON, MAY_BE_BLANK, is_delimiter, json_number, number};
 
 /// What was wrong with the text, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -468,43 +472,6 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// What ends a token, of the characters in ASCII.
-pub(crate) static DELIMITERS: [bool; 256] = marked([false; 256], b" \t\n\r\x0b\x0c,;\"()[]{}");
-
-/// The same and every byte that is not ASCII, of which one must see what it is.
-static ENDS: [bool; 256] = {
-    let mut ends = DELIMITERS;
-    let mut byte = 128;
-    while byte < 256 {
-        ends[byte] = true;
-        byte += 1;
-    }
-    ends
-};
-
-/// The same in JSON, where a colon is a delimiter, too.
-static ENDS_IN_JSON: [bool; 256] = marked(ENDS, b":");
-
-/// White space.
-pub(crate) static BLANKS: [bool; 256] = marked([false; 256], b" \t\n\r\x0c,");
-
-/// What may be passed over, or begin something that may.
-static MAY_BE_BLANK: [bool; 256] = marked(BLANKS, b";#:");
-
-/// The table, and these bytes marked in it.
-const fn marked(mut table: [bool; 256], bytes: &[u8]) -> [bool; 256] {
-    let mut i = 0;
-    while i < bytes.len() {
-        table[bytes[i] as usize] = true;
-        i += 1;
-    }
-    table
-}
-
-fn is_delimiter(c: char) -> bool {
-    c.is_whitespace() || matches!(c, ',' | ';' | '"' | '(' | ')' | '[' | ']' | '{' | '}')
-}
-
 /// A key that a map has twice.
 fn duplicate_key(entries: &[(Edn, Edn)]) -> Option<&Edn> {
     // A few keys are compared faster than sorted.
@@ -537,27 +504,6 @@ fn end_pair(text: &mut String, high: &mut Option<u16>) {
     if high.take().is_some() {
         text.push(char::REPLACEMENT_CHARACTER);
     }
-}
-
-/// An integer or a float; `None` for anything else. `5N` and `0.5M` lose their suffix.
-fn number(token: &str) -> Option<Edn> {
-    let digits = token.strip_prefix(['-', '+']).unwrap_or(token);
-    if !digits.starts_with(|c: char| c.is_ascii_digit()) {
-        return None;
-    }
-    let plain = token.strip_suffix(['N', 'M']).unwrap_or(token);
-    match plain.parse::<i64>() {
-        Ok(int) if !token.ends_with('M') => Some(Edn::Int(int)),
-        _ => Edn::large_integer(plain)
-            .or_else(|| plain.parse().ok().map(|float| Edn::Float(Float(float)))),
-    }
-}
-
-fn json_number(token: &str) -> Option<Edn> {
-    let digits = token.strip_prefix('-').unwrap_or(token);
-    let is_number = digits.starts_with(|c: char| c.is_ascii_digit())
-        && token.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
-    is_number.then(|| number(token)).flatten()
 }
 
 #[cfg(test)]

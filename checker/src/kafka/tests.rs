@@ -106,7 +106,7 @@ fn assert_agreement(steps: &[Step], name: &str) {
 #[test]
 fn random_histories_agree_with_the_slow_definitions() {
     let mut types = BTreeMap::new();
-    for seed in 0..1_000 {
+    for seed in 0..10_000 {
         let steps = random_steps(&mut ChaCha8Rng::seed_from_u64(seed));
         assert_agreement(&steps, &format!("seed {seed}"));
         for (name, _) in slow::count(&steps) {

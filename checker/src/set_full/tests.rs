@@ -261,7 +261,7 @@ fn random_history(rng: &mut impl Rng) -> History {
 
 #[test]
 fn the_scan_agrees_with_the_rules_as_they_are_told() {
-    for seed in 0..5_000 {
+    for seed in 0..10_000 {
         let history = random_history(&mut ChaCha8Rng::seed_from_u64(seed));
         let mut scan = Scan::new("add");
         history.ops.iter().for_each(|op| scan.push(op).unwrap());

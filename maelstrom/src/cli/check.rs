@@ -18,10 +18,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 use clap::{Args, ValueHint};
+use regex_lite::Regex;
 
 use super::budget::BudgetFlags;
 use super::guard::Progress;
 use super::input::{damaged, read};
+use super::logs;
 use super::models::ModelFlags;
 use super::reports::Reports;
 use super::shown::Shown;
@@ -69,9 +71,14 @@ pub struct CheckFlags {
     #[arg(long, help_heading = "Transactions over registers")]
     transaction_order: bool,
 
-    /// For histories of other tests: bank, set, long-fork, list-append, register, mutex, …
+    /// For histories of other tests: bank, set, long-fork, list-append, register, mutex, …; and
+    /// log-file-pattern, for which the files are logs.
     #[arg(short, long, value_name = "MODEL", conflicts_with = "workload")]
     model: Option<String>,
+
+    /// log-file-pattern: what no line of a log may match, as a regular expression.
+    #[arg(long, value_name = "REGEX", value_parser = read_pattern, help_heading = "Models")]
+    pattern: Option<Regex>,
 
     /// For objects of your own: the file with the model. The book's chapter "A model of your own"
     /// says how it is written.
@@ -113,6 +120,10 @@ fn parse_edn(text: &str) -> Result<Edn, String> {
     read_one(text).map_err(|error| format!("{} in this EDN", error.problem))
 }
 
+fn read_pattern(text: &str) -> Result<Regex, String> {
+    Regex::new(text).map_err(|error| format!("{error}"))
+}
+
 fn read_model(path: &str) -> Result<Definition, String> {
     let text = std::fs::read_to_string(path).map_err(|error| format!("it cannot be read: {error}"));
     Definition::parse(&text?)
@@ -146,7 +157,17 @@ impl CheckFlags {
     /// A sentence, when there is no such workload, no such consistency model, or no such object
     /// with such a first value.
     pub fn validate(&self) -> Result<(), String> {
-        self.judge().map(drop)
+        match (&self.pattern, self.judges_logs()) {
+            (None, true) => Err(format!("--model {} needs a --pattern.", logs::NAME)),
+            (Some(_), false) => Err(format!("--pattern needs --model {}.", logs::NAME)),
+            (Some(_), true) => Ok(()),
+            (None, false) => self.judge().map(drop),
+        }
+    }
+
+    /// Whether the files are logs.
+    fn judges_logs(&self) -> bool {
+        self.model.as_deref() == Some(logs::NAME)
     }
 
     /// What judges one file. Its time begins now.
@@ -234,6 +255,9 @@ impl CheckFlags {
         mut shown: Option<&mut Shown>,
         progress: &Progress,
     ) -> Result<Judgement, String> {
+        if let Some(pattern) = self.pattern.as_ref().filter(|_| self.judges_logs()) {
+            return logs::judge(path, pattern);
+        }
         let mut gathering = self.judge()?.gather();
         let mut trouble = None;
         read(path, |place, entry| {

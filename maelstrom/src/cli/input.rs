@@ -48,7 +48,7 @@ type Bytes = Chain<Cursor<Vec<u8>>, Box<dyn Read + Send>>;
 ///
 /// # Errors
 /// A sentence, when it is not there, is a folder, or is packed in another way.
-fn open(path: &Path) -> Result<Box<dyn Read + Send>, String> {
+pub fn open(path: &Path) -> Result<Box<dyn Read + Send>, String> {
     let unreadable = |error| format!("The file cannot be read: {error}.");
     let mut file: Box<dyn Read + Send> = if path.as_os_str() == STANDARD_INPUT {
         Box::new(stdin())

@@ -260,7 +260,9 @@ impl Analysis {
                 Step::Select { predicate, seen } => {
                     for key in self.objects.keys() {
                         let version = self.selected(predicate, seen, key);
-                        self.dependencies(txn, place, key, version, Some(predicate), add);
+                        // What it shows it has read, as any other read would have.
+                        let by = (!seen.contains_key(key)).then_some(predicate);
+                        self.dependencies(txn, place, key, version, by, add);
                     }
                 }
             }

@@ -196,7 +196,7 @@ fn colour(relation: &str) -> &'static str {
     match relation {
         "ww" => "var(--ww)",
         "wr" => "var(--wr)",
-        "rw" => "var(--rw)",
+        "rw" | "rwp" => "var(--rw)",
         "process" => "var(--process)",
         "realtime" => "var(--realtime)",
         _ => "var(--ink)",
