@@ -32,10 +32,7 @@ const TABLES: &[Table<&str>] = &[
             ),
             (&[(11, "5 ok txn [[:rp [:mod 2 0] {:x 2}] [:r :y nil]]")], "G-single-realtime"),
             (&[(11, "5 ok txn [[:rp [:mod 2 0] {:z 4}] [:r :y nil]]")], "predicate-read-miss"),
-            (
-                &[(11, "5 ok txn [[:rp [:mod 2 0] {:x 0 :z 4}] [:r :y nil]]")],
-                "G-single-item-realtime",
-            ),
+            (&[(11, "5 ok txn [[:rp [:mod 2 0] {:x 0 :z 4}] [:r :y nil]]")], "G-single-item"),
             (
                 &[(11, "5 ok txn [[:rp [:mod 2 0] {:x 2 :z 4}] [:r :y 1]]")],
                 "G-single-item-realtime",
