@@ -233,7 +233,7 @@ sweep-nodes: ## Put the program for `maelstrom sweep --in-process` into target/s
 	  { read -r program && install "$$program" $(SWEEP)/nodes; }
 
 sweep: sweep-nodes ## Run every node over SEEDS (1000 of them) with every fault, and report it
-	@$(CARGO) build --release --quiet --package maelstrom --bin maelstrom
+	@$(CARGO) build --release --quiet --workspace --bin maelstrom
 	@$(BUILT_IN) sweep --in-process $(SWEEP)/nodes --out $(or $(OUT),swept) \
 	  --seeds $(if $(findstring ..,$(SEEDS)),$(SEEDS),0..$(or $(SEEDS),1000)) $(ARGS)
 

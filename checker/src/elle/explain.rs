@@ -12,6 +12,7 @@ use crate::edn::Edn;
 
 /// The cycle with the reasons for all its steps.
 pub fn cycle(workload: &impl Explain, cycle: &Cycle) -> Case {
+    let txns = workload.transactions();
     let names: Vec<String> = (1..=cycle.steps.len()).map(|i| format!("T{i}")).collect();
     let after = |i: usize| &names[(i + 1) % names.len()];
     let reasons: Vec<Reason> = cycle
@@ -22,7 +23,9 @@ pub fn cycle(workload: &impl Explain, cycle: &Cycle) -> Case {
         .collect();
     let mut text = String::from("The transactions:\n");
     for (step, name) in cycle.steps.iter().zip(&names) {
-        text += &format!("  {name} = {}\n", workload.edn(step.from));
+        // An operation is numbered by its invocation; what is printed is its completion.
+        let (op, completion) = (txns.record(step.from).indices.0, workload.edn(step.from));
+        text += &format!("  {name} = op {op}, completed: {completion}\n");
     }
     text += "\nTheir order:\n";
     for (i, reason) in reasons.iter().enumerate() {

@@ -267,7 +267,7 @@ fn merge_folder(folder: &Path) -> u8 {
 }
 
 fn status(merged: &Merged) -> u8 {
-    match (merged.failed(), merged.is_whole()) {
+    match (merged.failed(), merged.is_whole() && merged.undecided() == 0) {
         (0, true) => 0,
         (0, false) => 2,
         _ => 1,

@@ -57,7 +57,7 @@ impl Fates {
             ("doubled", self.doubled, &[Fault::Duplicate]),
             // Copies come late, and so does what waits for a node that stands still.
             ("late", self.late, &[Fault::Duplicate]),
-            ("on its way during a crash", self.crossed_crash, &[Fault::Kill]),
+            ("in flight during a crash", self.crossed_crash, &[Fault::Kill]),
         ]
     }
 
@@ -131,19 +131,42 @@ impl Coverage {
                 never.push(format!("{} never struck.", fault.name()));
             }
         }
-        for (kind, fates) in &self.messages {
-            for (what, count, faults) in fates.exercised() {
-                if count == 0 && faults.iter().any(|fault| asked.contains(fault)) {
-                    never.push(format!("{kind} was never {what}."));
-                }
-            }
-        }
+        never.extend(self.spared(asked));
         for (f, ends) in &self.operations {
             if ends.ok == 0 {
                 never.push(format!("No {f} of a client ever succeeded."));
             }
         }
         never
+    }
+
+    /// What these faults never did to messages: a sentence for all types that were spared the same.
+    fn spared(&self, asked: &[Fault]) -> Vec<String> {
+        let mut spared: BTreeMap<Vec<&str>, Vec<&str>> = BTreeMap::new();
+        for (kind, fates) in &self.messages {
+            let mut fates = fates.exercised().to_vec();
+            fates.retain(|(_, count, faults)| {
+                *count == 0 && faults.iter().any(|fault| asked.contains(fault))
+            });
+            if !fates.is_empty() {
+                let fates = fates.into_iter().map(|(what, ..)| what).collect();
+                spared.entry(fates).or_default().push(kind);
+            }
+        }
+        let sentence = |(fates, kinds): (Vec<&str>, Vec<&str>)| {
+            let were = if kinds.len() == 1 { "was" } else { "were" };
+            format!("{} {were} never {}.", listed(&kinds, "and"), listed(&fates, "or"))
+        };
+        spared.into_iter().map(sentence).collect()
+    }
+}
+
+/// Words as one says them: `lost, late or doubled`.
+fn listed(words: &[&str], last: &str) -> String {
+    match words {
+        [] => String::new(),
+        [word] => (*word).to_owned(),
+        [words @ .., word] => format!("{} {last} {word}", words.join(", ")),
     }
 }
 
@@ -302,13 +325,17 @@ mod tests {
         let mut coverage = Coverage::default();
         let fates = Fates { sent: 9, lost: 1, ..Fates::default() };
         coverage.messages.insert("vote".into(), fates);
+        for kind in ["cas", "read", "write"] {
+            coverage.messages.insert(kind.into(), Fates { sent: 9, ..Fates::default() });
+        }
         coverage.faults.insert("loss".into(), Strikes { strikes: 2, seeds: 1 });
         coverage.operations.insert("cas".into(), Ends { fail: 3, ..Ends::default() });
         assert_eq!(
             coverage.never(&[Fault::Loss, Fault::Kill]),
             [
                 "kill never struck.",
-                "vote was never on its way during a crash.",
+                "cas, read and write were never lost or in flight during a crash.",
+                "vote was never in flight during a crash.",
                 "No cas of a client ever succeeded."
             ]
         );

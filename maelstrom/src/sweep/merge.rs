@@ -89,6 +89,11 @@ impl Merged {
         self.cases.iter().map(|case| case.tally.failed()).sum()
     }
 
+    /// How many of them could not be judged.
+    pub fn undecided(&self) -> u64 {
+        self.cases.iter().map(|case| case.tally.undecided()).sum()
+    }
+
     /// Whether every seed was run, and every file could be used.
     pub fn is_whole(&self) -> bool {
         self.notes.is_empty() && self.cases.iter().all(|case| case.missing.is_empty())

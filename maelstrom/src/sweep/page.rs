@@ -4,8 +4,9 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::coverage::{Coverage, Fates};
 use super::merge::{Case, FailureKind, Merged};
+use super::seed::is_undecided;
 use super::text::{grouped, headline};
-use crate::report::{STYLE, duration_ms};
+use crate::report::{STYLE, count, duration_ms};
 
 /// Besides the style of a run's page: numbers stand below one another.
 const NUMBERS: &str = ".operations td.number, .operations th.number { text-align: right; \
@@ -14,7 +15,7 @@ const NUMBERS: &str = ".operations td.number, .operations th.number { text-align
 
 /// The page.
 pub fn page(merged: &Merged) -> String {
-    let class = match (merged.failed(), merged.is_whole()) {
+    let class = match (merged.failed(), merged.is_whole() && merged.undecided() == 0) {
         (0, true) => "valid",
         (0, false) => "unknown",
         _ => "invalid",
@@ -47,12 +48,14 @@ pub fn page(merged: &Merged) -> String {
 }
 
 fn cases(merged: &Merged) -> Markup {
+    let common = common(&merged.cases);
     html! {
+        @if !common.is_empty() { p { "Settings of all: " code { (words(&common)) } } }
         div.scroll { table.operations {
             thead { tr {
                 th { "case" } th.number { "seeds" } th.number { "of" } th.number { "failed" }
-                th.number { "run twice" } th.number { "seeds a second, on a core" }
-                th { "settings" }
+                th.number { "unknown" } th.number { "run twice" } th.number { "seeds a second, on a core" }
+                th { "settings of its own" }
             } }
             tbody {
                 @for case in &merged.cases {
@@ -61,9 +64,10 @@ fn cases(merged: &Merged) -> Markup {
                         td.number { (grouped(case.tally.seeds)) }
                         td.number { (grouped(case.plan.seeds.count())) }
                         td.number { (grouped(case.tally.failed())) }
+                        td.number { (grouped(case.tally.undecided())) }
                         td.number { (grouped(case.tally.compared)) }
                         td.number { (format!("{:.0}", case.seeds_per_core_sec())) }
-                        td { (settings(case)) }
+                        td { (words(&own(case, &common))) }
                     }
                 }
             }
@@ -71,8 +75,24 @@ fn cases(merged: &Merged) -> Markup {
     }
 }
 
-fn settings(case: &Case) -> String {
-    let words = case.plan.settings.iter().map(|(flag, value)| format!("{flag} {value}"));
+/// A flag and its value.
+type Setting<'a> = (&'a String, &'a String);
+
+/// The settings that all cases have, where there is more than one.
+fn common(cases: &[Case]) -> Vec<Setting<'_>> {
+    let [first, others @ ..] = cases else { return Vec::new() };
+    let everywhere = |(flag, value): &Setting<'_>| {
+        !others.is_empty() && others.iter().all(|it| it.plan.settings.get(*flag) == Some(*value))
+    };
+    first.plan.settings.iter().filter(everywhere).collect()
+}
+
+fn own<'a>(case: &'a Case, common: &[Setting<'_>]) -> Vec<Setting<'a>> {
+    case.plan.settings.iter().filter(|setting| !common.contains(setting)).collect()
+}
+
+fn words(settings: &[Setting<'_>]) -> String {
+    let words = settings.iter().map(|(flag, value)| format!("{flag} {value}"));
     words.collect::<Vec<_>>().join(" ")
 }
 
@@ -95,8 +115,9 @@ fn of_case(case: &Case) -> Markup {
             (faults(coverage))
             h3 { "Slowest seeds" }
             p {
-                @for (seed, micros) in &case.tally.times.slowest {
-                    (seed) " (" (duration_ms(*micros as f64 / 1e3)) ") "
+                @for (place, (seed, micros)) in case.tally.times.slowest.iter().enumerate() {
+                    @if place > 0 { ", " }
+                    (seed) " (" (duration_ms(*micros as f64 / 1e3)) ")"
                 }
             }
         }
@@ -105,7 +126,9 @@ fn of_case(case: &Case) -> Markup {
 
 fn of_kind(case: &Case, kind: &FailureKind) -> Markup {
     html! {
-        h3.invalid { (kind.kind) ", in " (grouped(kind.count)) " seeds" }
+        h3.(if is_undecided(kind.kind) { "unknown" } else { "invalid" }) {
+            (kind.kind) ", in " (count(kind.count as usize, "seed"))
+        }
         pre { "seed " (kind.first.seed) ": " (kind.first.sentence) }
         p { code.command { (case.plan.command(kind.first.seed)) } }
         p {
@@ -147,7 +170,7 @@ fn columns(fates: &Fates) -> [(&'static str, u64); 8] {
         ("cut off", fates.cut),
         ("doubled", fates.doubled),
         ("late", fates.late),
-        ("on its way during a crash", fates.crossed_crash),
+        ("in flight during a crash", fates.crossed_crash),
         ("receiver down", fates.unheard),
     ]
 }

@@ -151,6 +151,14 @@ fn run_once(
     Ok(Once { coverage: witness.watcher.finish(), digest, failure, tape })
 }
 
+/// How the kind of a run ends that could not be judged.
+const UNDECIDED: &str = ": unknown";
+
+/// Whether runs of this kind did not fail, but could not be judged.
+pub fn is_undecided(kind: &str) -> bool {
+    kind.ends_with(UNDECIDED)
+}
+
 /// How a run failed, if it did.
 ///
 /// # Errors
@@ -170,7 +178,7 @@ fn failure(
         return Err(sentence);
     }
     let bad = judgement.parts.iter().find(|(_, part)| part.verdict != Validity::True);
-    let unknown = bad.map_or("the result", |(name, _)| name).to_owned() + ": unknown";
+    let unknown = bad.map_or("the result", |(name, _)| name).to_owned() + UNDECIDED;
     let mut kinds: Vec<(String, bool)> =
         trial.kinds.iter().map(|kind| (kind.to_string(), kind.part != "stats")).collect();
     if kinds.is_empty() {

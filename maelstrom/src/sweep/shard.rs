@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use super::coverage::Coverage;
 use super::plan::Plan;
-use super::seed::Seed;
+use super::seed::{Seed, is_undecided};
 use super::{KEPT_FAILURES, KEPT_TAPES, SLOWEST};
 
 /// So often it is written down how far the work is.
@@ -73,7 +73,15 @@ impl Tally {
 
     /// How many seeds failed.
     pub fn failed(&self) -> u64 {
-        self.failures.values().sum()
+        let failed = self.failures.iter().filter(|(kind, _)| !is_undecided(kind));
+        failed.map(|(_, count)| count).sum()
+    }
+
+    /// Of how many seeds nobody can say whether they failed: too little happened, or it was too
+    /// much to judge.
+    pub fn undecided(&self) -> u64 {
+        let undecided = self.failures.iter().filter(|(kind, _)| is_undecided(kind));
+        undecided.map(|(_, count)| count).sum()
     }
 
     /// Counts a seed.

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::merge::{Case, Merged};
+use super::seed::is_undecided;
 use crate::report::{count, duration_ms};
 
 /// The report: what was run, what failed and how to see it again, and what was not exercised.
@@ -11,18 +12,19 @@ pub fn report(merged: &Merged) -> String {
     let width = merged.cases.iter().map(|case| case.plan.case.len()).max().unwrap_or(0).max(4);
     writeln!(
         text,
-        "{:width$} {:>14} {:>14} {:>10} {:>14}",
-        "case", "seeds", "of", "failed", "seeds/s core"
+        "{:width$} {:>14} {:>14} {:>10} {:>10} {:>14}",
+        "case", "seeds", "of", "failed", "unknown", "seeds/s core"
     )
     .expect("text");
     for case in &merged.cases {
         writeln!(
             text,
-            "{:width$} {:>14} {:>14} {:>10} {:>14.0}",
+            "{:width$} {:>14} {:>14} {:>10} {:>10} {:>14.0}",
             case.plan.case,
             grouped(case.tally.seeds),
             grouped(case.plan.seeds.count()),
             grouped(case.tally.failed()),
+            grouped(case.tally.undecided()),
             case.seeds_per_core_sec()
         )
         .expect("text");
@@ -41,27 +43,32 @@ pub fn report(merged: &Merged) -> String {
 pub fn headline(merged: &Merged) -> String {
     let (seeds, cases) = (merged.seeds(), merged.cases.len());
     let of = format!("{} seeds of {}", grouped(seeds), count(cases, "case"));
-    let failed = match merged.failed() {
+    let mut text = match merged.failed() {
         0 => format!("No failure in {of}"),
         failed => {
-            let kinds = merged.cases.iter().map(|case| case.tally.failures.len()).sum();
-            format!("{} of {of} failed, in {}", grouped(failed), count(kinds, "way"))
+            let kinds = merged.cases.iter().flat_map(|case| case.tally.failures.keys());
+            let ways = kinds.filter(|kind| !is_undecided(kind)).count();
+            format!("{} of {of} failed, in {}", grouped(failed), count(ways, "way"))
         }
     };
+    if merged.undecided() > 0 {
+        text += &format!("; {} could not be judged", grouped(merged.undecided()));
+    }
     let missing: u64 =
         merged.cases.iter().flat_map(|case| &case.missing).map(|it| it.count()).sum();
-    match missing {
-        0 => failed + ".",
-        missing => format!("{failed}; {} have not been run.", grouped(missing)),
+    if missing > 0 {
+        text += &format!("; {} have not been run", grouped(missing));
     }
+    text + "."
 }
 
 fn of_case(case: &Case) -> String {
     let mut text = String::new();
     for kind in case.kinds() {
         let (name, seed) = (&case.plan.case, kind.first.seed);
-        text +=
-            &format!("\nFAIL {name}  {}, in {}\n", kind.kind, count(kind.count as usize, "seed"));
+        let verdict = if is_undecided(kind.kind) { "UNKNOWN" } else { "FAIL" };
+        let seeds = count(kind.count as usize, "seed");
+        text += &format!("\n{verdict} {name}  {}, in {seeds}\n", kind.kind);
         text += &format!("  seed {seed}: {}\n", kind.first.sentence.replace('\n', "\n  "));
         text += &format!("  replay:  {}\n", case.plan.command(seed));
         if let Some(tape) = &kind.first.tape {

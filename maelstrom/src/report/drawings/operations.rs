@@ -22,6 +22,8 @@ const STEP: f64 = 9.0;
 /// Of a letter, about.
 const LETTER: f64 = 6.8;
 const LABEL_CHARACTERS: usize = 26;
+/// Beside the sentence.
+const MARGIN: f64 = 12.0;
 /// The drawing is at least as wide as its words.
 const NARROWEST: f64 = 560.0;
 
@@ -74,7 +76,12 @@ fn label_width(bar: &Bar) -> f64 {
 /// The drawing.
 pub fn draw(operations: &Operations, title: &str) -> String {
     let bars = &operations.bars;
-    let layout = Layout::new(bars);
+    let mut layout = Layout::new(bars);
+    let stuck = bars.iter().find(|bar| bar.part == Part::Stuck);
+    let stuck = stuck.map(|bar| (bar, sentence(operations, bar)));
+    if let Some((_, sentence)) = &stuck {
+        layout.width = layout.width.max(sentence_width(sentence) + 2.0 * MARGIN);
+    }
     let times = || bars.iter().flat_map(|bar| [Some(bar.time.0), bar.time.1]).flatten();
     let span = times().max().unwrap_or(0) - times().min().unwrap_or(0);
     let (width, height) = (layout.width, layout.bottom() + 48.0);
@@ -86,8 +93,8 @@ pub fn draw(operations: &Operations, title: &str) -> String {
         writeln!(svg, "<line class=\"lane\" {line}/>").expect("text");
     }
     bars.iter().for_each(|bar| write_bar(&mut svg, &layout, bar));
-    if let Some(stuck) = bars.iter().find(|bar| bar.part == Part::Stuck) {
-        write_moment(&mut svg, operations, &layout, stuck);
+    if let Some((bar, sentence)) = &stuck {
+        write_moment(&mut svg, &layout, bar, sentence);
     }
     let scale =
         format!("{} from left to right, in order but not to scale", duration_ms(span as f64 / 1e6));
@@ -107,26 +114,35 @@ fn write_names(svg: &mut String, layout: &Layout, [title, scale]: [&str; 2], hei
     svg.push_str("</g>\n");
 }
 
-/// The line at which the operation returned, and what it should have found.
-fn write_moment(svg: &mut String, operations: &Operations, layout: &Layout, stuck: &Bar) {
-    let at = layout.x[&stuck.place.1.unwrap_or(stuck.place.0)];
-    let bottom = layout.bottom() + 8.0;
+/// What the operation should have found.
+fn sentence(operations: &Operations, stuck: &Bar) -> String {
     let states: Vec<String> = operations.states.iter().map(|state| state.to_string()).collect();
     let why = match states.as_slice() {
         [] => "and there is no moment for that".to_owned(),
         states => format!("but the value must have been {}", shorten(&states.join(" or "), 60)),
     };
-    let anchor = if at > layout.width / 2.0 { "end" } else { "start" };
+    format!("here {} returned, {why}", shorten(&stuck.label, 60))
+}
+
+/// The line at which the operation returned, and what is to say of it, as near as it fits.
+fn write_moment(svg: &mut String, layout: &Layout, stuck: &Bar, sentence: &str) {
+    let at = layout.x[&stuck.place.1.unwrap_or(stuck.place.0)];
+    let bottom = layout.bottom() + 8.0;
+    let to_the_left = if at > layout.width / 2.0 { sentence_width(sentence) } else { 0.0 };
+    let last = layout.width - MARGIN - sentence_width(sentence);
+    let x = (at - to_the_left).min(last).max(MARGIN);
     writeln!(
         svg,
         "<line class=\"moment\" x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"{TOP}\" y2=\"{bottom}\"/>\
-         <text class=\"why\" text-anchor=\"{anchor}\" x=\"{at:.1}\" y=\"{}\">here {} returned, \
-         {}</text>",
+         <text class=\"why\" x=\"{x:.1}\" y=\"{}\">{}</text>",
         bottom + 18.0,
-        html_escape(&stuck.label),
-        html_escape(&why)
+        html_escape(sentence)
     )
     .expect("text");
+}
+
+fn sentence_width(sentence: &str) -> f64 {
+    sentence.chars().count() as f64 * LETTER
 }
 
 fn write_bar(svg: &mut String, layout: &Layout, bar: &Bar) {
