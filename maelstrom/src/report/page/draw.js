@@ -261,52 +261,68 @@ function drawNames(pen, model, view, colour, places) {
   });
 }
 
+/** An operation that went well and is less wide is set on a sheet, with thousands of its like. */
+const NARROW = 5;
+
 function drawOps(pen, model, view, colour, places, drawn) {
   const ops = model.ops, axis = model.axis(), lastEnd = [], lastBad = [];
+  const wide = Math.max(Math.ceil(view.width - LEFT), 1), shade = pixel(colour.ok, .85);
+  const sheet = sheetOf("operations", wide, model.lanes.length), onSheet = new Set(), bars = [];
   const first = axis.isOrder ? 0 : lowerBound(ops.start, view.from - ops.longest);
   for (let row = 0; row < ops.start.length; row++) {
     const endless = ops.took[row] < 0;
     if (row < first && !endless) continue;
     const begin = axis.opStart(row);
     if (begin > view.to) break;
-    const y = places[ops.lane[row]];
+    const lane = ops.lane[row], y = places[lane];
     if (y === null) continue;
     const x0 = xOf(view, begin);
     const x1 = endless ? view.width : Math.max(xOf(view, axis.opEnd(row)), x0 + 3);
     if (x1 < LEFT) continue;
-    const outcome = OUTCOMES[ops.outcome[row]];
+    const isOk = OUTCOMES[ops.outcome[row]] === "ok";
     // What lies on the same pixels as the one before adds nothing, unless it went wrong.
-    const last = outcome === "ok" ? lastEnd : lastBad;
-    if (last[ops.lane[row]] >= x1 - 2 && row !== view.op && !endless) continue;
-    last[ops.lane[row]] = x1;
-    const width = Math.max(x1 - x0, 3);
-    pen.globalAlpha = endless ? .35 : .85;
-    pen.fillStyle = colour[outcome];
-    pen.fillRect(x0, y - 6, width, 12);
-    pen.globalAlpha = 1;
-    // Not by colour alone: what failed is crossed, what nobody knows has a dot.
-    pen.strokeStyle = pen.fillStyle = colour.bg;
-    pen.lineWidth = 1.5;
-    if (outcome === "fail" && width >= 3) {
-      const middle = x0 + Math.min(width / 2, 5);
-      pen.beginPath();
-      pen.moveTo(middle - 3, y - 4); pen.lineTo(middle + 3, y + 4);
-      pen.moveTo(middle - 3, y + 4); pen.lineTo(middle + 3, y - 4);
-      pen.stroke();
-    } else if (outcome === "info") {
-      pen.beginPath(); pen.arc(x0 + Math.min(width / 2, 6), y, 2, 0, 7); pen.fill();
-    }
-    if (width > 46) {
-      const left = Math.max(x0, LEFT);
-      pen.save(); pen.beginPath(); pen.rect(left, y - 6, Math.max(x0 + width - 4 - left, 0), 12); pen.clip();
-      pen.fillStyle = outcome === "info" ? colour["on-info"] : colour.bg;
-      pen.textAlign = "left"; pen.font = SMALL;
-      const text = model.functions[ops.function[row]] + " " + ops.text[row];
-      pen.fillText(text.slice(0, 80), Math.max(x0, LEFT) + (outcome === "ok" ? 3 : 13), y + .5);
-      pen.restore();
-    }
-    drawn.ops.push({ row, x0, x1: x0 + width, y });
+    const last = isOk ? lastEnd : lastBad;
+    if (last[lane] >= x1 - 2 && row !== view.op && !endless) continue;
+    last[lane] = x1;
+    const bar = { row, x0, x1: x0 + Math.max(x1 - x0, 3), y };
+    drawn.ops.push(bar);
+    if (!isOk || endless || x1 - x0 > NARROW) { bars.push(bar); continue; }
+    onSheet.add(lane);
+    const from = Math.max(Math.round(x0 - LEFT), 0);
+    sheet.pixels.fill(shade, lane * wide + from, lane * wide + Math.min(Math.round(x1 - LEFT), wide));
   }
+  const picture = onSheet.size ? sheet.finish() : null;
+  pen.imageSmoothingEnabled = false;
+  for (const lane of onSheet) pen.drawImage(picture, 0, lane, wide, 1, LEFT, places[lane] - 6, wide, 12);
+  for (const bar of bars) drawOp(pen, model, view, colour, bar);
+}
+
+function drawOp(pen, model, view, colour, { row, x0, x1, y }) {
+  const ops = model.ops, outcome = OUTCOMES[ops.outcome[row]], width = x1 - x0;
+  pen.globalAlpha = ops.took[row] < 0 ? .35 : .85;
+  pen.fillStyle = colour[outcome];
+  pen.fillRect(x0, y - 6, width, 12);
+  pen.globalAlpha = 1;
+  // Not by colour alone: what failed is crossed, what nobody knows has a dot.
+  pen.strokeStyle = pen.fillStyle = colour.bg;
+  pen.lineWidth = 1.5;
+  if (outcome === "fail") {
+    const middle = x0 + Math.min(width / 2, 5);
+    pen.beginPath();
+    pen.moveTo(middle - 3, y - 4); pen.lineTo(middle + 3, y + 4);
+    pen.moveTo(middle - 3, y + 4); pen.lineTo(middle + 3, y - 4);
+    pen.stroke();
+  } else if (outcome === "info") {
+    pen.beginPath(); pen.arc(x0 + Math.min(width / 2, 6), y, 2, 0, 7); pen.fill();
+  }
+  if (width <= 46) return;
+  const left = Math.max(x0, LEFT);
+  pen.save(); pen.beginPath(); pen.rect(left, y - 6, Math.max(x0 + width - 4 - left, 0), 12); pen.clip();
+  pen.fillStyle = outcome === "info" ? colour["on-info"] : colour.bg;
+  pen.textAlign = "left"; pen.font = SMALL;
+  const text = model.functions[ops.function[row]] + " " + ops.text[row];
+  pen.fillText(text.slice(0, 80), left + (outcome === "ok" ? 3 : 13), y + .5);
+  pen.restore();
 }
 
 /** At the top of each node's lane what it said of itself: a band coloured by its role, or by the
@@ -325,17 +341,23 @@ function drawStates(pen, model, view, colour, { places, rows }, drawn) {
     const line = row++ * wide;
     if (places[lane] === null) return;
     const first = firstPlace(pieces.length, (n) => position(pieces[n].change) > view.from) - 1;
-    let x1 = first < 0 ? 0 : xOf(view, position(pieces[first].change));
-    for (let n = Math.max(first, 0); n < pieces.length; n++) {
-      const piece = pieces[n], x0 = Math.max(n === first ? x1 : xOf(view, position(piece.change)), LEFT);
+    const begin = (n) => n < pieces.length ? xOf(view, position(pieces[n].change)) : view.width;
+    let n = Math.max(first, 0);
+    for (let next = begin(n); n < pieces.length; n++) {
+      const piece = pieces[n], x0 = Math.max(next, LEFT);
       if (x0 > view.width) break;
-      x1 = n + 1 < pieces.length ? Math.min(xOf(view, position(pieces[n + 1].change)), view.width) : view.width;
+      next = begin(n + 1);
+      const x1 = Math.min(next, view.width);
       if (piece.value === null) continue;
       piece.colour ||= model.scale.of(piece.value);
-      const { name, strength } = piece.colour, shade = pixel(colour[name], strength);
+      // A palette is another object when the page turns dark.
+      if (piece.palette !== colour) {
+        piece.palette = colour;
+        piece.shade = pixel(colour[piece.colour.name], piece.colour.strength);
+      }
       // Of pieces on one pixel the last is seen.
-      const begin = Math.floor(x0 - LEFT), end = Math.min(Math.max(Math.round(x1 - LEFT), begin + 1), wide);
-      for (let x = begin; x < end; x++) sheet.pixels[line + x] = shade;
+      const from = Math.floor(x0 - LEFT), to = Math.min(Math.max(Math.round(x1 - LEFT), from + 1), wide);
+      sheet.pixels.fill(piece.shade, line + from, line + to);
       if (x1 - x0 >= 8) labels.push({ piece, x0, x1, top: places[lane] - rows[lane] / 2 });
     }
   });

@@ -111,21 +111,60 @@ function linksOf(model) {
   return (model.links = { all, of: (from, to) => number[from * lanes + to] });
 }
 
-/** How many messages there are in each cell of each link, how many of them were lost, and of which
- *  type are most. */
-function countCells(model, view, links, cells, found) {
-  const size = links.all.length * cells;
-  if (!model.cells || model.cells.count.length !== size) {
-    model.cells = { count: new Float32Array(size), lost: new Float32Array(size), top: new Int16Array(size), topCount: new Float32Array(size) };
+/**
+ * The strips of the lanes: in the lane of each sender one for each lane to which it sends, the
+ * uppermost for the uppermost of them. Links that would be thinner than a pixel share a strip.
+ * `of` has the strip of each link, or -1 if it is not shown.
+ */
+function stripsOf(model, links, { places, rows: heights }) {
+  const of = new Int32Array(links.all.length).fill(-1), all = [];
+  const bySender = new Map();
+  links.all.forEach(({ from, to }, link) => {
+    if (places[from] === null || places[to] === null) return;
+    if (!bySender.has(from)) bySender.set(from, []);
+    bySender.get(from).push(link);
+  });
+  for (const [from, its] of bySender) {
+    const isNode = model.lanes[from].kind === "node", tall = heights[from];
+    const begin = places[from] - tall / 2 + (isNode && model.states.any ? BAND + 5 : 2);
+    const high = places[from] + tall / 2 - 2 - begin;
+    const many = Math.min(its.length, Math.max(Math.floor(high), 1));
+    const each = many * 3 <= high ? Math.min(Math.floor(high / many), 12) : high / many;
+    const first = all.length;
+    for (let n = 0; n < many; n++) all.push({ from, to: [], y0: begin + n * each, y1: begin + (n + 1) * each });
+    its.forEach((link, n) => {
+      of[link] = first + Math.floor(n * many / its.length);
+      all[of[link]].to.push(links.all[link].to);
+    });
   }
-  const { count, lost, topCount } = model.cells;
+  return { all, of };
+}
+
+/** So many cells: how many messages there are in each, how many of them were lost, of which type
+ *  are most, and how many these are. */
+function cellsOf(size) {
+  return {
+    count: new Float32Array(size), lost: new Float32Array(size),
+    top: new Int16Array(size), topCount: new Float32Array(size),
+  };
+}
+
+function emptyCells({ count, lost, topCount }) {
   count.fill(0); lost.fill(0); topCount.fill(0);
-  if (found) addMessages(model, view, links, cells, found); else addFlows(model, view, links, cells);
+}
+
+/** The cells of all strips, a row for each. They are kept for the next time. */
+function countCells(model, view, links, strips, cells, found) {
+  const size = strips.all.length * cells;
+  if (!model.cells || model.cells.count.length !== size) model.cells = cellsOf(size);
+  emptyCells(model.cells);
+  if (found) addMessages(model, view, links, strips, cells, found);
+  else addFlows(model, view, links, strips, cells);
   return model.cells;
 }
 
 /** Messages of several types in one cell: the colour is that of whichever came first. */
-function addMessages(model, view, links, cells, found) {
+function addMessages(model, view, links, strips, cells, found) {
   const axis = model.axis(), scale = (view.width - LEFT) / (view.to - view.from) / CELL;
   const { count, lost, top } = model.cells;
   for (const { rows, places } of found.parts) {
@@ -133,7 +172,7 @@ function addMessages(model, view, links, cells, found) {
     for (const i of places) {
       const cell = Math.floor((sent[i] - view.from) * scale);
       if (cell < 0 || cell >= cells) continue;
-      const place = links.of(from[i], to[i]) * cells + cell;
+      const place = strips.of[links.of(from[i], to[i])] * cells + cell;
       if (!count[place]) top[place] = kind[i];
       count[place]++;
       if (took[i] < 0) lost[place]++;
@@ -141,76 +180,82 @@ function addMessages(model, view, links, cells, found) {
   }
 }
 
-/** Each cell gets as much of a step of flows as lies in it. */
-function addFlows(model, view, links, cells) {
-  const { flows, slices } = model, axis = model.axis(), duration = slices.width * flows.slices_per_step;
-  const { count, lost, top, topCount } = model.cells, { types } = model.filters();
-  flows.link ||= flows.from.map((from, row) => links.of(from, flows.to[row]));
-  const begin = (step) => (xOf(view, axis.at(slices.start + step * duration)) - LEFT) / CELL;
-  let row = lowerBound(flows.step, Math.floor((axis.time(view.from) - slices.start) / duration));
-  let last = -1, from = 0, to = 0;
-  for (; row < flows.step.length; row++) {
-    if (flows.step[row] !== last) {
-      last = flows.step[row];
-      from = begin(last);
-      to = Math.max(begin(last + 1), from + 1e-6);
-    }
+/** Each cell gets as much of a step of flows as lies in it. Only on the axis of time. A step may be
+ *  many cells wide: what its links have in common is put together first. */
+function addFlows(model, view, links, strips, cells) {
+  const { flows, slices } = model, duration = slices.width * flows.slices_per_step;
+  const { types } = model.filters(), { step, kind, count, lost } = flows;
+  const link = flows.link ||= flows.from.map((from, row) => links.of(from, flows.to[row]));
+  const scale = (view.width - LEFT) / (view.to - view.from) / CELL;
+  const sums = cellsOf(strips.all.length);
+  let row = lowerBound(step, Math.floor((view.from - slices.start) / duration));
+  while (row < step.length) {
+    const current = step[row], from = (slices.start + current * duration - view.from) * scale;
     if (from > cells) break;
-    if (!types[flows.kind[row]]) continue;
-    for (let cell = Math.max(Math.floor(from), 0); cell < Math.min(to, cells); cell++) {
-      const share = (Math.min(cell + 1, to) - Math.max(cell, from)) / (to - from);
-      const place = flows.link[row] * cells + cell, many = flows.count[row] * share;
-      count[place] += many; lost[place] += flows.lost[row] * share;
-      if (many > topCount[place]) { topCount[place] = many; top[place] = flows.kind[row]; }
+    emptyCells(sums);
+    for (; row < step.length && step[row] === current; row++) {
+      const strip = strips.of[link[row]];
+      if (strip < 0 || !types[kind[row]]) continue;
+      sums.count[strip] += count[row];
+      sums.lost[strip] += lost[row];
+      if (count[row] > sums.topCount[strip]) { sums.topCount[strip] = count[row]; sums.top[strip] = kind[row]; }
+    }
+    spread(sums, model.cells, cells, from, from + Math.max(duration * scale, 1e-6));
+  }
+}
+
+/** Spreads what each strip has over its cells from here to there. */
+function spread(sums, { count, lost, top, topCount }, cells, from, to) {
+  const first = Math.max(Math.floor(from), 0), last = Math.min(Math.ceil(to), cells);
+  for (let cell = first; cell < last; cell++) {
+    const share = (Math.min(cell + 1, to) - Math.max(cell, from)) / (to - from);
+    for (let strip = 0, place = cell; strip < sums.count.length; strip++, place += cells) {
+      if (!sums.count[strip]) continue;
+      count[place] += sums.count[strip] * share;
+      lost[place] += sums.lost[strip] * share;
+      const most = sums.topCount[strip] * share;
+      if (most > topCount[place]) { topCount[place] = most; top[place] = sums.top[strip]; }
     }
   }
 }
 
+/** So many strengths are told apart. */
+const STRENGTHS = 1024;
+/** By how many messages a cell has of the most that any has: how strong it is. The fourth root:
+ *  one message is to be seen beside a thousand. */
+const strengths = Uint32Array.from({ length: STRENGTHS + 1 },
+  (_, n) => 60 + 195 * Math.sqrt(Math.sqrt(n / STRENGTHS)));
+
 /**
- * In the lane of each sender one band for each lane to which it sends, the uppermost for the
- * uppermost of them: the stronger, the more messages were sent there. `found` are the messages in
- * view; if they are not here, the counts that the page has of all messages are drawn.
+ * On each strip, how many messages were sent at every time: the stronger, the more. `found` are the
+ * messages in view; if they are not here, the counts that the page has of all messages are drawn.
  */
-function drawDensity(pen, model, view, colour, { places, rows: heights }, found) {
-  const links = linksOf(model), cells = Math.max(1, Math.ceil((view.width - LEFT) / CELL));
-  const { count, lost, top } = countCells(model, view, links, cells, found);
-  const shown = links.all.map((link, n) => ({ ...link, n })).filter(({ from, to }) => places[from] !== null && places[to] !== null);
-  if (!shown.length) return null;
-  const most = count.reduce((a, b) => (a > b ? a : b), 1);
+function drawDensity(pen, model, view, colour, lanes, found) {
+  const links = linksOf(model), strips = stripsOf(model, links, lanes);
+  if (!strips.all.length) return null;
+  const cells = Math.max(1, Math.ceil((view.width - LEFT) / CELL));
+  const { count, lost, top } = countCells(model, view, links, strips, cells, found);
+  let most = 1;
+  for (let place = 0; place < count.length; place++) if (count[place] > most) most = count[place];
   const gone = pixel(colour.lost, 0);
-  const shades = model.colourOfType.map((_, kind) => pixel(typeColour(model, colour, kind), 0));
-  const sheet = sheetOf("density", cells, shown.length);
-  shown.forEach(({ n }, row) => {
-    for (let cell = 0; cell < cells; cell++) {
-      const place = n * cells + cell, many = count[place];
-      if (!many) continue;
-      const shade = lost[place] * 2 > many ? gone : shades[top[place]];
-      // The fourth root: one message is to be seen beside a thousand.
-      const alpha = 60 + 195 * Math.sqrt(Math.sqrt(many / most));
-      sheet.pixels[row * cells + cell] = (alpha << 24 | shade) >>> 0;
-    }
-  });
+  const shades = Uint32Array.from(model.colourOfType, (_, kind) => pixel(typeColour(model, colour, kind), 0));
+  const sheet = sheetOf("density", cells, strips.all.length);
+  for (let place = 0; place < count.length; place++) {
+    const many = count[place];
+    if (!many) continue;
+    const shade = lost[place] * 2 > many ? gone : shades[top[place]];
+    sheet.pixels[place] = strengths[Math.ceil(many / most * STRENGTHS)] << 24 | shade;
+  }
   const picture = sheet.finish();
   pen.imageSmoothingEnabled = false;
-  const rows = [];
-  for (let row = 0; row < shown.length;) {
-    const from = shown[row].from, tall = heights[from];
-    let many = 1;
-    while (row + many < shown.length && shown[row + many].from === from) many++;
-    const isNode = model.lanes[from].kind === "node";
-    const begin = places[from] - tall / 2 + (isNode && model.states.any ? BAND + 5 : 2);
-    const high = places[from] + tall / 2 - 2 - begin;
-    const each = many * 3 <= high ? Math.min(Math.floor(high / many), 12) : high / many;
-    pen.drawImage(picture, 0, row, cells, many, LEFT, begin, cells * CELL, each * many);
-    for (let n = 0; n < many; n++) {
-      const y = begin + n * each;
-      rows.push({ y0: y, y1: y + each, link: shown[row + n] });
-    }
-    if (each > 3) {
-      pen.fillStyle = model.lanes[from].kind === "node" ? colour.lane : colour.bg;
-      for (let n = 1; n < many; n++) pen.fillRect(LEFT, begin + n * each - 1, cells * CELL, 1);
-    }
-    row += many;
+  for (let row = 0, many; row < strips.all.length; row += many) {
+    const { from, y0, y1 } = strips.all[row], each = y1 - y0;
+    many = 1;
+    while (row + many < strips.all.length && strips.all[row + many].from === from) many++;
+    pen.drawImage(picture, 0, row, cells, many, LEFT, y0, cells * CELL, each * many);
+    if (each <= 3) continue;
+    pen.fillStyle = model.lanes[from].kind === "node" ? colour.lane : colour.bg;
+    for (let n = 1; n < many; n++) pen.fillRect(LEFT, y0 + n * each - 1, cells * CELL, 1);
   }
-  return { rows, count, lost, cells, top };
+  return { strips: strips.all, count, lost, cells, top };
 }

@@ -283,11 +283,12 @@ async function start() {
     hint.style.top = (below + box.height > innerHeight ? event.clientY - box.height - 10 : below) + "px";
   }
   function describeBand(x, y) {
-    const { rows, count, lost, cells, top } = drawn.density;
-    const row = rows.find(({ y0, y1 }) => y >= y0 && y < y1), cell = Math.floor((x - LEFT) / CELL);
-    if (!row) return "";
-    const at = row.link.n * cells + cell, about = (n) => n < 10 ? Math.round(n * 10) / 10 : Math.round(n);
-    const name = `${model.lanes[row.link.from].name} → ${model.lanes[row.link.to].name}`;
+    const { strips, count, lost, cells, top } = drawn.density;
+    const number = strips.findIndex(({ y0, y1 }) => y >= y0 && y < y1), cell = Math.floor((x - LEFT) / CELL);
+    if (number < 0) return "";
+    const at = number * cells + cell, about = (n) => n < 10 ? Math.round(n * 10) / 10 : Math.round(n);
+    const named = (lane) => model.lanes[lane].name, { from, to } = strips[number];
+    const name = `${named(from)} → ${to.map(named).join(", ")}`;
     if (!count[at]) return `${name}: nothing here`;
     const span = formatTime(axis.time(positionAt(view, x + CELL)) - axis.time(positionAt(view, x)));
     return `${name}: ${about(count[at])} messages in ${span}, mostly ${model.types[top[at]]}` +
