@@ -334,8 +334,8 @@ mod tests {
             coverage.never(&[Fault::Loss, Fault::Kill]),
             [
                 "kill never struck.",
-                "cas, read and write were never lost or in flight during a crash.",
                 "vote was never in flight during a crash.",
+                "cas, read and write were never lost or in flight during a crash.",
                 "No cas of a client ever succeeded."
             ]
         );

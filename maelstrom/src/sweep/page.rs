@@ -8,10 +8,15 @@ use super::seed::is_undecided;
 use super::text::{grouped, headline};
 use crate::report::{STYLE, count, duration_ms};
 
-/// Besides the style of a run's page: numbers stand below one another.
-const NUMBERS: &str = ".operations td.number, .operations th.number { text-align: right; \
-    font-variant-numeric: tabular-nums; } .never { color: var(--info); } h2 { font-size: 16px; \
-    margin: 18px 0 4px; } h3 { font-size: 14px; margin: 12px 0 2px; }";
+/// Besides the style of a run's page: numbers stand below one another, and on a narrow screen a
+/// table is moved, not folded.
+const TABLES: &str = ".counts { border-collapse: collapse; font-size: 13px; margin: 6px 0; } \
+    .counts th { text-align: left; font-weight: normal; color: var(--quiet); } \
+    .counts td, .counts th { padding: 2px 16px 2px 0; vertical-align: top; } \
+    .counts td { border-top: 1px solid var(--line); } \
+    .counts td.number, .counts th.number { text-align: right; \
+    font-variant-numeric: tabular-nums; } .never { color: var(--info); } \
+    h2 { font-size: 16px; margin: 18px 0 4px; } h3 { font-size: 14px; margin: 12px 0 2px; }";
 
 /// The page.
 pub fn page(merged: &Merged) -> String {
@@ -28,7 +33,7 @@ pub fn page(merged: &Merged) -> String {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width";
                 title { (headline(merged)) }
-                style { (PreEscaped(STYLE)) (PreEscaped(NUMBERS)) }
+                style { (PreEscaped(STYLE)) (PreEscaped(TABLES)) }
             }
             body {
                 header {
@@ -51,7 +56,7 @@ fn cases(merged: &Merged) -> Markup {
     let common = common(&merged.cases);
     html! {
         @if !common.is_empty() { p { "Settings of all: " code { (words(&common)) } } }
-        div.scroll { table.operations {
+        div.scroll { table.counts {
             thead { tr {
                 th { "case" } th.number { "seeds" } th.number { "of" } th.number { "failed" }
                 th.number { "unknown" } th.number { "run twice" } th.number { "seeds a second, on a core" }
@@ -144,7 +149,7 @@ fn messages(coverage: &Coverage) -> Markup {
     html! {
         @if !coverage.messages.is_empty() {
             h3 { "What became of messages between servers" }
-            div.scroll { table.operations {
+            div.scroll { table.counts {
                 thead { tr {
                     th { "type" }
                     @for (name, _) in columns(&Fates::default()) { th.number { (name) } }
@@ -177,7 +182,7 @@ fn columns(fates: &Fates) -> [(&'static str, u64); 8] {
 
 fn faults(coverage: &Coverage) -> Markup {
     html! {
-        div.scroll { table.operations {
+        div.scroll { table.counts {
             thead { tr { th { "fault" } th.number { "struck" } th.number { "in seeds" } } }
             tbody { @for (fault, strikes) in &coverage.faults {
                 tr {
@@ -186,7 +191,7 @@ fn faults(coverage: &Coverage) -> Markup {
                 }
             } }
         } }
-        div.scroll { table.operations {
+        div.scroll { table.counts {
             thead { tr {
                 th { "operation" } th.number { "ok" } th.number { "failed" }
                 th.number { "nobody knows" }
