@@ -30,7 +30,7 @@ const EXAMPLES: &str = "Examples:
 
 Started again, it goes on where it was. Ctrl-C keeps what was done.
 
-Exit status: 0 no seed failed, 1 some did, 2 none of those that were run, but they are not all, \
+Exit status: 0 no seed failed, 1 some did, 2 none did, but some were not run or could not be judged, \
 254 bad arguments, 255 the sweep broke off. That of a shard is 0 when all of it was run.";
 
 /// The flags of `maelstrom sweep`.
