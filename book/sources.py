@@ -56,17 +56,20 @@ def main():
     for item in items:
         rewrite(item)
 
-    def page(name, content, path, inner=(), above=()):
-        return {"Chapter": {"name": name, "content": content, "number": None, "path": path,
+    # A page is within another one, and folded away with it, by its number, which is not shown.
+    def page(name, content, path, number, inner=(), above=()):
+        return {"Chapter": {"name": name, "content": content, "number": number, "path": path,
                             "source_path": None, "sub_items": list(inner),
                             "parent_names": list(above)}}
 
     title = "Files that the book links to"
-    files = [page(path, f"# {path}\n\n{text_of(os.path.join(root, path))}", link_to(path), (), [title])
-             for path in sorted(found)]
+    last = len(items) + 1
+    files = [page(path, f"# {path}\n\n{text_of(os.path.join(root, path))}", link_to(path),
+                  [last, number], (), [title])
+             for number, path in enumerate(sorted(found), 1)]
     listed = "".join(f"- [{path}]({path}.md)\n" for path in sorted(found))
     items.append("Separator")
-    items.append(page(title, f"# {title}\n\n{listed}", "source/index.md", files))
+    items.append(page(title, f"# {title}\n\n{listed}", "source/index.md", [last], files))
     json.dump(book, sys.stdout)
 
 
