@@ -17,10 +17,10 @@ use serde_json::Value;
 use crate::runtime::process::Process;
 
 /// Fields that stand first, in this order: a report colours the lane of a node by its first field.
-const FIRST: [&str; 3] = ["role", "value", "messages"];
+const FIRST: [&str; 4] = ["role", "clock", "value", "messages"];
 
 /// A state as JSON text, in which the field comes first by which nodes are told apart: the role,
-/// the value, or how much a node has. The other fields follow in the order of their names.
+/// the logical clock, the value, or how much a node has. The other fields follow in the order of their names.
 pub fn state_text(state: &Value) -> String {
     let Value::Object(fields) = state else { return state.to_string() };
     let rank = |name: &str| FIRST.iter().position(|first| *first == name).unwrap_or(FIRST.len());

@@ -142,8 +142,9 @@ fn about(workload: &str, results: &Judgement) -> Vec<(&'static str, Option<Strin
         }
         name if name.starts_with("txn-") => {
             let names = |name: &str| entry(results, &["workload", name]).map(named);
+            let names = |name: &str| names(name).filter(|names| !names.is_empty());
             let kinds = names("anomaly-types").unwrap_or_else(|| "none".into());
-            let not = names("not").filter(|not| !not.is_empty());
+            let not = names("not");
             let not = not.map(|not| format!(", so it is not {not}")).unwrap_or_default();
             vec![("anomalies", Some(shorten(&format!("{kinds}{not}"), 2 * VALUE_CHARACTERS)))]
         }
