@@ -5,21 +5,25 @@
 //! would take a long coincidence, by an invariant that does not hold. Every file is also a
 //! program that runs as a node under any bench.
 //!
+//! All that is known of a bug stands in its own file: see [`exhibit`]. `make museum` makes pages
+//! of that.
+//!
 //! Here stands what several of them share.
 
+pub mod exhibit;
 pub mod lin_kv;
+pub mod museum;
 mod program;
-#[cfg(test)]
-mod tests;
-
-/// By this name the bugs know what they share, also where they are tested as a part of it.
-#[cfg(test)]
-extern crate self as bugs;
+pub mod recorded;
 
 use gyre::Node;
-use maelstrom::simulation::Check;
+use maelstrom::simulation::{Check, Smallest};
 
+pub use exhibit::planted;
 pub use program::run;
+
+use exhibit::Exhibit;
+use recorded::{RecordedRun, Shown};
 
 /// How many seeds are tried before a bug counts as missed.
 const SEEDS: u64 = 500;
@@ -36,4 +40,30 @@ pub fn kafka_is_caught<N: Node>(check: Check<N>, anomaly: &str) {
         types.is_some_and(|types| types.to_string().contains(&keyword))
     });
     assert!(is_named, "the checker must find {anomaly} within {SEEDS} seeds");
+}
+
+/// Leaves the page of a bug's smallest run in the store. It is the recorded one, unless that does
+/// not fail any more, because the node has changed since: then one is searched for and recorded.
+fn shown(exhibit: &Exhibit, check: &dyn Shown) -> Result<(RecordedRun, Smallest), String> {
+    let recorded = RecordedRun::read(&exhibit.name).and_then(|run| {
+        let trial = check.replay(&run);
+        if run.fails_in(&trial) {
+            return Ok((run, trial));
+        }
+        Err(format!("the recorded run of {} does not fail any more", exhibit.name))
+    });
+    let (run, trial) = match recorded {
+        Ok(recorded) => recorded,
+        Err(sentence) => {
+            eprintln!("{sentence}: looking for the smallest run that fails");
+            let run = check.record(exhibit)?;
+            let trial = check.replay(&run);
+            (run, trial)
+        }
+    };
+    if !run.fails_in(&trial) {
+        return Err(format!("{}: the run that was just recorded does not fail", exhibit.name));
+    }
+    let smallest = check.leave(&run, &trial);
+    Ok((run, smallest))
 }

@@ -2,29 +2,18 @@
 
 #![expect(clippy::disallowed_methods, reason = "it reads its arguments, and measures itself")]
 
-use std::ops::Range;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use gyre::{Ctx, Node};
 use maelstrom::shrink::{Shrunk, Watch};
-use maelstrom::simulation::Check;
+use maelstrom::simulation::{Check, Smallest};
 
-/// The argument that makes the program of a bug show it: `make shrunk-bugs`.
-const SHRINK: &str = "--shrink";
-
-/// The argument that makes it show the first of them, with its page: `make bug-…`.
-const SHOW: &str = "--show";
-
-/// The argument that makes it say how one run ends: `--seed 7`. Without a number it looks for the
-/// first seed that fails.
-const SEED: &str = "--seed";
+use crate::exhibit::{Exhibit, mended};
+use crate::recorded::{RecordedRun, SEARCHED, Shown};
 
 /// How many seeds are shrunk of each bug.
 const SHRUNK_SEEDS: usize = 3;
-
-/// The seeds among which they are found.
-const SEARCHED: Range<u64> = 0..2_000;
 
 /// How long a search for a smaller run may take.
 const SHRINK_TIME: Duration = Duration::from_secs(60);
@@ -32,37 +21,121 @@ const SHRINK_TIME: Duration = Duration::from_secs(60);
 /// How much of a tape is shown.
 const SHOWN_CHARACTERS: usize = 3_000;
 
+/// On so many seeds a bug that somebody has mended must not show.
+const JUDGED_SEEDS: u64 = 50;
+
+/// What the program does instead of being a node.
+const VERBS: [&str; 5] = ["--show", "--seed", "--shrink", "--to-mend", "--judge"];
+
 /// The program of a bug: a node, as any bench runs it.
 ///
-/// With `--show` it shows the bug instead: a small run, with its page in the store. With `--seed 7`
-/// it runs that seed inside the bench, where invariants are checked, and says how it ends. With
-/// `--shrink`
-/// it finds the first seeds that fail by this kind of anomaly (or, without one, in any way), makes
-/// each as small as it can, and prints a row of `book/shrunk-bugs.md` for each; with `--tape`
-/// behind that, on stderr, their tapes, too.
+/// - `--show` shows the bug instead: what it is, and the smallest run, with its page in the store.
+/// - `--seed 7` runs that seed inside the bench, where invariants are checked, and says how it
+///   ends. Without a number it looks for the first seed that fails.
+/// - `--shrink` finds the first seeds that fail by the bug's kind of anomaly, makes each as small as
+///   it can, and prints a row of `book/shrunk-bugs.md` for each; with `--tape` behind that, on
+///   stderr, their tapes, too.
+/// - `--to-mend` prints the file with the bug, without the right lines.
+/// - `--judge` says whether the bug is mended; `--judge --solution` judges the right lines.
 pub fn run<N: Node>(
-    anomaly: &str,
+    name: &str,
     check: fn() -> Check<N>,
     make: impl FnOnce(&Ctx) -> N + 'static,
 ) -> ExitCode {
     let asked = std::env::args().nth(1).unwrap_or_default();
-    if ![SHRINK, SHOW, SEED].contains(&asked.as_str()) {
+    if !VERBS.contains(&asked.as_str()) {
         return gyre::run(make);
     }
-    let anomaly = Some(anomaly).filter(|anomaly| !anomaly.is_empty());
-    let check = check();
-    if asked == SEED {
-        return say_how_it_ends(&check, std::env::args().nth(2).as_deref());
+    let exhibit = match Exhibit::read(name) {
+        Ok(exhibit) => exhibit,
+        Err(sentence) => return fail(&sentence),
+    };
+    let check = check().run_by(&[&format!("target/release/{name}")]);
+    let further = std::env::args().nth(2);
+    let done = match asked.as_str() {
+        "--show" => show(&exhibit, &check),
+        "--seed" => say_how_it_ends(&check, further.as_deref()),
+        "--to-mend" => exhibit.to_mend().map(|text| print(text.trim_end())),
+        "--judge" if further.as_deref() == Some("--solution") => mended(|| judge(name, &check)),
+        "--judge" => judge(name, &check),
+        _ => shrink(&exhibit, &check),
+    };
+    done.map_or_else(|sentence| fail(&sentence), |()| ExitCode::SUCCESS)
+}
+
+fn fail(sentence: &str) -> ExitCode {
+    eprintln!("{sentence}");
+    ExitCode::FAILURE
+}
+
+#[expect(clippy::print_stdout, reason = "it prints what it was asked for")]
+fn print(text: &str) {
+    println!("{text}");
+}
+
+/// Says what the bug is, and shows the smallest run of it.
+fn show<N: Node>(exhibit: &Exhibit, check: &Check<N>) -> Result<(), String> {
+    let Exhibit { name, words, from, review, .. } = exhibit;
+    print(&format!("{words}\n"));
+    let (run, Smallest { page, command, .. }) = crate::shown(exhibit, check)?;
+    let (left, before) = (run.facts.left, run.facts.before);
+    print(&format!(
+        "  from:     {from}\n  review:   {review}\n\n{}\n  \
+         smallest: {left}, and before {before}\n  fails by: {}\n  page:     {}\n  \
+         repeat:   {command}\n  mend it:  make bug-{name} MEND=1",
+        exhibit.difference()?,
+        run.fails_by(),
+        page.display(),
+    ));
+    Ok(())
+}
+
+/// Runs one seed, or looks for the first that fails, and says how it ends.
+fn say_how_it_ends<N: Node>(check: &Check<N>, seed: Option<&str>) -> Result<(), String> {
+    // What an assertion says is said once, below.
+    std::panic::set_hook(Box::new(|_| {}));
+    let failure = match seed.map(str::parse) {
+        Some(Ok(seed)) => check.fails(seed),
+        Some(Err(_)) => return Err("--seed wants a number behind it, or nothing".into()),
+        None => check.first_anomaly(SEARCHED),
+    };
+    match failure {
+        Some(failure) => print(&format!("seed {}: {}", failure.seed, failure.sentence)),
+        None => print("Nothing is wrong."),
     }
-    if asked == SHOW {
-        let seeds = check.seeds_that_fail(anomaly, SEARCHED, 1);
-        seeds.iter().for_each(|seed| check.show(*seed, anomaly));
-        return if seeds.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+    Ok(())
+}
+
+/// Whether the node of this program has the bug no more.
+fn judge<N: Node>(name: &str, check: &Check<N>) -> Result<(), String> {
+    std::panic::set_hook(Box::new(|_| {}));
+    let run = RecordedRun::read(name)?;
+    if run.fails_in(&check.replay(&run)) {
+        return Err(format!(
+            "The bug is still there: its smallest run fails by {}. `make bug-{name}` shows it.",
+            run.fails_by()
+        ));
     }
+    let fails = |seed| check.fails(seed).map(|failure| (seed, failure.sentence));
+    if let Some((seed, sentence)) = (0..JUDGED_SEEDS).find_map(fails) {
+        return Err(format!(
+            "The recorded run does not fail any more, but the run of seed {seed} does: {sentence}"
+        ));
+    }
+    print(&format!(
+        "Mended: neither the recorded run nor any of {JUDGED_SEEDS} seeds fails. \
+         `git diff --no-index bugs/src/bin/{name}.rs bugs/examples/{name}.rs` compares it."
+    ));
+    Ok(())
+}
+
+/// Makes the first seeds that fail small, and prints a row for each.
+fn shrink<N: Node>(exhibit: &Exhibit, check: &Check<N>) -> Result<(), String> {
+    let anomaly = exhibit.anomaly.as_deref();
     let seeds = check.seeds_that_fail(anomaly, SEARCHED, SHRUNK_SEEDS);
     let mut is_whole = seeds.len() == SHRUNK_SEEDS;
     for seed in seeds {
-        match row(&check, seed, anomaly) {
+        match row(&exhibit.name, check, seed, anomaly) {
             Ok(row) => print(&row),
             Err(sentence) => {
                 eprintln!("seed {seed}: {sentence}");
@@ -70,37 +143,18 @@ pub fn run<N: Node>(
             }
         }
     }
-    if is_whole { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-/// Runs one seed, or looks for the first that fails, and says how it ends.
-fn say_how_it_ends<N: Node>(check: &Check<N>, seed: Option<&str>) -> ExitCode {
-    // What an assertion says is said once, below.
-    std::panic::set_hook(Box::new(|_| {}));
-    let failure = match seed.map(str::parse) {
-        Some(Ok(seed)) => check.fails(seed),
-        Some(Err(_)) => {
-            eprintln!("{SEED} wants a number behind it, or nothing");
-            return ExitCode::from(2);
-        }
-        None => check.first_anomaly(SEARCHED),
-    };
-    match failure {
-        Some(failure) => print(&format!("seed {}: {}", failure.seed, failure.sentence)),
-        None => print("Nothing is wrong."),
-    }
-    ExitCode::SUCCESS
-}
-
-#[expect(clippy::print_stdout, reason = "it prints what it was asked for")]
-fn print(row: &str) {
-    println!("{row}");
+    if is_whole { Ok(()) } else { Err(format!("fewer than {SHRUNK_SEEDS} seeds were made small")) }
 }
 
 /// A seed made small, as a row of the table.
-fn row<N: Node>(check: &Check<N>, seed: u64, anomaly: Option<&str>) -> Result<String, String> {
+fn row<N: Node>(
+    bug: &str,
+    check: &Check<N>,
+    seed: u64,
+    anomaly: Option<&str>,
+) -> Result<String, String> {
     let started_at = Instant::now();
-    let shrunk = check.shrink(seed, anomaly, &Until(started_at + SHRINK_TIME))?;
+    let shrunk = check.shrink(seed, anomaly, &Until::in_a_minute())?;
     let seconds = started_at.elapsed().as_secs_f64();
     let Shrunk { kind, before, left, case, .. } = &shrunk;
     if std::env::args().nth(2).as_deref() == Some("--tape") {
@@ -109,8 +163,6 @@ fn row<N: Node>(check: &Check<N>, seed: u64, anomaly: Option<&str>) -> Result<St
     }
     let shown = check.messages_shown(&shrunk);
     let seen_by = if kind.part == "run" { "an invariant" } else { "clients" };
-    let bug = std::env::current_exe().unwrap_or_default();
-    let bug = bug.file_name().unwrap_or_default().to_string_lossy().into_owned();
     Ok(format!(
         "| {bug} | {seed} | {kind} | {seen_by} | {} | {} | {} | {} | {} | {} | {} | {} | {} | \
          {seconds:.1} |",
@@ -127,7 +179,13 @@ fn row<N: Node>(check: &Check<N>, seed: u64, anomaly: Option<&str>) -> Result<St
 }
 
 /// Ends a search at a time.
-struct Until(Instant);
+pub(crate) struct Until(Instant);
+
+impl Until {
+    pub(crate) fn in_a_minute() -> Until {
+        Until(Instant::now() + SHRINK_TIME)
+    }
+}
 
 impl Watch for Until {
     fn is_over(&self) -> bool {

@@ -34,6 +34,7 @@ use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use gyre::{Message, Time};
+use serde::{Deserialize, Serialize};
 
 use crate::edn::Edn;
 use crate::engine::{Direction, Observer};
@@ -148,7 +149,7 @@ pub struct Unwatched;
 impl Watch for Unwatched {}
 
 /// What is in a run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Left {
     /// Operations that clients begin, those of the final phase included.
     pub operations: usize,

@@ -1,5 +1,11 @@
 //! A broadcast with a bug: every message is brought to every other node, however often it
 //! takes, but a node that is killed comes back with nothing, and nobody tells it again.
+//!
+//! - **From**: Cachin, Guerraoui and Rodrigues, *Introduction to Reliable and Secure Distributed
+//!   Programming* (2011), chapter 3: in the crash-recovery model a broadcast logs what it
+//!   delivers.
+//! - **Review**: “What is on disk when `broadcast_ok` is sent?” Nothing is.
+//! - **Fails by**: lost
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -37,8 +43,34 @@ enum Response {
 }
 
 impl Broadcast {
-    fn new(_: &Ctx) -> Broadcast {
-        Broadcast { messages: RefCell::default() }
+    fn new(ctx: &Ctx) -> Broadcast {
+        let recovered = ctx.storage().load().expect("the disk can be read");
+        let texts = recovered.records.iter().map(|record| String::from_utf8_lossy(record));
+        let messages: BTreeSet<i64> = texts.filter_map(|text| text.parse().ok()).collect();
+        // The others may not have heard of them yet.
+        messages.iter().for_each(|message| tell_all(ctx, *message));
+        Broadcast { messages: RefCell::new(messages) }
+    }
+
+    fn keep(&self, ctx: &Ctx, message: i64) -> Result<(), Error> {
+        self.messages.borrow_mut().insert(message);
+        if bugs::planted() {
+        } else {
+            ctx.storage().append(message.to_string().as_bytes())?;
+            ctx.storage().sync()?;
+        }
+        Ok(())
+    }
+}
+
+/// Brings a message to every other node, however often it takes.
+fn tell_all(ctx: &Ctx, message: i64) {
+    for peer in ctx.peers().to_vec() {
+        let own_ctx = ctx.clone();
+        ctx.spawn(async move {
+            let policy = RetryPolicy::within(Duration::from_secs(3600));
+            let _ = own_ctx.rpc_retry(&peer, &Request::Tell { message }, policy).await;
+        });
     }
 }
 
@@ -51,19 +83,12 @@ impl Node for Broadcast {
         Ok(match request {
             Request::Topology {} => Response::TopologyOk {},
             Request::Broadcast { message } => {
-                self.messages.borrow_mut().insert(message);
-                for peer in ctx.peers().to_vec() {
-                    let own_ctx = ctx.clone();
-                    ctx.spawn(async move {
-                        let policy = RetryPolicy::within(Duration::from_secs(3600));
-                        let tell = Request::Tell { message };
-                        let _ = own_ctx.rpc_retry(&peer, &tell, policy).await;
-                    });
-                }
+                self.keep(ctx, message)?;
+                tell_all(ctx, message);
                 Response::BroadcastOk {}
             }
             Request::Tell { message } => {
-                self.messages.borrow_mut().insert(message);
+                self.keep(ctx, message)?;
                 Response::Told {}
             }
             Request::Read {} => Response::ReadOk { messages: self.messages.borrow().clone() },
@@ -72,12 +97,12 @@ impl Node for Broadcast {
 }
 
 /// How the bench catches it.
-fn check() -> Check<Broadcast> {
+pub(crate) fn check() -> Check<Broadcast> {
     maelstrom::check("broadcast", Broadcast::new).faults([Fault::Kill])
 }
 
 fn main() -> ExitCode {
-    bugs::run("lost", check, Broadcast::new)
+    bugs::run("broadcast-forgets-on-restart", check, Broadcast::new)
 }
 
 #[cfg(test)]

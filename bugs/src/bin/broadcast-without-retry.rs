@@ -1,14 +1,24 @@
 //! A broadcast with a bug: each message is sent to every node once, and nobody asks whether it
 //! arrived.
+//!
+//! - **From**: Demers et al., *Epidemic Algorithms for Replicated Database Maintenance* (PODC
+//!   1987), section 1.2: direct mail may be lost, so it is not enough.
+//! - **Review**: “Which reply would have to be missing for this to be sent again?” There is no
+//!   reply.
+//! - **Fails by**: lost
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use gyre::{Ctx, Error, Node, NodeId, async_trait};
+use gyre::{Ctx, Error, Node, NodeId, RetryPolicy, async_trait};
 use maelstrom::Fault;
 use maelstrom::simulation::Check;
 use serde::{Deserialize, Serialize};
+
+/// As long as any run.
+const A_LONG_TIME: Duration = Duration::from_secs(3600);
 
 struct Broadcast {
     messages: RefCell<BTreeSet<i64>>,
@@ -49,9 +59,16 @@ impl Node for Broadcast {
             // ANCHOR: handle
             Request::Broadcast { message } => {
                 self.messages.borrow_mut().insert(message);
-                for peer in ctx.peers() {
-                    // The bug.
-                    ctx.send(peer, &Request::Tell { message })?;
+                for peer in ctx.peers().to_vec() {
+                    let tell = Request::Tell { message };
+                    if bugs::planted() {
+                        ctx.send(&peer, &tell)?;
+                    } else {
+                        let (ctx, policy) = (ctx.clone(), RetryPolicy::within(A_LONG_TIME));
+                        ctx.clone().spawn(async move {
+                            let _ = ctx.rpc_retry(&peer, &tell, policy).await;
+                        });
+                    }
                 }
                 Response::BroadcastOk {}
             }
@@ -66,12 +83,12 @@ impl Node for Broadcast {
 }
 
 /// How the bench catches it.
-fn check() -> Check<Broadcast> {
+pub(crate) fn check() -> Check<Broadcast> {
     maelstrom::check("broadcast", Broadcast::new).faults([Fault::Loss])
 }
 
 fn main() -> ExitCode {
-    bugs::run("lost", check, Broadcast::new)
+    bugs::run("broadcast-without-retry", check, Broadcast::new)
 }
 
 #[cfg(test)]

@@ -1,7 +1,14 @@
 //! A counter with a bug: nodes tell each other amounts, so an amount that arrives twice counts
 //! twice.
+//!
+//! - **From**: Shapiro, Preguiça, Baquero and Zawirski, *A comprehensive study of Convergent and
+//!   Commutative Replicated Data Types* (2011): an operation-based counter needs delivery exactly
+//!   once.
+//! - **Review**: “What happens when this message is handled twice?” It must be nothing.
+//! - **Fails by**: wrong-sum
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -12,6 +19,10 @@ use serde::{Deserialize, Serialize};
 
 struct Counter {
     value: Cell<i64>,
+    /// How many amounts this node has told of.
+    told: Cell<u64>,
+    /// What it has been told: by whom, and under which number.
+    heard: RefCell<BTreeSet<(NodeId, u64)>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -19,7 +30,7 @@ struct Counter {
 enum Request {
     Add { delta: i64 },
     Read {},
-    Tell { delta: i64 },
+    Tell { delta: i64, number: u64 },
 }
 
 #[derive(Serialize)]
@@ -32,7 +43,7 @@ enum Response {
 
 impl Counter {
     fn new(_: &Ctx) -> Counter {
-        Counter { value: Cell::new(0) }
+        Counter { value: Cell::new(0), told: Cell::new(0), heard: RefCell::default() }
     }
 }
 
@@ -41,16 +52,17 @@ impl Node for Counter {
     type Request = Request;
     type Response = Response;
 
-    async fn handle(&self, ctx: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
+    async fn handle(&self, ctx: &Ctx, request: Request, from: NodeId) -> Result<Response, Error> {
         Ok(match request {
             // ANCHOR: handle
             Request::Add { delta } => {
                 self.value.set(self.value.get() + delta);
+                let number = self.told.replace(self.told.get() + 1);
                 for peer in ctx.peers().to_vec() {
                     let own_ctx = ctx.clone();
                     ctx.spawn(async move {
                         let policy = RetryPolicy::within(Duration::from_secs(3600));
-                        let tell = Request::Tell { delta };
+                        let tell = Request::Tell { delta, number };
                         let _ = own_ctx.rpc_retry(&peer, &tell, policy).await;
                     });
                 }
@@ -58,8 +70,9 @@ impl Node for Counter {
             }
             // ANCHOR_END: handle
             // ANCHOR: tell
-            Request::Tell { delta } => {
-                // The bug.
+            Request::Tell { delta, number } => {
+                let is_new = self.heard.borrow_mut().insert((from, number));
+                let delta = if bugs::planted() { delta } else { delta * i64::from(is_new) };
                 self.value.set(self.value.get() + delta);
                 Response::Told {}
             }
@@ -70,12 +83,12 @@ impl Node for Counter {
 }
 
 /// How the bench catches it.
-fn check() -> Check<Counter> {
+pub(crate) fn check() -> Check<Counter> {
     maelstrom::check("pn-counter", Counter::new).faults([Fault::Duplicate])
 }
 
 fn main() -> ExitCode {
-    bugs::run("wrong-sum", check, Counter::new)
+    bugs::run("counter-counts-duplicates", check, Counter::new)
 }
 
 #[cfg(test)]

@@ -1,5 +1,12 @@
 //! A counter with a bug: a proper CRDT that a node keeps in memory only. After a restart the
 //! node's own number starts again at zero, and disappears behind the old one.
+//!
+//! - **From**: basho/riak_kv issue 679 (2013): a replica that has lost its data and goes on under
+//!   its old name counts from the start, and what it counts is subsumed by what others remember
+//!   of it.
+//! - **Review**: “What may a node that finds its storage empty not know?” How far it has counted
+//!   under this name.
+//! - **Fails by**: wrong-sum
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -12,7 +19,7 @@ use maelstrom::simulation::Check;
 use serde::{Deserialize, Serialize};
 
 struct Counter {
-    /// What each node has added. The bug: not a word of it is stored.
+    /// What each node has added.
     added: RefCell<BTreeMap<NodeId, u64>>,
 }
 
@@ -33,8 +40,11 @@ enum Response {
 }
 
 impl Counter {
-    fn new(_: &Ctx) -> Counter {
-        Counter { added: RefCell::default() }
+    fn new(ctx: &Ctx) -> Counter {
+        let recovered = ctx.storage().load().expect("the disk can be read");
+        let own = recovered.records.last().and_then(|record| serde_json::from_slice(record).ok());
+        let added = own.map(|own: u64| (ctx.id().clone(), own));
+        Counter { added: RefCell::new(added.into_iter().collect()) }
     }
 }
 
@@ -47,7 +57,13 @@ impl Node for Counter {
         let mut added = self.added.borrow_mut();
         Ok(match request {
             Request::Add { delta } => {
-                *added.entry(ctx.id().clone()).or_default() += delta;
+                let own = added.entry(ctx.id().clone()).or_default();
+                *own += delta;
+                if bugs::planted() {
+                } else {
+                    ctx.storage().append(own.to_string().as_bytes())?;
+                    ctx.storage().sync()?;
+                }
                 Response::AddOk {}
             }
             Request::Merge { added: others } => {
@@ -73,12 +89,12 @@ impl Node for Counter {
 }
 
 /// How the bench catches it.
-fn check() -> Check<Counter> {
+pub(crate) fn check() -> Check<Counter> {
     maelstrom::check("g-counter", Counter::new).faults([Fault::Kill])
 }
 
 fn main() -> ExitCode {
-    bugs::run("wrong-sum", check, Counter::new)
+    bugs::run("counter-forgets-on-restart", check, Counter::new)
 }
 
 #[cfg(test)]

@@ -1,6 +1,12 @@
 //! A counter on `seq-kv` with a bug: it adds with care, by compare-and-set, but takes what it
 //! reads for the present. A sequentially consistent store may answer from the past, and goes
 //! on doing so to a node that only reads.
+//!
+//! - **From**: Lamport, *How to Make a Multiprocessor Computer That Correctly Executes
+//!   Multiprocess Programs* (1979): sequential consistency says nothing of when; and Maelstrom’s
+//!   `doc/services.md`, on `seq-kv`.
+//! - **Review**: “How old may what this read returns be?” As old as the store likes.
+//! - **Fails by**: wrong-sum
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -50,8 +56,12 @@ impl Node for Counter {
                     Err(error) => return Err(error),
                 }
             },
-            // The bug.
             Request::Read {} => {
+                if bugs::planted() {
+                } else {
+                    // A write happens at the newest point, and what follows it not before.
+                    kv.write(&format!("seen by {}", ctx.id()), &ctx.now().as_nanos()).await?;
+                }
                 Ok(Response::ReadOk { value: kv.read_if_exists(&"counter").await?.unwrap_or(0) })
             }
         }
@@ -60,12 +70,12 @@ impl Node for Counter {
 }
 
 /// How the bench catches it.
-fn check() -> Check<Counter> {
+pub(crate) fn check() -> Check<Counter> {
     maelstrom::check("g-counter", Counter::new)
 }
 
 fn main() -> ExitCode {
-    bugs::run("wrong-sum", check, Counter::new)
+    bugs::run("counter-trusts-stale-reads", check, Counter::new)
 }
 
 #[cfg(test)]

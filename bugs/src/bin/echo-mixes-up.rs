@@ -1,6 +1,12 @@
 //! An echo with a bug: now and then it echoes what another request said.
 //!
 //! The classic mistake of a buffer that is kept from one request to the next.
+//!
+//! - **From**: redis/redis-py issue 2624 (2023): a connection that went back to its pool with an
+//!   answer unread gave it to the next request; ChatGPT showed users what belonged to others.
+//! - **Review**: “What does this handler know that does not come from its own request?” The last
+//!   one’s text.
+//! - **Fails by**: wrong-reply
 
 use std::cell::RefCell;
 use std::process::ExitCode;
@@ -42,18 +48,19 @@ impl Node for Echo {
         let Request::Echo { echo } = request;
         let last = self.last.replace(echo.clone());
         let mixed_up = ctx.rng().random_range(0..100) == 0;
-        Ok(Response::EchoOk { echo: if mixed_up { last } else { echo } })
+        let echo = if bugs::planted() { if mixed_up { last } else { echo } } else { echo };
+        Ok(Response::EchoOk { echo })
     }
     // ANCHOR_END: handle
 }
 
 /// How the bench catches it.
-fn check() -> Check<Echo> {
+pub(crate) fn check() -> Check<Echo> {
     maelstrom::check("echo", Echo::new)
 }
 
 fn main() -> ExitCode {
-    bugs::run("wrong-reply", check, Echo::new)
+    bugs::run("echo-mixes-up", check, Echo::new)
 }
 
 #[cfg(test)]

@@ -1,5 +1,10 @@
 //! A g-set with a bug: of two sets that meet, the greater one is kept, and not their union.
 //! That merge is idempotent and associative, and still what it gives is no upper bound.
+//!
+//! - **From**: Shapiro, Preguiça, Baquero and Zawirski, *Conflict-free Replicated Data Types*
+//!   (2011), section 2.2: a merge gives the least upper bound of both.
+//! - **Review**: A property test: each of two states is contained in their merge.
+//! - **Fails by**: lost
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -50,9 +55,12 @@ impl Node for GSet {
             }
             // ANCHOR: merge
             Request::Merge { elements } => {
-                // The bug.
-                if elements.len() > own.len() {
-                    *own = elements;
+                if bugs::planted() {
+                    if elements.len() > own.len() {
+                        *own = elements;
+                    }
+                } else {
+                    own.extend(elements);
                 }
                 Response::Merged {}
             }
@@ -73,12 +81,12 @@ impl Node for GSet {
 }
 
 /// How the bench catches it.
-fn check() -> Check<GSet> {
+pub(crate) fn check() -> Check<GSet> {
     maelstrom::check("g-set", GSet::new)
 }
 
 fn main() -> ExitCode {
-    bugs::run("lost", check, GSet::new)
+    bugs::run("g-set-drops-on-merge", check, GSet::new)
 }
 
 #[cfg(test)]

@@ -1,5 +1,11 @@
 //! An id generator with a bug that repeats after a restart: it counts, and a killed node
 //! has forgotten how far.
+//!
+//! - **From**: RFC 9562, *Universally Unique IDentifiers* (2024), on the state of generators:
+//!   without stable storage, a generator must draw at random what it would have to remember.
+//! - **Review**: “What does the second life of this node know of the first?” Nothing, and it has
+//!   the same name.
+//! - **Fails by**: duplicated
 
 use std::cell::Cell;
 use std::process::ExitCode;
@@ -7,6 +13,7 @@ use std::process::ExitCode;
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
 use maelstrom::Fault;
 use maelstrom::simulation::Check;
+use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
 struct Ids {
@@ -26,8 +33,9 @@ enum Response {
 }
 
 impl Ids {
-    fn new(_: &Ctx) -> Ids {
-        Ids { given: Cell::new(0) }
+    fn new(ctx: &Ctx) -> Ids {
+        let first = if bugs::planted() { 0 } else { ctx.rng().random_range(0..u64::MAX / 2) };
+        Ids { given: Cell::new(first) }
     }
 }
 
@@ -47,12 +55,12 @@ impl Node for Ids {
 }
 
 /// How the bench catches it.
-fn check() -> Check<Ids> {
+pub(crate) fn check() -> Check<Ids> {
     maelstrom::check("unique-ids", Ids::new).faults([Fault::Kill])
 }
 
 fn main() -> ExitCode {
-    bugs::run("duplicated", check, Ids::new)
+    bugs::run("ids-repeat-after-restart", check, Ids::new)
 }
 
 #[cfg(test)]

@@ -1,5 +1,10 @@
 //! An id generator with a bug that repeats between nodes: each counts for itself, and
 //! nothing in the id says who counted.
+//!
+//! - **From**: RFC 9562, *Universally Unique IDentifiers* (2024): what distinguishes generators,
+//!   a node’s name or enough random bits, is a part of every id.
+//! - **Review**: “What in this id differs when another node makes it?” Nothing.
+//! - **Fails by**: duplicated
 
 use std::cell::Cell;
 use std::process::ExitCode;
@@ -36,20 +41,22 @@ impl Node for Ids {
     type Response = Response;
 
     // ANCHOR: handle
-    async fn handle(&self, _: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
+    async fn handle(&self, ctx: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
         let Request::Generate {} = request;
-        Ok(Response::GenerateOk { id: self.given.replace(self.given.get() + 1).to_string() })
+        let id = self.given.replace(self.given.get() + 1);
+        let id = if bugs::planted() { id.to_string() } else { format!("{}-{id}", ctx.id()) };
+        Ok(Response::GenerateOk { id })
     }
     // ANCHOR_END: handle
 }
 
 /// How the bench catches it.
-fn check() -> Check<Ids> {
+pub(crate) fn check() -> Check<Ids> {
     maelstrom::check("unique-ids", Ids::new)
 }
 
 fn main() -> ExitCode {
-    bugs::run("duplicated", check, Ids::new)
+    bugs::run("ids-repeat-between-nodes", check, Ids::new)
 }
 
 #[cfg(test)]

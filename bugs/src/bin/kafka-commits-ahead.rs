@@ -1,5 +1,11 @@
 //! A log with a bug that commits too much: whatever offset a client has processed, the node takes
 //! it that everything in the log was. What did not fit into the last poll is then never processed.
+//!
+//! - **From**: Apache Kafka’s documentation, *Design*, on message delivery semantics: a position
+//!   that is saved before the messages are processed makes it at most once.
+//! - **Review**: “Who has processed what this offset covers?” Nobody, above the one that the
+//!   client names.
+//! - **Fails by**: unprocessed-commit
 
 use std::cell::RefCell;
 use std::process::ExitCode;
@@ -36,9 +42,9 @@ impl Node for Kafka {
                 Response::PollOk { msgs }
             }
             Request::CommitOffsets { offsets } => {
-                let ends = offsets.into_keys().map(|key| (logs.end(&key) - 1, key));
-                let ends = ends.map(|(end, key)| (key, end)).collect();
-                logs.commit(&ends);
+                let end = |key: String| (logs.end(&key) - 1, key);
+                let ends = offsets.keys().cloned().map(end).map(|(end, key)| (key, end)).collect();
+                logs.commit(if bugs::planted() { &ends } else { &offsets });
                 Response::CommitOffsetsOk {}
             }
             Request::ListCommittedOffsets { keys } => {
@@ -49,12 +55,12 @@ impl Node for Kafka {
 }
 
 /// How the bench catches it.
-fn check() -> Check<Kafka> {
+pub(crate) fn check() -> Check<Kafka> {
     maelstrom::check("kafka", Kafka::new).nodes(1).options(|options| options.concurrency = 4)
 }
 
 fn main() -> ExitCode {
-    bugs::run("unprocessed-commit", check, Kafka::new)
+    bugs::run("kafka-commits-ahead", check, Kafka::new)
 }
 
 #[cfg(test)]

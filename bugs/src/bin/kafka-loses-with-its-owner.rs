@@ -1,5 +1,10 @@
 //! A log with a bug that loses what was acknowledged: the owner of a key keeps its log in memory
 //! and nowhere else, and answers at once. When the owner is killed, all its logs are gone.
+//!
+//! - **From**: Kingsbury, *Jepsen: Kafka* (2013): what a single replica has acknowledged is lost
+//!   with it.
+//! - **Review**: “What is on disk, or on another node, when `send_ok` is sent?” Nothing.
+//! - **Fails by**: lost-write
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -48,7 +53,13 @@ async fn ask<T: DeserializeOwned>(ctx: &Ctx, node: &NodeId, request: &Request) -
 }
 
 impl Kafka {
-    fn make(&self, _: &Ctx, change: &Change) -> Result<Option<Offset>, Error> {
+    fn make(&self, ctx: &Ctx, change: &Change) -> Result<Option<Offset>, Error> {
+        if bugs::planted() {
+        } else {
+            let record = serde_json::to_vec(change).expect("a change is made of JSON");
+            ctx.storage().append(&record)?;
+            ctx.storage().sync()?;
+        }
         Ok(self.logs.borrow_mut().make(change))
     }
 
@@ -110,8 +121,12 @@ impl Kafka {
 }
 
 impl Kafka {
-    fn new(_: &Ctx) -> Kafka {
-        Kafka { logs: RefCell::default() }
+    fn new(ctx: &Ctx) -> Kafka {
+        let mut logs = Logs::default();
+        for record in &ctx.storage().load().expect("the disk can be read").records {
+            logs.make(&serde_json::from_slice(record).expect("the record is one of ours"));
+        }
+        Kafka { logs: RefCell::new(logs) }
     }
 }
 
@@ -126,12 +141,12 @@ impl Node for Kafka {
 }
 
 /// How the bench catches it.
-fn check() -> Check<Kafka> {
+pub(crate) fn check() -> Check<Kafka> {
     maelstrom::check("kafka", Kafka::new).faults([Fault::Kill])
 }
 
 fn main() -> ExitCode {
-    bugs::run("lost-write", check, Kafka::new)
+    bugs::run("kafka-loses-with-its-owner", check, Kafka::new)
 }
 
 #[cfg(test)]

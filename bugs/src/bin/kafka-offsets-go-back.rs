@@ -1,5 +1,10 @@
 //! A log with a bug that hands out offsets backwards: it reserves a block of them at a time, and
 //! takes the next one from the wrong end.
+//!
+//! - **From**: Jepsen’s kafka workload calls it `nonmonotonic-send`: a producer’s later message
+//!   has a lower offset than its earlier one.
+//! - **Review**: “Which end does `pop` take from?” The wrong one.
+//! - **Fails by**: nonmonotonic-send
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -29,8 +34,8 @@ impl Log {
             self.reserved = (self.next_block..self.next_block + BLOCK).collect();
             self.next_block += BLOCK;
         }
-        // The highest that is left.
-        let offset = self.reserved.pop().expect("a block was just reserved");
+        let last = self.reserved.len() - 1;
+        let offset = self.reserved.remove(if bugs::planted() { last } else { 0 });
         self.messages.insert(offset, message);
         offset
     }
@@ -79,12 +84,12 @@ impl Node for Kafka {
 }
 
 /// How the bench catches it.
-fn check() -> Check<Kafka> {
+pub(crate) fn check() -> Check<Kafka> {
     maelstrom::check("kafka", Kafka::new).nodes(1).options(|options| options.concurrency = 4)
 }
 
 fn main() -> ExitCode {
-    bugs::run("nonmonotonic-send", check, Kafka::new)
+    bugs::run("kafka-offsets-go-back", check, Kafka::new)
 }
 
 #[cfg(test)]

@@ -1,5 +1,10 @@
 //! A log with a bug that lets a poll skip: when there is more than fits into an answer, it gives
 //! the newest messages instead of those that come next.
+//!
+//! - **From**: Jepsen’s kafka workload calls it `poll-skip`: a consumer that polls again misses
+//!   messages that are there.
+//! - **Review**: “Which end is cut when not all of it fits?” The one that the reader needs first.
+//! - **Fails by**: poll-skip
 
 use std::cell::RefCell;
 use std::process::ExitCode;
@@ -33,7 +38,11 @@ impl Node for Kafka {
             Request::Poll { offsets } => {
                 let mut msgs = logs.poll(&offsets);
                 for messages in msgs.values_mut() {
-                    messages.drain(..messages.len().saturating_sub(BATCH_MAX));
+                    if bugs::planted() {
+                        messages.drain(..messages.len().saturating_sub(BATCH_MAX));
+                    } else {
+                        messages.truncate(BATCH_MAX);
+                    }
                 }
                 Response::PollOk { msgs }
             }
@@ -49,12 +58,12 @@ impl Node for Kafka {
 }
 
 /// How the bench catches it.
-fn check() -> Check<Kafka> {
+pub(crate) fn check() -> Check<Kafka> {
     maelstrom::check("kafka", Kafka::new).nodes(1).options(|options| options.concurrency = 4)
 }
 
 fn main() -> ExitCode {
-    bugs::run("poll-skip", check, Kafka::new)
+    bugs::run("kafka-poll-skips", check, Kafka::new)
 }
 
 #[cfg(test)]

@@ -1,5 +1,11 @@
 //! A log with a bug that repeats messages: a node that has no answer from the owner of a key asks
 //! again, and the owner cannot tell the second request from a second message.
+//!
+//! - **From**: KIP-98, *Exactly Once Delivery and Transactional Messaging* (Apache Kafka 0.11,
+//!   2017): before it, a retry by the producer could write a message twice. Jepsen found
+//!   duplicate writes in Redpanda 21.10.1 (2022).
+//! - **Review**: “Is this request idempotent?” It is retried as if it were.
+//! - **Fails by**: duplicate
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -43,7 +49,12 @@ fn by_owner<T>(
 }
 
 async fn ask<T: DeserializeOwned>(ctx: &Ctx, node: &NodeId, request: &Request) -> Result<T, Error> {
-    let reply = ctx.rpc_retry(node, request, RetryPolicy::within(Duration::from_secs(3))).await?;
+    let patience = Duration::from_secs(3);
+    let reply = if bugs::planted() {
+        ctx.rpc_retry(node, request, RetryPolicy::within(patience)).await?
+    } else {
+        ctx.rpc(node, request, patience).await?
+    };
     reply.to().map_err(|error| Error::crash(error.to_string()))
 }
 
@@ -133,12 +144,12 @@ impl Node for Kafka {
 }
 
 /// How the bench catches it.
-fn check() -> Check<Kafka> {
+pub(crate) fn check() -> Check<Kafka> {
     maelstrom::check("kafka", Kafka::new).faults([Fault::Loss])
 }
 
 fn main() -> ExitCode {
-    bugs::run("duplicate", check, Kafka::new)
+    bugs::run("kafka-repeats-on-retry", check, Kafka::new)
 }
 
 #[cfg(test)]

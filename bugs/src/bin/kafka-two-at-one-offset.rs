@@ -1,6 +1,12 @@
 //! A log with a bug that puts two messages at one offset: each log is a list in the `lin-kv`
 //! service, and a node reads it, appends to it, and writes it back, not minding whether
 //! somebody else has done the same in the meantime.
+//!
+//! - **From**: Kingsbury, *Jepsen: Redpanda 21.10.1* (2022), inconsistent offsets; the cause here
+//!   is the plain lost update of Berenson et al. (1995), P4.
+//! - **Review**: “What if somebody writes between this read and this write?” Then that is
+//!   overwritten.
+//! - **Fails by**: inconsistent-offsets
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -29,10 +35,14 @@ impl Node for Kafka {
     async fn handle(&self, ctx: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
         Ok(match request {
             Request::Send { key, msg } => {
-                let mut messages = log(ctx, &key).await?;
+                let before = log(ctx, &key).await?;
+                let mut messages = before.clone();
                 messages.push(msg);
-                // A compare-and-set would notice.
-                ctx.lin_kv().write(&key, &messages).await?;
+                if bugs::planted() {
+                    ctx.lin_kv().write(&key, &messages).await?;
+                } else {
+                    ctx.lin_kv().cas_or_create(&key, &before, &messages).await?;
+                }
                 Response::SendOk { offset: messages.len() as Offset - 1 }
             }
             Request::Poll { offsets } => {
@@ -54,7 +64,7 @@ impl Node for Kafka {
 }
 
 /// How the bench catches it.
-fn check() -> Check<Kafka> {
+pub(crate) fn check() -> Check<Kafka> {
     maelstrom::check("kafka", Kafka::new)
         .nodes(2)
         .options(|options| options.concurrency = 4)
@@ -62,7 +72,7 @@ fn check() -> Check<Kafka> {
 }
 
 fn main() -> ExitCode {
-    bugs::run("inconsistent-offsets", check, Kafka::new)
+    bugs::run("kafka-two-at-one-offset", check, Kafka::new)
 }
 
 #[cfg(test)]

@@ -1,5 +1,11 @@
 //! `lin-kv` with a bug: a command that was passed on to two leaders, because the first one fell
 //! silent, takes effect twice if both got it into the log.
+//!
+//! - **From**: Ongaro and Ousterhout, *In Search of an Understandable Consensus Algorithm*,
+//!   extended version (2014), section 8: clients number their commands, and the state machine
+//!   remembers the latest of each.
+//! - **Review**: “What if this entry is in the log twice?” It takes effect twice.
+//! - **Fails by**: an invariant
 
 use std::process::ExitCode;
 
@@ -10,17 +16,18 @@ use maelstrom::simulation::Check;
 
 // ANCHOR: options
 fn options() -> Options {
-    Options { ignores: |_| false, configure: bugs::lin_kv::restless, ..Options::default() }
+    let ignores = if bugs::planted() { |_| false } else { Options::default().ignores };
+    Options { ignores, configure: bugs::lin_kv::restless, ..Options::default() }
 }
 // ANCHOR_END: options
 
 /// How the bench catches it.
-fn check() -> Check<LinKv> {
+pub(crate) fn check() -> Check<LinKv> {
     bugs::lin_kv::check(options, &Fault::ALL, 1.0)
 }
 
 fn main() -> ExitCode {
-    bugs::run("", check, |ctx| LinKv::new(ctx, options()))
+    bugs::run("lin-kv-applies-twice", check, |ctx| LinKv::new(ctx, options()))
 }
 
 #[cfg(test)]

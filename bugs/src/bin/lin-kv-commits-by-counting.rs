@@ -1,6 +1,13 @@
 //! `lin-kv` with a bug: a leader takes an entry of an earlier term for committed as soon as a
 //! majority stores it. A later leader without that entry may still overwrite it (figure 8 of
 //! the paper).
+//!
+//! - **From**: Ongaro and Ousterhout, *In Search of an Understandable Consensus Algorithm*,
+//!   extended version (2014), section 5.4.2 and figure 8. LogCabin, the authors’ own
+//!   implementation, had it: logcabin/logcabin issue 44 (2013).
+//! - **Review**: “Can a leader be elected that has not got this entry?” Yes, while nothing of the
+//!   present term stands above it.
+//! - **Fails by**: an invariant
 
 use std::process::ExitCode;
 
@@ -13,7 +20,10 @@ use maelstrom::simulation::Check;
 // ANCHOR: options
 fn options() -> Options {
     let configure = |config| Config {
-        rules: Rules { may_commit: |_, _| true, ..Rules::RAFT },
+        rules: Rules {
+            may_commit: if bugs::planted() { |_, _| true } else { Rules::RAFT.may_commit },
+            ..Rules::RAFT
+        },
         ..bugs::lin_kv::restless(config)
     };
     Options { configure, ..Options::default() }
@@ -21,12 +31,12 @@ fn options() -> Options {
 // ANCHOR_END: options
 
 /// How the bench catches it.
-fn check() -> Check<LinKv> {
+pub(crate) fn check() -> Check<LinKv> {
     bugs::lin_kv::check(options, &Fault::ALL, 1.0)
 }
 
 fn main() -> ExitCode {
-    bugs::run("", check, |ctx| LinKv::new(ctx, options()))
+    bugs::run("lin-kv-commits-by-counting", check, |ctx| LinKv::new(ctx, options()))
 }
 
 #[cfg(test)]

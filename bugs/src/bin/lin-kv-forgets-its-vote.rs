@@ -1,5 +1,11 @@
 //! `lin-kv` with a bug: a node forgets in a crash whom it voted for. It may vote again in the same
 //! term, for another candidate, and both may win.
+//!
+//! - **From**: Ongaro and Ousterhout, *In Search of an Understandable Consensus Algorithm*,
+//!   extended version (2014), figure 2: `currentTerm` and `votedFor` are on stable storage before
+//!   a node responds.
+//! - **Review**: “What is on disk when this vote is sent?” The term, and not for whom.
+//! - **Fails by**: an invariant
 
 use std::process::ExitCode;
 
@@ -13,7 +19,11 @@ use maelstrom::simulation::Check;
 fn options() -> Options {
     let configure = |config| Config {
         rules: Rules {
-            remembered: |state| HardState { term: state.term, vote: None },
+            remembered: if bugs::planted() {
+                |state| HardState { term: state.term, vote: None }
+            } else {
+                Rules::RAFT.remembered
+            },
             ..Rules::RAFT
         },
         ..bugs::lin_kv::restless(config)
@@ -23,12 +33,12 @@ fn options() -> Options {
 // ANCHOR_END: options
 
 /// How the bench catches it.
-fn check() -> Check<LinKv> {
+pub(crate) fn check() -> Check<LinKv> {
     bugs::lin_kv::check(options, &[Fault::Kill, Fault::Partition, Fault::Loss, Fault::OneWay], 0.1)
 }
 
 fn main() -> ExitCode {
-    bugs::run("", check, |ctx| LinKv::new(ctx, options()))
+    bugs::run("lin-kv-forgets-its-vote", check, |ctx| LinKv::new(ctx, options()))
 }
 
 #[cfg(test)]

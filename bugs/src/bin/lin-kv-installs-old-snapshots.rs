@@ -1,5 +1,11 @@
 //! `lin-kv` with a bug: a follower lets a snapshot replace its log even if the snapshot is older
 //! than that, because the network delivered it late or twice.
+//!
+//! - **From**: Ongaro and Ousterhout, *In Search of an Understandable Consensus Algorithm*,
+//!   extended version (2014), section 7: a snapshot that describes a prefix of a node’s log does
+//!   not replace what follows.
+//! - **Review**: “What if this message is a minute old?” Then the log goes back by a minute.
+//! - **Fails by**: an invariant
 
 use std::process::ExitCode;
 
@@ -11,7 +17,10 @@ use maelstrom::simulation::Check;
 
 fn options() -> Options {
     let configure = |config| Config {
-        rules: Rules { replaces: |_, _, _| true, ..Rules::RAFT },
+        rules: Rules {
+            replaces: if bugs::planted() { |_, _, _| true } else { Rules::RAFT.replaces },
+            ..Rules::RAFT
+        },
         log_kept_bytes: 600,
         ..bugs::lin_kv::restless(config)
     };
@@ -19,12 +28,12 @@ fn options() -> Options {
 }
 
 /// How the bench catches it.
-fn check() -> Check<LinKv> {
+pub(crate) fn check() -> Check<LinKv> {
     bugs::lin_kv::check(options, &Fault::ALL, 1.0)
 }
 
 fn main() -> ExitCode {
-    bugs::run("", check, |ctx| LinKv::new(ctx, options()))
+    bugs::run("lin-kv-installs-old-snapshots", check, |ctx| LinKv::new(ctx, options()))
 }
 
 #[cfg(test)]

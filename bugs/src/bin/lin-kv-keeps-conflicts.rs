@@ -1,5 +1,11 @@
 //! `lin-kv` with a bug: a follower keeps an entry of its own where the leader has another one, and
 //! says that their logs match.
+//!
+//! - **From**: Ongaro and Ousterhout, *In Search of an Understandable Consensus Algorithm*,
+//!   extended version (2014), section 5.3: a follower removes an entry that conflicts with the
+//!   leader’s, and all that follow it.
+//! - **Review**: The log matching property, as an invariant of a simulated cluster.
+//! - **Fails by**: an invariant
 
 use std::process::ExitCode;
 
@@ -11,19 +17,22 @@ use maelstrom::simulation::Check;
 
 fn options() -> Options {
     let configure = |config| Config {
-        rules: Rules { conflicts: |_, _| false, ..Rules::RAFT },
+        rules: Rules {
+            conflicts: if bugs::planted() { |_, _| false } else { Rules::RAFT.conflicts },
+            ..Rules::RAFT
+        },
         ..bugs::lin_kv::restless(config)
     };
     Options { configure, ..Options::default() }
 }
 
 /// How the bench catches it.
-fn check() -> Check<LinKv> {
+pub(crate) fn check() -> Check<LinKv> {
     bugs::lin_kv::check(options, &Fault::ALL, 1.0)
 }
 
 fn main() -> ExitCode {
-    bugs::run("", check, |ctx| LinKv::new(ctx, options()))
+    bugs::run("lin-kv-keeps-conflicts", check, |ctx| LinKv::new(ctx, options()))
 }
 
 #[cfg(test)]

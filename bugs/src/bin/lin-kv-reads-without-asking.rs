@@ -1,5 +1,11 @@
 //! `lin-kv` with a bug: a leader answers reads without asking whether it still is the leader.
 //! When it was deposed and does not know it, it answers from the past.
+//!
+//! - **From**: Ongaro and Ousterhout, *In Search of an Understandable Consensus Algorithm*,
+//!   extended version (2014), section 8; and etcd-io/etcd issue 741 (2014), stale reads by a
+//!   leader that had been deposed.
+//! - **Review**: “How does this node know that it is still the leader?” It does not.
+//! - **Fails by**: an invariant
 
 use std::process::ExitCode;
 
@@ -11,19 +17,22 @@ use maelstrom::simulation::Check;
 
 fn options() -> Options {
     let configure = |config| Config {
-        rules: Rules { may_read: |_| true, ..Rules::RAFT },
+        rules: Rules {
+            may_read: if bugs::planted() { |_| true } else { Rules::RAFT.may_read },
+            ..Rules::RAFT
+        },
         ..bugs::lin_kv::restless(config)
     };
     Options { configure, ..Options::default() }
 }
 
 /// How the bench catches it.
-fn check() -> Check<LinKv> {
+pub(crate) fn check() -> Check<LinKv> {
     bugs::lin_kv::check(options, &Fault::ALL, 1.0)
 }
 
 fn main() -> ExitCode {
-    bugs::run("", check, |ctx| LinKv::new(ctx, options()))
+    bugs::run("lin-kv-reads-without-asking", check, |ctx| LinKv::new(ctx, options()))
 }
 
 #[cfg(test)]

@@ -1,5 +1,12 @@
 //! `lin-kv` with a bug: a node says that it has stored something before it is on disk. A crash may
 //! undo what others rely on.
+//!
+//! - **From**: Ongaro and Ousterhout, *In Search of an Understandable Consensus Algorithm*,
+//!   extended version (2014), figure 2: what a node promises is on stable storage before it
+//!   responds. Pillai et al., *All File Systems Are Not Created Equal* (OSDI 2014) found what
+//!   applications assume instead.
+//! - **Review**: “Which sync stands between this write and this message?” None.
+//! - **Fails by**: an invariant
 
 use std::process::ExitCode;
 
@@ -9,16 +16,17 @@ use maelstrom::Fault;
 use maelstrom::simulation::Check;
 
 fn options() -> Options {
-    Options { persists_late: true, configure: bugs::lin_kv::restless, ..Options::default() }
+    let options = Options { configure: bugs::lin_kv::restless, ..Options::default() };
+    if bugs::planted() { Options { persists_late: true, ..options } } else { options }
 }
 
 /// How the bench catches it.
-fn check() -> Check<LinKv> {
+pub(crate) fn check() -> Check<LinKv> {
     bugs::lin_kv::check(options, &Fault::ALL, 1.0)
 }
 
 fn main() -> ExitCode {
-    bugs::run("", check, |ctx| LinKv::new(ctx, options()))
+    bugs::run("lin-kv-speaks-before-syncing", check, |ctx| LinKv::new(ctx, options()))
 }
 
 #[cfg(test)]

@@ -2,6 +2,13 @@
 //! all to see at once, and its reads are done a little later, when it has not ended yet.
 //!
 //! Two transactions can so each read what the other has written: Adya's G1c.
+//!
+//! - **From**: Adya, *Weak Consistency: A Generalized Theory and Optimistic Implementations for
+//!   Distributed Transactions* (1999), G1c. Jepsen found circular information flow in Redpanda
+//!   21.10.1 (2022).
+//! - **Review**: “As of when does each read of a transaction see the others?” Each as of another
+//!   moment.
+//! - **Fails by**: G1c
 
 use std::cell::RefCell;
 use std::process::ExitCode;
@@ -39,7 +46,9 @@ impl Node for CircularFlow {
             txn.iter().filter(|op| op.0 == Lists::Append).map(|op| &op.1).collect();
         for read in done.iter_mut().filter(|op| op.0 == Lists::Read) {
             // A transaction still sees its own writes as it should.
-            if !written.contains(&&read.1) {
+            let is_own = written.contains(&&read.1);
+            let is_late = if bugs::planted() { !is_own } else { false };
+            if is_late {
                 read.2 = self.store.borrow().read(&read.1);
             }
         }
@@ -56,12 +65,12 @@ fn at(model: &str) -> Check<CircularFlow> {
 }
 
 /// How the bench catches it.
-fn check() -> Check<CircularFlow> {
+pub(crate) fn check() -> Check<CircularFlow> {
     at("read-committed")
 }
 
 fn main() -> ExitCode {
-    bugs::run("G1c", check, CircularFlow::new)
+    bugs::run("txn-circular-information-flow", check, CircularFlow::new)
 }
 
 #[cfg(test)]

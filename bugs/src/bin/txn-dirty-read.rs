@@ -1,6 +1,12 @@
 //! Lists with a bug that shows what never happened: a transaction that is aborted is not undone.
 //!
 //! Whoever reads such a list reads the write of an aborted transaction: Adya's G1a.
+//!
+//! - **From**: Adya, *Weak Consistency: A Generalized Theory and Optimistic Implementations for
+//!   Distributed Transactions* (1999), G1a. Jepsen found aborted reads in Redpanda 21.10.1
+//!   (2022).
+//! - **Review**: “What undoes this when the next line returns an error?” Nothing.
+//! - **Fails by**: G1a
 
 use std::cell::RefCell;
 use std::process::ExitCode;
@@ -32,8 +38,13 @@ impl Node for DirtyRead {
         _: NodeId,
     ) -> Result<Response<Lists>, Error> {
         let Request::Txn { txn } = request;
+        let before = self.store.borrow().clone();
         let done = self.store.borrow_mut().execute(&txn);
         if ctx.rng().random_range(0..20) == 0 {
+            if bugs::planted() {
+            } else {
+                self.store.replace(before);
+            }
             return Err(Error::abort("a constraint was violated"));
         }
         Ok(Response::TxnOk { txn: done })
@@ -49,12 +60,12 @@ fn at(model: &str) -> Check<DirtyRead> {
 }
 
 /// How the bench catches it.
-fn check() -> Check<DirtyRead> {
+pub(crate) fn check() -> Check<DirtyRead> {
     at("read-committed")
 }
 
 fn main() -> ExitCode {
-    bugs::run("G1a", check, DirtyRead::new)
+    bugs::run("txn-dirty-read", check, DirtyRead::new)
 }
 
 #[cfg(test)]

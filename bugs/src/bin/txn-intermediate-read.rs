@@ -2,6 +2,11 @@
 //! other writes meanwhile, but one that only reads does not ask for it.
 //!
 //! When a transaction appends twice to a list, others may read it in between: Adya's G1b.
+//!
+//! - **From**: Adya, *Weak Consistency: A Generalized Theory and Optimistic Implementations for
+//!   Distributed Transactions* (1999), G1b.
+//! - **Review**: “Which lock does a reader take?” None, so the writers’ is of no use to it.
+//! - **Fails by**: G1b
 
 use std::cell::RefCell;
 use std::process::ExitCode;
@@ -35,7 +40,8 @@ impl Node for IntermediateRead {
         _: NodeId,
     ) -> Result<Response<Lists>, Error> {
         let Request::Txn { txn } = request;
-        if is_read_only(&txn) {
+        let takes_no_lock = if bugs::planted() { is_read_only(&txn) } else { false };
+        if takes_no_lock {
             return Ok(Response::TxnOk { txn: self.store.borrow().look(&txn) });
         }
         let _lock = self.lock.lock().await;
@@ -59,12 +65,12 @@ fn at(model: &str) -> Check<IntermediateRead> {
 }
 
 /// How the bench catches it.
-fn check() -> Check<IntermediateRead> {
+pub(crate) fn check() -> Check<IntermediateRead> {
     at("read-committed")
 }
 
 fn main() -> ExitCode {
-    bugs::run("G1b", check, IntermediateRead::new)
+    bugs::run("txn-intermediate-read", check, IntermediateRead::new)
 }
 
 #[cfg(test)]

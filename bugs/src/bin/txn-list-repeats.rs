@@ -2,6 +2,12 @@
 //! them on to it, and send them again when they get no answer.
 //!
 //! But it may be the answer that was lost. Then the transaction is done twice.
+//!
+//! - **From**: Birrell and Nelson, *Implementing Remote Procedure Calls* (1984): a call that is
+//!   repeated is to be carried out once. Elle (Kingsbury and Alvaro, VLDB 2020) sees the
+//!   duplicate elements.
+//! - **Review**: “Is this request idempotent?” It is retried as if it were.
+//! - **Fails by**: duplicate-elements
 
 use std::cell::RefCell;
 use std::process::ExitCode;
@@ -43,8 +49,12 @@ impl Node for Repeats {
     async fn handle(&self, ctx: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
         let first = &ctx.nodes()[0];
         if ctx.id() != first {
-            let policy = RetryPolicy::within(Duration::from_secs(4));
-            let reply = ctx.rpc_retry(first, &request, policy).await?;
+            let patience = Duration::from_secs(4);
+            let reply = if bugs::planted() {
+                ctx.rpc_retry(first, &request, RetryPolicy::within(patience)).await?
+            } else {
+                ctx.rpc(first, &request, patience).await?
+            };
             return reply.to().map_err(|error| Error::crash(error.to_string()));
         }
         let Request::Txn { txn } = request;
@@ -53,7 +63,7 @@ impl Node for Repeats {
 }
 
 /// How the bench catches it.
-fn check() -> Check<Repeats> {
+pub(crate) fn check() -> Check<Repeats> {
     maelstrom::check("txn-list-append", Repeats::new)
         .nodes(3)
         .faults([Fault::Loss])
@@ -61,7 +71,7 @@ fn check() -> Check<Repeats> {
 }
 
 fn main() -> ExitCode {
-    bugs::run("duplicate-elements", check, Repeats::new)
+    bugs::run("txn-list-repeats", check, Repeats::new)
 }
 
 #[cfg(test)]

@@ -359,7 +359,11 @@ impl<N: Node> Check<N> {
         pinned: Option<&str>,
         watch: &Patience,
     ) -> Result<Smallest, String> {
-        let shrunk = self.shrink(seed, pinned, watch)?;
+        Ok(self.leave(self.shrink(seed, pinned, watch)?))
+    }
+
+    /// Runs a small run that was found, and leaves its files in the store.
+    pub fn leave(&self, shrunk: Shrunk) -> Smallest {
         let case = &shrunk.case;
         let what = self.ran(&case.options).folder_name();
         let name = RunName::Tape(case.tape.digest()).of(&what);
@@ -380,7 +384,7 @@ impl<N: Node> Check<N> {
             files: vec![("tape.edn", case.tape.to_text()), ("test.rs", test.clone())],
         };
         let page = write(self, run).unwrap_or(folder).join("index.html");
-        Ok(Smallest { command: shell_line(BENCH, &argv), shrunk, page, test })
+        Smallest { command: shell_line(BENCH, &argv), shrunk, page, test }
     }
 }
 

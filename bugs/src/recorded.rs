@@ -1,0 +1,192 @@
+//! The smallest run that shows a bug, recorded in `bugs/runs/`.
+//!
+//! The file is a tape. Its first line is a comment for whoever reads tapes, and says of the run what
+//! no tape says: how many nodes and clients there are, how long it takes, how it fails, and what was
+//! in the run that it was made from.
+
+#![expect(clippy::disallowed_methods, reason = "it reads and writes recorded runs, and times it")]
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use gyre::Node;
+use maelstrom::net::LatencyDistribution;
+use maelstrom::options::TestOptions;
+use maelstrom::shrink::{Bench, Case, Kind, Left, Shrunk, Trial};
+use maelstrom::simulation::{Check, Smallest};
+use maelstrom::tape::{Tape, TapeFile};
+use serde::{Deserialize, Serialize};
+
+use crate::exhibit::{Exhibit, folder};
+
+/// The seeds among which one is looked for that fails.
+pub const SEARCHED: std::ops::Range<u64> = 0..2_000;
+
+/// What the first line says.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Facts {
+    /// The seed whose run was made small.
+    pub seed: u64,
+    nodes: Vec<String>,
+    concurrency: usize,
+    time_limit_secs: f64,
+    calm_secs: f64,
+    latency_ms: u64,
+    latency_distribution: String,
+    part: String,
+    kind: String,
+    /// How many seconds it took to make it small.
+    pub seconds: f64,
+    /// What was in the run at first.
+    pub before: Left,
+    /// What is left.
+    pub left: Left,
+    /// How many messages the page shows: those that operations cause.
+    pub messages_shown: usize,
+}
+
+/// A recorded run.
+#[derive(Clone, Debug)]
+pub struct RecordedRun {
+    /// What is said of it.
+    pub facts: Facts,
+    /// What chance decides in it.
+    tape: TapeFile,
+}
+
+impl RecordedRun {
+    /// The file of the bug with this name.
+    pub fn path(name: &str) -> PathBuf {
+        folder().join(format!("runs/{name}.edn"))
+    }
+
+    /// The run of the bug with this name.
+    ///
+    /// # Errors
+    /// A sentence, when there is none, or it cannot be read.
+    pub fn read(name: &str) -> Result<RecordedRun, String> {
+        let wrong = |problem: String| format!("bugs/runs/{name}.edn: {problem}");
+        let text = std::fs::read_to_string(RecordedRun::path(name))
+            .map_err(|error| wrong(error.to_string()))?;
+        let first =
+            text.lines().next().and_then(|line| line.strip_prefix("; ")).unwrap_or_default();
+        let facts = serde_json::from_str(first).map_err(|error| wrong(error.to_string()))?;
+        Ok(RecordedRun { facts, tape: TapeFile::parse(&text).map_err(wrong)? })
+    }
+
+    fn text(&self) -> String {
+        let facts = serde_json::to_string(&self.facts).expect("facts are JSON");
+        format!("; {facts}\n{}", self.tape.to_text())
+    }
+
+    fn case(&self, options: TestOptions) -> Case {
+        let facts = &self.facts;
+        let distributions = [
+            LatencyDistribution::Constant,
+            LatencyDistribution::Uniform,
+            LatencyDistribution::Exponential,
+        ];
+        let named = |it: &LatencyDistribution| it.name() == facts.latency_distribution;
+        let options = TestOptions {
+            nodes: facts.nodes.iter().map(|name| name.as_str().into()).collect(),
+            concurrency: facts.concurrency,
+            time_limit_secs: facts.time_limit_secs,
+            calm_secs: facts.calm_secs,
+            latency_ms: facts.latency_ms,
+            latency_distribution: distributions.into_iter().find(named).unwrap_or(distributions[0]),
+            ..options
+        };
+        Case { options, tape: self.tape.clone() }
+    }
+}
+
+/// A bug's simulated test, whatever its node's type is.
+pub trait Shown {
+    /// Runs the recorded run, and says in which ways it fails.
+    fn replay(&self, run: &RecordedRun) -> Trial;
+
+    /// Whether a seed's run fails by an anomaly: its sentence.
+    fn anomaly(&self, seed: u64) -> Option<String>;
+
+    /// Runs the recorded run, and leaves its files and its page in the store.
+    fn leave(&self, run: &RecordedRun, trial: &Trial) -> Smallest;
+
+    /// Finds the smallest run, and records it.
+    ///
+    /// # Errors
+    /// A sentence: no seed fails, or the run cannot be made small or written.
+    fn record(&self, exhibit: &Exhibit) -> Result<RecordedRun, String>;
+}
+
+impl<N: Node> Shown for Check<N> {
+    fn replay(&self, run: &RecordedRun) -> Trial {
+        let Case { options, tape } = run.case(self.options_for(0));
+        Bench::run(self, &options, Tape::from(tape), false)
+    }
+
+    fn anomaly(&self, seed: u64) -> Option<String> {
+        Some(self.fails(seed).filter(maelstrom::simulation::Failure::is_anomaly)?.sentence)
+    }
+
+    fn leave(&self, run: &RecordedRun, trial: &Trial) -> Smallest {
+        let case = run.case(self.options_for(0));
+        let kind = trial.kinds.iter().find(|kind| run.is(kind)).cloned().expect("it fails so");
+        let Facts { before, left, .. } = run.facts;
+        Check::leave(self, Shrunk { case, kind, before, left, is_unfinished: false })
+    }
+
+    fn record(&self, exhibit: &Exhibit) -> Result<RecordedRun, String> {
+        let started_at = Instant::now();
+        let until = crate::program::Until::in_a_minute();
+        let anomaly = exhibit.anomaly.as_deref();
+        let seed = *self.seeds_that_fail(anomaly, SEARCHED, 1).first().ok_or_else(|| {
+            format!("none of the seeds {SEARCHED:?} fails by {}", anomaly.unwrap_or("an invariant"))
+        })?;
+        let shrunk = self.shrink(seed, anomaly, &until)?;
+        let messages_shown = self.messages_shown(&shrunk);
+        let Shrunk { case: Case { options, tape }, kind, before, left, .. } = shrunk;
+        let facts = Facts {
+            seed,
+            nodes: options.nodes.iter().map(ToString::to_string).collect(),
+            concurrency: options.concurrency,
+            time_limit_secs: options.time_limit_secs,
+            calm_secs: options.calm_secs,
+            latency_ms: options.latency_ms,
+            latency_distribution: options.latency_distribution.name().into(),
+            part: kind.part,
+            kind: kind.kind,
+            seconds: (started_at.elapsed().as_secs_f64() * 10.0).round() / 10.0,
+            before,
+            left,
+            messages_shown,
+        };
+        let run = RecordedRun { facts, tape };
+        let path = RecordedRun::path(&exhibit.name);
+        std::fs::write(&path, run.text())
+            .map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
+        Ok(run)
+    }
+}
+
+impl RecordedRun {
+    /// Whether this is the way in which the recorded run fails.
+    fn is(&self, kind: &Kind) -> bool {
+        (&self.facts.part, &self.facts.kind) == (&kind.part, &kind.kind)
+    }
+
+    /// Whether the run failed as it was recorded.
+    pub fn fails_in(&self, trial: &Trial) -> bool {
+        trial.kinds.iter().any(|kind| self.is(kind))
+    }
+
+    /// Whether clients alone see that it fails.
+    pub fn is_seen_by_clients(&self) -> bool {
+        self.facts.part != "run"
+    }
+
+    /// How it fails, in a few words.
+    pub fn fails_by(&self) -> String {
+        let Facts { part, kind, .. } = &self.facts;
+        Kind { part: part.clone(), kind: kind.clone(), object: "nothing" }.to_string()
+    }
+}
