@@ -4,8 +4,8 @@
 //!   three lines: `- **From**: ` the paper or report that it comes from, `- **Review**: ` what
 //!   would have caught it in review, and `- **Fails by**: ` the kind of anomaly that the checker
 //!   finds, such as `lost`; `an invariant` when only a look inside the nodes shows it.
-//! - `if bugs::planted() { wrong } else { right }` is the bug. Both sides are compiled and run, so
-//!   the difference that is shown is the difference that there is.
+//! - `if bugs::planted() { wrong } else { right }` is the bug, or `if !bugs::planted() { right }`.
+//!   Both sides are compiled and run, so the difference that is shown is the one that there is.
 //! - `bugs/runs/` has the smallest run that shows it: see [`recorded`](crate::recorded).
 
 #![expect(clippy::disallowed_methods, reason = "it reads the sources of the bugs")]
@@ -16,8 +16,8 @@ use std::path::{Path, PathBuf};
 /// How many lines around a change are shown.
 const CONTEXT: usize = 3;
 
-/// What switches a bug on.
-const SWITCH: &str = "if bugs::planted() {";
+/// What switches a bug on, and what switches the right lines on where the bug is to have none.
+const SWITCHES: [&str; 2] = ["if bugs::planted() {", "if !bugs::planted() {"];
 
 /// In the place of an anomaly: only an invariant that is checked inside the nodes shows it.
 const INVARIANT: &str = "an invariant";
@@ -152,9 +152,9 @@ impl Exhibit {
     fn pieces(&self) -> Result<Vec<Piece>, String> {
         let mut pieces = Vec::new();
         let mut rest = &*self.code;
-        while let Some(start) = rest.find(SWITCH) {
+        while let Some((start, sign)) = first_switch(rest) {
             let unreadable = || format!("bugs/src/bin/{}.rs has a bug without an end", self.name);
-            let switch = Switch::read(rest, start).ok_or_else(unreadable)?;
+            let switch = Switch::read(rest, start, sign).ok_or_else(unreadable)?;
             let line_start = rest[..start].rfind('\n').map_or(0, |place| place + 1);
             let line_end = rest[switch.end..].find('\n').map_or(rest.len(), |at| switch.end + at);
             let (prefix, suffix) = (&rest[line_start..start], &rest[switch.end..line_end]);
@@ -166,7 +166,7 @@ impl Exhibit {
             rest = rest.get(line_end + 1..).unwrap_or_default();
         }
         if pieces.is_empty() {
-            return Err(format!("bugs/src/bin/{}.rs has no `{SWITCH}`", self.name));
+            return Err(format!("bugs/src/bin/{}.rs has no `{}`", self.name, SWITCHES[0]));
         }
         pieces.push(Piece::Same(lines_of(rest)));
         Ok(pieces)
@@ -196,19 +196,24 @@ struct Switch<'a> {
 }
 
 impl<'a> Switch<'a> {
-    /// The one that begins here.
-    fn read(text: &'a str, start: usize) -> Option<Switch<'a>> {
-        let wrong_from = start + SWITCH.len();
-        let wrong_to = wrong_from + block_end(&text[wrong_from..])?;
-        let wrong = &text[wrong_from..wrong_to];
-        let after = &text[wrong_to + 1..];
-        let Some(right) = after.strip_prefix(" else {") else {
-            return Some(Switch { wrong, right: "", end: wrong_to + 1 });
+    /// The one that begins here, with this sign.
+    fn read(text: &'a str, start: usize, sign: &str) -> Option<Switch<'a>> {
+        let from = start + sign.len();
+        let to = from + block_end(&text[from..])?;
+        let (first, after) = (&text[from..to], &text[to + 1..]);
+        let Some(second) = after.strip_prefix(" else {") else {
+            let (wrong, right) = if sign == SWITCHES[0] { (first, "") } else { ("", first) };
+            return Some(Switch { wrong, right, end: to + 1 });
         };
-        let right_to = block_end(right)?;
-        let end = wrong_to + 1 + " else {".len() + right_to + 1;
-        Some(Switch { wrong, right: &right[..right_to], end })
+        let second_to = block_end(second)?;
+        let end = to + 1 + " else {".len() + second_to + 1;
+        Some(Switch { wrong: first, right: &second[..second_to], end })
     }
+}
+
+/// Where the next switch is, and which.
+fn first_switch(text: &str) -> Option<(usize, &'static str)> {
+    SWITCHES.into_iter().filter_map(|sign| Some((text.find(sign)?, sign))).min()
 }
 
 /// Where the brace is that ends the block whose inside this text begins with. Braces in texts come
@@ -294,6 +299,9 @@ fn a() {
     if bugs::planted() {
         four();
     }
+    if !bugs::planted() {
+        five();
+    }
     end();
 }
 
@@ -310,7 +318,7 @@ mod tests {}
         assert_eq!(
             exhibit.difference().unwrap(),
             "\n  fn a() {\n      one();\n-     three();\n+     if x {\n+         two();\n+     }\n\
-             -     let b = d;\n+     let b = c;\n+     four();\n      end();\n  }\n"
+             -     let b = d;\n+     let b = c;\n+     four();\n-     five();\n      end();\n  }\n"
         );
         let to_mend = exhibit.to_mend().unwrap();
         assert!(to_mend.ends_with("    let b = c;\n    four();\n    end();\n}\n"), "{to_mend}");

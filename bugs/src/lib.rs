@@ -14,6 +14,7 @@ pub mod exhibit;
 pub mod lin_kv;
 pub mod museum;
 mod program;
+pub mod quorum;
 pub mod recorded;
 
 use gyre::Node;
@@ -40,6 +41,18 @@ pub fn kafka_is_caught<N: Node>(check: Check<N>, anomaly: &str) {
         types.is_some_and(|types| types.to_string().contains(&keyword))
     });
     assert!(is_named, "the checker must find {anomaly} within {SEEDS} seeds");
+}
+
+/// Has the checker find this kind of anomaly on some seed.
+///
+/// # Panics
+/// When it finds none: the checker must catch the bug.
+pub fn is_caught<N: Node>(check: Check<N>, anomaly: &str) {
+    let shows = |seed: &u64| {
+        let failure = check.fails(*seed);
+        failure.is_some_and(|failure| failure.anomaly_types().contains(&anomaly))
+    };
+    assert!((0..SEEDS).any(|seed| shows(&seed)), "{anomaly} must be found within {SEEDS} seeds");
 }
 
 /// Leaves the page of a bug's smallest run in the store. It is the recorded one, unless that does

@@ -54,8 +54,7 @@ impl Broadcast {
 
     fn keep(&self, ctx: &Ctx, message: i64) -> Result<(), Error> {
         self.messages.borrow_mut().insert(message);
-        if bugs::planted() {
-        } else {
+        if !bugs::planted() {
             ctx.storage().append(message.to_string().as_bytes())?;
             ctx.storage().sync()?;
         }

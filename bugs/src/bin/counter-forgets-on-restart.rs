@@ -59,8 +59,7 @@ impl Node for Counter {
             Request::Add { delta } => {
                 let own = added.entry(ctx.id().clone()).or_default();
                 *own += delta;
-                if bugs::planted() {
-                } else {
+                if !bugs::planted() {
                     ctx.storage().append(own.to_string().as_bytes())?;
                     ctx.storage().sync()?;
                 }

@@ -57,8 +57,7 @@ impl Node for Counter {
                 }
             },
             Request::Read {} => {
-                if bugs::planted() {
-                } else {
+                if !bugs::planted() {
                     // A write happens at the newest point, and what follows it not before.
                     kv.write(&format!("seen by {}", ctx.id()), &ctx.now().as_nanos()).await?;
                 }

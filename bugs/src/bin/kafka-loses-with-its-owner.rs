@@ -54,8 +54,7 @@ async fn ask<T: DeserializeOwned>(ctx: &Ctx, node: &NodeId, request: &Request) -
 
 impl Kafka {
     fn make(&self, ctx: &Ctx, change: &Change) -> Result<Option<Offset>, Error> {
-        if bugs::planted() {
-        } else {
+        if !bugs::planted() {
             let record = serde_json::to_vec(change).expect("a change is made of JSON");
             ctx.storage().append(&record)?;
             ctx.storage().sync()?;

@@ -41,8 +41,7 @@ impl Node for DirtyRead {
         let before = self.store.borrow().clone();
         let done = self.store.borrow_mut().execute(&txn);
         if ctx.rng().random_range(0..20) == 0 {
-            if bugs::planted() {
-            } else {
+            if !bugs::planted() {
                 self.store.replace(before);
             }
             return Err(Error::abort("a constraint was violated"));

@@ -46,8 +46,7 @@ impl Node for LostUpdate {
         ctx.sleep(Duration::from_millis(10)).await;
         let writes = |micro_op: &&MicroOp<Registers>| micro_op.0 == Registers::Write;
         let writes: Txn<Registers> = txn.iter().filter(writes).cloned().collect();
-        if bugs::planted() {
-        } else {
+        if !bugs::planted() {
             let store = self.store.borrow();
             if txn.iter().any(|MicroOp(_, key, _)| store.read(key) != before.read(key)) {
                 return Err(Error::txn_conflict("another transaction has committed meanwhile"));
