@@ -44,7 +44,7 @@ SEED_FLAG := $(if $(SEED),--seed $(SEED))
 
 .DEFAULT_GOAL := help
 .PHONY: help build test lint serve frontier shrunk-bugs bench build-times jepsen \
-	fuzz book book-serve book-programs book-test book-update sweep-nodes sweep test-slurm \
+	fuzz museum book book-serve book-programs book-test book-update sweep-nodes sweep test-slurm \
 	$(CHALLENGES) $(WORKLOADS:%=test-%) $(WORKLOADS:%=sim-%) $(BUGS:%=bug-%)
 
 help: ## Show this list
@@ -52,6 +52,7 @@ help: ## Show this list
 	@echo "                       workloads: $(WORKLOADS)"
 	@echo "make sim-<workload>    the same in virtual time with faults; SEEDS=1000, or SEED=42"
 	@echo "make bug-<name>        a node with a planted bug, and the smallest run that shows it;"
+	@echo "                       MEND=1 lets you mend it, and with SOLUTION=1 shows that it can be;"
 	@echo "                       bugs: $(BUGS)"
 	@echo "make exercise-<name>   an exercise of the book; SOLUTION=1 for its solution"
 	@echo "make challenge-<name>  a Gossip Glomers challenge with its own flags: $(CHALLENGES:challenge-%=%)"
@@ -249,11 +250,26 @@ frontier: ## Measure what each setting of broadcast costs, and plot it into the 
 # A row for each of the first seeds on which a bug shows: how small the run becomes.
 SHRUNK := book/shrunk-bugs.md
 
+# The first time, MEND=1 leaves the node there, for whoever wants to mend it.
+MENDED := bugs/examples
+
 $(BUGS:%=bug-%): bug-%:
-	@sed -n 's,^//! \{0\,1\},,p' bugs/src/bin/$*.rs; echo
 	@[ -e $(BIN)/$* ] || echo "Building the node. The first time this takes a minute." >&2
 	@$(CARGO) build --release --quiet --workspace --bin $*
+ifndef MEND
 	@$(BIN)/$* --show
+else ifdef SOLUTION
+	@$(BIN)/$* --judge --solution
+else
+	@[ -e $(MENDED)/$*.rs ] || { mkdir -p $(MENDED) && $(BIN)/$* --to-mend > $(MENDED)/$*.rs && \
+	  echo "Mend $(MENDED)/$*.rs, and then try again: make $@ MEND=1"; }
+	@$(CARGO) build --release --quiet --workspace --example $*
+	@$(BIN)/examples/$* --judge
+endif
+
+MUSEUM := target/museum
+museum: ## Check every bug, and write its page and the table in bugs/README.md
+	@MUSEUM=$(MUSEUM) $(CARGO) test --release --quiet --workspace --test bugs museum -- --nocapture
 
 shrunk-bugs: ## Make failing runs of every bug as small as they get, and tabulate them in the book
 	@$(CARGO) build --release --quiet --workspace $(BUGS:%=--bin %)

@@ -174,7 +174,7 @@ impl Exhibit {
 }
 
 /// The folder of this package.
-pub(crate) fn folder() -> PathBuf {
+pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
 }
 

@@ -6,13 +6,12 @@
 //! program that runs as a node under any bench.
 //!
 //! All that is known of a bug stands in its own file: see [`exhibit`]. `make museum` makes pages
-//! of that.
+//! of that, and runs the tests of all (`bugs/museum`).
 //!
 //! Here stands what several of them share.
 
 pub mod exhibit;
 pub mod lin_kv;
-pub mod museum;
 mod program;
 pub mod quorum;
 pub mod recorded;
@@ -25,6 +24,22 @@ pub use program::run;
 
 use exhibit::Exhibit;
 use recorded::{RecordedRun, Shown};
+
+/// What makes a file an exhibit: its name, its simulated test, and what makes its node. It is the
+/// file's `main`, and for the museum, which has all bugs in one program, a function `shown`.
+#[macro_export]
+macro_rules! exhibit {
+    ($name:literal, $check:expr, $make:expr) => {
+        fn main() -> std::process::ExitCode {
+            $crate::run($name, $check, $make)
+        }
+
+        #[allow(dead_code, reason = "the museum calls it")]
+        pub(crate) fn shown() -> Box<dyn $crate::recorded::Shown> {
+            Box::new($check().run_by(&[concat!("target/release/", $name)]))
+        }
+    };
+}
 
 /// How many seeds are tried before a bug counts as missed.
 const SEEDS: u64 = 500;
@@ -57,7 +72,10 @@ pub fn is_caught<N: Node>(check: Check<N>, anomaly: &str) {
 
 /// Leaves the page of a bug's smallest run in the store. It is the recorded one, unless that does
 /// not fail any more, because the node has changed since: then one is searched for and recorded.
-fn shown(exhibit: &Exhibit, check: &dyn Shown) -> Result<(RecordedRun, Smallest), String> {
+///
+/// # Errors
+/// A sentence: no seed fails, or the run cannot be recorded.
+pub fn shown(exhibit: &Exhibit, check: &dyn Shown) -> Result<(RecordedRun, Smallest), String> {
     let recorded = RecordedRun::read(&exhibit.name).and_then(|run| {
         let trial = check.replay(&run);
         if run.fails_in(&trial) {

@@ -110,7 +110,7 @@ fn say_how_it_ends<N: Node>(check: &Check<N>, seed: Option<&str>) -> Result<(), 
 fn judge<N: Node>(name: &str, check: &Check<N>) -> Result<(), String> {
     std::panic::set_hook(Box::new(|_| {}));
     let run = RecordedRun::read(name)?;
-    if run.fails_in(&check.replay(&run)) {
+    if run.fails_in(&Shown::replay(check, &run)) {
         return Err(format!(
             "The bug is still there: its smallest run fails by {}. `make bug-{name}` shows it.",
             run.fails_by()

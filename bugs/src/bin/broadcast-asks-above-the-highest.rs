@@ -9,7 +9,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
-use std::process::ExitCode;
 use std::time::Duration;
 
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
@@ -125,13 +124,14 @@ impl Node for Broadcast {
 }
 
 /// How the bench catches it.
-pub(crate) fn check() -> Check<Broadcast> {
-    maelstrom::check("broadcast", Broadcast::new).nodes(3).time_limit_secs(6.0).faults([Fault::Loss])
+fn check() -> Check<Broadcast> {
+    maelstrom::check("broadcast", Broadcast::new)
+        .nodes(3)
+        .time_limit_secs(6.0)
+        .faults([Fault::Loss])
 }
 
-fn main() -> ExitCode {
-    bugs::run("broadcast-asks-above-the-highest", check, Broadcast::new)
-}
+bugs::exhibit!("broadcast-asks-above-the-highest", check, Broadcast::new);
 
 #[cfg(test)]
 mod tests {

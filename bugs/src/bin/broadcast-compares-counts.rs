@@ -9,7 +9,6 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
@@ -106,13 +105,14 @@ impl Node for Broadcast {
 }
 
 /// How the bench catches it.
-pub(crate) fn check() -> Check<Broadcast> {
-    maelstrom::check("broadcast", Broadcast::new).nodes(2).time_limit_secs(6.0).faults([Fault::Loss])
+fn check() -> Check<Broadcast> {
+    maelstrom::check("broadcast", Broadcast::new)
+        .nodes(2)
+        .time_limit_secs(6.0)
+        .faults([Fault::Loss])
 }
 
-fn main() -> ExitCode {
-    bugs::run("broadcast-compares-counts", check, Broadcast::new)
-}
+bugs::exhibit!("broadcast-compares-counts", check, Broadcast::new);
 
 #[cfg(test)]
 mod tests {

@@ -10,7 +10,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use gyre::{Ctx, Error, Node, NodeId, RetryPolicy, async_trait};
@@ -109,13 +108,11 @@ impl Node for Broadcast {
 }
 
 /// How the bench catches it.
-pub(crate) fn check() -> Check<Broadcast> {
+fn check() -> Check<Broadcast> {
     maelstrom::check("broadcast", Broadcast::new).nodes(3).faults([Fault::Kill])
 }
 
-fn main() -> ExitCode {
-    bugs::run("broadcast-numbers-from-the-start", check, Broadcast::new)
-}
+bugs::exhibit!("broadcast-numbers-from-the-start", check, Broadcast::new);
 
 #[cfg(test)]
 mod tests {

@@ -9,7 +9,6 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use gyre::{Ctx, Error, Node, NodeId, RetryPolicy, async_trait};
@@ -83,13 +82,11 @@ impl Node for Broadcast {
 }
 
 /// How the bench catches it.
-pub(crate) fn check() -> Check<Broadcast> {
+fn check() -> Check<Broadcast> {
     maelstrom::check("broadcast", Broadcast::new).faults([Fault::Loss])
 }
 
-fn main() -> ExitCode {
-    bugs::run("broadcast-without-retry", check, Broadcast::new)
-}
+bugs::exhibit!("broadcast-without-retry", check, Broadcast::new);
 
 #[cfg(test)]
 mod tests {

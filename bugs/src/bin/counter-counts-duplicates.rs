@@ -9,7 +9,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use gyre::{Ctx, Error, Node, NodeId, RetryPolicy, async_trait};
@@ -28,9 +27,16 @@ struct Counter {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Request {
-    Add { delta: i64 },
+    Add {
+        delta: i64,
+    },
     Read {},
-    Tell { delta: i64, number: u64 },
+    Tell {
+        delta: i64,
+        /// How many amounts the node had told of before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        number: Option<u64>,
+    },
 }
 
 #[derive(Serialize)]
@@ -57,7 +63,8 @@ impl Node for Counter {
             // ANCHOR: handle
             Request::Add { delta } => {
                 self.value.set(self.value.get() + delta);
-                let number = self.told.replace(self.told.get() + 1);
+                let told = self.told.replace(self.told.get() + 1);
+                let number = if bugs::planted() { None } else { Some(told) };
                 for peer in ctx.peers().to_vec() {
                     let own_ctx = ctx.clone();
                     ctx.spawn(async move {
@@ -71,9 +78,10 @@ impl Node for Counter {
             // ANCHOR_END: handle
             // ANCHOR: tell
             Request::Tell { delta, number } => {
-                let is_new = self.heard.borrow_mut().insert((from, number));
-                let delta = if bugs::planted() { delta } else { delta * i64::from(is_new) };
-                self.value.set(self.value.get() + delta);
+                let mut heard = self.heard.borrow_mut();
+                if number.is_none_or(|number| heard.insert((from, number))) {
+                    self.value.set(self.value.get() + delta);
+                }
                 Response::Told {}
             }
             // ANCHOR_END: tell
@@ -83,13 +91,11 @@ impl Node for Counter {
 }
 
 /// How the bench catches it.
-pub(crate) fn check() -> Check<Counter> {
+fn check() -> Check<Counter> {
     maelstrom::check("pn-counter", Counter::new).faults([Fault::Duplicate])
 }
 
-fn main() -> ExitCode {
-    bugs::run("counter-counts-duplicates", check, Counter::new)
-}
+bugs::exhibit!("counter-counts-duplicates", check, Counter::new);
 
 #[cfg(test)]
 mod tests {

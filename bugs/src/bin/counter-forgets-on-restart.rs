@@ -10,7 +10,6 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
@@ -88,13 +87,11 @@ impl Node for Counter {
 }
 
 /// How the bench catches it.
-pub(crate) fn check() -> Check<Counter> {
+fn check() -> Check<Counter> {
     maelstrom::check("g-counter", Counter::new).faults([Fault::Kill])
 }
 
-fn main() -> ExitCode {
-    bugs::run("counter-forgets-on-restart", check, Counter::new)
-}
+bugs::exhibit!("counter-forgets-on-restart", check, Counter::new);
 
 #[cfg(test)]
 mod tests {

@@ -13,7 +13,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
@@ -109,15 +108,13 @@ impl Node for Counter {
 }
 
 /// How the bench catches it.
-pub(crate) fn check() -> Check<Counter> {
+fn check() -> Check<Counter> {
     maelstrom::check("g-counter", Counter::new).nodes(3).faults([Fault::Kill]).options(|options| {
         options.nemesis_interval_secs = 1.0;
     })
 }
 
-fn main() -> ExitCode {
-    bugs::run("counter-gossips-before-syncing", check, Counter::new)
-}
+bugs::exhibit!("counter-gossips-before-syncing", check, Counter::new);
 
 #[cfg(test)]
 mod tests {

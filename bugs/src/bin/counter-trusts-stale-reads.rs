@@ -8,7 +8,6 @@
 //! - **Review**: “How old may what this read returns be?” As old as the store likes.
 //! - **Fails by**: wrong-sum
 
-use std::process::ExitCode;
 use std::time::Duration;
 
 use gyre::{Ctx, Error, ErrorCode, Node, NodeId, async_trait};
@@ -69,13 +68,11 @@ impl Node for Counter {
 }
 
 /// How the bench catches it.
-pub(crate) fn check() -> Check<Counter> {
+fn check() -> Check<Counter> {
     maelstrom::check("g-counter", Counter::new)
 }
 
-fn main() -> ExitCode {
-    bugs::run("counter-trusts-stale-reads", check, Counter::new)
-}
+bugs::exhibit!("counter-trusts-stale-reads", check, Counter::new);
 
 #[cfg(test)]
 mod tests {

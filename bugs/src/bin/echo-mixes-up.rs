@@ -9,7 +9,6 @@
 //! - **Fails by**: wrong-reply
 
 use std::cell::RefCell;
-use std::process::ExitCode;
 
 use gyre::{Ctx, Error, Json, Node, NodeId, async_trait};
 use maelstrom::simulation::Check;
@@ -55,13 +54,11 @@ impl Node for Echo {
 }
 
 /// How the bench catches it.
-pub(crate) fn check() -> Check<Echo> {
+fn check() -> Check<Echo> {
     maelstrom::check("echo", Echo::new)
 }
 
-fn main() -> ExitCode {
-    bugs::run("echo-mixes-up", check, Echo::new)
-}
+bugs::exhibit!("echo-mixes-up", check, Echo::new);
 
 #[cfg(test)]
 mod tests {

@@ -8,7 +8,6 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
@@ -81,13 +80,11 @@ impl Node for GSet {
 }
 
 /// How the bench catches it.
-pub(crate) fn check() -> Check<GSet> {
+fn check() -> Check<GSet> {
     maelstrom::check("g-set", GSet::new)
 }
 
-fn main() -> ExitCode {
-    bugs::run("g-set-drops-on-merge", check, GSet::new)
-}
+bugs::exhibit!("g-set-drops-on-merge", check, GSet::new);
 
 #[cfg(test)]
 mod tests {

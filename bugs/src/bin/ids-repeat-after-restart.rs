@@ -8,7 +8,6 @@
 //! - **Fails by**: duplicated
 
 use std::cell::Cell;
-use std::process::ExitCode;
 
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
 use maelstrom::Fault;
@@ -55,13 +54,11 @@ impl Node for Ids {
 }
 
 /// How the bench catches it.
-pub(crate) fn check() -> Check<Ids> {
+fn check() -> Check<Ids> {
     maelstrom::check("unique-ids", Ids::new).faults([Fault::Kill])
 }
 
-fn main() -> ExitCode {
-    bugs::run("ids-repeat-after-restart", check, Ids::new)
-}
+bugs::exhibit!("ids-repeat-after-restart", check, Ids::new);
 
 #[cfg(test)]
 mod tests {

@@ -7,7 +7,6 @@
 //! - **Fails by**: duplicated
 
 use std::cell::Cell;
-use std::process::ExitCode;
 
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
 use maelstrom::simulation::Check;
@@ -51,13 +50,11 @@ impl Node for Ids {
 }
 
 /// How the bench catches it.
-pub(crate) fn check() -> Check<Ids> {
+fn check() -> Check<Ids> {
     maelstrom::check("unique-ids", Ids::new)
 }
 
-fn main() -> ExitCode {
-    bugs::run("ids-repeat-between-nodes", check, Ids::new)
-}
+bugs::exhibit!("ids-repeat-between-nodes", check, Ids::new);
 
 #[cfg(test)]
 mod tests {

@@ -7,7 +7,6 @@
 //! - **Fails by**: duplicated
 
 use std::cell::Cell;
-use std::process::ExitCode;
 
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
 use maelstrom::simulation::Check;
@@ -50,7 +49,7 @@ impl Node for Ids {
 }
 
 /// How the bench catches it.
-pub(crate) fn check() -> Check<Ids> {
+fn check() -> Check<Ids> {
     maelstrom::check("unique-ids", Ids::new)
         .nodes(1)
         .rate(500.0)
@@ -58,9 +57,7 @@ pub(crate) fn check() -> Check<Ids> {
         .options(|options| options.concurrency = 10)
 }
 
-fn main() -> ExitCode {
-    bugs::run("ids-repeat-within-a-millisecond", check, Ids::new)
-}
+bugs::exhibit!("ids-repeat-within-a-millisecond", check, Ids::new);
 
 #[cfg(test)]
 mod tests {

@@ -8,7 +8,6 @@
 //! - **Fails by**: unprocessed-commit
 
 use std::cell::RefCell;
-use std::process::ExitCode;
 
 use gyre::kafka_log::{Logs, Request, Response};
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
@@ -55,13 +54,11 @@ impl Node for Kafka {
 }
 
 /// How the bench catches it.
-pub(crate) fn check() -> Check<Kafka> {
+fn check() -> Check<Kafka> {
     maelstrom::check("kafka", Kafka::new).nodes(1).options(|options| options.concurrency = 4)
 }
 
-fn main() -> ExitCode {
-    bugs::run("kafka-commits-ahead", check, Kafka::new)
-}
+bugs::exhibit!("kafka-commits-ahead", check, Kafka::new);
 
 #[cfg(test)]
 mod tests {

@@ -8,7 +8,6 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use gyre::kafka_log::{Batch, Change, Logs, Offset, Request, Response};
@@ -140,13 +139,11 @@ impl Node for Kafka {
 }
 
 /// How the bench catches it.
-pub(crate) fn check() -> Check<Kafka> {
+fn check() -> Check<Kafka> {
     maelstrom::check("kafka", Kafka::new).faults([Fault::Kill])
 }
 
-fn main() -> ExitCode {
-    bugs::run("kafka-loses-with-its-owner", check, Kafka::new)
-}
+bugs::exhibit!("kafka-loses-with-its-owner", check, Kafka::new);
 
 #[cfg(test)]
 mod tests {

@@ -8,7 +8,6 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::process::ExitCode;
 
 use gyre::kafka_log::{Offset, Request, Response};
 use gyre::{Ctx, Error, Json, Node, NodeId, async_trait};
@@ -84,13 +83,11 @@ impl Node for Kafka {
 }
 
 /// How the bench catches it.
-pub(crate) fn check() -> Check<Kafka> {
+fn check() -> Check<Kafka> {
     maelstrom::check("kafka", Kafka::new).nodes(1).options(|options| options.concurrency = 4)
 }
 
-fn main() -> ExitCode {
-    bugs::run("kafka-offsets-go-back", check, Kafka::new)
-}
+bugs::exhibit!("kafka-offsets-go-back", check, Kafka::new);
 
 #[cfg(test)]
 mod tests {

@@ -11,7 +11,6 @@
 //! - **Fails by**: poll-skip
 
 use std::collections::BTreeMap;
-use std::process::ExitCode;
 
 use gyre::kafka_log::{Batch, Offset, Request, Response};
 use gyre::{Ctx, Error, Json, Node, NodeId, async_trait};
@@ -85,15 +84,13 @@ impl Node for Kafka {
 }
 
 /// How the bench catches it.
-pub(crate) fn check() -> Check<Kafka> {
+fn check() -> Check<Kafka> {
     maelstrom::check("kafka", Kafka::new).nodes(2).rate(50.0).options(|options| {
         options.concurrency = 6;
     })
 }
 
-fn main() -> ExitCode {
-    bugs::run("kafka-poll-passes-a-hole", check, Kafka::new)
-}
+bugs::exhibit!("kafka-poll-passes-a-hole", check, Kafka::new);
 
 #[cfg(test)]
 mod tests {

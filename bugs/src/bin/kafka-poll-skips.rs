@@ -7,7 +7,6 @@
 //! - **Fails by**: poll-skip
 
 use std::cell::RefCell;
-use std::process::ExitCode;
 
 use gyre::kafka_log::{Logs, Request, Response};
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
@@ -58,13 +57,11 @@ impl Node for Kafka {
 }
 
 /// How the bench catches it.
-pub(crate) fn check() -> Check<Kafka> {
+fn check() -> Check<Kafka> {
     maelstrom::check("kafka", Kafka::new).nodes(1).options(|options| options.concurrency = 4)
 }
 
-fn main() -> ExitCode {
-    bugs::run("kafka-poll-skips", check, Kafka::new)
-}
+bugs::exhibit!("kafka-poll-skips", check, Kafka::new);
 
 #[cfg(test)]
 mod tests {

@@ -9,7 +9,6 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use gyre::kafka_log::{Batch, Change, Logs, Offset, Request, Response};
@@ -144,13 +143,11 @@ impl Node for Kafka {
 }
 
 /// How the bench catches it.
-pub(crate) fn check() -> Check<Kafka> {
+fn check() -> Check<Kafka> {
     maelstrom::check("kafka", Kafka::new).faults([Fault::Loss])
 }
 
-fn main() -> ExitCode {
-    bugs::run("kafka-repeats-on-retry", check, Kafka::new)
-}
+bugs::exhibit!("kafka-repeats-on-retry", check, Kafka::new);
 
 #[cfg(test)]
 mod tests {

@@ -8,7 +8,6 @@
 //! - **Fails by**: inconsistent-offsets
 
 use std::cell::RefCell;
-use std::process::ExitCode;
 
 use gyre::kafka_log::{Change, Logs, Offset, Request, Response};
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
@@ -65,16 +64,14 @@ impl Node for Kafka {
 }
 
 /// How the bench catches it.
-pub(crate) fn check() -> Check<Kafka> {
+fn check() -> Check<Kafka> {
     maelstrom::check("kafka", Kafka::new).nodes(1).faults([Fault::Kill]).options(|options| {
         options.concurrency = 4;
         options.rate = 50.0;
     })
 }
 
-fn main() -> ExitCode {
-    bugs::run("kafka-reuses-offsets", check, Kafka::new)
-}
+bugs::exhibit!("kafka-reuses-offsets", check, Kafka::new);
 
 #[cfg(test)]
 mod tests {

@@ -9,7 +9,6 @@
 //! - **Fails by**: inconsistent-offsets
 
 use std::collections::BTreeMap;
-use std::process::ExitCode;
 
 use gyre::kafka_log::{Batch, Offset, Request, Response};
 use gyre::{Ctx, Error, Json, Node, NodeId, async_trait};
@@ -64,16 +63,14 @@ impl Node for Kafka {
 }
 
 /// How the bench catches it.
-pub(crate) fn check() -> Check<Kafka> {
+fn check() -> Check<Kafka> {
     maelstrom::check("kafka", Kafka::new)
         .nodes(2)
         .options(|options| options.concurrency = 4)
         .rate(100.0)
 }
 
-fn main() -> ExitCode {
-    bugs::run("kafka-two-at-one-offset", check, Kafka::new)
-}
+bugs::exhibit!("kafka-two-at-one-offset", check, Kafka::new);
 
 #[cfg(test)]
 mod tests {

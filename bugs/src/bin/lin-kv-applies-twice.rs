@@ -7,8 +7,6 @@
 //! - **Review**: “What if this entry is in the log twice?” It takes effect twice.
 //! - **Fails by**: an invariant
 
-use std::process::ExitCode;
-
 use bugs::lin_kv::LinKv;
 use gyre::replicated::Options;
 use maelstrom::Fault;
@@ -22,13 +20,11 @@ fn options() -> Options {
 // ANCHOR_END: options
 
 /// How the bench catches it.
-pub(crate) fn check() -> Check<LinKv> {
+fn check() -> Check<LinKv> {
     bugs::lin_kv::check(options, &Fault::ALL, 1.0)
 }
 
-fn main() -> ExitCode {
-    bugs::run("lin-kv-applies-twice", check, |ctx| LinKv::new(ctx, options()))
-}
+bugs::exhibit!("lin-kv-applies-twice", check, |ctx| LinKv::new(ctx, options()));
 
 #[cfg(test)]
 mod tests {

@@ -6,8 +6,6 @@
 //! - **Review**: “What does this store promise about time?” Nothing.
 //! - **Fails by**: not-linearizable
 
-use std::process::ExitCode;
-
 use gyre::key_value::{Request, Response};
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
 use maelstrom::simulation::Check;
@@ -42,7 +40,7 @@ impl Node for LinKv {
 }
 
 /// How the bench catches it.
-pub(crate) fn check() -> Check<LinKv> {
+fn check() -> Check<LinKv> {
     maelstrom::check("lin-kv", LinKv::new)
         .nodes(3)
         .rate(50.0)
@@ -50,9 +48,7 @@ pub(crate) fn check() -> Check<LinKv> {
         .options(|options| options.concurrency = 6)
 }
 
-fn main() -> ExitCode {
-    bugs::run("lin-kv-asks-a-sequential-store", check, LinKv::new)
-}
+bugs::exhibit!("lin-kv-asks-a-sequential-store", check, LinKv::new);
 
 #[cfg(test)]
 mod tests {

@@ -7,26 +7,26 @@
 //! - **Review**: “Is this order total?” Two writers may have the same counter.
 //! - **Fails by**: not-linearizable
 
-use std::process::ExitCode;
-
 use bugs::quorum::{Policy, Quorum};
 use maelstrom::simulation::Check;
 
 fn policy() -> Policy {
     Policy {
-        is_newer: if bugs::planted() { |a, b| a.counter > b.counter } else { Policy::RIGHT.is_newer },
+        is_newer: if bugs::planted() {
+            |a, b| a.counter > b.counter
+        } else {
+            Policy::RIGHT.is_newer
+        },
         ..Policy::RIGHT
     }
 }
 
 /// How the bench catches it.
-pub(crate) fn check() -> Check<Quorum> {
+fn check() -> Check<Quorum> {
     bugs::quorum::check(policy, 3, &[])
 }
 
-fn main() -> ExitCode {
-    bugs::run("lin-kv-breaks-no-ties", check, |ctx| Quorum::new(ctx, policy()))
-}
+bugs::exhibit!("lin-kv-breaks-no-ties", check, |ctx| Quorum::new(ctx, policy()));
 
 #[cfg(test)]
 mod tests {

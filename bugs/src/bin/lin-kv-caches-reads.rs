@@ -8,7 +8,6 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::process::ExitCode;
 
 use gyre::key_value::{Request, Response};
 use gyre::{Ctx, Error, Json, Node, NodeId, async_trait};
@@ -59,7 +58,7 @@ impl Node for LinKv {
 }
 
 /// How the bench catches it.
-pub(crate) fn check() -> Check<LinKv> {
+fn check() -> Check<LinKv> {
     maelstrom::check("lin-kv", LinKv::new)
         .nodes(3)
         .rate(50.0)
@@ -67,9 +66,7 @@ pub(crate) fn check() -> Check<LinKv> {
         .options(|options| options.concurrency = 6)
 }
 
-fn main() -> ExitCode {
-    bugs::run("lin-kv-caches-reads", check, LinKv::new)
-}
+bugs::exhibit!("lin-kv-caches-reads", check, LinKv::new);
 
 #[cfg(test)]
 mod tests {

@@ -9,8 +9,6 @@
 //!   present term stands above it.
 //! - **Fails by**: an invariant
 
-use std::process::ExitCode;
-
 use bugs::lin_kv::LinKv;
 use gyre::raft::{Config, Rules};
 use gyre::replicated::Options;
@@ -31,13 +29,11 @@ fn options() -> Options {
 // ANCHOR_END: options
 
 /// How the bench catches it.
-pub(crate) fn check() -> Check<LinKv> {
+fn check() -> Check<LinKv> {
     bugs::lin_kv::check(options, &Fault::ALL, 1.0)
 }
 
-fn main() -> ExitCode {
-    bugs::run("lin-kv-commits-by-counting", check, |ctx| LinKv::new(ctx, options()))
-}
+bugs::exhibit!("lin-kv-commits-by-counting", check, |ctx| LinKv::new(ctx, options()));
 
 #[cfg(test)]
 mod tests {

@@ -7,8 +7,6 @@
 //! - **Review**: “What is on disk when this vote is sent?” The term, and not for whom.
 //! - **Fails by**: an invariant
 
-use std::process::ExitCode;
-
 use bugs::lin_kv::LinKv;
 use gyre::raft::{Config, HardState, Rules};
 use gyre::replicated::Options;
@@ -33,13 +31,11 @@ fn options() -> Options {
 // ANCHOR_END: options
 
 /// How the bench catches it.
-pub(crate) fn check() -> Check<LinKv> {
+fn check() -> Check<LinKv> {
     bugs::lin_kv::check(options, &[Fault::Kill, Fault::Partition, Fault::Loss, Fault::OneWay], 0.1)
 }
 
-fn main() -> ExitCode {
-    bugs::run("lin-kv-forgets-its-vote", check, |ctx| LinKv::new(ctx, options()))
-}
+bugs::exhibit!("lin-kv-forgets-its-vote", check, |ctx| LinKv::new(ctx, options()));
 
 #[cfg(test)]
 mod tests {

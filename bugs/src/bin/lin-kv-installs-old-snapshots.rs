@@ -7,8 +7,6 @@
 //! - **Review**: “What if this message is a minute old?” Then the log goes back by a minute.
 //! - **Fails by**: an invariant
 
-use std::process::ExitCode;
-
 use bugs::lin_kv::LinKv;
 use gyre::raft::{Config, Rules};
 use gyre::replicated::Options;
@@ -28,13 +26,11 @@ fn options() -> Options {
 }
 
 /// How the bench catches it.
-pub(crate) fn check() -> Check<LinKv> {
+fn check() -> Check<LinKv> {
     bugs::lin_kv::check(options, &Fault::ALL, 1.0)
 }
 
-fn main() -> ExitCode {
-    bugs::run("lin-kv-installs-old-snapshots", check, |ctx| LinKv::new(ctx, options()))
-}
+bugs::exhibit!("lin-kv-installs-old-snapshots", check, |ctx| LinKv::new(ctx, options()));
 
 #[cfg(test)]
 mod tests {

@@ -7,8 +7,6 @@
 //! - **Review**: “How does this node know that it is still the leader?” It does not.
 //! - **Fails by**: an invariant
 
-use std::process::ExitCode;
-
 use bugs::lin_kv::LinKv;
 use gyre::raft::{Config, Rules};
 use gyre::replicated::Options;
@@ -27,13 +25,11 @@ fn options() -> Options {
 }
 
 /// How the bench catches it.
-pub(crate) fn check() -> Check<LinKv> {
+fn check() -> Check<LinKv> {
     bugs::lin_kv::check(options, &Fault::ALL, 1.0)
 }
 
-fn main() -> ExitCode {
-    bugs::run("lin-kv-reads-without-asking", check, |ctx| LinKv::new(ctx, options()))
-}
+bugs::exhibit!("lin-kv-reads-without-asking", check, |ctx| LinKv::new(ctx, options()));
 
 #[cfg(test)]
 mod tests {

@@ -7,8 +7,6 @@
 //! - **Review**: “How many nodes have what was just answered?” Perhaps one.
 //! - **Fails by**: not-linearizable
 
-use std::process::ExitCode;
-
 use bugs::quorum::{Policy, Quorum};
 use maelstrom::Fault;
 use maelstrom::simulation::Check;
@@ -21,13 +19,11 @@ fn policy() -> Policy {
 }
 
 /// How the bench catches it.
-pub(crate) fn check() -> Check<Quorum> {
+fn check() -> Check<Quorum> {
     bugs::quorum::check(policy, 3, &[Fault::Loss])
 }
 
-fn main() -> ExitCode {
-    bugs::run("lin-kv-reads-without-writing-back", check, |ctx| Quorum::new(ctx, policy()))
-}
+bugs::exhibit!("lin-kv-reads-without-writing-back", check, |ctx| Quorum::new(ctx, policy()));
 
 #[cfg(test)]
 mod tests {

@@ -8,27 +8,20 @@
 //!   them.
 //! - **Fails by**: not-linearizable
 
-use std::process::ExitCode;
-
 use bugs::quorum::{Policy, Quorum};
 use maelstrom::Fault;
 use maelstrom::simulation::Check;
 
 fn policy() -> Policy {
-    Policy {
-        stores: if bugs::planted() { false } else { Policy::RIGHT.stores },
-        ..Policy::RIGHT
-    }
+    Policy { stores: if bugs::planted() { false } else { Policy::RIGHT.stores }, ..Policy::RIGHT }
 }
 
 /// How the bench catches it.
-pub(crate) fn check() -> Check<Quorum> {
+fn check() -> Check<Quorum> {
     bugs::quorum::check(policy, 3, &[Fault::Kill])
 }
 
-fn main() -> ExitCode {
-    bugs::run("lin-kv-rejoins-empty", check, |ctx| Quorum::new(ctx, policy()))
-}
+bugs::exhibit!("lin-kv-rejoins-empty", check, |ctx| Quorum::new(ctx, policy()));
 
 #[cfg(test)]
 mod tests {

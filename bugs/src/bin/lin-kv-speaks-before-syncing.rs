@@ -8,8 +8,6 @@
 //! - **Review**: “Which sync stands between this write and this message?” None.
 //! - **Fails by**: an invariant
 
-use std::process::ExitCode;
-
 use bugs::lin_kv::LinKv;
 use gyre::replicated::Options;
 use maelstrom::Fault;
@@ -21,13 +19,11 @@ fn options() -> Options {
 }
 
 /// How the bench catches it.
-pub(crate) fn check() -> Check<LinKv> {
+fn check() -> Check<LinKv> {
     bugs::lin_kv::check(options, &Fault::ALL, 1.0)
 }
 
-fn main() -> ExitCode {
-    bugs::run("lin-kv-speaks-before-syncing", check, |ctx| LinKv::new(ctx, options()))
-}
+bugs::exhibit!("lin-kv-speaks-before-syncing", check, |ctx| LinKv::new(ctx, options()));
 
 #[cfg(test)]
 mod tests {

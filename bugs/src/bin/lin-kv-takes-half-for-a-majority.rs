@@ -7,8 +7,6 @@
 //! - **Review**: A property test: any two quorums of any cluster have a node in common.
 //! - **Fails by**: not-linearizable
 
-use std::process::ExitCode;
-
 use bugs::quorum::{Policy, Quorum};
 use maelstrom::Fault;
 use maelstrom::simulation::Check;
@@ -21,13 +19,11 @@ fn policy() -> Policy {
 }
 
 /// How the bench catches it.
-pub(crate) fn check() -> Check<Quorum> {
+fn check() -> Check<Quorum> {
     bugs::quorum::check(policy, 4, &[Fault::Partition])
 }
 
-fn main() -> ExitCode {
-    bugs::run("lin-kv-takes-half-for-a-majority", check, |ctx| Quorum::new(ctx, policy()))
-}
+bugs::exhibit!("lin-kv-takes-half-for-a-majority", check, |ctx| Quorum::new(ctx, policy()));
 
 #[cfg(test)]
 mod tests {

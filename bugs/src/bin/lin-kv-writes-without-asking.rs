@@ -9,27 +9,27 @@
 //!   heard of.
 //! - **Fails by**: not-linearizable
 
-use std::process::ExitCode;
-
 use bugs::quorum::{Policy, Quorum};
 use maelstrom::Fault;
 use maelstrom::simulation::Check;
 
 fn policy() -> Policy {
     Policy {
-        asks_before_writing: if bugs::planted() { false } else { Policy::RIGHT.asks_before_writing },
+        asks_before_writing: if bugs::planted() {
+            false
+        } else {
+            Policy::RIGHT.asks_before_writing
+        },
         ..Policy::RIGHT
     }
 }
 
 /// How the bench catches it.
-pub(crate) fn check() -> Check<Quorum> {
+fn check() -> Check<Quorum> {
     bugs::quorum::check(policy, 3, &[Fault::Partition])
 }
 
-fn main() -> ExitCode {
-    bugs::run("lin-kv-writes-without-asking", check, |ctx| Quorum::new(ctx, policy()))
-}
+bugs::exhibit!("lin-kv-writes-without-asking", check, |ctx| Quorum::new(ctx, policy()));
 
 #[cfg(test)]
 mod tests {

@@ -10,7 +10,6 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
@@ -94,13 +93,11 @@ impl Node for Counter {
 }
 
 /// How the bench catches it.
-pub(crate) fn check() -> Check<Counter> {
+fn check() -> Check<Counter> {
     maelstrom::check("pn-counter", Counter::new).nodes(3).time_limit_secs(5.0)
 }
 
-fn main() -> ExitCode {
-    bugs::run("pn-counter-merges-by-maximum", check, Counter::new)
-}
+bugs::exhibit!("pn-counter-merges-by-maximum", check, Counter::new);
 
 #[cfg(test)]
 mod tests {

@@ -11,7 +11,6 @@
 //! - **Fails by**: G1c
 
 use std::cell::RefCell;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use gyre::transactions::{Lists, Request, Response, Store};
@@ -65,13 +64,11 @@ fn at(model: &str) -> Check<CircularFlow> {
 }
 
 /// How the bench catches it.
-pub(crate) fn check() -> Check<CircularFlow> {
+fn check() -> Check<CircularFlow> {
     at("read-committed")
 }
 
-fn main() -> ExitCode {
-    bugs::run("txn-circular-information-flow", check, CircularFlow::new)
-}
+bugs::exhibit!("txn-circular-information-flow", check, CircularFlow::new);
 
 #[cfg(test)]
 mod tests {

@@ -9,7 +9,6 @@
 //! - **Fails by**: G1a
 
 use std::cell::RefCell;
-use std::process::ExitCode;
 
 use gyre::transactions::{Lists, Request, Response, Store};
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
@@ -59,13 +58,11 @@ fn at(model: &str) -> Check<DirtyRead> {
 }
 
 /// How the bench catches it.
-pub(crate) fn check() -> Check<DirtyRead> {
+fn check() -> Check<DirtyRead> {
     at("read-committed")
 }
 
-fn main() -> ExitCode {
-    bugs::run("txn-dirty-read", check, DirtyRead::new)
-}
+bugs::exhibit!("txn-dirty-read", check, DirtyRead::new);
 
 #[cfg(test)]
 mod tests {

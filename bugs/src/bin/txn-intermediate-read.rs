@@ -9,7 +9,6 @@
 //! - **Fails by**: G1b
 
 use std::cell::RefCell;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use gyre::transactions::{Lists, Request, Response, Store, is_read_only};
@@ -65,13 +64,11 @@ fn at(model: &str) -> Check<IntermediateRead> {
 }
 
 /// How the bench catches it.
-pub(crate) fn check() -> Check<IntermediateRead> {
+fn check() -> Check<IntermediateRead> {
     at("read-committed")
 }
 
-fn main() -> ExitCode {
-    bugs::run("txn-intermediate-read", check, IntermediateRead::new)
-}
+bugs::exhibit!("txn-intermediate-read", check, IntermediateRead::new);
 
 #[cfg(test)]
 mod tests {

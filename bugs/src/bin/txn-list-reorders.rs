@@ -10,7 +10,6 @@
 //! - **Fails by**: incompatible-order
 
 use std::cell::RefCell;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use gyre::transactions::{Lists, Store, Txn};
@@ -83,15 +82,13 @@ impl Node for Reorders {
 }
 
 /// How the bench catches it.
-pub(crate) fn check() -> Check<Reorders> {
+fn check() -> Check<Reorders> {
     maelstrom::check("txn-list-append", Reorders::new)
         .nodes(3)
         .options(|options| options.consistency_models = vec!["read-committed".into()])
 }
 
-fn main() -> ExitCode {
-    bugs::run("txn-list-reorders", check, Reorders::new)
-}
+bugs::exhibit!("txn-list-reorders", check, Reorders::new);
 
 #[cfg(test)]
 mod tests {

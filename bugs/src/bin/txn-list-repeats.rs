@@ -10,7 +10,6 @@
 //! - **Fails by**: duplicate-elements
 
 use std::cell::RefCell;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use gyre::transactions::{Lists, Store, Txn};
@@ -63,16 +62,14 @@ impl Node for Repeats {
 }
 
 /// How the bench catches it.
-pub(crate) fn check() -> Check<Repeats> {
+fn check() -> Check<Repeats> {
     maelstrom::check("txn-list-append", Repeats::new)
         .nodes(3)
         .faults([Fault::Loss])
         .options(|options| options.consistency_models = vec!["read-uncommitted".into()])
 }
 
-fn main() -> ExitCode {
-    bugs::run("txn-list-repeats", check, Repeats::new)
-}
+bugs::exhibit!("txn-list-repeats", check, Repeats::new);
 
 #[cfg(test)]
 mod tests {

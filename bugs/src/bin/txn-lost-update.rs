@@ -11,7 +11,6 @@
 //! - **Fails by**: lost-update
 
 use std::cell::RefCell;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use gyre::transactions::{MicroOp, Registers, Request, Response, Store, Txn};
@@ -66,13 +65,11 @@ fn at(model: &str) -> Check<LostUpdate> {
 }
 
 /// How the bench catches it.
-pub(crate) fn check() -> Check<LostUpdate> {
+fn check() -> Check<LostUpdate> {
     at("snapshot-isolation")
 }
 
-fn main() -> ExitCode {
-    bugs::run("txn-lost-update", check, LostUpdate::new)
-}
+bugs::exhibit!("txn-lost-update", check, LostUpdate::new);
 
 #[cfg(test)]
 mod tests {

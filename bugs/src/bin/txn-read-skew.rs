@@ -9,7 +9,6 @@
 //! - **Fails by**: G-single-item
 
 use std::cell::RefCell;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use gyre::transactions::{Lists, Request, Response, Store, is_read_only};
@@ -63,13 +62,11 @@ fn at(model: &str) -> Check<ReadSkew> {
 }
 
 /// How the bench catches it.
-pub(crate) fn check() -> Check<ReadSkew> {
+fn check() -> Check<ReadSkew> {
     at("snapshot-isolation")
 }
 
-fn main() -> ExitCode {
-    bugs::run("txn-read-skew", check, ReadSkew::new)
-}
+bugs::exhibit!("txn-read-skew", check, ReadSkew::new);
 
 #[cfg(test)]
 mod tests {

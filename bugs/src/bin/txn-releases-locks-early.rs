@@ -10,7 +10,6 @@
 //! - **Fails by**: G1a
 
 use std::cell::RefCell;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use gyre::transactions::{Lists, Request, Response, Store};
@@ -59,7 +58,7 @@ impl Node for EarlyRelease {
 }
 
 /// How the bench catches it.
-pub(crate) fn check() -> Check<EarlyRelease> {
+fn check() -> Check<EarlyRelease> {
     maelstrom::check("txn-list-append", EarlyRelease::new)
         .nodes(1)
         .rate(100.0)
@@ -70,9 +69,7 @@ pub(crate) fn check() -> Check<EarlyRelease> {
         })
 }
 
-fn main() -> ExitCode {
-    bugs::run("txn-releases-locks-early", check, EarlyRelease::new)
-}
+bugs::exhibit!("txn-releases-locks-early", check, EarlyRelease::new);
 
 #[cfg(test)]
 mod tests {

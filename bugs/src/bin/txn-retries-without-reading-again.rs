@@ -8,8 +8,6 @@
 //! - **Review**: “What of this loop’s body depends on what is read in it?” Not the result.
 //! - **Fails by**: lost-update
 
-use std::process::ExitCode;
-
 use gyre::transactions::{Registers, Request, Response, Store};
 use gyre::{Ctx, Error, ErrorCode, Node, NodeId, async_trait};
 use maelstrom::simulation::Check;
@@ -61,18 +59,18 @@ impl Node for Retries {
 }
 
 /// How the bench catches it.
-pub(crate) fn check() -> Check<Retries> {
-    maelstrom::check("txn-rw-register", Retries::new).nodes(3).rate(50.0).time_limit_secs(5.0).options(
-        |options| {
+fn check() -> Check<Retries> {
+    maelstrom::check("txn-rw-register", Retries::new)
+        .nodes(3)
+        .rate(50.0)
+        .time_limit_secs(5.0)
+        .options(|options| {
             options.concurrency = 6;
             options.consistency_models = vec!["snapshot-isolation".into()];
-        },
-    )
+        })
 }
 
-fn main() -> ExitCode {
-    bugs::run("txn-retries-without-reading-again", check, Retries::new)
-}
+bugs::exhibit!("txn-retries-without-reading-again", check, Retries::new);
 
 #[cfg(test)]
 mod tests {

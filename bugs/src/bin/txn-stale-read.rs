@@ -12,7 +12,6 @@
 //! - **Fails by**: G-single-item-realtime
 
 use std::cell::{Cell, RefCell};
-use std::process::ExitCode;
 use std::time::Duration;
 
 use gyre::transactions::{Lists, Store, Txn, is_read_only};
@@ -89,13 +88,11 @@ fn at(model: &str) -> Check<StaleRead> {
 }
 
 /// How the bench catches it.
-pub(crate) fn check() -> Check<StaleRead> {
+fn check() -> Check<StaleRead> {
     at("strict-serializable")
 }
 
-fn main() -> ExitCode {
-    bugs::run("txn-stale-read", check, StaleRead::new)
-}
+bugs::exhibit!("txn-stale-read", check, StaleRead::new);
 
 #[cfg(test)]
 mod tests {

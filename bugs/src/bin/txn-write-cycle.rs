@@ -9,7 +9,6 @@
 //! - **Fails by**: G0
 
 use std::cell::RefCell;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use gyre::transactions::{Lists, Request, Response, Store};
@@ -62,13 +61,11 @@ fn at(model: &str) -> Check<WriteCycle> {
 }
 
 /// How the bench catches it.
-pub(crate) fn check() -> Check<WriteCycle> {
+fn check() -> Check<WriteCycle> {
     at("read-uncommitted")
 }
 
-fn main() -> ExitCode {
-    bugs::run("txn-write-cycle", check, WriteCycle::new)
-}
+bugs::exhibit!("txn-write-cycle", check, WriteCycle::new);
 
 #[cfg(test)]
 mod tests {

@@ -11,7 +11,6 @@
 //! - **Fails by**: G2-item
 
 use std::cell::RefCell;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use gyre::transactions::{Lists, MicroOp, Request, Response, Store, Txn};
@@ -67,13 +66,11 @@ fn at(model: &str) -> Check<WriteSkew> {
 }
 
 /// How the bench catches it.
-pub(crate) fn check() -> Check<WriteSkew> {
+fn check() -> Check<WriteSkew> {
     at("serializable")
 }
 
-fn main() -> ExitCode {
-    bugs::run("txn-write-skew", check, WriteSkew::new)
-}
+bugs::exhibit!("txn-write-skew", check, WriteSkew::new);
 
 #[cfg(test)]
 mod tests {

@@ -1,15 +1,16 @@
 //! The museum's pages: one a bug, an index, and the table in `bugs/README.md`.
 //!
-//! `make museum` has a test do this (`tests/bugs.rs`), for the tests' program has all bugs in it.
+//! `make museum` has a test do this (`tests/bugs.rs`), for the tests' program has all bugs in it. It
+//! is a package of its own, so that nobody builds the program of each bug for it.
 
 #![expect(clippy::disallowed_methods, reason = "it writes pages, and copies those of runs")]
 
 use std::fs;
 use std::path::Path;
 
-use crate::exhibit::{Exhibit, folder, mended};
-use crate::recorded::{RecordedRun, Shown};
-use crate::shown;
+use bugs::exhibit::{Exhibit, folder, mended};
+use bugs::recorded::{RecordedRun, Shown};
+use bugs::shown;
 
 /// On so many seeds the right node must pass.
 const SEEDS: u64 = 5;
