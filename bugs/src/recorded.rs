@@ -60,6 +60,11 @@ impl RecordedRun {
         folder().join(format!("runs/{name}.edn"))
     }
 
+    /// Whether the bug with this name has a recorded run.
+    pub fn is_there(name: &str) -> bool {
+        RecordedRun::path(name).exists()
+    }
+
     /// The run of the bug with this name.
     ///
     /// # Errors
@@ -162,6 +167,8 @@ impl<N: Node> Shown for Check<N> {
         };
         let run = RecordedRun { facts, tape };
         let path = RecordedRun::path(&exhibit.name);
+        let folder = path.parent().unwrap_or(&path);
+        std::fs::create_dir_all(folder).map_err(|error| error.to_string())?;
         std::fs::write(&path, run.text())
             .map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
         Ok(run)

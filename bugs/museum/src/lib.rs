@@ -199,7 +199,8 @@ fn table(shelved: &[Shelved]) -> String {
         .iter()
         .map(|Shelved { exhibit, .. }| {
             let words = first_sentence(&exhibit.words).replace('\n', " ");
-            format!("- **{}**: {words} *{}*\n", exhibit.name, exhibit.from)
+            let Exhibit { name, from, .. } = exhibit;
+            format!("- **[{name}](src/bin/{name}.rs)**: {words}\n  From: {from}\n")
         })
         .collect();
     format!(

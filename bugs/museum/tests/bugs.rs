@@ -106,10 +106,11 @@ fn every_exhibit_is_whole() {
     for (name, check) in all() {
         let exhibit = Exhibit::read(name).unwrap();
         exhibit.difference().unwrap();
-        let run = RecordedRun::read(name).unwrap();
-        if name.starts_with("lin-kv-") {
+        // `make museum` records those that are not recorded yet.
+        if name.starts_with("lin-kv-") || !RecordedRun::is_there(name) {
             continue;
         }
+        let run = RecordedRun::read(name).unwrap();
         assert!(run.fails_in(&check.replay(&run)), "the recorded run of {name} does not fail");
         museum::is_right_when_mended(&run, &*check, 0..0)
             .unwrap_or_else(|sentence| panic!("{name}: {sentence}"));
