@@ -1,9 +1,11 @@
 //! What is known of a bug, read from the one place where it stands: the bug's own file.
 //!
 //! - The file's `//!` header says what the bug breaks, in its first sentences. Below them stand
-//!   three lines: `- **From**: ` the paper or report that it comes from, `- **Review**: ` what
-//!   would have caught it in review, and `- **Fails by**: ` the kind of anomaly that the checker
-//!   finds, such as `lost`; `an invariant` when only a look inside the nodes shows it.
+//!   facts: `- **From**: ` the paper that it comes from, `- **Found in**: ` the program that had
+//!   it, or the like, and the report that says so (one of these two may be missing),
+//!   `- **Review**: ` what would have caught it in review, and `- **Fails by**: ` the kind of
+//!   anomaly that the checker finds, such as `lost`; `an invariant` when only a look inside the
+//!   nodes shows it.
 //! - `if bugs::planted() { wrong } else { right }` is the bug, or `if !bugs::planted() { right }`.
 //!   Both sides are compiled and run, so the difference that is shown is the one that there is.
 //! - `bugs/runs/` has the smallest run that shows it: see [`recorded`](crate::recorded).
@@ -51,8 +53,10 @@ pub struct Exhibit {
     pub name: String,
     /// What is wrong and what that breaks: paragraphs.
     pub words: String,
-    /// The paper or the report that it comes from.
-    pub from: String,
+    /// The paper that it comes from.
+    pub from: Option<String>,
+    /// Where it was found: the program that had it, or the like, and the report.
+    pub found_in: Option<String>,
     /// What would have caught it in review.
     pub review: String,
     /// The kind of anomaly, unless only an invariant shows it.
@@ -94,16 +98,26 @@ impl Exhibit {
             let lines = std::iter::once(first).chain(rest.map(|line| line.trim()));
             Ok::<String, String>(lines.collect::<Vec<_>>().join(" "))
         };
+        let (from, found_in) = (fact("From"), fact("Found in").ok());
+        if found_in.is_none() {
+            from.as_ref().map_err(String::clone)?;
+        }
         let anomaly = fact("Fails by")?;
         let code = text.split("\n#[cfg(test)]\nmod tests").next().unwrap_or_default();
         Ok(Exhibit {
             name: name.into(),
             words,
-            from: fact("From")?,
+            from: from.ok(),
+            found_in,
             review: fact("Review")?,
             anomaly: Some(anomaly).filter(|anomaly| anomaly != INVARIANT),
             code: format!("{}\n", code.trim_end()),
         })
+    }
+
+    /// Whether its node runs Raft. Each change to what Raft sends makes its runs other ones.
+    pub fn runs_raft(&self) -> bool {
+        self.code.contains("use bugs::lin_kv::")
     }
 
     /// The difference between the right node and the one with the bug: lines that begin with `-`
@@ -313,7 +327,8 @@ mod tests {}
     fn a_file_is_read_as_data() {
         let exhibit = Exhibit::parse("it", FILE).unwrap();
         assert_eq!(exhibit.words, "It forgets.\n\nMore.");
-        assert_eq!(exhibit.from, "a paper, of 1990.");
+        assert_eq!(exhibit.from.as_deref(), Some("a paper, of 1990."));
+        assert_eq!(exhibit.found_in, None);
         assert_eq!(exhibit.anomaly.as_deref(), Some("lost"));
         assert_eq!(
             exhibit.difference().unwrap(),
@@ -329,6 +344,13 @@ mod tests {}
         let without = FILE.replace("- **Review**: ", "- Review: ");
         let sentence = Exhibit::parse("it", &without).unwrap_err();
         assert_eq!(sentence, "has no line `- **Review**: ` in its header");
+        let without = FILE.replace("- **From**: ", "- From: ");
+        let sentence = Exhibit::parse("it", &without).unwrap_err();
+        assert_eq!(sentence, "has no line `- **From**: ` in its header");
+        let found = FILE.replace("- **From**: ", "- **Found in**: ");
+        let exhibit = Exhibit::parse("it", &found).unwrap();
+        assert_eq!(exhibit.from, None);
+        assert_eq!(exhibit.found_in.as_deref(), Some("a paper, of 1990."));
         let exhibit = Exhibit::parse("it", &FILE.replace("bugs::planted()", "x")).unwrap();
         let sentence = exhibit.difference().unwrap_err();
         assert_eq!(sentence, "bugs/src/bin/it.rs has no `if bugs::planted() {`");

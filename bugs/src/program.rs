@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use gyre::{Ctx, Node};
+use maelstrom::history::{Op, OpType};
 use maelstrom::shrink::{Shrunk, Watch};
-use maelstrom::simulation::{Check, Smallest};
+use maelstrom::simulation::{Check, Failure, Smallest};
 
 use crate::exhibit::{Exhibit, mended};
 use crate::recorded::{RecordedRun, SEARCHED, Shown};
@@ -75,12 +76,15 @@ fn print(text: &str) {
 
 /// Says what the bug is, and shows the smallest run of it.
 fn show<N: Node>(exhibit: &Exhibit, check: &Check<N>) -> Result<(), String> {
-    let Exhibit { name, words, from, review, .. } = exhibit;
+    let Exhibit { name, words, from, found_in, review, .. } = exhibit;
     print(&format!("{words}\n"));
     let (run, Smallest { page, command, .. }) = crate::shown(exhibit, check)?;
     let (left, before) = (run.facts.left, run.facts.before);
+    for (label, fact) in [("from:    ", from), ("found in:", found_in)] {
+        fact.iter().for_each(|fact| print(&format!("  {label} {fact}")));
+    }
     print(&format!(
-        "  from:     {from}\n  review:   {review}\n\n{}\n  \
+        "  review:   {review}\n\n{}\n  \
          smallest: {left}, and before {before}\n  fails by: {}\n  page:     {}\n  \
          repeat:   {command}\n  mend it:  make bug-{name} MEND=1",
         exhibit.difference()?,
@@ -116,8 +120,8 @@ fn judge<N: Node>(name: &str, check: &Check<N>) -> Result<(), String> {
             run.fails_by()
         ));
     }
-    let fails = |seed| check.fails(seed).map(|failure| (seed, failure.sentence));
-    if let Some((seed, sentence)) = (0..JUDGED_SEEDS).find_map(fails) {
+    let wrong = |seed| Some((seed, what_is_wrong(check, seed)?));
+    if let Some((seed, sentence)) = (0..JUDGED_SEEDS).find_map(wrong) {
         return Err(format!(
             "The recorded run does not fail any more, but the run of seed {seed} does: {sentence}"
         ));
@@ -127,6 +131,24 @@ fn judge<N: Node>(name: &str, check: &Check<N>) -> Result<(), String> {
          `git diff --no-index bugs/src/bin/{name}.rs bugs/examples/{name}.rs` compares it."
     ));
     Ok(())
+}
+
+/// Why the run of this seed shows that the node is not right, if it does. That of some kind no
+/// operation succeeds is no reason, for some nodes do not support all. But a node that refuses
+/// nearly everything does nothing wrong, and is not mended.
+fn what_is_wrong<N: Node>(check: &Check<N>, seed: u64) -> Option<String> {
+    if let Some(failure) = check.fails(seed).filter(Failure::is_anomaly) {
+        return Some(failure.sentence);
+    }
+    let (outcome, _) = check.run(seed);
+    let count = |kind| {
+        let is_one = |op: &&Op| op.is_client() && op.kind == kind;
+        outcome.history.ops.iter().filter(is_one).count()
+    };
+    let (begun, succeeded) = (count(OpType::Invoke), count(OpType::Ok));
+    let is_idle = succeeded < begun / 10;
+    let idle = is_idle.then(|| format!("only {succeeded} of {begun} operations succeed"));
+    outcome.failure.or(idle)
 }
 
 /// Makes the first seeds that fail small, and prints a row for each.

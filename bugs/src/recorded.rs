@@ -60,11 +60,6 @@ impl RecordedRun {
         folder().join(format!("runs/{name}.edn"))
     }
 
-    /// Whether the bug with this name has a recorded run.
-    pub fn is_there(name: &str) -> bool {
-        RecordedRun::path(name).exists()
-    }
-
     /// The run of the bug with this name.
     ///
     /// # Errors

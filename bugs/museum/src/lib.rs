@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 
 use bugs::exhibit::{Exhibit, folder, mended};
-use bugs::recorded::{RecordedRun, Shown};
+use bugs::recorded::{Facts, RecordedRun, Shown};
 use bugs::shown;
 
 /// On so many seeds the right node must pass.
@@ -99,7 +99,12 @@ border-bottom:1px solid #ddd}td.n,th.n{text-align:right}\
 border:1px solid #ddd}</style>";
 
 fn page(exhibit: &Exhibit, run: &RecordedRun, difference: &str, command: &str) -> String {
-    let Exhibit { name, words, from, review, .. } = exhibit;
+    let Exhibit { name, words, from, found_in, review, .. } = exhibit;
+    let sources: String = [("From", from), ("Found in", found_in)]
+        .into_iter()
+        .filter_map(|(label, fact)| Some((label, prose(fact.as_deref()?))))
+        .map(|(label, fact)| format!("<p><b>{label}:</b> {fact}</p>\n"))
+        .collect();
     let words: String =
         words.split("\n\n").map(|words| format!("<p>{}</p>\n", prose(words))).collect();
     let lines: String = difference
@@ -117,7 +122,7 @@ fn page(exhibit: &Exhibit, run: &RecordedRun, difference: &str, command: &str) -
     format!(
         "<!doctype html><html lang=en><meta charset=utf-8><title>{name}</title>{STYLE}\n\
          <p><a href=../index.html>The museum of bugs</a></p>\n<h1>{name}</h1>\n{words}\
-         <p><b>From:</b> {from}</p>\n\
+         {sources}\
          <h2>The difference</h2>\n<p>Lines with − are the right node's, and those with + stand in \
          their place.</p>\n<pre>{lines}</pre>\n\
          <p><b>What would have caught it in review:</b> {review}</p>\n\
@@ -131,7 +136,6 @@ fn page(exhibit: &Exhibit, run: &RecordedRun, difference: &str, command: &str) -
          <p>The first time, this leaves the node in <code>bugs/examples/{name}.rs</code>. Mend it \
          there, and the same command judges it. <code>SOLUTION=1</code> behind it judges the right \
          lines.</p>\n</html>\n",
-        from = prose(from),
         review = prose(review),
         kind = escape(&run.fails_by()),
         left = facts.left,
@@ -174,6 +178,8 @@ fn index_page(shelved: &[Shelved]) -> String {
 
 /// The table that is kept in the repository.
 fn table(shelved: &[Shelved]) -> String {
+    let found = shelved.iter().filter(|bug| bug.exhibit.found_in.is_some()).count();
+    let medians = medians(shelved);
     let rows: String = shelved
         .iter()
         .map(|Shelved { exhibit, run }| {
@@ -199,25 +205,51 @@ fn table(shelved: &[Shelved]) -> String {
         .iter()
         .map(|Shelved { exhibit, .. }| {
             let words = first_sentence(&exhibit.words).replace('\n', " ");
-            let Exhibit { name, from, .. } = exhibit;
-            format!("- **[{name}](src/bin/{name}.rs)**: {words}\n  From: {from}\n")
+            let Exhibit { name, from, found_in, .. } = exhibit;
+            let facts: String = [("From", from), ("Found in", found_in)]
+                .into_iter()
+                .filter_map(|(label, fact)| Some(format!("  {label}: {}\n", fact.as_ref()?)))
+                .collect();
+            format!("- **[{name}](src/bin/{name}.rs)**: {words}\n{facts}")
         })
         .collect();
     format!(
         "# The museum of bugs\n\n\
-         {} nodes that are wrong in one way each, and how the bench catches them. `make museum` \
-         checks all of them,\nwrites a page for each into `target/museum/`, and this file. \
-         `make bug-<name>` shows one, and\n`make bug-<name> MEND=1` lets you mend it.\n\n\
-         A run is the smallest that was found, recorded in [`runs/`](runs). Operations are those \
-         that clients begin,\nfinal reads included. Messages are all that are sent, those with \
-         which nodes are told their names\nincluded; *shown* are those that operations cause. \
-         Seconds are what it took to make the run small.\n\n\
+         {} nodes that are wrong in one way each, and how the bench catches them. {found} of these \
+         bugs, or\nthe like, were found in programs that people use.\n\n\
+         `make bug-<name>` shows one: what it breaks, the difference from the right node, and the \
+         smallest run\nthat shows it, with its page. `make bug-<name> MEND=1` lets you mend it. \
+         `make museum` checks all of\nthem, writes a page for each into `target/museum/`, and \
+         writes this file.\n\n\
+         ## How small their runs become\n\n\
+         Each run is recorded in [`runs/`](runs). Operations are those that clients begin, final \
+         reads\nincluded. Messages are all that are sent, those with which nodes are told their \
+         names included;\n*shown* are those that operations cause. Seconds are what it took to \
+         make the run small.\n\n{medians}\n\
          | bug | fails by | clients alone see it | seed | operations before | after | messages \
          before | after | shown | faults | nodes | seconds |\n\
          |---|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n{rows}\n\
          ## Where they come from\n\n{sources}",
         shelved.len()
     )
+}
+
+/// The median and the most of each column, as a sentence.
+fn medians(shelved: &[Shelved]) -> String {
+    let columns: [(&str, fn(&Facts) -> f64); 5] = [
+        ("operations", |facts| facts.left.operations as f64),
+        ("messages shown", |facts| facts.messages_shown as f64),
+        ("faults", |facts| facts.left.faults as f64),
+        ("nodes", |facts| facts.left.nodes as f64),
+        ("seconds", |facts| facts.seconds),
+    ];
+    let words = columns.map(|(name, value)| {
+        let mut values: Vec<f64> = shelved.iter().map(|bug| value(&bug.run.facts)).collect();
+        values.sort_by(f64::total_cmp);
+        let median = values.get(values.len().saturating_sub(1) / 2).unwrap_or(&0.0);
+        format!("{name} {median} ({})", values.last().unwrap_or(&0.0))
+    });
+    format!("Medians, and in brackets the most: {}.\n", words.join(", "))
 }
 
 /// Up to the first full stop that ends a sentence.

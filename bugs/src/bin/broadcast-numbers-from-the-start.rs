@@ -2,8 +2,8 @@
 //! repeated one, and a restarted node begins at the first number again. Its new messages are
 //! taken for old ones, and dropped.
 //!
-//! - **From**: basho/riak_kv issue 679 (2013): a replica that reuses its name and its numbers
-//!   after it has forgotten them loses data.
+//! - **Found in**: Riak: basho/riak_kv issue 679 (2013): a replica that reuses its name and its
+//!   numbers after it has forgotten them loses data.
 //! - **Review**: “Who remembers these numbers longer than the one who gives them?” Everybody
 //!   else.
 //! - **Fails by**: lost

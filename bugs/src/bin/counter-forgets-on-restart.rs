@@ -1,9 +1,9 @@
 //! A counter with a bug: a proper CRDT that a node keeps in memory only. After a restart the
 //! node's own number starts again at zero, and disappears behind the old one.
 //!
-//! - **From**: basho/riak_kv issue 679 (2013): a replica that has lost its data and goes on under
-//!   its old name counts from the start, and what it counts is subsumed by what others remember
-//!   of it.
+//! - **Found in**: Riak: basho/riak_kv issue 679 (2013): a replica that has lost its data and
+//!   goes on under its old name counts from the start, and what it counts is subsumed by what
+//!   others remember of it.
 //! - **Review**: “What may a node that finds its storage empty not know?” How far it has counted
 //!   under this name.
 //! - **Fails by**: wrong-sum

@@ -2,8 +2,9 @@
 //!
 //! The classic mistake of a buffer that is kept from one request to the next.
 //!
-//! - **From**: redis/redis-py issue 2624 (2023): a connection that went back to its pool with an
-//!   answer unread gave it to the next request; ChatGPT showed users what belonged to others.
+//! - **Found in**: redis-py: redis/redis-py issue 2624 (2023): a connection that went back to
+//!   its pool with an answer unread gave it to the next request; ChatGPT showed users what
+//!   belonged to others.
 //! - **Review**: “What does this handler know that does not come from its own request?” The last
 //!   one’s text.
 //! - **Fails by**: wrong-reply

@@ -1,8 +1,8 @@
 //! A log with a bug that loses what was acknowledged: the owner of a key keeps its log in memory
 //! and nowhere else, and answers at once. When the owner is killed, all its logs are gone.
 //!
-//! - **From**: Kingsbury, *Jepsen: Kafka* (2013): what a single replica has acknowledged is lost
-//!   with it.
+//! - **Found in**: Kafka 0.8: Kingsbury, *Jepsen: Kafka* (2013): what a single replica has
+//!   acknowledged is lost with it.
 //! - **Review**: “What is on disk, or on another node, when `send_ok` is sent?” Nothing.
 //! - **Fails by**: lost-write
 

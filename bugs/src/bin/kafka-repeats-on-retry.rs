@@ -1,9 +1,10 @@
 //! A log with a bug that repeats messages: a node that has no answer from the owner of a key asks
 //! again, and the owner cannot tell the second request from a second message.
 //!
-//! - **From**: KIP-98, *Exactly Once Delivery and Transactional Messaging* (Apache Kafka 0.11,
-//!   2017): before it, a retry by the producer could write a message twice. Jepsen found
-//!   duplicate writes in Redpanda 21.10.1 (2022).
+//! - **From**: KIP-98, *Exactly Once Delivery and Transactional Messaging* (2017): a producer
+//!   numbers its messages, so that a retry is known.
+//! - **Found in**: Kafka before 0.11, as KIP-98 says; and Redpanda 21.10.1: Kingsbury, *Jepsen:
+//!   Redpanda 21.10.1* (2022), duplicate writes.
 //! - **Review**: “Is this request idempotent?” It is retried as if it were.
 //! - **Fails by**: duplicate
 

@@ -2,8 +2,8 @@
 //! before it is acknowledged. A crash takes the end of the log, and the next messages get the
 //! offsets of those that are lost.
 //!
-//! - **From**: Kingsbury, *Jepsen: NATS 2.12.1* (2025), and nats-io/nats-server issue 7564: the
-//!   default was to sync every two minutes, and to acknowledge at once.
+//! - **Found in**: NATS: Kingsbury, *Jepsen: NATS 2.12.1* (2025), and nats-io/nats-server issue
+//!   7564: the default was to sync every two minutes, and to acknowledge at once.
 //! - **Review**: “Which sync stands between this write and this reply?” None.
 //! - **Fails by**: inconsistent-offsets
 

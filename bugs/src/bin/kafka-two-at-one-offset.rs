@@ -2,8 +2,10 @@
 //! service, and a node reads it, appends to it, and writes it back, not minding whether
 //! somebody else has done the same in the meantime.
 //!
-//! - **From**: Kingsbury, *Jepsen: Redpanda 21.10.1* (2022), inconsistent offsets; the cause here
-//!   is the plain lost update of Berenson et al. (1995), P4.
+//! - **From**: Berenson et al., *A Critique of ANSI SQL Isolation Levels* (SIGMOD 1995), P4,
+//!   the lost update.
+//! - **Found in**: Redpanda 21.10.1: Kingsbury, *Jepsen: Redpanda 21.10.1* (2022), inconsistent
+//!   offsets, from another cause.
 //! - **Review**: “What if somebody writes between this read and this write?” Then that is
 //!   overwritten.
 //! - **Fails by**: inconsistent-offsets

@@ -3,6 +3,9 @@
 //!
 //! - **From**: Zheng et al., *Torturing Databases for Fun and Profit* (OSDI 2014): all eight
 //!   databases that they cut the power of misbehaved.
+//! - **Found in**: MariaDB Galera Cluster: Kingsbury, *Jepsen: MariaDB Galera Cluster 12.1.2*
+//!   (2026): with the settings that are recommended, a transaction is acknowledged before it is
+//!   on disk.
 //! - **Review**: “Which sync stands between this write and this reply?” None.
 //! - **Fails by**: not-linearizable
 

@@ -1,8 +1,9 @@
 //! A key-value store that passes requests on to another, with a bug: it remembers what it has
 //! read, and nobody tells it when that is no longer so.
 //!
-//! - **From**: Nishtala et al., *Scaling Memcache at Facebook* (NSDI 2013), section 3.2.1: a
-//!   cache that is filled by readers keeps what writers have changed in the meantime.
+//! - **Found in**: the cache of Facebook: Nishtala et al., *Scaling Memcache at Facebook* (NSDI
+//!   2013), section 3.2.1: a cache that is filled by readers keeps what writers have changed in
+//!   the meantime.
 //! - **Review**: “Who clears this entry when another node writes?” Nobody.
 //! - **Fails by**: not-linearizable
 

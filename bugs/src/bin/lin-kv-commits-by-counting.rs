@@ -3,8 +3,9 @@
 //! the paper).
 //!
 //! - **From**: Ongaro and Ousterhout, *In Search of an Understandable Consensus Algorithm*,
-//!   extended version (2014), section 5.4.2 and figure 8. LogCabin, the authors’ own
-//!   implementation, had it: logcabin/logcabin issue 44 (2013).
+//!   extended version (2014), section 5.4.2 and figure 8.
+//! - **Found in**: LogCabin, the authors’ own implementation: logcabin/logcabin issue 44
+//!   (2013).
 //! - **Review**: “Can a leader be elected that has not got this entry?” Yes, while nothing of the
 //!   present term stands above it.
 //! - **Fails by**: an invariant

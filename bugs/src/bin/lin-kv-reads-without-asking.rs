@@ -2,8 +2,9 @@
 //! When it was deposed and does not know it, it answers from the past.
 //!
 //! - **From**: Ongaro and Ousterhout, *In Search of an Understandable Consensus Algorithm*,
-//!   extended version (2014), section 8; and etcd-io/etcd issue 741 (2014), stale reads by a
-//!   leader that had been deposed.
+//!   extended version (2014), section 8.
+//! - **Found in**: etcd: etcd-io/etcd issue 741 (2014), stale reads by a leader that had been
+//!   deposed.
 //! - **Review**: “How does this node know that it is still the leader?” It does not.
 //! - **Fails by**: an invariant
 

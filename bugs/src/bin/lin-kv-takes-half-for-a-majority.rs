@@ -2,8 +2,9 @@
 //! Among four, two such halves need not have a node in common.
 //!
 //! - **From**: Gifford, *Weighted Voting for Replicated Data* (1979): a read quorum and a write
-//!   quorum together are more than all votes. Raft libraries had the like: databendlabs/openraft
-//!   issue 1802 (2026), an index that is committed without a quorum.
+//!   quorum together are more than all votes.
+//! - **Found in**: openraft: databendlabs/openraft issue 1802 (2026): by another mistake, an
+//!   index is committed without a quorum.
 //! - **Review**: A property test: any two quorums of any cluster have a node in common.
 //! - **Fails by**: not-linearizable
 

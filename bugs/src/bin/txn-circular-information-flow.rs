@@ -4,8 +4,9 @@
 //! Two transactions can so each read what the other has written: Adya's G1c.
 //!
 //! - **From**: Adya, *Weak Consistency: A Generalized Theory and Optimistic Implementations for
-//!   Distributed Transactions* (1999), G1c. Jepsen found circular information flow in Redpanda
-//!   21.10.1 (2022).
+//!   Distributed Transactions* (1999), G1c.
+//! - **Found in**: Redpanda 21.10.1: Kingsbury, *Jepsen: Redpanda 21.10.1* (2022), circular
+//!   information flow.
 //! - **Review**: “As of when does each read of a transaction see the others?” Each as of another
 //!   moment.
 //! - **Fails by**: G1c

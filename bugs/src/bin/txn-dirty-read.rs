@@ -3,8 +3,9 @@
 //! Whoever reads such a list reads the write of an aborted transaction: Adya's G1a.
 //!
 //! - **From**: Adya, *Weak Consistency: A Generalized Theory and Optimistic Implementations for
-//!   Distributed Transactions* (1999), G1a. Jepsen found aborted reads in Redpanda 21.10.1
-//!   (2022).
+//!   Distributed Transactions* (1999), G1a.
+//! - **Found in**: Redpanda 21.10.1: Kingsbury, *Jepsen: Redpanda 21.10.1* (2022), aborted
+//!   reads.
 //! - **Review**: “What undoes this when the next line returns an error?” Nothing.
 //! - **Fails by**: G1a
 

@@ -6,6 +6,8 @@
 //! first committer wins.
 //!
 //! - **From**: Berenson et al., *A Critique of ANSI SQL Isolation Levels* (SIGMOD 1995), P4.
+//! - **Found in**: MariaDB Galera Cluster: Kingsbury, *Jepsen: MariaDB Galera Cluster 12.1.2*
+//!   (2026), P4 in a cluster without any fault.
 //! - **Review**: “What if somebody commits between this read and this write?” Then that is
 //!   overwritten.
 //! - **Fails by**: lost-update

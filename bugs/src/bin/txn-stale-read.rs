@@ -6,8 +6,9 @@
 //! transaction that was over may not be there yet: only the order of real time tells.
 //!
 //! - **From**: Herlihy and Wing, *Linearizability: A Correctness Condition for Concurrent
-//!   Objects* (1990): what has ended comes before what begins. Jepsen found stale reads in etcd
-//!   0.4.1 and Consul 0.5.0 (2014), whose leaders read from their own state.
+//!   Objects* (1990): what has ended comes before what begins.
+//! - **Found in**: etcd and Consul: Kingsbury, *Jepsen: etcd and Consul* (2014): leaders read
+//!   from their own state.
 //! - **Review**: “How does this node know that its copy is the newest?” It does not.
 //! - **Fails by**: G-single-item-realtime
 

@@ -6,6 +6,8 @@
 //! al., "A Critique of ANSI SQL Isolation Levels", 1995, A5B).
 //!
 //! - **From**: Berenson et al., *A Critique of ANSI SQL Isolation Levels* (SIGMOD 1995), A5B.
+//! - **Found in**: PostgreSQL, at its level serializable: Kingsbury, *Jepsen: PostgreSQL 12.3*
+//!   (2020), G2-item.
 //! - **Review**: “Does the result still follow from what was read?” Only what was written is
 //!   checked.
 //! - **Fails by**: G2-item
