@@ -18,6 +18,7 @@ use maelstrom::tape::{Tape, TapeFile};
 use serde::{Deserialize, Serialize};
 
 use crate::exhibit::{Exhibit, folder};
+use crate::program::Until;
 
 /// The seeds among which one is looked for that fails.
 pub const SEARCHED: std::ops::Range<u64> = 0..2_000;
@@ -136,13 +137,12 @@ impl<N: Node> Shown for Check<N> {
     }
 
     fn record(&self, exhibit: &Exhibit) -> Result<RecordedRun, String> {
-        let started_at = Instant::now();
-        let until = crate::program::Until::in_a_minute();
         let anomaly = exhibit.anomaly.as_deref();
         let seed = *self.seeds_that_fail(anomaly, SEARCHED, 1).first().ok_or_else(|| {
             format!("none of the seeds {SEARCHED:?} fails by {}", anomaly.unwrap_or("an invariant"))
         })?;
-        let shrunk = self.shrink(seed, anomaly, &until)?;
+        let started_at = Instant::now();
+        let shrunk = self.shrink(seed, anomaly, &Until::in_a_minute())?;
         let messages_shown = self.messages_shown(&shrunk);
         let Shrunk { case: Case { options, tape }, kind, before, left, .. } = shrunk;
         let facts = Facts {

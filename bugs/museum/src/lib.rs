@@ -168,6 +168,7 @@ fn index_page(shelved: &[Shelved]) -> String {
         .collect();
     format!(
         "<!doctype html><html lang=en><meta charset=utf-8><title>The museum of bugs</title>{STYLE}\n\
+         <style>body{{max-width:76rem}}td:nth-child(2){{min-width:24rem}}</style>\n\
          <h1>The museum of bugs</h1>\n<p>{} nodes that are wrong in one way each, and the smallest \
          run that shows it.</p>\n<table><tr><th>bug<th>what is wrong<th>fails by\
          <th class=n>operations<th class=n>messages<th class=n>faults<th class=n>nodes\n{rows}\

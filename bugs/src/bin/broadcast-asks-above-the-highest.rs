@@ -125,10 +125,7 @@ impl Node for Broadcast {
 
 /// How the bench catches it.
 fn check() -> Check<Broadcast> {
-    maelstrom::check("broadcast", Broadcast::new)
-        .nodes(3)
-        .time_limit_secs(6.0)
-        .faults([Fault::Loss])
+    maelstrom::check("broadcast", Broadcast::new).nodes(3).faults([Fault::Loss])
 }
 
 bugs::exhibit!("broadcast-asks-above-the-highest", check, Broadcast::new);

@@ -106,10 +106,7 @@ impl Node for Broadcast {
 
 /// How the bench catches it.
 fn check() -> Check<Broadcast> {
-    maelstrom::check("broadcast", Broadcast::new)
-        .nodes(2)
-        .time_limit_secs(6.0)
-        .faults([Fault::Loss])
+    maelstrom::check("broadcast", Broadcast::new).nodes(2).faults([Fault::Loss])
 }
 
 bugs::exhibit!("broadcast-compares-counts", check, Broadcast::new);

@@ -10,47 +10,54 @@
 //! - **Review**: “What if the one before this is not there yet?” It is passed by.
 //! - **Fails by**: poll-skip
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use gyre::kafka_log::{Batch, Offset, Request, Response};
+use gyre::kafka_log::{Offset, Request, Response};
 use gyre::{Ctx, Error, Json, Node, NodeId, async_trait};
 use maelstrom::simulation::Check;
+use rand::RngExt;
 
-/// The most messages of a key in one answer.
-const BATCH_MAX: Offset = 8;
+/// A key's messages. One that has its offset and is not written yet is a hole.
+type Log = Vec<Option<Json>>;
 
-struct Kafka;
+#[derive(Default)]
+struct Kafka {
+    logs: RefCell<BTreeMap<String, Log>>,
+    committed: RefCell<BTreeMap<String, Offset>>,
+}
 
 impl Kafka {
     fn new(_: &Ctx) -> Kafka {
-        Kafka
+        Kafka::default()
     }
 
-    /// Takes the next offset of a key.
-    async fn take_offset(ctx: &Ctx, key: &str) -> Result<Offset, Error> {
-        let end = format!("end of {key}");
-        let offset: Option<Offset> = ctx.lin_kv().read_if_exists(&end).await?;
-        let offset = offset.unwrap_or(0);
-        ctx.lin_kv().cas_or_create(&end, &offset, &(offset + 1)).await?;
-        Ok(offset)
+    async fn send(&self, ctx: &Ctx, key: String, message: Json) -> usize {
+        let place = {
+            let mut logs = self.logs.borrow_mut();
+            let log = logs.entry(key.clone()).or_default();
+            log.push(None);
+            log.len() - 1
+        };
+        // It is being written.
+        let takes_ms = ctx.rng().random_range(0..20);
+        ctx.sleep(Duration::from_millis(takes_ms)).await;
+        self.logs.borrow_mut().get_mut(&key).expect("it was just made")[place] = Some(message);
+        place
     }
 
     /// The messages of a key from an offset on.
-    async fn messages(ctx: &Ctx, key: &str, from: Offset) -> Result<Vec<(Offset, Json)>, Error> {
-        let end: Option<Offset> = ctx.lin_kv().read_if_exists(&format!("end of {key}")).await?;
-        let mut messages = Vec::new();
-        for offset in from..end.unwrap_or(0).min(from + BATCH_MAX) {
-            let message = ctx.lin_kv().read_if_exists(&format!("{key} at {offset}")).await?;
-            let Some(message) = message else {
-                if bugs::planted() {
-                    continue;
-                } else {
-                    break;
-                }
-            };
-            messages.push((offset, message));
+    fn messages(&self, key: &str, from: Offset) -> Vec<(Offset, Json)> {
+        let logs = self.logs.borrow();
+        let log = logs.get(key).map_or(&[][..], Vec::as_slice);
+        let places = (0..).zip(log).filter(|(offset, _)| *offset >= from);
+        let written = |(offset, message): (Offset, &Option<Json>)| Some((offset, message.clone()?));
+        if bugs::planted() {
+            places.filter_map(written).collect()
+        } else {
+            places.map_while(written).collect()
         }
-        Ok(messages)
     }
 }
 
@@ -62,22 +69,25 @@ impl Node for Kafka {
     async fn handle(&self, ctx: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
         Ok(match request {
             Request::Send { key, msg } => {
-                let offset = Kafka::take_offset(ctx, &key).await?;
-                ctx.lin_kv().write(&format!("{key} at {offset}"), &msg).await?;
-                Response::SendOk { offset }
+                let place = self.send(ctx, key, msg).await;
+                Response::SendOk { offset: place as Offset }
             }
             Request::Poll { offsets } => {
-                let mut msgs = Batch::new();
-                for (key, from) in offsets {
-                    let messages = Kafka::messages(ctx, &key, from).await?;
-                    msgs.insert(key, messages);
-                }
-                Response::PollOk { msgs }
+                let messages = |(key, from): (String, Offset)| {
+                    let messages = self.messages(&key, from);
+                    (key, messages)
+                };
+                Response::PollOk { msgs: offsets.into_iter().map(messages).collect() }
             }
-            // Every consumer starts at the beginning.
-            Request::CommitOffsets { .. } => Response::CommitOffsetsOk {},
-            Request::ListCommittedOffsets { .. } => {
-                Response::ListCommittedOffsetsOk { offsets: BTreeMap::new() }
+            Request::CommitOffsets { offsets } => {
+                self.committed.borrow_mut().extend(offsets);
+                Response::CommitOffsetsOk {}
+            }
+            Request::ListCommittedOffsets { keys } => {
+                let committed = self.committed.borrow();
+                let known = |key: String| Some((committed.get(&key).copied()?, key));
+                let offsets = keys.into_iter().filter_map(known).map(|(at, key)| (key, at));
+                Response::ListCommittedOffsetsOk { offsets: offsets.collect() }
             }
         })
     }
@@ -85,7 +95,7 @@ impl Node for Kafka {
 
 /// How the bench catches it.
 fn check() -> Check<Kafka> {
-    maelstrom::check("kafka", Kafka::new).nodes(2).rate(50.0).options(|options| {
+    maelstrom::check("kafka", Kafka::new).nodes(1).rate(50.0).options(|options| {
         options.concurrency = 6;
     })
 }

@@ -56,7 +56,8 @@ impl LongFork {
     /// Does a transaction that writes, and tells the others.
     fn commit(&self, ctx: &Ctx, txn: Txn<Lists>) -> Result<Txn<Lists>, Error> {
         let writes = txn.iter().filter(|MicroOp(kind, ..)| *kind == Lists::Append);
-        let reads = writes.map(|MicroOp(_, key, _)| MicroOp(Lists::Read, key.clone(), Json::null()));
+        let reads =
+            writes.map(|MicroOp(_, key, _)| MicroOp(Lists::Read, key.clone(), Json::null()));
         let before = self.store.borrow().look(&reads.collect());
         let done = self.store.borrow_mut().execute(&txn);
         let commit = Commit { number: self.done.replace(self.done.get() + 1), before, txn };
