@@ -235,9 +235,12 @@ fn table(shelved: &[Shelved]) -> String {
     )
 }
 
+/// A name, and what of a run it is.
+type Column = (&'static str, fn(&Facts) -> f64);
+
 /// The median and the most of each column, as a sentence.
 fn medians(shelved: &[Shelved]) -> String {
-    let columns: [(&str, fn(&Facts) -> f64); 5] = [
+    let columns: [Column; 5] = [
         ("operations", |facts| facts.left.operations as f64),
         ("messages shown", |facts| facts.messages_shown as f64),
         ("faults", |facts| facts.left.faults as f64),
