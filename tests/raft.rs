@@ -11,6 +11,7 @@
 //! |---|---|
 //! | `cluster n1 n2 n3` | begins with these nodes, freshly installed |
 //! | `cluster n1 n2 n3 entries=1` | the same, with as many entries in a message; otherwise 3 |
+//! | `cluster n1 n2 n3 spare=n4 changes=joint` | with `n4`, which is no voter, and joint consensus |
 //! | `disk n1 term=3 vote=n2 log=1,1,3` | what is on a node's disk before it starts: terms of entries |
 //! | `timeout n1` | lets time pass until `n1` has something to do, and only `n1` notices |
 //! | `pass 100` | lets milliseconds pass, and nobody notices yet |
@@ -23,9 +24,12 @@
 //! | `run 900 n1 n2` | lets time pass with these nodes at work, cut off from others; not shown |
 //! | `busy n1`, `done n1` | what `n1` does between the two it does in one go |
 //! | `propose n1 x`, `read n1 7` | a client's command, a client's read number 7 |
+//! | `add n1 n4`, `remove n1 n2`, `replace n1 n2 n4` | `n1` is asked for a change of the voters |
 //! | `transfer n1 n2`, `compact n1 5` | leadership passes on; the log up to 5 goes |
 //! | `crash n1`, `restart n1` | as it says |
+//! | `renew n4` | an empty disk; start it with `restart` |
 //! | `status` | each node: role, term, commit index, log |
+//! | `voters` | each node: the configuration that it goes by, and the committed one |
 
 #![expect(clippy::disallowed_methods, reason = "the transcripts are files, updated on demand")]
 
@@ -35,8 +39,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use gyre::raft::{
-    Checkpoint, Config, Durable, Entry, Frozen, HardState, Index, Input, Invariants, LogId,
-    Message, Piece, Raft, Record,
+    Changes, Checkpoint, Config, Configuration, Durable, Entry, Frozen, HardState, Index, Input,
+    Invariants, LogId, MemberChange, Message, Piece, Raft, Record,
 };
 use gyre::{NodeId, Time};
 use rand::SeedableRng;
@@ -75,6 +79,8 @@ struct Cluster {
     /// Nodes whose steps pile up.
     busy: BTreeSet<NodeId>,
     max_entries_per_message: usize,
+    voters: BTreeSet<NodeId>,
+    changes: Changes,
     /// What has happened since the last command.
     happened: String,
 }
@@ -85,10 +91,7 @@ impl Cluster {
         let (&verb, arguments) = words.split_first().expect("a command has a first word");
         let nodes: Vec<NodeId> = arguments.iter().map(|&word| NodeId::from(word)).collect();
         match (verb, arguments) {
-            ("cluster", [ids @ .., last]) => match last.strip_prefix("entries=") {
-                Some(count) => self.begin(&nodes[..ids.len()], count.parse().unwrap()),
-                None => self.begin(&nodes, 3),
-            },
+            ("cluster", words) => self.begin(words),
             ("disk", [node, fields @ ..]) => self.set_disk(&NodeId::from(*node), fields),
             ("timeout", [_]) => self.time_out(&nodes[0]),
             ("pass", [ms]) => self.now = self.now + Duration::from_millis(ms.parse().unwrap()),
@@ -126,6 +129,19 @@ impl Cluster {
             ("read", [_, number]) => {
                 self.step(&nodes[0], Input::Read { request: number.parse().unwrap() });
             }
+            ("add", [_, _]) => {
+                let change = MemberChange::add(nodes[1].clone());
+                self.step(&nodes[0], Input::Reconfigure { change });
+            }
+            ("remove", [_, _]) => {
+                let change = MemberChange::remove(nodes[1].clone());
+                self.step(&nodes[0], Input::Reconfigure { change });
+            }
+            ("replace", [_, _, _]) => {
+                let [remove, add] = [1, 2].map(|place| BTreeSet::from([nodes[place].clone()]));
+                let change = MemberChange { add, remove };
+                self.step(&nodes[0], Input::Reconfigure { change });
+            }
             ("transfer", [_, _]) => self.step(&nodes[0], Input::Transfer { to: nodes[1].clone() }),
             ("compact", [_, index]) => {
                 let index = index.parse().unwrap();
@@ -134,29 +150,47 @@ impl Cluster {
             }
             ("crash", [_]) => self.members.get_mut(&nodes[0]).unwrap().raft = None,
             ("restart", [_]) => self.start(&nodes[0]),
+            ("renew", [_]) => self.install(&nodes[0]),
             ("status", []) => self.status(),
+            ("voters", []) => self.show_voters(),
             _ => panic!("there is no such command: {line}"),
         }
         let happened = std::mem::take(&mut self.happened);
         if happened.is_empty() { "ok\n".into() } else { happened }
     }
 
-    fn begin(&mut self, nodes: &[NodeId], max_entries_per_message: usize) {
-        *self = Cluster { max_entries_per_message, ..Cluster::default() };
-        for id in nodes {
-            let durable = Durable::default();
-            let member =
-                Member { raft: None, durable, lives: 0, applied: 0, arriving: String::new() };
-            self.members.insert(id.clone(), member);
+    fn begin(&mut self, words: &[&str]) {
+        *self = Cluster { max_entries_per_message: 3, ..Cluster::default() };
+        let mut nodes = Vec::new();
+        for word in words {
+            match word.split_once('=') {
+                Some(("entries", count)) => self.max_entries_per_message = count.parse().unwrap(),
+                Some(("changes", "joint")) => self.changes = Changes::Joint,
+                Some(("spare", names)) => nodes.extend(names.split(',').map(NodeId::from)),
+                Some(_) => panic!("there is no such setting: {word}"),
+                None => {
+                    self.voters.insert(NodeId::from(*word));
+                    nodes.push(NodeId::from(*word));
+                }
+            }
         }
-        for id in nodes {
-            self.start(id);
-        }
+        nodes.iter().for_each(|id| self.install(id));
+        nodes.iter().for_each(|id| self.start(id));
+    }
+
+    /// Puts a node there with an empty disk.
+    fn install(&mut self, id: &NodeId) {
+        let lives = self.members.get(id).map_or(0, |member| member.lives);
+        let durable = Durable::default();
+        let member = Member { raft: None, durable, lives, applied: 0, arriving: String::new() };
+        self.members.insert(id.clone(), member);
     }
 
     fn start(&mut self, id: &NodeId) {
         let peers = self.members.keys().filter(|peer| *peer != id).cloned().collect();
         let mut config = Config::new(id.clone(), peers);
+        config.bootstrap = Configuration::of(self.voters.clone());
+        config.changes = self.changes;
         config.max_entries_per_message = self.max_entries_per_message;
         config.log_kept_bytes = 0;
         let member = self.members.get_mut(id).expect("a known node");
@@ -175,9 +209,9 @@ impl Cluster {
                 ("term", term) => durable.state.term = term.parse().unwrap(),
                 ("vote", vote) => durable.state.vote = Some(NodeId::from(vote)),
                 ("log", terms) => {
-                    let entry = |(place, term): (usize, &str)| Entry {
-                        term: term.parse().unwrap(),
-                        command: Some(format!("{term}.{}", place + 1)),
+                    let entry = |(place, term): (usize, &str)| {
+                        let command = Some(format!("{term}.{}", place + 1));
+                        Entry::new(term.parse().unwrap(), command)
                     };
                     durable.entries = terms.split(',').enumerate().map(entry).collect();
                 }
@@ -308,6 +342,14 @@ impl Cluster {
         self.invariants.check(raft, others).unwrap_or_else(|broken| panic!("{broken}"));
     }
 
+    fn show_voters(&mut self) {
+        for raft in self.members.values().filter_map(|member| member.raft.as_ref()) {
+            let by = show_voters(raft.configuration());
+            let committed = show_voters(raft.committed_configuration());
+            writeln!(self.happened, "{} goes by {by}, committed {committed}", raft.id()).unwrap();
+        }
+    }
+
     fn status(&mut self) {
         for (id, member) in &self.members {
             let Some(raft) = &member.raft else {
@@ -328,7 +370,22 @@ impl Cluster {
 }
 
 fn show_entry(entry: &Entry<String>) -> String {
-    format!("{}/{}", entry.term, entry.command.as_deref().unwrap_or("-"))
+    match &entry.configuration {
+        Some(configuration) => format!("{}/{}", entry.term, show_voters(configuration)),
+        None => format!("{}/{}", entry.term, entry.command.as_deref().unwrap_or("-")),
+    }
+}
+
+/// `{n1,n2}`, in joint consensus `{n1,n2}+{n2,n3}`: the old voters and the new ones.
+fn show_voters(configuration: &Configuration) -> String {
+    let names = |set: &BTreeSet<NodeId>| {
+        format!("{{{}}}", set.iter().map(NodeId::as_str).collect::<Vec<_>>().join(","))
+    };
+    let Configuration { voters, outgoing } = configuration;
+    match outgoing.is_empty() {
+        true => names(voters),
+        false => format!("{}+{}", names(outgoing), names(voters)),
+    }
 }
 
 fn show_entries(entries: &[Entry<String>]) -> String {
@@ -348,9 +405,12 @@ fn show_record(record: &Record<String>) -> String {
                 .then(|| format!("from {}: {}", record.first, show_entries(&record.entries)));
             state.chain(entries).collect::<Vec<_>>().join(", ")
         }
-        Record::Checkpoint(Checkpoint { state, base: LogId { term, index }, entries }) => {
+        Record::Checkpoint(Checkpoint { state, base, configuration, entries }) => {
+            let LogId { term, index } = base;
             let (state, entries) = (show_state(state), show_entries(entries));
-            format!("{state}, snapshot {index}@{term}, log [{entries}]")
+            let voters = configuration.as_ref().map(show_voters);
+            let voters = voters.map_or_else(String::new, |voters| format!(" {voters}"));
+            format!("{state}, snapshot {index}@{term}{voters}, log [{entries}]")
         }
         Record::Piece(piece) => format!("piece {}", piece.as_str()),
     }
@@ -374,8 +434,14 @@ fn show_value(value: &Value) -> String {
         Value::Array(values) => {
             format!("[{}]", values.iter().map(show_value).collect::<Vec<_>>().join(" "))
         }
+        Value::Object(fields) if fields.contains_key("voters") => {
+            show_voters(&serde_json::from_value(value.clone()).expect("it is a configuration"))
+        }
         Value::Object(fields) => match (fields.get("term"), fields.get("index")) {
             (Some(term), Some(index)) => format!("{index}@{term}"),
+            (Some(term), None) if fields.contains_key("configuration") => {
+                format!("{term}/{}", show_value(&fields["configuration"]))
+            }
             (Some(term), None) => {
                 let command = fields.get("command").map_or("-".into(), show_value);
                 format!("{term}/{command}")

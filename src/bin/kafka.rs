@@ -31,6 +31,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use gyre::kafka_log::{Change, Logs, Offset, Request, Response};
+use gyre::raft::MemberChange;
 use gyre::replicated::Options;
 use gyre::{Ctx, Error, Node, NodeId, Replicated, async_trait};
 use tokio::sync::oneshot;
@@ -110,6 +111,10 @@ impl Node for Kafka {
         })
     }
     // ANCHOR_END: handle
+
+    async fn change_members(&self, ctx: &Ctx, change: MemberChange) -> Result<(), Error> {
+        self.logs.reconfigure(ctx, change).await
+    }
 }
 
 fn main() -> ExitCode {

@@ -14,6 +14,7 @@
 use std::process::ExitCode;
 
 use gyre::key_value::{Change, Registers, Request, Response};
+use gyre::raft::MemberChange;
 use gyre::replicated::Options;
 use gyre::{Ctx, Error, Node, NodeId, Replicated, async_trait};
 
@@ -52,6 +53,10 @@ impl Node for LinKv {
         Ok(response)
     }
     // ANCHOR_END: handle
+
+    async fn change_members(&self, ctx: &Ctx, change: MemberChange) -> Result<(), Error> {
+        self.registers.reconfigure(ctx, change).await
+    }
 }
 
 fn main() -> ExitCode {

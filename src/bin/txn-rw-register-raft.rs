@@ -11,6 +11,7 @@
 
 use std::process::ExitCode;
 
+use gyre::raft::MemberChange;
 use gyre::replicated::Options;
 use gyre::transactions::{Registers, Request, Response, Store, is_read_only};
 use gyre::{Ctx, Error, Node, NodeId, Replicated, async_trait};
@@ -42,6 +43,10 @@ impl Node for TxnRwRegister {
             self.store.execute(txn).await?
         };
         Ok(Response::TxnOk { txn })
+    }
+
+    async fn change_members(&self, ctx: &Ctx, change: MemberChange) -> Result<(), Error> {
+        self.store.reconfigure(ctx, change).await
     }
 }
 

@@ -85,6 +85,7 @@ struct Shared {
     id: NodeId,
     nodes: Vec<NodeId>,
     peers: Vec<NodeId>,
+    members: Vec<NodeId>,
     outside: Rc<Outside>,
     rng: RefCell<ChaCha8Rng>,
     network: RefCell<Network>,
@@ -142,6 +143,12 @@ impl Ctx {
     /// The other nodes of the cluster, in the order that `init` gave.
     pub fn peers(&self) -> &[NodeId] {
         &self.0.peers
+    }
+
+    /// The nodes with whom the cluster begins, this one included if it is one of them: all nodes,
+    /// unless `init` says otherwise with `initial_member_ids` (Maelstrom's pull request 101).
+    pub fn initial_members(&self) -> &[NodeId] {
+        &self.0.members
     }
 
     /// The time of the present step. It stands still while a handler runs, and moves on over
@@ -204,6 +211,7 @@ impl Ctx {
     pub(crate) fn new(
         id: NodeId,
         nodes: Vec<NodeId>,
+        members: Vec<NodeId>,
         outside: Rc<Outside>,
         mut rng: ChaCha8Rng,
         storage: Storage,
@@ -216,6 +224,7 @@ impl Ctx {
             peers: nodes.iter().filter(|&node| *node != id).cloned().collect(),
             id,
             nodes,
+            members,
             outside,
             rng: RefCell::new(rng),
             network: RefCell::new(network),

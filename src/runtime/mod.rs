@@ -39,6 +39,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
+use crate::protocols::raft::MemberChange;
 use crate::runtime::ctx::Outside;
 use crate::runtime::executor::Executor;
 use crate::storage::{Disk, Storage};
@@ -61,6 +62,9 @@ pub use stdio::run;
 /// A client's reply that takes longer is withheld. The bench's clients give up after 5 s, and
 /// the original Maelstrom stops reading a node that answers a client that has gone.
 const REPLY_LIMIT: Duration = Duration::from_millis(4_500);
+
+/// The types of the requests that change who is in the cluster.
+const MEMBERS_REQUESTS: [&str; 2] = ["add_member", "remove_member"];
 
 /// How many messages are kept that come before `init`.
 const EARLY_MESSAGES_MAX: usize = 1_000;
@@ -101,6 +105,24 @@ struct Early {
 struct Init {
     node_id: NodeId,
     node_ids: Vec<NodeId>,
+    /// Those of them with whom the cluster begins: all, unless it says otherwise.
+    #[serde(default)]
+    initial_member_ids: Option<Vec<NodeId>>,
+}
+
+/// A request to change who is in the cluster.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum MembersRequest {
+    AddMember { node_id: NodeId },
+    RemoveMember { node_id: NodeId },
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum MembersResponse {
+    AddMemberOk {},
+    RemoveMemberOk {},
 }
 
 #[derive(Serialize)]
@@ -170,6 +192,13 @@ impl<N: Node> Runtime<N> {
             let text = format!("malformed init: {} is not among the node_ids", init.node_id);
             return self.refuse(&message, Error::malformed_request(text));
         }
+        let members = init.initial_member_ids.unwrap_or_else(|| init.node_ids.clone());
+        if let Some(stranger) = members.iter().find(|member| !init.node_ids.contains(member)) {
+            let text = format!(
+                "malformed init: {stranger} of the initial_member_ids is not among the node_ids"
+            );
+            return self.refuse(&message, Error::malformed_request(text));
+        }
         let Stage::Waiting { seed, make, early } = &mut self.stage else {
             unreachable!("only a waiting process is made a node")
         };
@@ -177,6 +206,7 @@ impl<N: Node> Runtime<N> {
         let ctx = Ctx::new(
             init.node_id,
             init.node_ids,
+            members,
             Rc::clone(&self.outside),
             ChaCha8Rng::seed_from_u64(*seed),
             Storage::new(disk),
@@ -222,9 +252,35 @@ impl<N: Node> Runtime<N> {
             if let Err(error) = ctx.hear_peer(message.src.clone(), &message.body) {
                 self.refuse(&message, error);
             }
+        } else if MEMBERS_REQUESTS.contains(&message.body.kind()) {
+            self.start_change(arrived, message);
         } else {
             self.start_handler(arrived, message);
         }
+    }
+
+    /// Has the node change who is in its cluster.
+    fn start_change(&mut self, arrived: Time, message: Message) {
+        let Stage::Running { node, ctx } = &self.stage else {
+            unreachable!("messages are delivered to a running node")
+        };
+        let request: MembersRequest = match message.body.to() {
+            Ok(request) => request,
+            Err(error) => return self.refuse(&message, malformed(&message.body, &error)),
+        };
+        let (change, response) = match request {
+            MembersRequest::AddMember { node_id } => {
+                (MemberChange::add(node_id), MembersResponse::AddMemberOk {})
+            }
+            MembersRequest::RemoveMember { node_id } => {
+                (MemberChange::remove(node_id), MembersResponse::RemoveMemberOk {})
+            }
+        };
+        let (node, ctx, outside) = (Rc::clone(node), ctx.clone(), Rc::clone(&self.outside));
+        self.executor.spawn(Box::pin(async move {
+            let result = node.change_members(&ctx, change).await.map(|()| response);
+            finish(&outside, arrived, message, result);
+        }));
     }
 
     fn start_handler(&mut self, arrived: Time, message: Message) {
@@ -246,20 +302,9 @@ impl<N: Node> Runtime<N> {
             unreachable!("handlers belong to a running node")
         };
         let (node, ctx, outside) = (Rc::clone(node), ctx.clone(), Rc::clone(&self.outside));
-        let Message { src, dest, body } = message;
         self.executor.spawn(Box::pin(async move {
-            let result = node.handle(&ctx, request, src.clone()).await;
-            match body.msg_id() {
-                Some(msg_id) => {
-                    let reply = reply_body(result).with_in_reply_to(msg_id);
-                    send_reply(&outside, arrived, Message { src: dest, dest: src, body: reply });
-                }
-                None => {
-                    if let Err(error) = result {
-                        outside.log(format_args!("{} from {src} failed: {error}", body.kind()));
-                    }
-                }
-            }
+            let result = node.handle(&ctx, request, message.src.clone()).await;
+            finish(&outside, arrived, message, result);
         }));
     }
 
@@ -281,6 +326,27 @@ impl<N: Node> Runtime<N> {
             dest: message.src.clone(),
             body: body.with_in_reply_to(msg_id),
         });
+    }
+}
+
+/// Replies to a request with what came of it. One without `msg_id` wants no reply.
+fn finish<T: Serialize>(
+    outside: &Outside,
+    arrived: Time,
+    request: Message,
+    result: Result<T, Error>,
+) {
+    let Message { src, dest, body } = request;
+    match body.msg_id() {
+        Some(msg_id) => {
+            let reply = reply_body(result).with_in_reply_to(msg_id);
+            send_reply(outside, arrived, Message { src: dest, dest: src, body: reply });
+        }
+        None => {
+            if let Err(error) = result {
+                outside.log(format_args!("{} from {src} failed: {error}", body.kind()));
+            }
+        }
     }
 }
 

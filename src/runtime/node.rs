@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::protocols::raft::MemberChange;
 use crate::runtime::ctx::Ctx;
 use crate::types::{Error, NodeId};
 
@@ -45,6 +46,15 @@ pub trait Node: Sized + 'static {
         request: Self::Request,
         from: NodeId,
     ) -> Result<Self::Response, Error>;
+
+    /// Makes a node a member of the cluster, or has it be one no more: the requests `add_member`
+    /// and `remove_member` of Maelstrom's pull request 101, each with a `node_id`. Any member may
+    /// be asked. What is so already is well, and nothing happens. A node on a
+    /// [`Replicated`](crate::Replicated) leaves it to [`reconfigure`](crate::Replicated::reconfigure).
+    async fn change_members(&self, ctx: &Ctx, change: MemberChange) -> Result<(), Error> {
+        let _ = (ctx, change);
+        Err(Error::not_supported("the members of this node's cluster stay the same"))
+    }
 
     /// Runs beside the handlers for the node's whole life: gossip, heartbeats, flushing.
     /// It starts after `init` is answered and before the first message is handled.

@@ -73,7 +73,7 @@
 
 use std::cell::Ref;
 
-use crate::protocols::raft::Config;
+use crate::protocols::raft::{Config, Configuration, MemberChange};
 use crate::protocols::replicated::{Operation, Options, Outcome, RaftOf, Replica};
 use crate::runtime::ctx::Ctx;
 use crate::runtime::driver::Driver;
@@ -107,7 +107,8 @@ impl<S: StateMachine> Replicated<S> {
     }
 
     fn start(ctx: &Ctx, options: Options, prepare: impl FnOnce(&mut Replica<S>)) -> Replicated<S> {
-        let config = Config::new(ctx.id().clone(), ctx.peers().to_vec());
+        let mut config = Config::new(ctx.id().clone(), ctx.peers().to_vec());
+        config.bootstrap = Configuration::of(ctx.initial_members().iter().cloned());
         Replicated(Driver::start(ctx, |records, now, rng| {
             let mut replica = Replica::new(options, config, records, now, rng)
                 .unwrap_or_else(|error| panic!("this node cannot start: {error}"));
@@ -124,7 +125,8 @@ impl<S: StateMachine> Replicated<S> {
     pub async fn execute(&self, command: S::Command) -> Result<S::Reply, Error> {
         match self.0.request(Operation::Command(command)).await {
             Outcome::Applied(reply) => Ok(reply),
-            Outcome::Readable => unreachable!("only reads become readable"),
+            Outcome::Readable | Outcome::Reconfigured => unreachable!("it is a command"),
+            Outcome::NotMember => Err(not_a_member()),
             Outcome::NoLeader => Err(no_leader()),
             Outcome::Overloaded => Err(overloaded()),
             Outcome::Unknown => Err(Error::timeout(
@@ -142,7 +144,40 @@ impl<S: StateMachine> Replicated<S> {
         match self.0.request(Operation::Read).await {
             Outcome::Readable => Ok(look(&self.state())),
             Outcome::Overloaded => Err(overloaded()),
+            Outcome::NotMember => Err(not_a_member()),
             _ => Err(no_leader()),
+        }
+    }
+
+    /// Has the cluster change its voters: see `raft/membership.rs`. When this is well they are as
+    /// wanted, and that is committed.
+    ///
+    /// # Errors
+    /// `node-not-found` for a node that `init` does not name. `precondition-failed` when nobody
+    /// would be left. `not-a-member` where this node has no vote, and those of
+    /// [`execute`](Replicated::execute).
+    pub async fn reconfigure(&self, ctx: &Ctx, change: MemberChange) -> Result<(), Error> {
+        if let Some(stranger) = change.add.iter().find(|node| !ctx.nodes().contains(node)) {
+            return Err(Error::node_not_found(format!("init has not named {stranger}")));
+        }
+        // What this node knows of the voters may be old.
+        self.read(|_| ()).await?;
+        let configuration = self.0.core().raft().committed_configuration().clone();
+        if change.is_made(&configuration) {
+            return Ok(());
+        }
+        if change.voters_after(&configuration).is_empty() {
+            return Err(Error::precondition_failed("a cluster keeps at least one member"));
+        }
+        match self.0.request(Operation::Reconfigure(change)).await {
+            Outcome::Reconfigured => Ok(()),
+            Outcome::NoLeader => Err(no_leader()),
+            Outcome::NotMember => Err(not_a_member()),
+            Outcome::Overloaded => Err(overloaded()),
+            _ => Err(Error::timeout(
+                "the leader was asked for the change, but this node has not seen it made; it may \
+                 still be",
+            )),
         }
     }
 
@@ -155,6 +190,10 @@ impl<S: StateMachine> Replicated<S> {
     fn state(&self) -> Ref<'_, S> {
         Ref::map(self.0.core(), Replica::state)
     }
+}
+
+fn not_a_member() -> Error {
+    Error::not_a_member("this node has no vote in the cluster, so nothing was done: ask a member")
 }
 
 fn no_leader() -> Error {

@@ -2,5 +2,6 @@
 
 mod calls;
 mod checkpoints;
+mod members;
 mod probe;
 mod steps;

@@ -13,7 +13,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The kind of an [`Error`]: the eleven that the protocol names, and the rest.
+/// The kind of an [`Error`]: those that the protocol names, and the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ErrorCode {
     /// 0: no answer came in time. Indefinite.
@@ -39,6 +39,9 @@ pub enum ErrorCode {
     PreconditionFailed,
     /// 30: the transaction conflicts with another one, and was given up. Definite.
     TxnConflict,
+    /// 40: the node has no vote in its cluster, or none any more. Definite. The number is that of
+    /// Maelstrom's pull request 101.
+    NotAMember,
     /// Any other number. Indefinite, since nobody has said otherwise.
     Other(i64),
 }
@@ -47,7 +50,7 @@ pub enum ErrorCode {
 type Row = (ErrorCode, i64, &'static str, bool, &'static str);
 
 /// Every named code.
-const CODES: [Row; 11] = [
+const CODES: [Row; 12] = [
     (ErrorCode::Timeout, 0, "timeout", false, "no answer came in time"),
     (ErrorCode::NodeNotFound, 1, "node-not-found", true, "there is no node of that name"),
     (
@@ -94,6 +97,13 @@ const CODES: [Row; 11] = [
         "txn-conflict",
         true,
         "the transaction conflicts with another one, and was given up",
+    ),
+    (
+        ErrorCode::NotAMember,
+        40,
+        "not-a-member",
+        true,
+        "the node is not, or not any more, one of those that make up the cluster: ask another",
     ),
 ];
 
@@ -214,6 +224,8 @@ constructors! {
     precondition_failed => PreconditionFailed;
     /// 30, definite: the transaction conflicts with another one, and was given up.
     txn_conflict => TxnConflict;
+    /// 40, definite: the node has no vote in its cluster.
+    not_a_member => NotAMember;
 }
 
 impl Error {

@@ -77,7 +77,7 @@ fn wins(candidate: &str) -> bool {
 fn node(id: &str, log: &[Term]) -> Raft<()> {
     let ids = LOGS.iter().map(|(id, _)| NodeId::from(*id));
     let peers = ids.filter(|peer| peer.as_str() != id).collect();
-    let entries = log.iter().map(|&term| Entry { term, command: None }).collect();
+    let entries = log.iter().map(|&term| Entry::new(term, None)).collect();
     let term = log.last().copied().unwrap_or(0);
     let durable = Durable { state: HardState { term, vote: None }, entries, ..Durable::default() };
     let rng = ChaCha8Rng::seed_from_u64(1);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Rules;
+use super::{Changes, Configuration, Rules};
 use crate::types::NodeId;
 
 /// Who is in the cluster, and how patient and how generous a node is.
@@ -10,8 +10,13 @@ use crate::types::NodeId;
 pub struct Config {
     /// This node.
     pub id: NodeId,
-    /// The other nodes, without this one.
+    /// The other nodes that are known from the beginning, without this one.
     pub peers: Vec<NodeId>,
+    /// Who has a say before the log says otherwise. It must be the same for every node that ever
+    /// takes part, those that come later included.
+    pub bootstrap: Configuration,
+    /// How the voters change.
+    pub changes: Changes,
     /// How long a follower hears nothing from a leader before it may look for a new one. It
     /// waits between one and two of these, at random (§5.2), or a little longer to let another
     /// try.
@@ -41,9 +46,13 @@ pub struct Config {
 }
 
 impl Config {
-    /// Settings for a network with latencies up to some 100 ms.
+    /// Settings for a network with latencies up to some 100 ms, and a cluster that begins with
+    /// all these nodes as voters.
     pub fn new(id: NodeId, peers: Vec<NodeId>) -> Config {
+        let voters = peers.iter().chain([&id]).cloned();
         Config {
+            bootstrap: Configuration::of(voters),
+            changes: Changes::default(),
             id,
             peers,
             election_timeout: Duration::from_millis(400),

@@ -12,7 +12,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Entry, Index, LogId, Piece, Term};
+use super::{Configuration, Entry, Index, LogId, Piece, Term};
 use crate::types::NodeId;
 
 // ANCHOR: hard-state
@@ -59,6 +59,10 @@ pub struct Checkpoint<C> {
     pub state: HardState,
     /// The last entry that the state machine's state covers (§7).
     pub base: LogId,
+    /// Who has a say after that entry (dissertation §5.1), unless it is those with whom the
+    /// cluster began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub configuration: Option<Configuration>,
     /// The log after `base`.
     #[serde(bound(deserialize = "C: Deserialize<'de>"))]
     pub entries: Vec<Entry<C>>,
@@ -71,6 +75,8 @@ pub struct Durable<C> {
     pub state: HardState,
     /// The last entry that the state machine's state covers.
     pub base: LogId,
+    /// Who has a say after that entry, unless it is those with whom the cluster began.
+    pub configuration: Option<Configuration>,
     /// The pieces of that state; none if it was never stored.
     pub pieces: Vec<Piece>,
     /// The log after `base`.
@@ -82,6 +88,7 @@ impl<C> Default for Durable<C> {
         Durable {
             state: HardState::default(),
             base: LogId::default(),
+            configuration: None,
             pieces: Vec::new(),
             entries: Vec::new(),
         }
@@ -114,8 +121,8 @@ impl<C> Durable<C> {
                 self.set_state(state)?;
                 if entries.is_empty() { Ok(()) } else { self.put(first, entries) }
             }
-            Record::Checkpoint(Checkpoint { state, base, entries }) => {
-                *self = Durable { state, base, pieces: Vec::new(), entries };
+            Record::Checkpoint(Checkpoint { state, base, configuration, entries }) => {
+                *self = Durable { state, base, configuration, pieces: Vec::new(), entries };
                 Ok(())
             }
             Record::Piece(piece) => {

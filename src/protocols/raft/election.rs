@@ -46,9 +46,12 @@ impl<C: Clone + Serialize> Raft<C> {
         self.config.stable_leadership && (self.is_leader() || self.leader.is_some() && lately)
     }
 
-    /// No leader was heard from for too long.
+    /// No leader was heard from for too long. A node without a say waits to be told of one.
     pub(super) fn look_for_leader(&mut self) {
-        if self.config.stable_leadership { self.start_pre_vote() } else { self.campaign(false) }
+        if !self.is_member() {
+            self.follow(self.state.term, None);
+            self.set_election_due();
+        } else if self.config.stable_leadership { self.start_pre_vote() } else { self.campaign(false) }
     }
 
     // ANCHOR: start-pre-vote
@@ -93,21 +96,32 @@ impl<C: Clone + Serialize> Raft<C> {
     }
 
     fn broadcast(&mut self, message: &Message<C>) {
-        for peer in &self.config.peers {
-            self.output.messages.push((peer.clone(), message.clone()));
-        }
+        let (_, configuration) = self.configured();
+        let known = &self.config.peers;
+        let later = configuration.members().filter(|id| !known.contains(id));
+        let voters = known.iter().filter(|id| configuration.contains(id)).chain(later);
+        let others = voters.filter(|id| **id != self.config.id);
+        let messages: Vec<_> = others.map(|id| (id.clone(), message.clone())).collect();
+        self.output.messages.extend(messages);
     }
 
     // ANCHOR: count-votes
     /// Goes one step further when a majority has agreed.
     fn count_votes(&mut self) {
         match &self.role {
-            Role::PreCandidate(votes) if votes.len() >= self.majority() => self.campaign(false),
-            Role::Candidate(votes) if votes.len() >= self.majority() => self.become_leader(),
+            Role::PreCandidate(votes) if self.is_majority(votes) => self.campaign(false),
+            Role::Candidate(votes) if self.is_majority(votes) => self.become_leader(),
             _ => {}
         }
     }
     // ANCHOR_END: count-votes
+
+    /// Only the votes of voters count, the candidate's own included. Whoever else is asked, or
+    /// asks, is answered like them: it may know of a change that is not known here (dissertation
+    /// §4.1).
+    fn is_majority(&self, votes: &Votes) -> bool {
+        self.configuration().is_quorum(|id| votes.contains(id))
+    }
 
     /// `term` is the one that the sender would begin; it is not before this node's.
     pub(super) fn on_pre_vote(&mut self, from: NodeId, term: Term, last: LogId) {
@@ -136,13 +150,13 @@ impl<C: Clone + Serialize> Raft<C> {
     }
 
     pub(super) fn on_pre_vote_reply(&mut self, from: NodeId, term: Term, granted: bool) {
-        assert!(self.config.peers.contains(&from), "only nodes of the cluster vote");
+        let is_voter = self.configuration().contains(&from);
         if let Role::PreCandidate(votes) = &mut self.role
             && granted
+            && is_voter
             && term == self.state.term + 1
         {
             votes.insert(from);
-            assert!(votes.len() <= self.config.peers.len() + 1, "one vote a node");
             self.count_votes();
         }
     }
@@ -167,12 +181,12 @@ impl<C: Clone + Serialize> Raft<C> {
     // ANCHOR_END: on-request-vote
 
     pub(super) fn on_vote(&mut self, from: NodeId, granted: bool) {
-        assert!(self.config.peers.contains(&from), "only nodes of the cluster vote");
+        let is_voter = self.configuration().contains(&from);
         if let Role::Candidate(votes) = &mut self.role
             && granted
+            && is_voter
         {
             votes.insert(from);
-            assert!(votes.len() <= self.config.peers.len() + 1, "one vote a node");
             self.count_votes();
         }
     }
@@ -181,7 +195,7 @@ impl<C: Clone + Serialize> Raft<C> {
     /// take over, so no pre-vote is needed.
     pub(super) fn on_timeout_now(&mut self, from: &NodeId) {
         let term = self.state.term;
-        if self.leader.as_ref() == Some(from) {
+        if self.leader.as_ref() == Some(from) && self.is_member() {
             self.campaign(true);
             assert!(self.state.term == term + 1, "a campaign begins the next term");
             assert!(self.leader.as_ref() != Some(from), "the former leader leads no more");

@@ -7,7 +7,7 @@ use std::fmt::Debug;
 
 use serde::Serialize;
 
-use super::{Entry, Index, LogId, Raft, Role, Term};
+use super::{Configuration, Entry, Index, LogId, Raft, Role, Term};
 use crate::types::NodeId;
 
 /// Remembers what it has seen of a cluster and compares it with what it sees next.
@@ -17,6 +17,8 @@ pub struct Invariants<C> {
     /// The entries that any node has ever committed, from index 1 on, each with the term of
     /// the first node that was seen to have committed it.
     committed: Vec<(Entry<C>, Term)>,
+    /// The last configuration among them, with the same term.
+    configured: Option<(Configuration, Term)>,
     /// How far each node had committed when it was last seen.
     commit: BTreeMap<NodeId, Index>,
     /// Where each node's log ended when it was last compared with the others.
@@ -28,6 +30,7 @@ impl<C> Default for Invariants<C> {
         Invariants {
             leaders: BTreeMap::new(),
             committed: Vec::new(),
+            configured: None,
             commit: BTreeMap::new(),
             compared: BTreeMap::new(),
         }
@@ -57,6 +60,7 @@ impl<C: Clone + PartialEq + Debug + Serialize> Invariants<C> {
         self.election_safety(node)?;
         let before = self.monotonic_commit(node)?;
         self.state_machine_safety(node, before)?;
+        self.majorities_meet(node)?;
         let has_news = known != (self.leaders.len(), self.committed.len());
         if has_news {
             self.leader_completeness(node)?;
@@ -86,6 +90,24 @@ impl<C: Clone + PartialEq + Debug + Serialize> Invariants<C> {
         Err(format!("election safety: {leader} and {} both led term {}", node.id(), node.term()))
     }
 
+    /// No two disjoint majorities can act: every majority by which a leader can act meets every
+    /// majority of the last configuration that was committed (dissertation §4.1). One that leads
+    /// an earlier term does not know yet that it leads no more.
+    fn majorities_meet(&mut self, node: &Raft<C>) -> Result<(), String> {
+        let Some((committed, term)) = &self.configured else { return Ok(()) };
+        let configuration = node.configuration();
+        if !node.is_leader() || node.term() < *term || configuration.overlaps(committed) {
+            return Ok(());
+        }
+        Err(format!(
+            "disjoint majorities: {} leads term {} with {}, but {} is committed",
+            node.id(),
+            node.term(),
+            configuration.shown(),
+            committed.shown(),
+        ))
+    }
+
     /// The commit index of a node never decreases, and never passes the end of its log. Gives
     /// what it was before.
     fn monotonic_commit(&mut self, node: &Raft<C>) -> Result<Index, String> {
@@ -110,6 +132,7 @@ impl<C: Clone + PartialEq + Debug + Serialize> Invariants<C> {
             let known = self.committed.len() as u64;
             if index == known + 1 {
                 self.committed.push((entry.clone(), node.term()));
+                self.note_configured(entry, node)?;
             } else if index > known {
                 return Err(format!("a gap: {} has {index}, nobody had {known}", node.id()));
             } else if self.committed(index).0 != *entry {
@@ -127,6 +150,23 @@ impl<C: Clone + PartialEq + Debug + Serialize> Invariants<C> {
                 node.id()
             ));
         }
+        Ok(())
+    }
+
+    /// Two configurations that were committed one after the other share a node in any two
+    /// majorities (dissertation §4.1, §4.3).
+    fn note_configured(&mut self, entry: &Entry<C>, node: &Raft<C>) -> Result<(), String> {
+        let Some(next) = &entry.configuration else { return Ok(()) };
+        let bootstrap = (node.config.bootstrap.clone(), 0);
+        let (last, _) = self.configured.get_or_insert(bootstrap).clone();
+        if !next.overlaps(&last) {
+            return Err(format!(
+                "disjoint majorities: after {} comes {}",
+                last.shown(),
+                next.shown()
+            ));
+        }
+        self.configured = Some((next.clone(), node.term()));
         Ok(())
     }
 

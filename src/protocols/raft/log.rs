@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
+use super::Configuration;
 use crate::types::json;
 
 /// A term: the period of at most one leader, and Raft's logical clock (§5.1).
@@ -42,6 +43,16 @@ pub struct Entry<C> {
     /// term.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command: Option<C>,
+    /// Who has a say from here on, if that changes: see `raft/membership.rs`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub configuration: Option<Configuration>,
+}
+
+impl<C> Entry<C> {
+    /// A command, or a no-op.
+    pub fn new(term: Term, command: Option<C>) -> Entry<C> {
+        Entry { term, command, configuration: None }
+    }
 }
 
 /// The entries after `base`.
@@ -49,6 +60,9 @@ pub struct Entry<C> {
 pub(super) struct Log<C> {
     base: LogId,
     entries: VecDeque<Stored<C>>,
+    /// The configurations of this log, and the entries that they stand in. The first is the one
+    /// that counts at `base`; that with which the cluster began stands at 0.
+    configurations: VecDeque<(Index, Configuration)>,
     /// The bytes of all entries that were ever forgotten.
     forgotten_bytes: u64,
     /// Everything below is on disk, as far as the outputs so far were obeyed.
@@ -65,8 +79,19 @@ struct Stored<C> {
 
 impl<C: Clone + Serialize> Log<C> {
     /// The log that was on disk: what follows the checkpoint that ends at `base`.
-    pub fn new(base: LogId, entries: Vec<Entry<C>>) -> Log<C> {
-        let mut log = Log { base, entries: VecDeque::new(), forgotten_bytes: 0, unsaved_from: 0 };
+    pub fn new(
+        base: LogId,
+        configuration: (Index, Configuration),
+        entries: Vec<Entry<C>>,
+    ) -> Log<C> {
+        assert!(configuration.0 <= base.index, "the configuration counts at the base");
+        let mut log = Log {
+            base,
+            entries: VecDeque::new(),
+            configurations: VecDeque::from([configuration]),
+            forgotten_bytes: 0,
+            unsaved_from: 0,
+        };
         for entry in entries {
             log.append(entry);
         }
@@ -150,10 +175,28 @@ impl<C: Clone + Serialize> Log<C> {
         self.id((self.base.index + within_term as u64).min(limit.index))
     }
 
+    /// The configuration that counts if the log ends at `up_to`, which is not forgotten, and the
+    /// entry that it stands in.
+    pub fn configuration(&self, up_to: Index) -> (Index, &Configuration) {
+        let found = self.configurations.iter().rev().find(|(index, _)| *index <= up_to);
+        let (index, configuration) = found.expect("there is one at the base");
+        (*index, configuration)
+    }
+
+    /// The configuration that goes with the state after an entry: none, if it is that with which
+    /// the cluster began.
+    pub fn configuration_at(&self, index: Index) -> Option<Configuration> {
+        let (at, configuration) = self.configuration(index);
+        (at > 0).then(|| configuration.clone())
+    }
+
     pub fn append(&mut self, entry: Entry<C>) {
         let last = self.last();
         assert!(entry.term >= last.term, "terms never decrease along a log");
         let bytes_up_to = self.bytes_up_to(last.index) + json::bytes_of(&entry);
+        if let Some(configuration) = &entry.configuration {
+            self.configurations.push_back((last.index + 1, configuration.clone()));
+        }
         self.entries.push_back(Stored { entry, bytes_up_to });
         assert!(self.last_index() == last.index + 1, "a log has no gaps");
     }
@@ -163,6 +206,7 @@ impl<C: Clone + Serialize> Log<C> {
         let keep = index.checked_sub(self.base.index + 1).expect("the entry is not forgotten");
         assert!(index <= self.last_index(), "there is no entry {index} to remove");
         self.entries.truncate(usize::try_from(keep).expect("a log fits in memory"));
+        self.configurations.retain(|(at, _)| *at < index);
         self.unsaved_from = self.unsaved_from.min(index);
         assert!(self.last_index() == index - 1, "the log ends before what was removed");
     }
@@ -178,14 +222,18 @@ impl<C: Clone + Serialize> Log<C> {
             self.base = LogId { term: stored.entry.term, index: self.base.index + 1 };
             self.forgotten_bytes = stored.bytes_up_to;
         }
+        while self.configurations.get(1).is_some_and(|(at, _)| *at <= self.base.index) {
+            self.configurations.pop_front();
+        }
         assert!(self.base.index <= limit || self.base.index == before, "no more is forgotten");
     }
 
-    /// Replaces everything by a snapshot that ends at `base` and is on disk.
-    pub fn reset(&mut self, base: LogId) {
+    /// Replaces everything by a snapshot that ends at `base` and is on disk, and in which this
+    /// configuration counts.
+    pub fn reset(&mut self, base: LogId, configuration: (Index, Configuration)) {
         assert!(!self.contains(base), "a log that has an entry needs no snapshot of it");
         assert!(base > self.base, "what is forgotten stays so");
-        *self = Log::new(base, Vec::new());
+        *self = Log::new(base, configuration, Vec::new());
     }
 
     /// Whether anything was changed since [`mark_saved`](Log::mark_saved). A truncation alone,

@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Entry, Index, LogId, Numbered, Term};
+use super::{Configuration, Entry, Index, LogId, MemberChange, Numbered, Term};
 
 /// A message between two nodes. Each carries its sender's term (§5.1), but for
 /// [`PreVote`](Message::PreVote) and the grant of one, which carry the term that the candidate
@@ -87,6 +87,10 @@ pub enum Message<C> {
         piece: Numbered,
         /// As in [`AppendEntries`](Message::AppendEntries).
         round: u64,
+        /// Who has a say after that entry, unless it is those with whom the cluster began
+        /// (dissertation §5.1).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        configuration: Option<Configuration>,
     },
     /// Which pieces the follower has. When it has stored them all it says so with
     /// [`Outcome::Matched`] in an [`AppendEntriesReply`](Message::AppendEntriesReply).
@@ -114,6 +118,14 @@ pub enum Message<C> {
         term: Term,
         /// The command.
         command: C,
+    },
+    /// A change of the voters that somebody wants, passed on to the leader of the term. Asking
+    /// again does no harm.
+    Reconfigure {
+        /// The term of the leader that it is meant for.
+        term: Term,
+        /// The change.
+        change: MemberChange,
     },
     /// "How far must I have applied to read?" (dissertation §6.4).
     ReadIndex {
@@ -167,6 +179,7 @@ impl<C> Message<C> {
             | Message::InstallSnapshotReply { term, .. }
             | Message::TimeoutNow { term }
             | Message::Propose { term, .. }
+            | Message::Reconfigure { term, .. }
             | Message::ReadIndex { term, .. }
             | Message::ReadIndexReply { term, .. } => term,
         }

@@ -25,13 +25,13 @@
 //! | `raft/snapshot.rs` | how a follower gets the state where the log is forgotten | §7 |
 //! | `raft/progress.rs` | what the leader sends to a follower next | dissertation §10.2 |
 //! | `raft/read.rs` | reading without writing | §8, dissertation §6.4 |
+//! | `raft/membership.rs` | who votes, and how that changes | dissertation §4 |
 //! | `raft/notes.rs` | what people are told of all this | |
 //! | `raft/invariants.rs` | what must always hold, as a checker | figure 3 |
 //!
-//! Deliberately absent: changes of membership (a Maelstrom cluster is fixed when it starts);
-//! leases for reads (they trust clocks, which a pause or a skew breaks); and writing the
-//! leader's disk in parallel with its messages (dissertation §10.2.1; a node here has one
-//! thread).
+//! Deliberately absent: leases for reads (they trust clocks, which a pause or a skew breaks); and
+//! writing the leader's disk in parallel with its messages (dissertation §10.2.1; a node here has
+//! one thread).
 //!
 //! Chapter 7 of the book, `book/07-raft-elections.md`, reads this.
 
@@ -40,6 +40,7 @@ mod durable;
 mod election;
 mod invariants;
 mod log;
+mod membership;
 mod message;
 mod notes;
 mod progress;
@@ -58,6 +59,7 @@ pub use config::Config;
 pub use durable::{Change, Checkpoint, Durable, HardState, Record};
 pub use invariants::Invariants;
 pub use log::{Entry, Index, LogId, Term};
+pub use membership::{Changes, Configuration, MemberChange};
 pub use message::{Message, Outcome};
 pub use rules::Rules;
 pub use snapshot::{Arrived, Frozen, Numbered, Piece, Pieces};
@@ -76,7 +78,8 @@ pub enum Input<C> {
     Timeout,
     /// A message came in.
     Message {
-        /// Who sent it. A stranger's message is ignored.
+        /// Who sent it. It need not be a voter: it may be one whom this node has not heard of
+        /// yet, or one that has not heard that it is none any more (dissertation §4.1).
         from: NodeId,
         /// What it says.
         message: Message<C>,
@@ -87,6 +90,13 @@ pub enum Input<C> {
     Propose {
         /// The command.
         command: C,
+    },
+    /// Voters are to be added or removed. Whether they were shows in
+    /// [`Raft::committed_configuration`]. Unless this node or the leader that it knows is free to
+    /// begin, nothing happens: ask again.
+    Reconfigure {
+        /// What is to be so in the end.
+        change: MemberChange,
     },
     /// A read is to be answered. It shows up in [`Output::readable`] when it can be; as long
     /// as no leader is known, or none that a majority follows, it waits.
@@ -188,6 +198,8 @@ impl<C: Clone + Serialize> Raft<C> {
     pub fn new(config: Config, durable: Durable<C>, mut rng: ChaCha8Rng, now: Time) -> Raft<C> {
         assert!(!config.peers.contains(&config.id), "the peers are the other nodes");
         let base = durable.base;
+        let began_with = || (0, config.bootstrap.clone());
+        let configuration = durable.configuration.map_or_else(began_with, |some| (base.index, some));
         let mut raft = Raft {
             config,
             asking: Asking::new(rng.random_range(0..1 << 52)),
@@ -195,7 +207,7 @@ impl<C: Clone + Serialize> Raft<C> {
             now,
             saved_state: durable.state.clone(),
             state: durable.state,
-            log: Log::new(base, durable.entries),
+            log: Log::new(base, configuration, durable.entries),
             role: Role::Follower,
             leader: None,
             heard_leader: Time::ZERO,
@@ -221,6 +233,7 @@ impl<C: Clone + Serialize> Raft<C> {
             Input::Timeout => self.on_timeout(),
             Input::Message { from, message } => self.on_message(from, message),
             Input::Propose { command } => self.propose(command),
+            Input::Reconfigure { change } => self.reconfigure(change),
             Input::Read { request } => self.read(request),
             Input::CancelRead { request } => self.cancel_read(request),
             Input::Stop => self.transfer_to_furthest(),
@@ -301,9 +314,9 @@ impl<C: Clone + Serialize> Raft<C> {
         matches!(self.role, Role::Leader(_))
     }
 
-    /// Whether the cluster has no other node.
+    /// Whether no other node has a say.
     pub fn is_alone(&self) -> bool {
-        self.config.peers.is_empty()
+        self.configuration().members().all(|id| *id == self.config.id)
     }
 
     /// The role in one word, for people to read.
@@ -345,23 +358,22 @@ impl<C: Clone + Serialize> Raft<C> {
     /// was applied here, or the last one of the state that is [being stored](Raft::storing).
     pub fn checkpoint(&self, state: Frozen) -> impl Iterator<Item = Record<C>> + use<C> {
         let Frozen { index, pieces } = state;
-        let (base, entries) = match self.storing.filter(|last| last.index == index) {
-            Some(last) => (last, Vec::new()),
+        let (base, configuration, entries) = match self.storing.filter(|last| last.index == index) {
+            Some(last) => {
+                let arriving = self.arriving.as_ref().expect("what is stored has arrived");
+                (last, arriving.configuration(), Vec::new())
+            }
             None => {
                 let base = self.log.id(index).expect("the state is as recent as the log's base");
-                (base, self.log.entries(index + 1, usize::MAX, u64::MAX))
+                let entries = self.log.entries(index + 1, usize::MAX, u64::MAX);
+                (base, self.log.configuration_at(index), entries)
             }
         };
         assert!(self.storing.is_some() || index <= self.commit, "what is applied is committed");
         let state = (self.config.rules.remembered)(&self.state);
-        let first = Record::Checkpoint(Checkpoint { state, base, entries });
+        let configuration = (self.config.rules.carried)(configuration);
+        let first = Record::Checkpoint(Checkpoint { state, base, configuration, entries });
         std::iter::once(first).chain(pieces.map(Record::Piece))
-    }
-
-    /// The number of nodes that make a majority.
-    fn majority(&self) -> usize {
-        // The nodes are the peers and this one.
-        self.config.peers.len().div_ceil(2) + 1
     }
 
     fn send(&mut self, to: NodeId, message: Message<C>) {
@@ -383,7 +395,7 @@ impl<C: Clone + Serialize> Raft<C> {
     /// Terms come first (§5.1, figure 2 "all servers"): a message from a later term makes this
     /// node a follower in it, one from an earlier term is turned down.
     fn on_message(&mut self, from: NodeId, message: Message<C>) {
-        if !self.config.peers.contains(&from) {
+        if from == self.config.id {
             return;
         }
         let term = message.term();
@@ -410,14 +422,15 @@ impl<C: Clone + Serialize> Raft<C> {
                 self.on_append_entries_reply(&from, outcome, round);
             }
             Message::Commit { commit, .. } => self.on_commit(from, commit),
-            Message::InstallSnapshot { last, piece, round, .. } => {
-                self.on_install_snapshot(from, last, piece, round);
+            Message::InstallSnapshot { last, piece, round, configuration, .. } => {
+                self.on_install_snapshot(from, last, piece, configuration, round);
             }
             Message::InstallSnapshotReply { last, since, stored, round, .. } => {
                 self.on_install_snapshot_reply(&from, last, since, stored, round);
             }
             Message::TimeoutNow { .. } => self.on_timeout_now(&from),
             Message::Propose { command, .. } => self.on_propose(from, command),
+            Message::Reconfigure { change, .. } => self.on_reconfigure(&from, &change),
             Message::ReadIndex { request, .. } => self.on_read_index(from, request),
             Message::ReadIndexReply { request, index, .. } => {
                 self.on_read_index_reply(&from, request, index);
@@ -503,13 +516,13 @@ impl<C: Clone + Serialize> Raft<C> {
     }
 }
 
-/// The largest value that a majority has reached, given the value of every node.
+/// The largest value that a majority of so many voters has reached, given the value of each.
 ///
 /// Commitment, the confirmation of reads and the leader's hold on its majority are all this.
 // ANCHOR: reached-by-majority
-fn reached_by_majority<T: Ord + Copy>(values: impl Iterator<Item = T>) -> T {
+fn reached_by_majority<T: Ord + Copy>(voters: usize, values: impl Iterator<Item = T>) -> T {
     let mut values: Vec<T> = values.collect();
     values.sort_unstable_by(|a, b| b.cmp(a));
-    values[values.len() / 2]
+    values[voters / 2]
 }
 // ANCHOR_END: reached-by-majority

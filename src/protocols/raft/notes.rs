@@ -19,6 +19,8 @@ pub(super) struct Standing {
     knows_leader: bool,
     /// The end of the snapshot that is arriving or being stored.
     snapshot: Option<Index>,
+    /// The entry in which the configuration stands that counts.
+    configured_at: Index,
 }
 
 impl<C: Clone + Serialize> Raft<C> {
@@ -28,6 +30,7 @@ impl<C: Clone + Serialize> Raft<C> {
             term: self.state.term,
             knows_leader: self.leader.is_some(),
             snapshot: self.snapshot_end(),
+            configured_at: self.configured().0,
         }
     }
 
@@ -42,7 +45,7 @@ impl<C: Clone + Serialize> Raft<C> {
         std::mem::take(&mut self.notes)
     }
 
-    fn note(&mut self, note: String) {
+    pub(super) fn note(&mut self, note: String) {
         if self.notes.len() < NOTES_MAX {
             self.notes.push(note);
         }
@@ -50,6 +53,7 @@ impl<C: Clone + Serialize> Raft<C> {
 
     pub(super) fn note_change(&mut self, before: Standing) {
         self.note_role(&before);
+        self.note_configuration(&before);
         let after = self.snapshot_end();
         match (before.snapshot, after) {
             (before, Some(end)) if before != after => {
@@ -62,6 +66,15 @@ impl<C: Clone + Serialize> Raft<C> {
                 self.note(format!("gives up the snapshot up to entry {end}"));
             }
             _ => {}
+        }
+    }
+
+    /// A leader says so itself when it appends one.
+    fn note_configuration(&mut self, before: &Standing) {
+        let (at, configuration) = self.configured();
+        if at != before.configured_at && !self.is_leader() {
+            let voters = configuration.shown();
+            self.note(format!("goes by the configuration of entry {at}: {voters}"));
         }
     }
 

@@ -14,12 +14,15 @@ use std::collections::VecDeque;
 use serde::Serialize;
 
 use super::log::Log;
+use super::membership::Part;
 use super::snapshot::Sending;
 use super::{Config, Frozen, Index, LogId, Message, Term};
 use crate::types::Time;
 
 /// One follower, as its leader sees it.
 pub(super) struct Progress {
+    /// Whether it has a say.
+    pub part: Part,
     mode: Mode,
     /// Its log is known to be the leader's up to here (`matchIndex`).
     matched: Index,
@@ -64,6 +67,7 @@ impl Progress {
     /// after `last` until it objects.
     pub fn new(now: Time, last: Index) -> Progress {
         Progress {
+            part: Part::default(),
             mode: Mode::Pipeline,
             matched: 0,
             next: last + 1,
@@ -75,6 +79,16 @@ impl Progress {
             commit_sent: 0,
             commit_wanted: 0,
         }
+    }
+
+    /// A node that comes while the leader leads. It is asked first what it has.
+    pub fn joining(now: Time) -> Progress {
+        Progress { mode: Mode::Probe { asked: false }, ..Progress::new(now, 0) }
+    }
+
+    /// How far it was told that the leader has committed.
+    pub fn commit_sent(&self) -> Index {
+        self.commit_sent
     }
 
     /// How far its log is known to be the leader's.
@@ -116,7 +130,8 @@ impl Progress {
                     Some(piece) => {
                         self.round_sent = view.round;
                         let (term, last, round) = (view.term, sending.last(), view.round);
-                        Message::InstallSnapshot { term, last, piece, round }
+                        let configuration = sending.configuration();
+                        Message::InstallSnapshot { term, last, piece, round, configuration }
                     }
                     None if due || news => {
                         let prev = sending.last();
@@ -162,7 +177,9 @@ impl Progress {
             let last = view.log.id(index).expect("the state is as recent as the log's base");
             assert!(last.index <= view.commit, "what is applied is committed");
             assert!(last.index >= needed, "the state covers what is needed");
-            self.mode = Mode::Snapshot(Sending::new(last, pieces));
+            let configuration = view.log.configuration_at(last.index);
+            let configuration = (view.config.rules.carried)(configuration);
+            self.mode = Mode::Snapshot(Sending::new(last, configuration, pieces));
         } else {
             self.mode = Mode::Probe { asked: false };
             self.next = view.log.last_index() + 1;

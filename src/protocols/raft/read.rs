@@ -18,7 +18,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::progress::Progress;
-use super::{Index, Message, Raft, Role, reached_by_majority};
+use super::replication::Leader;
+use super::{Index, Message, Raft, Role};
 use crate::types::{NodeId, Time};
 
 /// The reads of this node's own clients. Each is in one of these places, and nowhere when it
@@ -176,23 +177,23 @@ impl<C: Clone + Serialize> Raft<C> {
     /// way it waits for one of them to end, and shares the next with all that wait.
     fn begin_round(&mut self) {
         let Role::Leader(leader) = &mut self.role else { return };
-        let reads = &mut leader.reads;
-        if reads.waiting.is_empty() && self.asking.waiting.is_empty() {
+        if leader.reads.waiting.is_empty() && self.asking.waiting.is_empty() {
             return;
         }
-        let next = reads.last_round + 1;
-        let acknowledged = acknowledged(&leader.progress, None);
-        let under_way = reads.last_round.saturating_sub(acknowledged);
+        let questions = std::mem::take(&mut leader.reads.waiting);
+        let next = leader.reads.last_round + 1;
+        let under_way = leader.reads.last_round.saturating_sub(acknowledged(leader, None));
         let is_full = under_way >= self.config.max_in_flight as u64;
         // A round that is acknowledged before it begins is not needed: the question is.
-        let is_needed = |from: Option<&NodeId>| self::acknowledged(&leader.progress, from) < next;
+        let is_needed = |from: Option<&NodeId>| acknowledged(leader, from) < next;
         let own_wait = is_full && is_needed(None);
         let own = if own_wait { BTreeSet::new() } else { std::mem::take(&mut self.asking.waiting) };
-        let (asked, waiting): (Vec<_>, Vec<_>) = std::mem::take(&mut reads.waiting)
+        let (asked, waiting): (Vec<_>, Vec<_>) = questions
             .into_iter()
             .partition(|(from, _)| !(is_full && is_needed(Some(from))));
         let begins = !own.is_empty() && is_needed(None)
             || asked.iter().any(|(from, _)| is_needed(Some(from)));
+        let reads = &mut leader.reads;
         reads.waiting = waiting;
         if !own.is_empty() || !asked.is_empty() {
             let round = reads.rounds.entry(next).or_default();
@@ -211,21 +212,22 @@ impl<C: Clone + Serialize> Raft<C> {
         let Role::Leader(leader) = &mut self.role else { return };
         let may_read = self.config.rules.may_read;
         let term = self.state.term;
-        let progress = &leader.progress;
-        let own_acknowledged = acknowledged(progress, None);
-        for (&number, round) in &mut leader.reads.rounds {
+        let mut rounds = std::mem::take(&mut leader.reads.rounds);
+        let own_acknowledged = acknowledged(leader, None);
+        for (&number, round) in &mut rounds {
             assert!(round.index <= self.commit, "a read index is committed");
             if !round.own.is_empty() && may_read(own_acknowledged >= number) {
                 let confirmed = self.asking.confirmed.entry(round.index).or_default();
                 confirmed.append(&mut round.own);
             }
-            let may_read = |from: &NodeId| may_read(acknowledged(progress, Some(from)) >= number);
+            let may_read = |from: &NodeId| may_read(acknowledged(leader, Some(from)) >= number);
             for (from, request) in round.asked.extract_if(.., |(from, _)| may_read(from)) {
                 let reply = Message::ReadIndexReply { term, request, index: round.index };
                 self.output.messages.push((from, reply));
             }
         }
-        leader.reads.rounds.retain(|_, round| !round.own.is_empty() || !round.asked.is_empty());
+        rounds.retain(|_, round| !round.own.is_empty() || !round.asked.is_empty());
+        leader.reads.rounds = rounds;
         assert!(self.commit >= leader.first_index, "the commit index is not behind");
     }
     // ANCHOR_END: end-rounds
@@ -267,10 +269,8 @@ impl<C: Clone + Serialize> Raft<C> {
     }
 }
 
-/// The latest round that a majority has acknowledged. A follower's question is one to all
-/// rounds.
-fn acknowledged(progress: &BTreeMap<NodeId, Progress>, from: Option<&NodeId>) -> u64 {
-    let rounds = progress.iter();
-    let rounds = rounds.map(|(id, peer)| if from == Some(id) { u64::MAX } else { peer.round });
-    reached_by_majority(rounds.chain([u64::MAX]))
+/// The latest round that a majority has acknowledged. A voter's question is one to all rounds.
+fn acknowledged(leader: &Leader, from: Option<&NodeId>) -> u64 {
+    let round = |id: &NodeId, peer: &Progress| if from == Some(id) { u64::MAX } else { peer.round };
+    leader.reached(u64::MAX, round)
 }

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::Serialize;
 
 use super::log::Log;
+use super::membership::{CatchingUp, Part};
 use super::progress::{Progress, View};
 use super::read::LeaderReads;
 use super::{
@@ -19,18 +20,29 @@ use crate::types::{NodeId, Time};
 
 /// What a leader knows beyond what every node knows.
 pub(super) struct Leader {
-    /// Every other node.
+    /// Every other node that has a say, those that learn, and those that are being told that they
+    /// have none any more.
     pub progress: BTreeMap<NodeId, Progress>,
     /// The no-op with which the term began.
     pub first_index: Index,
     pub reads: LeaderReads,
     /// The entries that followers passed on, so that those hear of the commitment at once.
     passed_on: VecDeque<(Index, NodeId)>,
-    transfer: Option<Transfer>,
+    pub transfer: Option<Transfer>,
+    /// The entry in which the configuration stands that the leader goes by.
+    pub configured_at: Index,
+    /// Whether that is one of joint consensus.
+    pub is_joint: bool,
+    /// Whether the leader itself has a say in it.
+    pub part: Part,
+    /// The change whose new voters are not ready yet.
+    pub catching_up: Option<CatchingUp>,
+    /// Whether it has tried to hand over because it is to go.
+    pub offered: bool,
 }
 
 /// Leadership is on its way to another node (dissertation §3.10).
-struct Transfer {
+pub(super) struct Transfer {
     to: NodeId,
     /// The other node seems not to take it: carry on.
     until: Time,
@@ -67,29 +79,68 @@ impl Leader {
         if !config.stable_leadership {
             return forever;
         }
-        let heard = self.progress.values().map(|follower| follower.heard);
-        reached_by_majority(heard.chain([forever])) + config.election_timeout
+        self.reached(forever, |_, follower| follower.heard) + config.election_timeout
     }
+
+    // ANCHOR: reached
+    /// The largest value that a majority has reached, given the leader's own and that of each
+    /// follower. In joint consensus a majority of the old voters has reached it, too.
+    pub fn reached<T: Ord + Copy>(
+        &self,
+        own: T,
+        value: impl Fn(&NodeId, &Progress) -> T,
+    ) -> T {
+        self.reached_by(|is_voter| is_voter, own, value)
+    }
+
+    /// The same, given who counts. The majority is one of the voters.
+    fn reached_by<T: Ord + Copy>(
+        &self,
+        counts: fn(bool) -> bool,
+        own: T,
+        value: impl Fn(&NodeId, &Progress) -> T,
+    ) -> T {
+        let of = |is_in: fn(Part) -> bool| {
+            let voters = self.progress.values().map(|follower| follower.part).chain([self.part]);
+            let voters = voters.filter(|part| is_in(*part)).count();
+            let followers = self.progress.iter().filter(|(_, peer)| counts(is_in(peer.part)));
+            let others = followers.map(|(id, follower)| value(id, follower));
+            reached_by_majority(voters, others.chain(is_in(self.part).then_some(own)))
+        };
+        let reached = of(|part| part.voter);
+        if self.is_joint { reached.min(of(|part| part.outgoing)) } else { reached }
+    }
+    // ANCHOR_END: reached
 }
 
 impl<C: Clone + Serialize> Raft<C> {
     // ANCHOR: become-leader
     pub(super) fn become_leader(&mut self) {
         let last = self.log.last_index();
-        let followers = self.config.peers.iter();
-        let progress = followers.map(|id| (id.clone(), Progress::new(self.now, last))).collect();
-        self.role = Role::Leader(Leader {
-            progress,
+        let (configured_at, configuration) = self.configured();
+        let follower = |id: &NodeId| {
+            let part = Part::of(configuration, id);
+            (id.clone(), Progress { part, ..Progress::new(self.now, last) })
+        };
+        let others = configuration.members().filter(|id| **id != self.config.id);
+        let leader = Leader {
+            progress: others.map(follower).collect(),
             first_index: last + 1,
             reads: LeaderReads::default(),
             passed_on: VecDeque::new(),
             transfer: None,
-        });
+            configured_at,
+            is_joint: configuration.is_joint(),
+            part: Part::of(configuration, &self.config.id),
+            catching_up: None,
+            offered: false,
+        };
+        self.role = Role::Leader(leader);
         assert!(self.state.vote.as_ref() == Some(&self.config.id), "a leader has its own vote");
         assert!(self.storing.is_none(), "a leader has every committed entry");
         self.leader = Some(self.config.id.clone());
         // The entry that will commit all that earlier leaders left (§5.4.2, §8).
-        self.log.append(Entry { term: self.state.term, command: None });
+        self.log.append(Entry::new(self.state.term, None));
     }
     // ANCHOR_END: become-leader
 
@@ -116,7 +167,7 @@ impl<C: Clone + Serialize> Raft<C> {
             return;
         }
         let Role::Leader(leader) = &mut self.role else { return };
-        self.log.append(Entry { term: self.state.term, command: Some(command) });
+        self.log.append(Entry::new(self.state.term, Some(command)));
         let index = self.log.last_index();
         assert!(index > leader.first_index, "a term begins with a no-op");
         let last_passed_on = leader.passed_on.back().map_or(0, |(passed_on, _)| *passed_on);
@@ -217,7 +268,8 @@ impl<C: Clone + Serialize> Raft<C> {
     pub(super) fn on_append_entries_reply(&mut self, from: &NodeId, outcome: Outcome, round: u64) {
         self.note_heard(from);
         let Role::Leader(leader) = &mut self.role else { return };
-        let follower = leader.progress.get_mut(from).expect("every peer is a follower");
+        // One that has no say any more may still answer.
+        let Some(follower) = leader.progress.get_mut(from) else { return };
         assert!(round <= leader.reads.round(), "what it acknowledges was begun in this term");
         // Whatever it says of the log, it has acknowledged the leader (dissertation §6.4).
         follower.round = follower.round.max(round);
@@ -242,9 +294,11 @@ impl<C: Clone + Serialize> Raft<C> {
     /// What a leader does after every batch of steps; nothing, if this is none.
     pub(super) fn lead(&mut self, freeze: &dyn Fn() -> Frozen) {
         self.advance_commit();
+        self.go_on_changing();
         self.confirm_reads();
         self.hand_over();
         self.replicate(freeze);
+        self.part_with_removed();
     }
 
     // ANCHOR: advance-commit
@@ -255,8 +309,8 @@ impl<C: Clone + Serialize> Raft<C> {
         if self.commit == last {
             return;
         }
-        let stored = leader.progress.values().map(Progress::matched);
-        let stored = reached_by_majority(stored.chain([last]));
+        let counts = self.config.rules.counts;
+        let stored = leader.reached_by(counts, last, |_, follower| follower.matched());
         if stored <= self.commit {
             return;
         }
@@ -266,10 +320,16 @@ impl<C: Clone + Serialize> Raft<C> {
         }
         assert!(stored > self.commit, "the commit index rises");
         assert!(stored <= last, "the commit index stays within the log");
-        self.commit = stored;
+        let before = std::mem::replace(&mut self.commit, stored);
         let count = leader.passed_on.partition_point(|(index, _)| *index <= stored);
         for (_, from) in leader.passed_on.drain(..count) {
-            leader.progress.get_mut(&from).expect("it passed it on").commit_wanted = stored;
+            if let Some(follower) = leader.progress.get_mut(&from) {
+                follower.commit_wanted = stored;
+            }
+        }
+        if (before + 1..=stored).contains(&leader.configured_at) {
+            let followers = leader.progress.values_mut();
+            followers.for_each(|follower| follower.commit_wanted = stored);
         }
     }
     // ANCHOR_END: advance-commit
@@ -296,20 +356,26 @@ impl<C: Clone + Serialize> Raft<C> {
     /// Begins to hand leadership over to the follower that can take it soonest: one that has
     /// answered lately, and of those the one that lacks the least.
     pub(super) fn transfer_to_furthest(&mut self) {
-        let Role::Leader(leader) = &self.role else { return };
-        let followers = leader.progress.iter();
-        let live = followers.filter(|(_, follower)| follower.is_live(self.now, &self.config));
-        let furthest = live.max_by_key(|(_, follower)| follower.matched());
-        if let Some((to, _)) = furthest {
-            self.transfer(to.clone());
+        if let Some(to) = self.furthest(|_| true) {
+            self.transfer(to);
         }
+    }
+
+    /// The voter among these that can take leadership soonest, if this node leads.
+    pub(super) fn furthest(&self, among: impl Fn(&NodeId) -> bool) -> Option<NodeId> {
+        let Role::Leader(leader) = &self.role else { return None };
+        let followers = leader.progress.iter();
+        let voters = followers.filter(|(id, follower)| follower.part.voter && among(id));
+        let live = voters.filter(|(_, follower)| follower.is_live(self.now, &self.config));
+        let furthest = live.max_by_key(|(_, follower)| follower.matched());
+        furthest.map(|(to, _)| to.clone())
     }
 
     /// Begins to hand leadership over, if this node has it.
     pub(super) fn transfer(&mut self, to: NodeId) {
         let until = self.now + self.config.election_timeout;
         if let Role::Leader(leader) = &mut self.role
-            && leader.progress.contains_key(&to)
+            && leader.progress.get(&to).is_some_and(|follower| follower.part.voter)
         {
             assert!(to != self.config.id, "leadership passes to another node");
             assert!(until > self.now, "the other node has time to take it");
@@ -326,7 +392,7 @@ impl<C: Clone + Serialize> Raft<C> {
             leader.transfer = None;
             return;
         }
-        let follower = &leader.progress[&transfer.to];
+        let Some(follower) = leader.progress.get(&transfer.to) else { return };
         assert!(follower.matched() <= self.log.last_index(), "it has no more than the leader");
         if !transfer.told && follower.matched() == self.log.last_index() {
             transfer.told = true;

@@ -7,7 +7,7 @@
 //!
 //! Chapter 7 of the book, `book/07-raft-elections.md`, reads this.
 
-use super::{HardState, Index, Term};
+use super::{Configuration, HardState, Index, Term};
 
 /// The safety rules, as a table. Section numbers are those of Ongaro and Ousterhout, "In
 /// Search of an Understandable Consensus Algorithm", extended version.
@@ -53,6 +53,32 @@ pub struct Rules {
     /// does not know it yet, would answer from the past.
     pub may_read: fn(bool) -> bool,
     // ANCHOR_END: may-read
+
+    // ANCHOR: configured-up-to
+    /// Up to which entry a node takes configurations into account, given the end of its log and
+    /// how far it has committed. Called with `(last, commit)`.
+    ///
+    /// Dissertation §4.1: up to the end, committed or not. If nodes wait for the commit, a
+    /// majority of the old voters and one of the new may act beside each other.
+    pub configured_up_to: fn(Index, Index) -> Index,
+    // ANCHOR_END: configured-up-to
+
+    // ANCHOR: may-reconfigure
+    /// Whether a leader may begin a change of the voters, given whether it has committed an entry
+    /// of its term, and whether the last change is committed.
+    ///
+    /// Dissertation §4.1: one change after the other. And raft-dev, July 2015: not before the
+    /// leader has committed an entry of its own term.
+    pub may_reconfigure: fn(bool, bool) -> bool,
+    // ANCHOR_END: may-reconfigure
+    /// Whether what a follower has stored counts, given whether it is a voter.
+    ///
+    /// Dissertation §4.2.1: a learner's does not. The next leader's majority need not meet it.
+    pub counts: fn(bool) -> bool,
+    /// What of the configuration goes with a snapshot, and is stored with a state.
+    ///
+    /// Dissertation §5.1: all of it. The entry that it stood in is forgotten.
+    pub carried: fn(Option<Configuration>) -> Option<Configuration>,
 }
 
 impl Rules {
@@ -63,5 +89,9 @@ impl Rules {
         conflicts: |mine, theirs| mine != theirs,
         replaces: |snapshot, commit, contains| snapshot > commit && !contains,
         may_read: |acknowledged| acknowledged,
+        configured_up_to: |last, _| last,
+        may_reconfigure: |has_committed, is_settled| has_committed && is_settled,
+        counts: |is_voter| is_voter,
+        carried: |configuration| configuration,
     };
 }

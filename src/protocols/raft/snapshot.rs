@@ -16,7 +16,7 @@ use std::iter::Peekable;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{Index, LogId, Message, Outcome, Raft, Role};
+use super::{Configuration, Index, LogId, Message, Outcome, Raft, Role};
 use crate::types::{NodeId, Time};
 
 /// A part of a state, as a JSON text.
@@ -79,6 +79,8 @@ pub struct Numbered {
 /// latest any more: starting over each time might never end.
 pub(super) struct Sending {
     last: LogId,
+    /// Who has a say after that entry.
+    configuration: Option<Configuration>,
     pieces: Peekable<Pieces>,
     /// Pieces that the follower may not have, in order.
     window: VecDeque<Numbered>,
@@ -92,9 +94,10 @@ pub(super) struct Sending {
 }
 
 impl Sending {
-    pub fn new(last: LogId, pieces: Pieces) -> Sending {
+    pub fn new(last: LogId, configuration: Option<Configuration>, pieces: Pieces) -> Sending {
         Sending {
             last,
+            configuration,
             pieces: pieces.peekable(),
             window: VecDeque::new(),
             sent: 0,
@@ -107,6 +110,11 @@ impl Sending {
     /// The last entry that it covers.
     pub fn last(&self) -> LogId {
         self.last
+    }
+
+    /// Who has a say after that entry, unless it is those with whom the cluster began.
+    pub fn configuration(&self) -> Option<Configuration> {
+        self.configuration.clone()
     }
 
     /// How many bytes of it were made.
@@ -163,6 +171,7 @@ impl Sending {
 /// A state of which not all pieces have arrived.
 pub(super) struct Arriving {
     last: LogId,
+    configuration: Option<Configuration>,
     since: Time,
     /// How many pieces have arrived and were handed on.
     stored: u64,
@@ -174,6 +183,11 @@ impl Arriving {
     /// The last entry that the state covers.
     pub fn last(&self) -> LogId {
         self.last
+    }
+
+    /// Who has a say after that entry, unless it is those with whom the cluster began.
+    pub fn configuration(&self) -> Option<Configuration> {
+        self.configuration.clone()
     }
 }
 
@@ -194,6 +208,7 @@ impl<C: Clone + Serialize> Raft<C> {
         from: NodeId,
         last: LogId,
         piece: Numbered,
+        configuration: Option<Configuration>,
         round: u64,
     ) {
         self.hear_leader(&from);
@@ -213,7 +228,7 @@ impl<C: Clone + Serialize> Raft<C> {
         }
         assert!(last.index > self.commit, "a snapshot brings what is not here");
         if self.storing.is_none() {
-            self.take_piece(last, piece);
+            self.take_piece(last, configuration, piece);
         }
         assert!(self.storing.is_none() || self.arriving.is_some(), "what is stored has arrived");
         let (stored, since) = self
@@ -224,12 +239,20 @@ impl<C: Clone + Serialize> Raft<C> {
         self.send(from, Message::InstallSnapshotReply { term, last, since, stored, round });
     }
 
-    fn take_piece(&mut self, last: LogId, piece: Numbered) {
+    fn take_piece(
+        &mut self,
+        last: LogId,
+        configuration: Option<Configuration>,
+        piece: Numbered,
+    ) {
         assert!(self.storing.is_none(), "one state is stored at a time");
         let now = self.now;
         let arriving = match &mut self.arriving {
             Some(arriving) if arriving.last == last => arriving,
-            other => other.insert(Arriving { last, since: now, stored: 0, early: BTreeMap::new() }),
+            other => {
+                let early = BTreeMap::new();
+                other.insert(Arriving { last, configuration, since: now, stored: 0, early })
+            }
         };
         // A leader sends no more than this at a time.
         let limit = arriving.stored + self.config.max_in_flight as u64;
@@ -252,8 +275,10 @@ impl<C: Clone + Serialize> Raft<C> {
         let last = self.storing.take().expect("a snapshot is being stored");
         assert!(last.index > self.commit, "what is committed stays so");
         assert!(!self.is_leader(), "a leader has every committed entry");
-        self.arriving = None;
-        self.log.reset(last);
+        let configuration = self.arriving.take().and_then(|arriving| arriving.configuration());
+        let began_with = || (0, self.config.bootstrap.clone());
+        let configuration = configuration.map_or_else(began_with, |some| (last.index, some));
+        self.log.reset(last, configuration);
         self.verified = last.index;
         self.leader_commit = self.leader_commit.max(last.index);
         self.commit = last.index;

@@ -9,7 +9,7 @@ use super::*;
 use crate::types::json;
 
 fn record(first: Index, terms: &[Term]) -> Record<u8> {
-    let entries = terms.iter().map(|&term| Entry { term, command: Some(7) }).collect();
+    let entries = terms.iter().map(|&term| Entry::new(term, Some(7))).collect();
     Record::Change(Change { state: None, first, entries })
 }
 
@@ -27,7 +27,8 @@ fn later_entries_replace_earlier_ones() {
 #[test]
 fn a_checkpoint_voids_what_was_before_and_the_log_goes_on_after_it() {
     let base = LogId { term: 2, index: 9 };
-    let checkpoint = Checkpoint { state: HardState::default(), base, entries: Vec::new() };
+    let (state, entries) = (HardState::default(), Vec::new());
+    let checkpoint = Checkpoint { state, base, configuration: None, entries };
     let piece = Piece::new("7".into()).unwrap();
     let records = [
         record(1, &[1, 1]),
@@ -53,8 +54,8 @@ fn a_gap_and_a_term_that_falls_are_errors() {
 }
 
 fn log(base: LogId, terms: &[Term]) -> Log<()> {
-    let entries = terms.iter().map(|&term| Entry { term, command: None }).collect();
-    Log::new(base, entries)
+    let entries = terms.iter().map(|&term| Entry::new(term, None)).collect();
+    Log::new(base, (0, Configuration::default()), entries)
 }
 
 #[test]
@@ -77,10 +78,10 @@ fn back_off_skips_whole_terms_and_agrees_with_a_scan() {
 fn what_is_unsaved_begins_at_the_first_change() {
     let mut log = log(LogId { term: 1, index: 10 }, &[1, 1, 1]);
     assert!(!log.has_unsaved());
-    log.append(Entry { term: 2, command: None });
+    log.append(Entry::new(2, None));
     assert_eq!(log.unsaved().0, 14);
     log.truncate(12);
-    log.append(Entry { term: 3, command: None });
+    log.append(Entry::new(3, None));
     let (from, entries) = log.unsaved();
     assert_eq!((from, entries.len()), (12, 1));
     log.mark_saved();
@@ -90,7 +91,7 @@ fn what_is_unsaved_begins_at_the_first_change() {
 #[test]
 fn what_is_forgotten_is_counted_in_bytes_and_ids_stay() {
     let mut log = log(LogId::default(), &[1, 1, 2, 3]);
-    let entry_bytes = json::bytes_of(&Entry::<()> { term: 1, command: None });
+    let entry_bytes = json::bytes_of(&Entry::<()>::new(1, None));
     log.forget(3, 2 * entry_bytes);
     assert_eq!(log.id(0), None);
     assert_eq!(log.base(), LogId { term: 1, index: 1 });
@@ -104,7 +105,7 @@ fn what_is_forgotten_is_counted_in_bytes_and_ids_stay() {
 #[test]
 fn entries_are_as_many_as_fit() {
     let log = log(LogId::default(), &[1; 10]);
-    let entry_bytes = json::bytes_of(&Entry::<()> { term: 1, command: None });
+    let entry_bytes = json::bytes_of(&Entry::<()>::new(1, None));
     for (count, bytes, expected) in [(3, u64::MAX, 3), (9, 2 * entry_bytes, 2), (9, 0, 1)] {
         assert_eq!(log.entries(2, count, bytes).len(), expected);
     }
@@ -113,7 +114,7 @@ fn entries_are_as_many_as_fit() {
 
 fn sending(count: u64) -> Sending {
     let piece = |number: u64| Piece::new(number.to_string()).unwrap();
-    Sending::new(LogId { term: 1, index: 9 }, Box::new((0..count).map(piece)))
+    Sending::new(LogId { term: 1, index: 9 }, None, Box::new((0..count).map(piece)))
 }
 
 fn numbers(sending: &mut Sending, max_in_flight: usize) -> Vec<u64> {
@@ -156,7 +157,7 @@ fn a_late_piece_of_an_older_state_does_not_stop_the_one_that_arrives() {
     for (at, index, number) in [(1, 9, 0), (2, 5, 0), (3, 9, 1)] {
         let piece = Numbered { number, done: false, piece: Piece::new("7".into()).unwrap() };
         let last = LogId { term: 1, index };
-        let message = Message::InstallSnapshot { term: 1, last, piece, round: 0 };
+        let message = Message::InstallSnapshot { term: 1, last, piece, round: 0, configuration: None };
         raft.step(Time::from_millis(at), Input::Message { from: leader.clone(), message });
         let output = raft.output(&|| unreachable!("only a leader sends a state"));
         replies.extend(output.messages.into_iter().map(|(_, message)| message));

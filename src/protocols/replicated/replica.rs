@@ -21,7 +21,7 @@ use super::image::Image;
 use super::sessions::Request;
 use crate::protocols::core::{self, CheckpointSizes, Core, Outputs, RequestId, with_state};
 use crate::protocols::raft::{
-    self, Arrived, Durable, Frozen, Index, Input, Message, Raft, Record, Term,
+    self, Arrived, Durable, Frozen, Index, Input, MemberChange, Message, Raft, Record, Term,
 };
 use crate::state_machines::StateMachine;
 use crate::types::{Time, json};
@@ -102,6 +102,10 @@ pub enum Outcome<R> {
     Readable,
     /// There was no leader for it in time. A command has not been applied, and never will be.
     NoLeader,
+    /// The voters are as they were to be, and that is committed.
+    Reconfigured,
+    /// This node has no vote in the cluster, and has not begun the request.
+    NotMember,
     /// Too much waits here. The request has not been begun.
     Overloaded,
     /// The command was applied, or will be, or not: nobody here will ever know.
@@ -115,6 +119,9 @@ pub enum Operation<C> {
     Read,
     /// A change of the state.
     Command(C),
+    /// A change of the voters. It ends at once when they are as wanted already, as far as this
+    /// node knows: have it [read](Operation::Read) first.
+    Reconfigure(MemberChange),
 }
 
 /// A message of Raft about a state machine.
@@ -164,6 +171,8 @@ pub struct Replica<S: StateMachine> {
     pending: BTreeMap<RequestId, Pending<S::Command>>,
     /// When to look after which pending request.
     checks: BTreeSet<(Time, RequestId)>,
+    /// Those among them that are changes of the voters.
+    changes: BTreeSet<RequestId>,
     /// The term whose leader every pending command was proposed to.
     proposed_in: Option<Term>,
     ended: Vec<(RequestId, Outcome<S::Reply>)>,
@@ -233,6 +242,7 @@ impl<S: StateMachine> Core for Replica<S> {
         self.readable.extend(output.readable.into_iter().map(|id| (commit, id)));
         self.apply_committed();
         self.end_reads();
+        self.end_changes();
         self.drop_parts();
         let mut persist = Vec::from_iter(output.persist);
         if self.options.persists_late {
@@ -290,6 +300,10 @@ impl<S: StateMachine> Core for Replica<S> {
             "pending": self.pending.len(),
             "pending_bytes": self.waiting_bytes,
         });
+        let replica = match self.raft.are_all_voters() {
+            true => replica,
+            false => with_state(replica, self.inspect_members()),
+        };
         with_state(replica, self.image.state.inspect())
     }
 }
@@ -326,6 +340,7 @@ impl<S: StateMachine> Replica<S> {
             session,
             pending: BTreeMap::new(),
             checks: BTreeSet::new(),
+            changes: BTreeSet::new(),
             proposed_in: None,
             ended: Vec::new(),
             waiting_bytes: 0,
@@ -356,13 +371,22 @@ impl<S: StateMachine> Replica<S> {
     fn begin(&mut self, id: RequestId, operation: Operation<S::Command>) {
         let patience = self.retry_interval;
         let check_at = self.now + patience;
-        let (is_read, bytes) = match &operation {
-            Operation::Read => (true, REQUEST_BYTES),
-            Operation::Command(command) => (false, REQUEST_BYTES + json::bytes_of(command)),
-        };
+        if !self.raft.is_member() {
+            return self.ended.push((id, Outcome::NotMember));
+        }
+        let bytes = REQUEST_BYTES
+            + match &operation {
+                Operation::Command(command) => json::bytes_of(command),
+                Operation::Read | Operation::Reconfigure(_) => 0,
+            };
+        let is_read = matches!(operation, Operation::Read);
+        if matches!(operation, Operation::Reconfigure(_)) {
+            self.changes.insert(id);
+        }
         // A command that alone is more than that is taken when nothing else waits.
         let is_full = self.waiting_bytes + bytes > self.options.waiting_bytes_max;
         if is_full && !self.pending.is_empty() {
+            self.changes.remove(&id);
             return self.ended.push((id, Outcome::Overloaded));
         }
         let pending = Pending {
@@ -398,6 +422,7 @@ impl<S: StateMachine> Replica<S> {
         let Some(pending) = self.pending.remove(&id) else { return };
         let was_there = self.checks.remove(&(pending.check_at, id));
         assert!(was_there, "whatever waits is looked after");
+        self.changes.remove(&id);
         self.waiting_bytes -= pending.bytes;
         assert!(self.pending.is_empty() == (self.waiting_bytes == 0), "waiting bytes are counted");
         if matches!(pending.operation, Operation::Read) {
@@ -413,11 +438,16 @@ impl<S: StateMachine> Replica<S> {
         // All numbers below the first that is pending have ended, and are not tried again.
         let settled = self.pending.keys().next().copied().unwrap_or(id);
         let Some(pending) = self.pending.get_mut(&id) else { return };
-        let Operation::Command(command) = &pending.operation else { return };
-        let command = command.clone();
+        let (session, number) = (self.session, id);
+        let input = match pending.operation.clone() {
+            Operation::Read => return,
+            Operation::Command(command) => {
+                Input::Propose { command: Request { session, number, settled, command } }
+            }
+            Operation::Reconfigure(change) => Input::Reconfigure { change },
+        };
         pending.proposed_in = Some(self.raft.term());
-        let command = Request { session: self.session, number: id, settled, command };
-        self.raft.step(self.now, Input::Propose { command });
+        self.raft.step(self.now, input);
     }
 
     /// A new leader does not know what the last one was asked.
@@ -428,7 +458,7 @@ impl<S: StateMachine> Replica<S> {
         }
         self.proposed_in = term;
         let not_proposed = self.pending.iter().filter(|(_, pending)| {
-            matches!(pending.operation, Operation::Command(_)) && pending.proposed_in != term
+            !matches!(pending.operation, Operation::Read) && pending.proposed_in != term
         });
         let ids: Vec<RequestId> = not_proposed.map(|(&id, _)| id).collect();
         for id in ids {
@@ -442,7 +472,7 @@ impl<S: StateMachine> Replica<S> {
             let pending = self.pending.get_mut(&id).expect("what is looked after is pending");
             assert!(due == pending.check_at, "request {id} is looked after once at a time");
             let waited = self.now - pending.arrived;
-            let is_command = matches!(pending.operation, Operation::Command(_));
+            let is_command = !matches!(pending.operation, Operation::Read);
             let is_nowhere = match is_command {
                 true => pending.proposed_in.is_none(),
                 false => self.raft.leader().is_none(),
@@ -465,7 +495,8 @@ impl<S: StateMachine> Replica<S> {
     /// twice as long as the last: if the cluster is only slow, copies make it slower.
     fn retry(&mut self, id: RequestId) {
         let pending = self.pending.get_mut(&id).expect("it is looked after");
-        let is_in_own_log = self.raft.is_leader() && pending.proposed_in == Some(self.raft.term());
+        let is_command = matches!(pending.operation, Operation::Command(_));
+        let is_in_own_log = is_command && self.raft.is_leader() && pending.proposed_in == Some(self.raft.term());
         if self.now < pending.retry_at || is_in_own_log {
             return;
         }
@@ -505,6 +536,36 @@ impl<S: StateMachine> Replica<S> {
             self.readable.pop_front();
             self.end(id, Outcome::Readable);
         }
+    }
+
+    /// Ends the changes of the voters that are made.
+    fn end_changes(&mut self) {
+        let configuration = self.raft.committed_configuration();
+        let is_made = |id: &RequestId| match &self.pending[id].operation {
+            Operation::Reconfigure(change) => change.is_made(configuration),
+            Operation::Read | Operation::Command(_) => false,
+        };
+        let made: Vec<RequestId> = self.changes.iter().copied().filter(is_made).collect();
+        for id in made {
+            self.end(id, Outcome::Reconfigured);
+        }
+    }
+
+    /// Who has a say, for people to see.
+    fn inspect_members(&self) -> Value {
+        let configuration = self.raft.configuration();
+        let mut members = json!({
+            "is_voter": configuration.voters.contains(self.raft.id()),
+            "voters": configuration.voters,
+        });
+        if configuration.is_joint() {
+            members["outgoing_voters"] = json!(configuration.outgoing);
+        }
+        let learners = self.raft.learners();
+        if !learners.is_empty() {
+            members["learners"] = json!(learners);
+        }
+        members
     }
 
     /// Adds a piece to the state that arrives.

@@ -9,7 +9,7 @@ mod world;
 
 use std::time::Duration;
 
-use crate::protocols::raft::{HardState, Rules};
+use crate::protocols::raft::{Changes, HardState, Rules};
 use crate::types::Time;
 use cluster::Cluster;
 use world::{Setting, World};
@@ -19,6 +19,9 @@ fn simulate(seed: u64, setting: Setting) -> Result<Cluster, String> {
     let mut cluster = Cluster::new(seed, setting);
     cluster.run(Time::from_millis(6_000))?;
     cluster.calm_down();
+    if cluster.changes() {
+        cluster.gather()?;
+    }
     cluster.check_calm()?;
     Ok(cluster)
 }
@@ -40,6 +43,27 @@ fn the_invariants_hold_and_clients_are_told_the_truth() {
     println!("{acknowledged} commands acknowledged, {snapshots} snapshots sent and stored");
     assert!(acknowledged > 2_000 * 20, "clients must be served for this to mean anything");
     assert!(snapshots > 200, "and some nodes must need a snapshot");
+}
+
+/// Voters come and go all the time, with every fault. In the end every node becomes one.
+#[test]
+fn voters_change_and_nothing_is_lost() {
+    for changes in [Changes::OneAtATime, Changes::Joint] {
+        let setting = Setting { world: World::changing, changes, ..Setting::RAFT };
+        let (mut acknowledged, mut changed) = (0, 0);
+        for seed in 0..500 {
+            match simulate(seed, setting) {
+                Ok(cluster) => {
+                    acknowledged += cluster.acknowledged.len();
+                    changed += cluster.changed;
+                }
+                Err(error) => panic!("{changes:?}, seed {seed}: {error}"),
+            }
+        }
+        println!("{changes:?}: {acknowledged} commands acknowledged, {changed} changes made");
+        assert!(acknowledged > 500 * 10, "clients must be served for this to mean anything");
+        assert!(changed > 500 * 4, "and the voters must change");
+    }
 }
 
 #[test]
@@ -89,6 +113,7 @@ fn no_rule_can_be_broken_unnoticed() {
     // A leader that misses its majority soon steps down, which hides most stale reads; in the
     // Raft of the paper it does not.
     let reads_at_once = Rules { may_read: |_| true, ..Rules::RAFT };
+    let changing = |rules| Setting { world: World::changing, rules, ..raft };
     let broken = [
         ("remembered", elections(Rules { remembered: forgotten, ..Rules::RAFT })),
         ("may_commit", elections(Rules { may_commit: |_, _| true, ..Rules::RAFT })),
@@ -96,6 +121,10 @@ fn no_rule_can_be_broken_unnoticed() {
         ("replaces", Setting { rules: Rules { replaces: |_, _, _| true, ..Rules::RAFT }, ..raft }),
         ("may_read", Setting { rules: reads_at_once, stable_leadership: false, ..raft }),
         ("ignores", Setting { ignores: |_| false, ..raft }),
+        ("configured_up_to", changing(Rules { configured_up_to: |_, commit| commit, ..Rules::RAFT })),
+        ("may_reconfigure", changing(Rules { may_reconfigure: |_, _| true, ..Rules::RAFT })),
+        ("counts", changing(Rules { counts: |_| true, ..Rules::RAFT })),
+        ("carried", changing(Rules { carried: |_| None, ..Rules::RAFT })),
     ];
     for (rule, setting) in broken {
         // The core panics where it can see for itself that something cannot be.

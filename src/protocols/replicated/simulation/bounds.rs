@@ -169,6 +169,7 @@ fn a_state_that_was_replaced_is_dropped_bit_by_bit() {
     let base = |index| Checkpoint {
         state: HardState { term: 1, vote: None },
         base: LogId { term: 1, index },
+        configuration: None,
         entries: Vec::new(),
     };
     let records: Vec<_> = std::iter::once(Record::Checkpoint(base(ENTRIES)))
@@ -183,7 +184,7 @@ fn a_state_that_was_replaced_is_dropped_bit_by_bit() {
     for (number, piece) in (0..).zip(&pieces) {
         let done = number + 1 == pieces.len() as u64;
         let piece = Numbered { number, done, piece: piece.clone() };
-        let message = Message::InstallSnapshot { term: 2, last, piece, round: 0 };
+        let message = Message::InstallSnapshot { term: 2, last, piece, round: 0, configuration: None };
         let from = nodes[1].clone();
         replica.step(Time::ZERO, Input::Message { from, message }, &mut rng);
         replica.outputs();

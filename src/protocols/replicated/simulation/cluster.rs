@@ -10,7 +10,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::world::{Setting, World};
 use crate::protocols::core::{Input, RequestId};
-use crate::protocols::raft::{Config, Invariants, Message};
+use crate::protocols::raft::{Config, Configuration, Invariants, MemberChange, Message};
 use crate::protocols::replicated::replica::{Operation, Options, Outcome, RaftRecord, Replica};
 use crate::protocols::replicated::{Request, StateMachine};
 use crate::protocols::simulator::{Faults, Simulator, Start};
@@ -45,6 +45,8 @@ enum Waiting {
     Command(u64),
     /// How many commands were known to be applied when the read began.
     Read(usize),
+    /// A change of the voters.
+    Change,
 }
 
 /// What makes the nodes of a cluster.
@@ -67,6 +69,9 @@ impl Make {
         config.max_in_flight = 2;
         config.log_kept_bytes = self.log_kept_bytes;
         config.rules = self.setting.rules;
+        config.changes = self.setting.changes;
+        let voters = &start.nodes[..self.world.voters_at_first];
+        config.bootstrap = Configuration::of(voters.iter().cloned());
         config.stable_leadership = self.setting.stable_leadership;
         self.invariants.borrow_mut().on_restart(start.node);
         let mut replica =
@@ -96,8 +101,12 @@ pub struct Cluster {
     pub acknowledged: BTreeMap<u64, usize>,
     denied: BTreeSet<u64>,
     answered: usize,
+    /// How many changes of the voters were made.
+    pub changed: usize,
     client_at: Time,
     fault_at: Time,
+    /// When somebody next wants other voters.
+    change_at: Time,
     is_calm: bool,
     snapshots: Rc<Cell<usize>>,
 }
@@ -146,6 +155,7 @@ impl Cluster {
             simulator.start(rank);
         }
         let soon = simulator.now + Duration::from_millis(1);
+        let changes = world.voters_at_first < world.nodes;
         Cluster {
             simulator,
             world,
@@ -157,11 +167,18 @@ impl Cluster {
             acknowledged: BTreeMap::new(),
             denied: BTreeSet::new(),
             answered: 0,
+            changed: 0,
             client_at: soon,
             fault_at: soon,
+            change_at: if changes { soon } else { Time::from_nanos(u64::MAX) },
             is_calm: false,
             snapshots,
         }
+    }
+
+    /// Whether the voters change.
+    pub fn changes(&self) -> bool {
+        self.world.voters_at_first < self.world.nodes
     }
 
     /// How many messages were sent.
@@ -181,7 +198,8 @@ impl Cluster {
     /// Runs until `end`, and checks everything after every event.
     pub fn run(&mut self, end: Time) -> Result<(), String> {
         loop {
-            let next = if self.is_calm { end } else { end.min(self.client_at).min(self.fault_at) };
+            let due = self.client_at.min(self.fault_at).min(self.change_at);
+            let next = if self.is_calm { end } else { end.min(due) };
             while let Some(rank) = self.simulator.advance(next) {
                 self.look(rank)?;
             }
@@ -193,6 +211,16 @@ impl Cluster {
                 let rank = self.any_node();
                 let reads = self.simulator.rng.random_bool(0.4);
                 if reads { self.read(rank)? } else { self.execute(rank)? }
+            }
+            if self.change_at <= self.simulator.now {
+                self.change_at = self.within(300) + Duration::from_nanos(1);
+                let (rank, node) = (self.any_node(), self.any_node());
+                let node = self.simulator.nodes[node].clone();
+                let change = match self.simulator.rng.random() {
+                    true => MemberChange::add(node),
+                    false => MemberChange::remove(node),
+                };
+                self.request(rank, Operation::Reconfigure(change), Waiting::Change)?;
             }
             if self.fault_at <= self.simulator.now {
                 self.fault_at = self.within(self.world.fault_interval_ms) + Duration::from_nanos(1);
@@ -253,7 +281,7 @@ impl Cluster {
                 self.known_applied = self.known_applied.max(count);
                 self.acknowledged.insert(command, count);
             }
-            (Waiting::Command(command), Outcome::NoLeader) => {
+            (Waiting::Command(command), Outcome::NoLeader | Outcome::NotMember) => {
                 self.denied.insert(command);
             }
             (Waiting::Read(at_least), Outcome::Readable) => {
@@ -264,8 +292,13 @@ impl Cluster {
                 }
                 self.known_applied = self.known_applied.max(seen);
             }
-            (Waiting::Read(_), Outcome::Applied(_)) => return Err("a read was applied".into()),
+            (Waiting::Read(_) | Waiting::Change, Outcome::Applied(_)) => {
+                return Err("what is no command was applied".into());
+            }
             (_, Outcome::Overloaded) => return Err("so little is no overload".into()),
+            (Waiting::Change, Outcome::Reconfigured) => self.changed += 1,
+            (_, Outcome::Reconfigured) => return Err("nobody wanted a change".into()),
+            (_, Outcome::NotMember) => {}
             (_, Outcome::Unknown | Outcome::NoLeader | Outcome::Readable) => {}
         }
         Ok(())
@@ -348,6 +381,34 @@ impl Cluster {
             self.run(self.simulator.now + Duration::from_millis(5))?;
         }
         Ok(self.simulator.now - start)
+    }
+
+    /// Makes every node a voter, one after another. Nobody may be lost for good.
+    pub fn gather(&mut self) -> Result<(), String> {
+        for rank in 0..self.world.nodes {
+            let node = self.simulator.nodes[rank].clone();
+            let is_voter = |cluster: &Cluster| {
+                let leader = cluster.leader().and_then(|leader| cluster.simulator.core(leader));
+                leader.is_some_and(|leader| {
+                    let configuration = leader.raft().committed_configuration();
+                    configuration.contains(&node) && !configuration.is_joint()
+                })
+            };
+            for _ in 0..40 {
+                self.run(self.simulator.now + Duration::from_millis(500))?;
+                if is_voter(self) {
+                    break;
+                }
+                if let Some(leader) = self.leader() {
+                    let change = MemberChange::add(node.clone());
+                    self.request(leader, Operation::Reconfigure(change), Waiting::Change)?;
+                }
+            }
+            if !is_voter(self) {
+                return Err(format!("{node} cannot become a voter"));
+            }
+        }
+        Ok(())
     }
 
     /// When all is calm: everyone serves, everyone has the same state, and it bears out

@@ -3,12 +3,14 @@
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-use crate::protocols::raft::Rules;
+use crate::protocols::raft::{Changes, Rules};
 
 /// How hostile the world is.
 #[derive(Clone)]
 pub struct World {
     pub nodes: usize,
+    /// How many of them vote in the beginning. If not all do, the voters change.
+    pub voters_at_first: usize,
     pub loss: f64,
     pub duplication: f64,
     pub delay_max_ms: u64,
@@ -26,8 +28,10 @@ pub struct World {
 impl World {
     /// Any world: a different one for each seed.
     pub fn any(rng: &mut ChaCha8Rng) -> World {
+        let nodes = [3, 3, 5, 1, 2, 4][rng.random_range(0..6)];
         World {
-            nodes: [3, 3, 5, 1, 2, 4][rng.random_range(0..6)],
+            nodes,
+            voters_at_first: nodes,
             loss: [0.0, 0.05, 0.2][rng.random_range(0..3)],
             duplication: [0.0, 0.1][rng.random_range(0..2)],
             delay_max_ms: [1, 20, 150][rng.random_range(0..3)],
@@ -40,10 +44,16 @@ impl World {
         }
     }
 
+    /// Any world whose voters change.
+    pub fn changing(rng: &mut ChaCha8Rng) -> World {
+        World { nodes: 5, voters_at_first: rng.random_range(1..5), ..World::any(rng) }
+    }
+
     /// A world of many elections, whose winners fall before they have done much.
     pub fn elections(_: &mut ChaCha8Rng) -> World {
         World {
             nodes: 3,
+            voters_at_first: 3,
             loss: 0.0,
             duplication: 0.0,
             delay_max_ms: 60,
@@ -60,6 +70,7 @@ impl World {
     pub fn friendly(_: &mut ChaCha8Rng) -> World {
         World {
             nodes: 5,
+            voters_at_first: 5,
             loss: 0.0,
             duplication: 0.0,
             delay_max_ms: 20,
@@ -81,6 +92,8 @@ pub struct Setting {
     /// See [`Config`](crate::protocols::raft::Config::stable_leadership).
     pub stable_leadership: bool,
     pub ignores: fn(bool) -> bool,
+    /// How the voters change, in a world in which they do.
+    pub changes: Changes,
 }
 
 impl Setting {
@@ -89,5 +102,6 @@ impl Setting {
         rules: Rules::RAFT,
         stable_leadership: true,
         ignores: |is_done| is_done,
+        changes: Changes::OneAtATime,
     };
 }

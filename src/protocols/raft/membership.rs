@@ -1,0 +1,451 @@
+//! Changes of membership: who votes, and whose storing counts (dissertation chapter 4).
+//!
+//! The voters are written in the log, as an entry of their own: a [`Configuration`]. A node goes
+//! by the latest one in its log, whether that is committed or not (§4.1). Were it to wait for the
+//! commit, the old majority and the new one could both act without knowing of each other. If the
+//! entry is truncated, the configuration before it counts again. `raft/log.rs` sees to both.
+//!
+//! Two ways to change it, behind one setting, [`Changes`]:
+//!
+//! - **One voter at a time** (§4.1). Every majority of the old voters shares a node with every
+//!   majority of the new ones. That holds for neighbours in the log only. So a leader begins no
+//!   change before the last one is committed, and before it has committed an entry of its own
+//!   term. The second half is missing in the dissertation. Ongaro added it on the raft-dev list
+//!   in July 2015 ("bug in single-server membership changes"): without it, two leaders of two
+//!   terms may each change the same configuration, one of them by an entry that nobody knows of.
+//! - **Joint consensus** (§4.3). Any number of voters at once. In between, the cluster is in a
+//!   configuration of both, and whatever is decided takes a majority of the old voters and one
+//!   of the new.
+//!
+//! A new voter first takes in the log without counting, as a *learner* (§4.2.1). Otherwise the
+//! cluster may have to wait for it to commit anything. The leader sends it the log in rounds; it
+//! is ready when a round takes less than an election timeout. Learners are known to the leader
+//! alone. When it falls, whoever wanted the change asks the next one.
+//!
+//! A leader that is to go hands its leadership over first (§3.10). When nobody takes it, it
+//! replicates the configuration without itself, does not count itself, and steps down when that
+//! is committed (§4.2.2).
+//!
+//! A node that is out is told so for as long as it answers. When it knows, it does not campaign
+//! any more. When it does not, pre-vote and check-quorum keep it from disturbing the others
+//! (§4.2.3, `raft/election.rs`).
+//!
+//! **Identity.** A voter is its disk: its term, its vote and its log. A name belongs to one disk.
+//! A node that is removed and comes back with its disk may be added again. A node whose disk is
+//! empty gets a new name. Its configuration is then the one that the cluster began with, in which
+//! it has no vote, and so it begins as a learner like any other. That is safe: nobody ever counted
+//! on what it stored or promised. Under its old name it would not be: it could vote a second time
+//! in a term, and give its vote against entries that it had helped to commit.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::progress::Progress;
+use super::replication::Leader;
+use super::{Config, Entry, Index, Message, Raft, Role};
+use crate::types::{NodeId, Time};
+
+/// A learner that is not ready after so many rounds is too slow (§4.2.1).
+const ROUNDS_MAX: u32 = 10;
+
+/// How voters change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Changes {
+    /// One voter at a time (dissertation §4.1). A change of more than one is ignored.
+    #[default]
+    OneAtATime,
+    /// Joint consensus (dissertation §4.3).
+    Joint,
+}
+
+// ANCHOR: configuration
+/// Who has a say.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Configuration {
+    /// The nodes that vote, and whose storing counts.
+    pub voters: BTreeSet<NodeId>,
+    /// Joint consensus: the voters before. Whatever is decided takes a majority of them too.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub outgoing: BTreeSet<NodeId>,
+}
+// ANCHOR_END: configuration
+
+impl Configuration {
+    /// These voters, and no change under way.
+    pub fn of(voters: impl IntoIterator<Item = NodeId>) -> Configuration {
+        Configuration { voters: voters.into_iter().collect(), outgoing: BTreeSet::new() }
+    }
+
+    /// Whether a node has a say.
+    pub fn contains(&self, node: &NodeId) -> bool {
+        self.voters.contains(node) || self.outgoing.contains(node)
+    }
+
+    /// Whether it is the one between two others.
+    pub fn is_joint(&self) -> bool {
+        !self.outgoing.is_empty()
+    }
+
+    /// All that have a say.
+    pub fn members(&self) -> impl Iterator<Item = &NodeId> {
+        self.voters.union(&self.outgoing)
+    }
+
+    // ANCHOR: is-quorum
+    /// Whether those who agree are enough: a majority, or in joint consensus one of each.
+    pub fn is_quorum(&self, agrees: impl Fn(&NodeId) -> bool) -> bool {
+        let is_majority_of = |voters: &BTreeSet<NodeId>| {
+            voters.is_empty() || voters.iter().filter(|id| agrees(id)).count() > voters.len() / 2
+        };
+        is_majority_of(&self.voters) && is_majority_of(&self.outgoing)
+    }
+    // ANCHOR_END: is-quorum
+
+    /// Whether every quorum of this configuration shares a node with every quorum of the other.
+    pub fn overlaps(&self, other: &Configuration) -> bool {
+        let sets = |configuration: &Configuration| {
+            [configuration.voters.clone(), configuration.outgoing.clone()]
+        };
+        let sets_of_other = sets(other);
+        let pairs = sets(self).into_iter().flat_map(|a| sets_of_other.clone().map(|b| (a.clone(), b)));
+        // One pair of sets whose majorities always meet is enough.
+        pairs.filter(|(a, b)| !a.is_empty() && !b.is_empty()).any(|(a, b)| {
+            let shared = a.intersection(&b).count();
+            let needed = |set: &BTreeSet<NodeId>| {
+                (set.len() / 2 + 1).saturating_sub(set.len() - shared)
+            };
+            needed(&a) + needed(&b) > shared
+        })
+    }
+
+    /// The names, for people to read.
+    pub(super) fn shown(&self) -> String {
+        let names = |set: &BTreeSet<NodeId>| {
+            set.iter().map(NodeId::as_str).collect::<Vec<_>>().join(" ")
+        };
+        match self.is_joint() {
+            true => format!("{} and {}", names(&self.outgoing), names(&self.voters)),
+            false => names(&self.voters),
+        }
+    }
+}
+
+/// A change that somebody wants. It says what is to be so in the end, so that to ask for it
+/// twice does no harm.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberChange {
+    /// Who is to be a voter.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub add: BTreeSet<NodeId>,
+    /// Who is not to be one.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub remove: BTreeSet<NodeId>,
+}
+
+impl MemberChange {
+    /// One more voter.
+    pub fn add(node: NodeId) -> MemberChange {
+        MemberChange { add: BTreeSet::from([node]), remove: BTreeSet::new() }
+    }
+
+    /// One voter less.
+    pub fn remove(node: NodeId) -> MemberChange {
+        MemberChange { add: BTreeSet::new(), remove: BTreeSet::from([node]) }
+    }
+
+    /// The voters after it.
+    pub fn voters_after(&self, before: &Configuration) -> BTreeSet<NodeId> {
+        let all = before.voters.union(&self.add).cloned().collect::<BTreeSet<_>>();
+        all.difference(&self.remove).cloned().collect()
+    }
+
+    /// Whether nothing is left to do.
+    pub fn is_made(&self, configuration: &Configuration) -> bool {
+        !configuration.is_joint() && self.voters_after(configuration) == configuration.voters
+    }
+}
+
+/// Which of the two sets of voters a node is in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Part {
+    pub voter: bool,
+    pub outgoing: bool,
+}
+
+impl Part {
+    pub fn of(configuration: &Configuration, node: &NodeId) -> Part {
+        let Configuration { voters, outgoing } = configuration;
+        Part { voter: voters.contains(node), outgoing: outgoing.contains(node) }
+    }
+
+    /// Whether it has a say at all.
+    pub fn is_member(self) -> bool {
+        self.voter || self.outgoing
+    }
+}
+
+/// A change whose new voters are not ready yet.
+pub(super) struct CatchingUp {
+    voters: BTreeSet<NodeId>,
+    learners: BTreeMap<NodeId, Round>,
+}
+
+/// A learner takes in what was in the leader's log when the round began.
+struct Round {
+    number: u32,
+    end: Index,
+    began: Time,
+}
+
+/// How far a learner is.
+enum Learner {
+    Ready,
+    Behind,
+    /// It does not answer, or never gets there.
+    Hopeless,
+}
+
+impl Round {
+    fn look(&mut self, follower: &Progress, last: Index, now: Time, config: &Config) -> Learner {
+        if !follower.is_live(now, config) {
+            return Learner::Hopeless;
+        }
+        if follower.matched() < self.end {
+            return Learner::Behind;
+        }
+        if now < self.began + config.election_timeout {
+            return Learner::Ready;
+        }
+        *self = Round { number: self.number + 1, end: last, began: now };
+        if self.number > ROUNDS_MAX { Learner::Hopeless } else { Learner::Behind }
+    }
+}
+
+impl Leader {
+    /// Goes by another configuration from now on.
+    fn adopt(&mut self, id: &NodeId, (at, configuration): (Index, &Configuration), now: Time) {
+        self.configured_at = at;
+        self.is_joint = configuration.is_joint();
+        self.part = Part::of(configuration, id);
+        for peer in configuration.members().filter(|peer| *peer != id) {
+            self.progress.entry(peer.clone()).or_insert_with(|| Progress::joining(now));
+        }
+        for (peer, follower) in &mut self.progress {
+            follower.part = Part::of(configuration, peer);
+        }
+    }
+
+    /// Who learns.
+    pub fn learners(&self) -> impl Iterator<Item = &NodeId> {
+        self.catching_up.iter().flat_map(|catching_up| catching_up.learners.keys())
+    }
+}
+
+impl<C: Clone + Serialize> Raft<C> {
+    /// The configuration that this node goes by, and the entry that it stands in.
+    pub(super) fn configured(&self) -> (Index, &Configuration) {
+        let up_to = (self.config.rules.configured_up_to)(self.log.last_index(), self.commit);
+        self.log.configuration(up_to)
+    }
+
+    /// The configuration that this node goes by.
+    pub fn configuration(&self) -> &Configuration {
+        self.configured().1
+    }
+
+    /// The latest configuration that is known to be committed.
+    pub fn committed_configuration(&self) -> &Configuration {
+        self.log.configuration(self.commit).1
+    }
+
+    /// Whether it goes without saying who the voters are: all nodes, from the beginning.
+    pub fn are_all_voters(&self) -> bool {
+        self.configured().0 == 0
+            && self.config.peers.iter().all(|peer| self.config.bootstrap.contains(peer))
+            && self.config.bootstrap.contains(&self.config.id)
+    }
+
+    /// Who learns from this node, if it leads.
+    pub fn learners(&self) -> Vec<&NodeId> {
+        match &self.role {
+            Role::Leader(leader) => leader.learners().collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether this node has a say, as far as it knows. One that is to go has it until that is
+    /// committed: it may be the only one that knows (§4.2.2).
+    pub fn is_member(&self) -> bool {
+        let id = &self.config.id;
+        self.configuration().contains(id) || self.committed_configuration().contains(id)
+    }
+
+    /// Somebody here wants a change: the leader sees to it.
+    pub(super) fn reconfigure(&mut self, change: MemberChange) {
+        if self.is_leader() {
+            self.begin_change(&change);
+        } else if let Some(leader) = self.leader.clone() {
+            self.send(leader, Message::Reconfigure { term: self.state.term, change });
+        }
+    }
+
+    pub(super) fn on_reconfigure(&mut self, from: &NodeId, change: &MemberChange) {
+        self.note_heard(from);
+        self.begin_change(change);
+    }
+
+    // ANCHOR: begin-change
+    /// Begins a change, if this node leads and is free to. Otherwise nothing happens: whoever
+    /// wants it asks again.
+    fn begin_change(&mut self, change: &MemberChange) {
+        let Role::Leader(leader) = &self.role else { return };
+        let (index, configuration) = self.configured();
+        let has_committed = self.commit >= leader.first_index;
+        let is_settled = index <= self.commit && !configuration.is_joint();
+        if !(self.config.rules.may_reconfigure)(has_committed, is_settled) {
+            return;
+        }
+        let voters = change.voters_after(configuration);
+        let changed = voters.symmetric_difference(&configuration.voters).count();
+        let is_too_much = self.config.changes == Changes::OneAtATime && changed > 1;
+        let is_busy = leader.transfer.is_some() || leader.catching_up.is_some();
+        if changed == 0 || is_too_much || is_busy || voters.is_empty() {
+            return;
+        }
+        let learners: Vec<NodeId> = voters.difference(&configuration.voters).cloned().collect();
+        if !voters.contains(&self.config.id) && self.offers_leadership(&voters) {
+            return;
+        }
+        if learners.is_empty() {
+            self.append_configuration(voters);
+        } else {
+            self.begin_catching_up(voters, learners);
+        }
+    }
+    // ANCHOR_END: begin-change
+
+    /// Hands over to one of those who stay, once in a term. Whether it tries.
+    fn offers_leadership(&mut self, stay: &BTreeSet<NodeId>) -> bool {
+        let Role::Leader(leader) = &mut self.role else { return false };
+        if std::mem::replace(&mut leader.offered, true) {
+            return false;
+        }
+        let furthest = self.furthest(|id| stay.contains(id));
+        let tries = furthest.is_some();
+        furthest.into_iter().for_each(|to| self.transfer(to));
+        tries
+    }
+
+    fn begin_catching_up(&mut self, voters: BTreeSet<NodeId>, learners: Vec<NodeId>) {
+        let (end, now) = (self.log.last_index(), self.now);
+        let Role::Leader(leader) = &mut self.role else { return };
+        for learner in &learners {
+            leader.progress.insert(learner.clone(), Progress::joining(now));
+        }
+        let round = |learner| (learner, Round { number: 1, end, began: now });
+        let learners = learners.into_iter().map(round).collect();
+        leader.catching_up = Some(CatchingUp { voters, learners });
+    }
+
+    // ANCHOR: append-configuration
+    /// Puts the new voters into the log, and goes by them at once (§4.1).
+    fn append_configuration(&mut self, voters: BTreeSet<NodeId>) {
+        let outgoing = match self.config.changes {
+            Changes::OneAtATime => BTreeSet::new(),
+            Changes::Joint => self.configuration().voters.clone(),
+        };
+        self.append_entry(Configuration { voters, outgoing });
+    }
+    // ANCHOR_END: append-configuration
+
+    fn append_entry(&mut self, configuration: Configuration) {
+        assert!(self.is_leader(), "only a leader changes who has a say");
+        assert!(!configuration.voters.is_empty(), "somebody has a say");
+        let (term, voters) = (self.state.term, configuration.shown());
+        self.log.append(Entry { term, command: None, configuration: Some(configuration) });
+        self.note(format!("changes the configuration at entry {}: {voters}", self.log.last_index()));
+        self.adopt();
+    }
+
+    /// A leader goes by the configuration that counts now.
+    pub(super) fn adopt(&mut self) {
+        let up_to = (self.config.rules.configured_up_to)(self.log.last_index(), self.commit);
+        let (at, configuration) = self.log.configuration(up_to);
+        if let Role::Leader(leader) = &mut self.role
+            && leader.configured_at != at
+        {
+            leader.adopt(&self.config.id, (at, configuration), self.now);
+        }
+    }
+
+    /// Goes on with a change, as far as it is ready: after every batch of steps of a leader.
+    pub(super) fn go_on_changing(&mut self) {
+        self.adopt();
+        self.end_catching_up();
+        let (index, configuration) = self.configured();
+        if self.is_leader() && configuration.is_joint() && index <= self.commit {
+            let voters = configuration.voters.clone();
+            self.append_entry(Configuration::of(voters));
+        }
+    }
+
+    /// Makes voters of the learners when all of them are ready.
+    fn end_catching_up(&mut self) {
+        let last = self.log.last_index();
+        let Role::Leader(leader) = &mut self.role else { return };
+        let Some(catching_up) = &mut leader.catching_up else { return };
+        let mut are_ready = true;
+        for (learner, round) in &mut catching_up.learners {
+            match round.look(&leader.progress[learner], last, self.now, &self.config) {
+                Learner::Ready => {}
+                Learner::Behind => are_ready = false,
+                Learner::Hopeless => {
+                    leader.catching_up = None;
+                    return;
+                }
+            }
+        }
+        if are_ready && leader.transfer.is_none() {
+            let voters = std::mem::take(&mut catching_up.voters);
+            leader.catching_up = None;
+            self.append_configuration(voters);
+        }
+    }
+
+    // ANCHOR: part-with-removed
+    /// Forgets followers that have no say any more, when they know it or do not answer. And steps
+    /// down when this node is one of them (§4.2.2).
+    pub(super) fn part_with_removed(&mut self) {
+        let (commit, now) = (self.commit, self.now);
+        let Role::Leader(leader) = &mut self.role else { return };
+        let at = leader.configured_at;
+        let learns = |id: &NodeId| {
+            leader.catching_up.as_ref().is_some_and(|some| some.learners.contains_key(id))
+        };
+        leader.progress.retain(|id, follower| {
+            let knows = at <= commit && follower.matched() >= at && follower.commit_sent() >= at;
+            follower.part.is_member() || learns(id) || follower.is_live(now, &self.config) && !knows
+        });
+        let is_settled = at <= commit && !leader.is_joint;
+        if !leader.part.is_member() && is_settled {
+            self.resign();
+        }
+    }
+    // ANCHOR_END: part-with-removed
+
+    /// The end of a leader that has removed itself. Whoever has the whole log need not wait for
+    /// an election timeout.
+    fn resign(&mut self) {
+        let term = self.state.term;
+        let last = self.log.last_index();
+        if let Role::Leader(leader) = &self.role
+            && let Some(next) = self.furthest(|_| true)
+            && leader.progress[&next].matched() == last
+        {
+            self.send(next, Message::TimeoutNow { term });
+        }
+        self.follow(term, None);
+        self.note(format!("has removed itself, and leads term {term} no more"));
+    }
+}
