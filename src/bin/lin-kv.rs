@@ -9,6 +9,10 @@
 //! and two where another node is; a read is confirmed by one round of heartbeats and takes as
 //! long, or less: in a cluster of three it takes one round trip anywhere.
 //!
+//! Its members may change while it works, by the requests of Maelstrom's pull request 101: `init`
+//! says with `initial_member_ids` who is one in the beginning, `add_member` and `remove_member`,
+//! each with a `node_id`, change that, and a node that is none answers error 40, not-a-member.
+//!
 //! Chapter 9 of the book, `book/09-raft-clients.md`, reads this.
 
 use std::process::ExitCode;

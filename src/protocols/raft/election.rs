@@ -51,7 +51,11 @@ impl<C: Clone + Serialize> Raft<C> {
         if !self.is_member() {
             self.follow(self.state.term, None);
             self.set_election_due();
-        } else if self.config.stable_leadership { self.start_pre_vote() } else { self.campaign(false) }
+        } else if self.config.stable_leadership {
+            self.start_pre_vote()
+        } else {
+            self.campaign(false)
+        }
     }
 
     // ANCHOR: start-pre-vote

@@ -59,7 +59,6 @@ pub enum Changes {
     Joint,
 }
 
-// ANCHOR: configuration
 /// Who has a say.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Configuration {
@@ -69,7 +68,6 @@ pub struct Configuration {
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub outgoing: BTreeSet<NodeId>,
 }
-// ANCHOR_END: configuration
 
 impl Configuration {
     /// These voters, and no change under way.
@@ -92,7 +90,6 @@ impl Configuration {
         self.voters.union(&self.outgoing)
     }
 
-    // ANCHOR: is-quorum
     /// Whether those who agree are enough: a majority, or in joint consensus one of each.
     pub fn is_quorum(&self, agrees: impl Fn(&NodeId) -> bool) -> bool {
         let is_majority_of = |voters: &BTreeSet<NodeId>| {
@@ -100,7 +97,6 @@ impl Configuration {
         };
         is_majority_of(&self.voters) && is_majority_of(&self.outgoing)
     }
-    // ANCHOR_END: is-quorum
 
     /// Whether every quorum of this configuration shares a node with every quorum of the other.
     pub fn overlaps(&self, other: &Configuration) -> bool {
@@ -108,22 +104,21 @@ impl Configuration {
             [configuration.voters.clone(), configuration.outgoing.clone()]
         };
         let sets_of_other = sets(other);
-        let pairs = sets(self).into_iter().flat_map(|a| sets_of_other.clone().map(|b| (a.clone(), b)));
+        let pairs =
+            sets(self).into_iter().flat_map(|a| sets_of_other.clone().map(|b| (a.clone(), b)));
         // One pair of sets whose majorities always meet is enough.
         pairs.filter(|(a, b)| !a.is_empty() && !b.is_empty()).any(|(a, b)| {
             let shared = a.intersection(&b).count();
-            let needed = |set: &BTreeSet<NodeId>| {
-                (set.len() / 2 + 1).saturating_sub(set.len() - shared)
-            };
+            let needed =
+                |set: &BTreeSet<NodeId>| (set.len() / 2 + 1).saturating_sub(set.len() - shared);
             needed(&a) + needed(&b) > shared
         })
     }
 
     /// The names, for people to read.
     pub(super) fn shown(&self) -> String {
-        let names = |set: &BTreeSet<NodeId>| {
-            set.iter().map(NodeId::as_str).collect::<Vec<_>>().join(" ")
-        };
+        let names =
+            |set: &BTreeSet<NodeId>| set.iter().map(NodeId::as_str).collect::<Vec<_>>().join(" ");
         match self.is_joint() {
             true => format!("{} and {}", names(&self.outgoing), names(&self.voters)),
             false => names(&self.voters),
@@ -236,6 +231,15 @@ impl Leader {
         }
     }
 
+    /// When the configuration is committed, every follower is told at once: the old voters may
+    /// go, and a new one may serve.
+    pub fn tell_of_configuration(&mut self, before: Index, commit: Index) {
+        if (before + 1..=commit).contains(&self.configured_at) {
+            let followers = self.progress.values_mut();
+            followers.for_each(|follower| follower.commit_wanted = commit);
+        }
+    }
+
     /// Who learns.
     pub fn learners(&self) -> impl Iterator<Item = &NodeId> {
         self.catching_up.iter().flat_map(|catching_up| catching_up.learners.keys())
@@ -295,7 +299,6 @@ impl<C: Clone + Serialize> Raft<C> {
         self.begin_change(change);
     }
 
-    // ANCHOR: begin-change
     /// Begins a change, if this node leads and is free to. Otherwise nothing happens: whoever
     /// wants it asks again.
     fn begin_change(&mut self, change: &MemberChange) {
@@ -323,7 +326,6 @@ impl<C: Clone + Serialize> Raft<C> {
             self.begin_catching_up(voters, learners);
         }
     }
-    // ANCHOR_END: begin-change
 
     /// Hands over to one of those who stay, once in a term. Whether it tries.
     fn offers_leadership(&mut self, stay: &BTreeSet<NodeId>) -> bool {
@@ -348,7 +350,6 @@ impl<C: Clone + Serialize> Raft<C> {
         leader.catching_up = Some(CatchingUp { voters, learners });
     }
 
-    // ANCHOR: append-configuration
     /// Puts the new voters into the log, and goes by them at once (§4.1).
     fn append_configuration(&mut self, voters: BTreeSet<NodeId>) {
         let outgoing = match self.config.changes {
@@ -357,14 +358,16 @@ impl<C: Clone + Serialize> Raft<C> {
         };
         self.append_entry(Configuration { voters, outgoing });
     }
-    // ANCHOR_END: append-configuration
 
     fn append_entry(&mut self, configuration: Configuration) {
         assert!(self.is_leader(), "only a leader changes who has a say");
         assert!(!configuration.voters.is_empty(), "somebody has a say");
         let (term, voters) = (self.state.term, configuration.shown());
         self.log.append(Entry { term, command: None, configuration: Some(configuration) });
-        self.note(format!("changes the configuration at entry {}: {voters}", self.log.last_index()));
+        self.note(format!(
+            "changes the configuration at entry {}: {voters}",
+            self.log.last_index()
+        ));
         self.adopt();
     }
 
@@ -413,7 +416,6 @@ impl<C: Clone + Serialize> Raft<C> {
         }
     }
 
-    // ANCHOR: part-with-removed
     /// Forgets followers that have no say any more, when they know it or do not answer. And steps
     /// down when this node is one of them (§4.2.2).
     pub(super) fn part_with_removed(&mut self) {
@@ -432,7 +434,6 @@ impl<C: Clone + Serialize> Raft<C> {
             self.resign();
         }
     }
-    // ANCHOR_END: part-with-removed
 
     /// The end of a leader that has removed itself. Whoever has the whole log need not wait for
     /// an election timeout.

@@ -199,7 +199,8 @@ impl<C: Clone + Serialize> Raft<C> {
         assert!(!config.peers.contains(&config.id), "the peers are the other nodes");
         let base = durable.base;
         let began_with = || (0, config.bootstrap.clone());
-        let configuration = durable.configuration.map_or_else(began_with, |some| (base.index, some));
+        let configuration =
+            durable.configuration.map_or_else(began_with, |some| (base.index, some));
         let mut raft = Raft {
             config,
             asking: Asking::new(rng.random_range(0..1 << 52)),

@@ -188,9 +188,8 @@ impl<C: Clone + Serialize> Raft<C> {
         let is_needed = |from: Option<&NodeId>| acknowledged(leader, from) < next;
         let own_wait = is_full && is_needed(None);
         let own = if own_wait { BTreeSet::new() } else { std::mem::take(&mut self.asking.waiting) };
-        let (asked, waiting): (Vec<_>, Vec<_>) = questions
-            .into_iter()
-            .partition(|(from, _)| !(is_full && is_needed(Some(from))));
+        let (asked, waiting): (Vec<_>, Vec<_>) =
+            questions.into_iter().partition(|(from, _)| !(is_full && is_needed(Some(from))));
         let begins = !own.is_empty() && is_needed(None)
             || asked.iter().any(|(from, _)| is_needed(Some(from)));
         let reads = &mut leader.reads;

@@ -14,7 +14,8 @@ use super::membership::{CatchingUp, Part};
 use super::progress::{Progress, View};
 use super::read::LeaderReads;
 use super::{
-    Config, Entry, Frozen, Index, LogId, Message, Outcome, Raft, Role, reached_by_majority,
+    Config, Configuration, Entry, Frozen, Index, LogId, Message, Outcome, Raft, Role,
+    reached_by_majority,
 };
 use crate::types::{NodeId, Time};
 
@@ -50,6 +51,34 @@ pub(super) struct Transfer {
 }
 
 impl Leader {
+    /// A leader at the start of its term: where it stands, the configuration that it goes by, and
+    /// the end of its log.
+    fn new(
+        id: &NodeId,
+        (configured_at, configuration): (Index, &Configuration),
+        now: Time,
+        last: Index,
+    ) -> Leader {
+        let follower = |peer: &NodeId| {
+            let mut follower = Progress::new(now, last);
+            follower.part = Part::of(configuration, peer);
+            (peer.clone(), follower)
+        };
+        let others = configuration.members().filter(|peer| *peer != id);
+        Leader {
+            progress: others.map(follower).collect(),
+            first_index: last + 1,
+            reads: LeaderReads::default(),
+            passed_on: VecDeque::new(),
+            transfer: None,
+            configured_at,
+            is_joint: configuration.is_joint(),
+            part: Part::of(configuration, id),
+            catching_up: None,
+            offered: false,
+        }
+    }
+
     /// When the leader has to do something, whatever happens.
     pub fn deadline(&self, config: &Config) -> Time {
         let heartbeats = self.progress.values().map(|follower| follower.heartbeat_due(config));
@@ -82,14 +111,9 @@ impl Leader {
         self.reached(forever, |_, follower| follower.heard) + config.election_timeout
     }
 
-    // ANCHOR: reached
     /// The largest value that a majority has reached, given the leader's own and that of each
     /// follower. In joint consensus a majority of the old voters has reached it, too.
-    pub fn reached<T: Ord + Copy>(
-        &self,
-        own: T,
-        value: impl Fn(&NodeId, &Progress) -> T,
-    ) -> T {
+    pub fn reached<T: Ord + Copy>(&self, own: T, value: impl Fn(&NodeId, &Progress) -> T) -> T {
         self.reached_by(|is_voter| is_voter, own, value)
     }
 
@@ -110,31 +134,13 @@ impl Leader {
         let reached = of(|part| part.voter);
         if self.is_joint { reached.min(of(|part| part.outgoing)) } else { reached }
     }
-    // ANCHOR_END: reached
 }
 
 impl<C: Clone + Serialize> Raft<C> {
     // ANCHOR: become-leader
     pub(super) fn become_leader(&mut self) {
         let last = self.log.last_index();
-        let (configured_at, configuration) = self.configured();
-        let follower = |id: &NodeId| {
-            let part = Part::of(configuration, id);
-            (id.clone(), Progress { part, ..Progress::new(self.now, last) })
-        };
-        let others = configuration.members().filter(|id| **id != self.config.id);
-        let leader = Leader {
-            progress: others.map(follower).collect(),
-            first_index: last + 1,
-            reads: LeaderReads::default(),
-            passed_on: VecDeque::new(),
-            transfer: None,
-            configured_at,
-            is_joint: configuration.is_joint(),
-            part: Part::of(configuration, &self.config.id),
-            catching_up: None,
-            offered: false,
-        };
+        let leader = Leader::new(&self.config.id, self.configured(), self.now, last);
         self.role = Role::Leader(leader);
         assert!(self.state.vote.as_ref() == Some(&self.config.id), "a leader has its own vote");
         assert!(self.storing.is_none(), "a leader has every committed entry");
@@ -327,10 +333,7 @@ impl<C: Clone + Serialize> Raft<C> {
                 follower.commit_wanted = stored;
             }
         }
-        if (before + 1..=stored).contains(&leader.configured_at) {
-            let followers = leader.progress.values_mut();
-            followers.for_each(|follower| follower.commit_wanted = stored);
-        }
+        leader.tell_of_configuration(before, stored);
     }
     // ANCHOR_END: advance-commit
 

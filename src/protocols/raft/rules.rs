@@ -54,23 +54,19 @@ pub struct Rules {
     pub may_read: fn(bool) -> bool,
     // ANCHOR_END: may-read
 
-    // ANCHOR: configured-up-to
     /// Up to which entry a node takes configurations into account, given the end of its log and
     /// how far it has committed. Called with `(last, commit)`.
     ///
     /// Dissertation §4.1: up to the end, committed or not. If nodes wait for the commit, a
     /// majority of the old voters and one of the new may act beside each other.
     pub configured_up_to: fn(Index, Index) -> Index,
-    // ANCHOR_END: configured-up-to
 
-    // ANCHOR: may-reconfigure
     /// Whether a leader may begin a change of the voters, given whether it has committed an entry
     /// of its term, and whether the last change is committed.
     ///
     /// Dissertation §4.1: one change after the other. And raft-dev, July 2015: not before the
     /// leader has committed an entry of its own term.
     pub may_reconfigure: fn(bool, bool) -> bool,
-    // ANCHOR_END: may-reconfigure
     /// Whether what a follower has stored counts, given whether it is a voter.
     ///
     /// Dissertation §4.2.1: a learner's does not. The next leader's majority need not meet it.

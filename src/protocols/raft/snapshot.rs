@@ -239,12 +239,7 @@ impl<C: Clone + Serialize> Raft<C> {
         self.send(from, Message::InstallSnapshotReply { term, last, since, stored, round });
     }
 
-    fn take_piece(
-        &mut self,
-        last: LogId,
-        configuration: Option<Configuration>,
-        piece: Numbered,
-    ) {
+    fn take_piece(&mut self, last: LogId, configuration: Option<Configuration>, piece: Numbered) {
         assert!(self.storing.is_none(), "one state is stored at a time");
         let now = self.now;
         let arriving = match &mut self.arriving {

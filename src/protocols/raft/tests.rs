@@ -1,6 +1,8 @@
 //! The log, what a disk holds, and a snapshot on its way, each on its own. (Whole nodes are tested
 //! by `tests/raft`, as transcripts, and by `replicated/simulation`, with every fault.)
 
+use std::collections::BTreeSet;
+
 use rand::SeedableRng;
 
 use super::log::Log;
@@ -157,7 +159,8 @@ fn a_late_piece_of_an_older_state_does_not_stop_the_one_that_arrives() {
     for (at, index, number) in [(1, 9, 0), (2, 5, 0), (3, 9, 1)] {
         let piece = Numbered { number, done: false, piece: Piece::new("7".into()).unwrap() };
         let last = LogId { term: 1, index };
-        let message = Message::InstallSnapshot { term: 1, last, piece, round: 0, configuration: None };
+        let message =
+            Message::InstallSnapshot { term: 1, last, piece, round: 0, configuration: None };
         raft.step(Time::from_millis(at), Input::Message { from: leader.clone(), message });
         let output = raft.output(&|| unreachable!("only a leader sends a state"));
         replies.extend(output.messages.into_iter().map(|(_, message)| message));
@@ -205,4 +208,57 @@ fn what_happens_to_leadership_is_noted_once() {
         notes(Input::Timeout),
         ["hears from no leader, and asks whether it could win term 3"]
     );
+}
+
+/// The five nodes whose bits are set.
+fn nodes(bits: u32) -> BTreeSet<NodeId> {
+    let is_in = |place: &u32| bits >> place & 1 == 1;
+    (0..5).filter(is_in).map(|place| NodeId::from(format!("n{place}"))).collect()
+}
+
+fn quorums(configuration: &Configuration) -> Vec<u32> {
+    let is_quorum = |bits: &u32| {
+        let agree = nodes(*bits);
+        configuration.is_quorum(|id| agree.contains(id))
+    };
+    (0..32).filter(is_quorum).collect()
+}
+
+/// Against every pair of quorums there is.
+#[test]
+fn neighbours_share_a_node_in_any_two_quorums() {
+    for (a, b) in (1..32).flat_map(|a| (1..32).map(move |b| (a, b))) {
+        let [before, after] = [a, b].map(|bits| Configuration::of(nodes(bits)));
+        let of_after = quorums(&after);
+        let meet = quorums(&before).iter().all(|one| of_after.iter().all(|other| one & other != 0));
+        assert_eq!(before.overlaps(&after), meet, "{before:?} {after:?}");
+        assert!(meet || (a ^ b).count_ones() > 1, "one voter more or less");
+        let joint = Configuration { voters: nodes(b), outgoing: nodes(a) };
+        for neighbour in [&before, &after] {
+            let of_joint = quorums(&joint);
+            let apart = |one: &u32| of_joint.iter().any(|other| one & other == 0);
+            assert!(!quorums(neighbour).iter().any(apart), "{neighbour:?} {joint:?}");
+            assert!(neighbour.overlaps(&joint) && joint.overlaps(neighbour));
+        }
+    }
+}
+
+#[test]
+fn a_configuration_counts_while_its_entry_is_in_the_log() {
+    let mut log = log(LogId::default(), &[1]);
+    let voters = |bits| Configuration::of(nodes(bits));
+    for bits in [1, 3] {
+        log.append(Entry { configuration: Some(voters(bits)), ..Entry::new(1, None) });
+    }
+    assert_eq!(log.configuration(1), (0, &Configuration::default()));
+    assert_eq!(log.configuration(2), (2, &voters(1)));
+    assert_eq!(log.configuration(9), (3, &voters(3)));
+    log.truncate(3);
+    assert_eq!(log.configuration(9), (2, &voters(1)));
+    log.append(Entry::new(2, None));
+    log.mark_saved();
+    log.forget(3, 0);
+    assert_eq!(log.configuration_at(3), Some(voters(1)), "the entry is forgotten, and it counts");
+    log.reset(LogId { term: 3, index: 9 }, (9, voters(7)));
+    assert_eq!(log.configuration(9), (9, &voters(7)));
 }

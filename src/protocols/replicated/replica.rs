@@ -496,7 +496,8 @@ impl<S: StateMachine> Replica<S> {
     fn retry(&mut self, id: RequestId) {
         let pending = self.pending.get_mut(&id).expect("it is looked after");
         let is_command = matches!(pending.operation, Operation::Command(_));
-        let is_in_own_log = is_command && self.raft.is_leader() && pending.proposed_in == Some(self.raft.term());
+        let is_in_own_log =
+            is_command && self.raft.is_leader() && pending.proposed_in == Some(self.raft.term());
         if self.now < pending.retry_at || is_in_own_log {
             return;
         }

@@ -30,9 +30,9 @@ impl Node for Kv {
                 self.0.execute(Change::Write(key, value)).await??;
                 Ok(Response::WriteOk {})
             }
-            Request::Read { key } => {
-                Ok(Response::ReadOk { value: self.0.read(|registers| registers.read(&key)).await?? })
-            }
+            Request::Read { key } => Ok(Response::ReadOk {
+                value: self.0.read(|registers| registers.read(&key)).await??,
+            }),
             Request::Cas { .. } => Err(Error::not_supported("not in this test")),
         }
     }

@@ -184,7 +184,8 @@ fn a_state_that_was_replaced_is_dropped_bit_by_bit() {
     for (number, piece) in (0..).zip(&pieces) {
         let done = number + 1 == pieces.len() as u64;
         let piece = Numbered { number, done, piece: piece.clone() };
-        let message = Message::InstallSnapshot { term: 2, last, piece, round: 0, configuration: None };
+        let message =
+            Message::InstallSnapshot { term: 2, last, piece, round: 0, configuration: None };
         let from = nodes[1].clone();
         replica.step(Time::ZERO, Input::Message { from, message }, &mut rng);
         replica.outputs();

@@ -385,6 +385,8 @@ impl Cluster {
 
     /// Makes every node a voter, one after another. Nobody may be lost for good.
     pub fn gather(&mut self) -> Result<(), String> {
+        // Until what was wanted before is made or given up.
+        self.run(self.simulator.now + Duration::from_secs(5))?;
         for rank in 0..self.world.nodes {
             let node = self.simulator.nodes[rank].clone();
             let is_voter = |cluster: &Cluster| {
