@@ -53,7 +53,6 @@ pub struct Rules {
     /// does not know it yet, would answer from the past.
     pub may_read: fn(bool) -> bool,
     // ANCHOR_END: may-read
-
     /// Up to which entry a node takes configurations into account, given the end of its log and
     /// how far it has committed. Called with `(last, commit)`.
     ///
