@@ -408,7 +408,7 @@ fn show_record(record: &Record<String>) -> String {
         Record::Checkpoint(Checkpoint { state, base, configuration, entries }) => {
             let LogId { term, index } = base;
             let (state, entries) = (show_state(state), show_entries(entries));
-            let voters = configuration.as_ref().map(show_voters);
+            let voters = configuration.as_ref().map(|some| show_voters(&some.configuration));
             let voters = voters.map_or_else(String::new, |voters| format!(" {voters}"));
             format!("{state}, snapshot {index}@{term}{voters}, log [{entries}]")
         }

@@ -193,6 +193,10 @@ impl<N: Node> Runtime<N> {
             return self.refuse(&message, Error::malformed_request(text));
         }
         let members = init.initial_member_ids.unwrap_or_else(|| init.node_ids.clone());
+        if members.is_empty() {
+            let text = "malformed init: initial_member_ids is empty, so nobody could ever join";
+            return self.refuse(&message, Error::malformed_request(text));
+        }
         if let Some(stranger) = members.iter().find(|member| !init.node_ids.contains(member)) {
             let text = format!(
                 "malformed init: {stranger} of the initial_member_ids is not among the node_ids"

@@ -12,7 +12,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Configuration, Entry, Index, LogId, Piece, Term};
+use super::{Configured, Entry, Index, LogId, Piece, Term};
 use crate::types::NodeId;
 
 // ANCHOR: hard-state
@@ -62,7 +62,7 @@ pub struct Checkpoint<C> {
     /// Who has a say after that entry (dissertation §5.1), unless it is those with whom the
     /// cluster began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub configuration: Option<Configuration>,
+    pub configuration: Option<Configured>,
     /// The log after `base`.
     #[serde(bound(deserialize = "C: Deserialize<'de>"))]
     pub entries: Vec<Entry<C>>,
@@ -76,7 +76,7 @@ pub struct Durable<C> {
     /// The last entry that the state machine's state covers.
     pub base: LogId,
     /// Who has a say after that entry, unless it is those with whom the cluster began.
-    pub configuration: Option<Configuration>,
+    pub configuration: Option<Configured>,
     /// The pieces of that state; none if it was never stored.
     pub pieces: Vec<Piece>,
     /// The log after `base`.

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::Configuration;
+use super::{Configuration, Configured};
 use crate::types::json;
 
 /// A term: the period of at most one leader, and Raft's logical clock (§5.1).
@@ -185,9 +185,9 @@ impl<C: Clone + Serialize> Log<C> {
 
     /// The configuration that goes with the state after an entry: none, if it is that with which
     /// the cluster began.
-    pub fn configuration_at(&self, index: Index) -> Option<Configuration> {
-        let (at, configuration) = self.configuration(index);
-        (at > 0).then(|| configuration.clone())
+    pub fn configuration_at(&self, index: Index) -> Option<Configured> {
+        let (index, configuration) = self.configuration(index);
+        (index > 0).then(|| Configured { index, configuration: configuration.clone() })
     }
 
     pub fn append(&mut self, entry: Entry<C>) {

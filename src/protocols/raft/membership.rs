@@ -126,6 +126,16 @@ impl Configuration {
     }
 }
 
+/// A configuration that stands in the log, and where. What is committed there is known by its index.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Configured {
+    /// The entry that it stands in.
+    pub index: Index,
+    /// Who has a say from there on.
+    #[serde(flatten)]
+    pub configuration: Configuration,
+}
+
 /// A change that somebody wants. It says what is to be so in the end, so that to ask for it
 /// twice does no harm.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -287,22 +297,30 @@ impl<C: Clone + Serialize> Raft<C> {
 
     /// Somebody here wants a change: the leader sees to it.
     pub(super) fn reconfigure(&mut self, change: MemberChange) {
+        let since = self.log.configuration(self.commit).0;
         if self.is_leader() {
-            self.begin_change(&change);
+            self.begin_change(since, &change);
         } else if let Some(leader) = self.leader.clone() {
-            self.send(leader, Message::Reconfigure { term: self.state.term, change });
+            self.send(leader, Message::Reconfigure { term: self.state.term, since, change });
         }
     }
 
-    pub(super) fn on_reconfigure(&mut self, from: &NodeId, change: &MemberChange) {
+    pub(super) fn on_reconfigure(&mut self, from: &NodeId, since: Index, change: &MemberChange) {
         self.note_heard(from);
-        self.begin_change(change);
+        self.begin_change(since, change);
     }
 
     /// Begins a change, if this node leads and is free to. Otherwise nothing happens: whoever
     /// wants it asks again.
-    fn begin_change(&mut self, change: &MemberChange) {
+    ///
+    /// `since` is the entry with the last committed configuration, as far as whoever wants the
+    /// change knows. If there is a later one by now, the message may be late or a copy, and what
+    /// it wants may be made and undone already.
+    fn begin_change(&mut self, since: Index, change: &MemberChange) {
         let Role::Leader(leader) = &self.role else { return };
+        if self.log.configuration(self.commit).0 != since {
+            return;
+        }
         let (index, configuration) = self.configured();
         let has_committed = self.commit >= leader.first_index;
         let is_settled = index <= self.commit && !configuration.is_joint();

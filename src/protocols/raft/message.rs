@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Configuration, Entry, Index, LogId, MemberChange, Numbered, Term};
+use super::{Configured, Entry, Index, LogId, MemberChange, Numbered, Term};
 
 /// A message between two nodes. Each carries its sender's term (§5.1), but for
 /// [`PreVote`](Message::PreVote) and the grant of one, which carry the term that the candidate
@@ -90,7 +90,7 @@ pub enum Message<C> {
         /// Who has a say after that entry, unless it is those with whom the cluster began
         /// (dissertation §5.1).
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        configuration: Option<Configuration>,
+        configuration: Option<Configured>,
     },
     /// Which pieces the follower has. When it has stored them all it says so with
     /// [`Outcome::Matched`] in an [`AppendEntriesReply`](Message::AppendEntriesReply).
@@ -124,6 +124,9 @@ pub enum Message<C> {
     Reconfigure {
         /// The term of the leader that it is meant for.
         term: Term,
+        /// The entry with the last committed configuration that the sender knows. Once there is a
+        /// later one, the message says nothing any more.
+        since: Index,
         /// The change.
         change: MemberChange,
     },

@@ -59,7 +59,7 @@ pub use config::Config;
 pub use durable::{Change, Checkpoint, Durable, HardState, Record};
 pub use invariants::Invariants;
 pub use log::{Entry, Index, LogId, Term};
-pub use membership::{Changes, Configuration, MemberChange};
+pub use membership::{Changes, Configuration, Configured, MemberChange};
 pub use message::{Message, Outcome};
 pub use rules::Rules;
 pub use snapshot::{Arrived, Frozen, Numbered, Piece, Pieces};
@@ -200,7 +200,7 @@ impl<C: Clone + Serialize> Raft<C> {
         let base = durable.base;
         let began_with = || (0, config.bootstrap.clone());
         let configuration =
-            durable.configuration.map_or_else(began_with, |some| (base.index, some));
+            durable.configuration.map_or_else(began_with, |some| (some.index, some.configuration));
         let mut raft = Raft {
             config,
             asking: Asking::new(rng.random_range(0..1 << 52)),
@@ -431,7 +431,9 @@ impl<C: Clone + Serialize> Raft<C> {
             }
             Message::TimeoutNow { .. } => self.on_timeout_now(&from),
             Message::Propose { command, .. } => self.on_propose(from, command),
-            Message::Reconfigure { change, .. } => self.on_reconfigure(&from, &change),
+            Message::Reconfigure { since, change, .. } => {
+                self.on_reconfigure(&from, since, &change);
+            }
             Message::ReadIndex { request, .. } => self.on_read_index(from, request),
             Message::ReadIndexReply { request, index, .. } => {
                 self.on_read_index_reply(&from, request, index);

@@ -7,7 +7,7 @@
 //!
 //! Chapter 7 of the book, `book/07-raft-elections.md`, reads this.
 
-use super::{Configuration, HardState, Index, Term};
+use super::{Configured, HardState, Index, Term};
 
 /// The safety rules, as a table. Section numbers are those of Ongaro and Ousterhout, "In
 /// Search of an Understandable Consensus Algorithm", extended version.
@@ -73,7 +73,7 @@ pub struct Rules {
     /// What of the configuration goes with a snapshot, and is stored with a state.
     ///
     /// Dissertation §5.1: all of it. The entry that it stood in is forgotten.
-    pub carried: fn(Option<Configuration>) -> Option<Configuration>,
+    pub carried: fn(Option<Configured>) -> Option<Configured>,
 }
 
 impl Rules {

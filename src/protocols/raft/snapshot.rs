@@ -16,7 +16,7 @@ use std::iter::Peekable;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{Configuration, Index, LogId, Message, Outcome, Raft, Role};
+use super::{Configured, Index, LogId, Message, Outcome, Raft, Role};
 use crate::types::{NodeId, Time};
 
 /// A part of a state, as a JSON text.
@@ -80,7 +80,7 @@ pub struct Numbered {
 pub(super) struct Sending {
     last: LogId,
     /// Who has a say after that entry.
-    configuration: Option<Configuration>,
+    configuration: Option<Configured>,
     pieces: Peekable<Pieces>,
     /// Pieces that the follower may not have, in order.
     window: VecDeque<Numbered>,
@@ -94,7 +94,7 @@ pub(super) struct Sending {
 }
 
 impl Sending {
-    pub fn new(last: LogId, configuration: Option<Configuration>, pieces: Pieces) -> Sending {
+    pub fn new(last: LogId, configuration: Option<Configured>, pieces: Pieces) -> Sending {
         Sending {
             last,
             configuration,
@@ -113,7 +113,7 @@ impl Sending {
     }
 
     /// Who has a say after that entry, unless it is those with whom the cluster began.
-    pub fn configuration(&self) -> Option<Configuration> {
+    pub fn configuration(&self) -> Option<Configured> {
         self.configuration.clone()
     }
 
@@ -171,7 +171,7 @@ impl Sending {
 /// A state of which not all pieces have arrived.
 pub(super) struct Arriving {
     last: LogId,
-    configuration: Option<Configuration>,
+    configuration: Option<Configured>,
     since: Time,
     /// How many pieces have arrived and were handed on.
     stored: u64,
@@ -186,7 +186,7 @@ impl Arriving {
     }
 
     /// Who has a say after that entry, unless it is those with whom the cluster began.
-    pub fn configuration(&self) -> Option<Configuration> {
+    pub fn configuration(&self) -> Option<Configured> {
         self.configuration.clone()
     }
 }
@@ -208,7 +208,7 @@ impl<C: Clone + Serialize> Raft<C> {
         from: NodeId,
         last: LogId,
         piece: Numbered,
-        configuration: Option<Configuration>,
+        configuration: Option<Configured>,
         round: u64,
     ) {
         self.hear_leader(&from);
@@ -239,7 +239,7 @@ impl<C: Clone + Serialize> Raft<C> {
         self.send(from, Message::InstallSnapshotReply { term, last, since, stored, round });
     }
 
-    fn take_piece(&mut self, last: LogId, configuration: Option<Configuration>, piece: Numbered) {
+    fn take_piece(&mut self, last: LogId, configuration: Option<Configured>, piece: Numbered) {
         assert!(self.storing.is_none(), "one state is stored at a time");
         let now = self.now;
         let arriving = match &mut self.arriving {
@@ -272,7 +272,8 @@ impl<C: Clone + Serialize> Raft<C> {
         assert!(!self.is_leader(), "a leader has every committed entry");
         let configuration = self.arriving.take().and_then(|arriving| arriving.configuration());
         let began_with = || (0, self.config.bootstrap.clone());
-        let configuration = configuration.map_or_else(began_with, |some| (last.index, some));
+        let configuration =
+            configuration.map_or_else(began_with, |some| (some.index, some.configuration));
         self.log.reset(last, configuration);
         self.verified = last.index;
         self.leader_commit = self.leader_commit.max(last.index);

@@ -492,7 +492,8 @@ impl<S: StateMachine> Replica<S> {
     }
 
     /// Proposes a command again if it may have been lost on the way to the leader. Each wait is
-    /// twice as long as the last: if the cluster is only slow, copies make it slower.
+    /// twice as long as the last: if the cluster is only slow, copies make it slower. A change of
+    /// the voters is small, and waits only for the leader to be free.
     fn retry(&mut self, id: RequestId) {
         let pending = self.pending.get_mut(&id).expect("it is looked after");
         let is_command = matches!(pending.operation, Operation::Command(_));
@@ -501,7 +502,9 @@ impl<S: StateMachine> Replica<S> {
         if self.now < pending.retry_at || is_in_own_log {
             return;
         }
-        pending.patience *= 2;
+        if is_command {
+            pending.patience *= 2;
+        }
         pending.retry_at = self.now + pending.patience;
         self.propose(id);
     }
