@@ -17,7 +17,7 @@
 //! | `raft/log.rs` | the log, and "at least as up-to-date" | §5.3, §5.4.1 |
 //! | `raft/durable.rs` | what a crash must not take away | figure 2 |
 //! | `raft/message.rs` | what nodes say to each other | figure 2 |
-//! | `raft/rules.rs` | the five rules on which safety hangs | |
+//! | `raft/rules.rs` | the rules on which safety hangs | |
 //! | `raft/config.rs` | who is in the cluster, and how patient a node is | |
 //! | `raft/mod.rs`, here | terms, and who handles what | §5.1 |
 //! | `raft/election.rs` | who leads | §5.2, dissertation §9.6, §6.2, §3.10 |
