@@ -17,6 +17,7 @@
 mod clients;
 pub mod cluster;
 mod faults;
+mod members;
 mod messages;
 mod observer;
 mod operations;
@@ -47,6 +48,7 @@ pub use observer::{Direction, Mishap, Nobody, Observer, Progress};
 
 use clients::{Clients, Purpose};
 use cluster::{Cluster, Output};
+use members::Members;
 use queue::EventQueue;
 
 /// How long a node may take to answer `init`, as in the original.
@@ -91,6 +93,7 @@ enum Event {
     RequestTimeout { connection: usize, msg_id: i64 },
     NextOperation,
     Strike { fault: usize },
+    Members,
     Calm,
     TimeLimit,
     FinalPhase,
@@ -151,8 +154,10 @@ enum NodeState {
     New,
     Up,
     Down,
-    /// It was started again and has not yet answered `init`.
+    /// It was started again, or late, and has not yet answered `init`.
     Restarted,
+    /// It has not been started yet, or has ended for good.
+    Absent,
 }
 
 struct Node {
@@ -195,6 +200,7 @@ pub struct Engine<'a> {
     /// The operations of a replayed tape that wait for their thread.
     taped_waiting: FxHashMap<usize, VecDeque<Operation>>,
     nemesis: Nemesis,
+    members: Members,
     /// The nemesis has struck for the last time.
     is_calm: bool,
     next_message_id: u64,
@@ -238,8 +244,19 @@ impl<'a> Engine<'a> {
             services.push((name, service, seeds.stream(Concern::Service(number))));
         }
         let faults = tape.faults().map_or_else(|| options.faults.clone(), BTreeSet::from_iter);
-        let node =
-            || Node { state: NodeState::New, backlog: VecDeque::new(), starts: 0, init: None };
+        let members = Members::new(options, &faults);
+        let node = |number: usize| {
+            let is_there = members.at_first().contains(&number);
+            let state = if is_there { NodeState::New } else { NodeState::Absent };
+            Node { state, backlog: VecDeque::new(), starts: 0, init: None }
+        };
+        let nemesis = Nemesis::new(
+            &options.nodes,
+            members.at_first().len(),
+            &faults,
+            options.nemesis_interval_secs,
+            seeds,
+        );
         Engine {
             options,
             workload,
@@ -249,14 +266,14 @@ impl<'a> Engine<'a> {
             now: Time::ZERO,
             queue: EventQueue::default(),
             phase: Phase::Init,
-            awaited: options.nodes.len(),
+            awaited: members.at_first().len(),
             main_start: Time::ZERO,
             final_start: Time::ZERO,
             next_progress: Time::ZERO,
             final_pauses: 0,
             network: Network::new(options.latency_ms, options.latency_distribution, seeds),
             addresses,
-            nodes: options.nodes.iter().map(|_| node()).collect(),
+            nodes: (0..options.nodes.len()).map(node).collect(),
             services,
             clients: Clients::new(options, workload),
             generator: workload.generator(options),
@@ -264,7 +281,8 @@ impl<'a> Engine<'a> {
             turn: 0,
             operation_due: None,
             taped_waiting: FxHashMap::default(),
-            nemesis: Nemesis::new(&options.nodes, &faults, options.nemesis_interval_secs, seeds),
+            nemesis,
+            members,
             is_calm: false,
             next_message_id: 0,
             late_replies: 0,
@@ -286,7 +304,7 @@ impl<'a> Engine<'a> {
 
     /// Runs to the end, or to the first failure; what was recorded until then is kept.
     pub fn run(mut self) -> Outcome {
-        for node in 0..self.nodes.len() {
+        for node in self.members.at_first() {
             self.start_node(node);
         }
         let events_max = events_at_one_time(self.nodes.len());
@@ -349,6 +367,7 @@ impl<'a> Engine<'a> {
             }
             Event::NextOperation => self.on_next_operation(),
             Event::Strike { fault } => self.on_strike(fault),
+            Event::Members => self.go_on_changing(),
             Event::Calm => self.calm_down(),
             Event::TimeLimit => self.phase = Phase::Drain,
             Event::FinalPhase => self.begin_final_phase(),
@@ -368,7 +387,10 @@ impl<'a> Engine<'a> {
             return self.fail(sentence);
         }
         let nodes = &self.options.nodes;
-        let init = json!({"type": "init", "node_id": nodes[node], "node_ids": nodes});
+        let mut init = json!({"type": "init", "node_id": nodes[node], "node_ids": nodes});
+        if self.members.may_change() {
+            init["initial_member_ids"] = json!(nodes[self.members.at_first()]);
+        }
         let connection = self.open_connection(Purpose::Init(node));
         self.nodes[node].init = Some(connection);
         let body = Body::new(&init).expect("init is an object with a type");
@@ -398,7 +420,8 @@ impl<'a> Engine<'a> {
         let timeout = Duration::from_millis(self.workload.timeout_ms(self.options));
         for node in 0..self.nodes.len() {
             let connection = self.open_connection(Purpose::Setup(node));
-            match &body {
+            let is_there = self.nodes[node].state != NodeState::Absent;
+            match body.as_ref().filter(|_| is_there) {
                 Some(body) => {
                     self.awaited += 1;
                     self.request(connection, node, body.clone(), timeout);

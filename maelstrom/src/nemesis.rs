@@ -43,10 +43,13 @@ pub enum Fault {
     OneWay,
     /// Lets nodes' clocks run fast or slow, and jump ahead (in virtual time only).
     Skew,
+    /// Has the cluster take in new members and let old ones go (nodes that answer add_member and
+    /// remove_member only).
+    Membership,
 }
 
 impl Fault {
-    /// Every fault.
+    /// Every fault that can strike any node. Membership is none of these: a node has to know of it.
     pub const ALL: [Fault; 7] = [
         Fault::Partition,
         Fault::Kill,
@@ -55,6 +58,18 @@ impl Fault {
         Fault::Duplicate,
         Fault::OneWay,
         Fault::Skew,
+    ];
+
+    /// Every fault that there is.
+    pub const NAMED: [Fault; 8] = [
+        Fault::Partition,
+        Fault::Kill,
+        Fault::Pause,
+        Fault::Loss,
+        Fault::Duplicate,
+        Fault::OneWay,
+        Fault::Skew,
+        Fault::Membership,
     ];
 
     /// Its name on the command line.
@@ -67,6 +82,7 @@ impl Fault {
             Fault::Duplicate => "duplicate",
             Fault::OneWay => "one-way",
             Fault::Skew => "skew",
+            Fault::Membership => "membership",
         }
     }
 
@@ -80,6 +96,7 @@ impl Fault {
             Fault::Duplicate => ("start-duplicate", "stop-duplicate"),
             Fault::OneWay => ("start-one-way", "stop-one-way"),
             Fault::Skew => ("start-skew", "stop-skew"),
+            Fault::Membership => ("change-members", "keep-members"),
         }
     }
 }
@@ -93,7 +110,7 @@ pub enum Victims {
     Nobody,
     /// Partition and one-way: the directed links, (from, to), that are cut.
     Links(BTreeSet<(NodeId, NodeId)>),
-    /// Kill and pause: these nodes.
+    /// Kill and pause: these nodes. Membership: these nodes are to be the members.
     Nodes(Vec<NodeId>),
     /// Loss and duplicate: this share of the messages between nodes, in thousandths.
     Messages(u32),
@@ -133,6 +150,15 @@ pub enum Effect {
     Duplicate(u32),
     /// Let these nodes' clocks jump, and from now on run at this rate, in thousandths.
     Skew(Vec<(usize, u64, Duration)>),
+    /// Make these nodes the members, one change after another.
+    ChangeMembers {
+        /// Who is to be a member.
+        wanted: Vec<usize>,
+        /// Whether the nodes that leave end for good. Otherwise they stay, as members no more.
+        ends: bool,
+    },
+    /// Want no more changes. One that was asked for is made.
+    KeepMembers,
 }
 
 /// One move of the nemesis.
@@ -167,6 +193,10 @@ pub struct Nemesis {
     interval_secs: f64,
     /// The faults to inject.
     faults: Vec<Scheduled>,
+    /// Who is to be a member.
+    members: Vec<usize>,
+    /// Who was ever to be one.
+    were_members: BTreeSet<usize>,
 }
 
 /// A fault, and how far its schedule is.
@@ -184,9 +214,11 @@ impl Scheduled {
 }
 
 impl Nemesis {
-    /// A nemesis for these nodes, with these faults.
+    /// A nemesis for these nodes, the first `members` of which are members of the cluster, with
+    /// these faults.
     pub fn new(
         nodes: &[NodeId],
+        members: usize,
         faults: &BTreeSet<Fault>,
         interval_secs: f64,
         seeds: Seeds,
@@ -196,6 +228,8 @@ impl Nemesis {
             nodes: nodes.to_vec(),
             interval_secs,
             faults: faults.iter().map(|&fault| Scheduled::new(fault)).collect(),
+            members: (0..members).collect(),
+            were_members: (0..members).collect(),
         }
     }
 
@@ -237,6 +271,7 @@ impl Nemesis {
         let (strike, victims) = self.start(fault, &mut rng);
         self.rng = rng;
         self.faults[number].victims = Some(victims);
+        self.note_members(&strike);
         strike
     }
 
@@ -247,7 +282,15 @@ impl Nemesis {
         let (strike, struck) = self.on_victims(fault, plan, victims);
         self.faults[number].has_struck = true;
         self.faults[number].victims = Some(struck);
+        self.note_members(&strike);
         strike
+    }
+
+    fn note_members(&mut self, strike: &Strike) {
+        if let Effect::ChangeMembers { wanted, .. } = &strike.effect {
+            self.members.clone_from(wanted);
+            self.were_members.extend(wanted);
+        }
     }
 
     /// Whom a move strikes, by name.
@@ -270,7 +313,12 @@ impl Nemesis {
                 };
                 Victims::Clocks(changes.iter().map(clock).collect())
             }
-            Effect::Mend | Effect::Start(_) | Effect::Resume(_) => Victims::Nobody,
+            Effect::ChangeMembers { wanted, .. } => {
+                Victims::Nodes(wanted.iter().map(name).collect())
+            }
+            Effect::Mend | Effect::Start(_) | Effect::Resume(_) | Effect::KeepMembers => {
+                Victims::Nobody
+            }
         }
     }
 
@@ -321,6 +369,10 @@ impl Nemesis {
                 let changes = nodes.iter().map(&mut change).collect();
                 (self.on_clocks(Edn::keyword(plan), changes), nodes)
             }
+            Fault::Membership => {
+                let (plan, wanted) = self.choose_members(rng);
+                (self.on_members(Edn::keyword(plan), wanted), Vec::new())
+            }
         }
     }
 
@@ -328,6 +380,10 @@ impl Nemesis {
     fn on_victims(&self, fault: Fault, plan: Edn, victims: &Victims) -> (Strike, Vec<usize>) {
         let number = |name: &NodeId| self.nodes.iter().position(|node| node == name);
         match victims {
+            Victims::Nodes(names) if fault == Fault::Membership => {
+                let wanted = names.iter().filter_map(number).collect();
+                (self.on_members(plan, wanted), Vec::new())
+            }
             Victims::Nodes(names) => {
                 let nodes: Vec<usize> = names.iter().filter_map(number).collect();
                 (self.on_nodes(fault, plan, &nodes), nodes)
@@ -380,6 +436,47 @@ impl Nemesis {
         Strike { fault: Fault::Skew, starts: true, plan, outcome, sentence, effect }
     }
 
+    /// A change of the members. Those who are replaced end.
+    fn on_members(&self, plan: Edn, mut wanted: Vec<usize>) -> Strike {
+        if wanted.is_empty() {
+            // Somebody has to be one.
+            wanted.clone_from(&self.members);
+        }
+        wanted.sort_unstable();
+        wanted.dedup();
+        let ends = ["replace", "replace-all"].map(Edn::keyword).contains(&plan);
+        let names = self.names(&wanted);
+        let others = if ends { "; whoever leaves ends" } else { "" };
+        let sentence = format!("the members are to be {}{others}", names.join(", "));
+        let (outcome, effect) = (Edn::from(names), Effect::ChangeMembers { wanted, ends });
+        Strike { fault: Fault::Membership, starts: true, plan, outcome, sentence, effect }
+    }
+
+    /// Who is to be a member next. New members are rather nodes that never were one.
+    fn choose_members(&self, rng: &mut impl Rng) -> (&'static str, Vec<usize>) {
+        let mut members = self.members.clone();
+        let mut others: Vec<usize> =
+            (0..self.nodes.len()).filter(|node| !members.contains(node)).collect();
+        members.shuffle(rng);
+        others.shuffle(rng);
+        others.sort_by_key(|node| self.were_members.contains(node));
+        let (some, are_spare) = (members.len() > 1, !others.is_empty());
+        let plans = [("grow", are_spare), ("shrink", some), ("replace", are_spare)];
+        let plans = plans.into_iter().chain([("replace-all", some && are_spare)]);
+        let plans: Vec<&str> = plans.filter(|(_, can)| *can).map(|(plan, _)| plan).collect();
+        // One node that is alone stays what it is.
+        let Some(&plan) = plans.get(rng.random_range(0..plans.len().max(1))) else {
+            return ("keep", members);
+        };
+        let (leave, join) = match plan {
+            "grow" => (0, 1),
+            "shrink" => (1, 0),
+            "replace" => (1, 1),
+            _ => (members.len().min(others.len()), members.len()),
+        };
+        (plan, members.into_iter().skip(leave).chain(others.into_iter().take(join)).collect())
+    }
+
     fn names(&self, nodes: &[usize]) -> Vec<String> {
         nodes.iter().map(|&node| self.nodes[node].to_string()).collect()
     }
@@ -407,6 +504,7 @@ impl Nemesis {
         let outcome = match fault {
             Fault::Partition | Fault::OneWay => Edn::keyword("network-healed"),
             Fault::Loss | Fault::Duplicate => Edn::Nil,
+            Fault::Membership => Edn::from(self.names(&self.members)),
             _ => Edn::from(names),
         };
         let (effect, sentence) = match fault {
@@ -417,6 +515,7 @@ impl Nemesis {
             Fault::Loss => (Effect::Loss(0), "no more messages are lost".into()),
             Fault::Duplicate => (Effect::Duplicate(0), "no more messages are doubled".into()),
             Fault::Skew => (Effect::Skew(normal), format!("the clocks of {list} run true")),
+            Fault::Membership => (Effect::KeepMembers, "no more changes of the members".into()),
         };
         Strike { fault, starts: false, plan: Edn::Nil, outcome, sentence, effect }
     }

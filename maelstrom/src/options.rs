@@ -38,6 +38,9 @@ pub struct TestOptions {
     /// How long before the end of the main phase the last fault ends, in seconds. Clients go
     /// on, so a cluster that does not recover fails the test. The original has no such calm: 0.
     pub calm_secs: f64,
+    /// How many of the nodes, the first ones, are members of the cluster in the beginning; `None`
+    /// for all, or with [`Fault::Membership`] for more than half of them.
+    pub member_count: Option<usize>,
     /// The shape of the network that broadcast nodes are told.
     pub topology: String,
     /// The consistency models that transactions must satisfy.
@@ -69,6 +72,7 @@ impl Default for TestOptions {
             faults: BTreeSet::new(),
             nemesis_interval_secs: 10.0,
             calm_secs: 0.0,
+            member_count: None,
             topology: "grid".into(),
             consistency_models: vec!["strict-serializable".into()],
             version_orders: VersionOrders::default(),
@@ -90,6 +94,14 @@ impl TestOptions {
             ..CheckOptions::default()
         }
     }
+
+    /// How many nodes are members in the beginning, with these faults, if that is ever to change
+    /// or if not all are.
+    pub fn members_at_first(&self, faults: &BTreeSet<Fault>) -> Option<usize> {
+        let nodes = self.nodes.len();
+        let by_default = faults.contains(&Fault::Membership).then_some(nodes / 2 + 1);
+        self.member_count.or(by_default).map(|count| count.clamp(1, nodes.max(1)).min(nodes))
+    }
 }
 
 impl TestOptions {
@@ -108,6 +120,7 @@ impl TestOptions {
             faults,
             nemesis_interval_secs,
             calm_secs,
+            member_count,
             topology,
             consistency_models,
             version_orders,
@@ -146,6 +159,8 @@ impl TestOptions {
         let is_other_interval = *nemesis_interval_secs != default.nemesis_interval_secs;
         differs(is_other_interval, "--nemesis-interval", nemesis_interval_secs.to_string());
         differs(*calm_secs != default.calm_secs, "--calm", calm_secs.to_string());
+        let members = member_count.map(|count| count.to_string());
+        differs(members.is_some(), "--member-count", members.unwrap_or_default());
         differs(*topology != default.topology, "--topology", topology.clone());
         let are_other_models = *consistency_models != default.consistency_models;
         differs(are_other_models, "--consistency-models", consistency_models.join(","));

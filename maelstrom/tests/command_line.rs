@@ -206,6 +206,9 @@ fn wrong_arguments_are_254() {
         (&["test", "-w", "echo", "--bin", "/bin/cat", "--nodes", "a,a"], "two nodes"),
         (&["test", "-w", "echo", "--bin", "/bin/cat", "--nodes", "cat"], "clients' names"),
         (&["test", "-w", "echo", "--bin", "/bin/cat", "--nemesis", "skew"], "--seed"),
+        (&["test", "--bin", "/bin/cat", "--nemesis", "membership", "--nodes", "a"], "two members"),
+        (&["test", "--bin", "/bin/cat", "--member-count", "6"], "of 5 nodes"),
+        (&["test", "--bin", "/bin/cat", "--member-count", "0"], "whole number"),
         (&["test", "-w", "echo", "--bin", "/bin/cat", "--nodes", "a,.."], "names its log file"),
         (
             &["test", "-w", "echo", "--bin", "/bin/cat", "--node-count", "9999999"],

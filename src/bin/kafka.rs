@@ -139,6 +139,16 @@ mod tests {
             .seeds(0..50);
     }
 
+    /// Members come and go, with every other fault.
+    #[test]
+    fn sim_membership() {
+        maelstrom::check("kafka", Kafka::new)
+            .faults(Fault::NAMED)
+            .options(|options| options.concurrency = 10)
+            .time_limit_secs(30.0)
+            .seeds(0..50);
+    }
+
     #[test]
     fn sim_with_snapshots() {
         static INSTALLED: AtomicU64 = AtomicU64::new(0);

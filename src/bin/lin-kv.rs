@@ -73,6 +73,8 @@ mod tests {
 
     use gyre::replicated::counts_installed;
     use maelstrom::Fault;
+    use maelstrom::checker::Validity;
+    use maelstrom::edn::Edn;
 
     use super::*;
 
@@ -83,6 +85,51 @@ mod tests {
             .faults(Fault::ALL)
             .time_limit_secs(60.0)
             .seeds(0..100);
+    }
+
+    /// Members come and go, alone and with every other fault.
+    #[test]
+    fn sim_membership() {
+        for faults in [&[Fault::Membership][..], &Fault::NAMED] {
+            maelstrom::check("lin-kv", LinKv::new)
+                .options(|options| options.concurrency = 10)
+                .faults(faults.iter().copied())
+                .time_limit_secs(30.0)
+                .seeds(0..50);
+        }
+    }
+
+    #[test]
+    fn sim_membership_with_snapshots() {
+        let make = |ctx: &Ctx| LinKv { registers: Replicated::new(ctx, Options::with_short_log()) };
+        maelstrom::check("lin-kv", make)
+            .options(|options| options.concurrency = 10)
+            .faults(Fault::NAMED)
+            .seeds(0..50);
+    }
+
+    /// Three members are replaced one by one, again and again, by nodes that were never there.
+    #[test]
+    fn sim_everybody_is_replaced_ten_times() {
+        let check = maelstrom::check("lin-kv", LinKv::new).nodes(40).options(|options| {
+            options.member_count = Some(3);
+            options.concurrency = 80;
+            options.faults = [Fault::Membership].into();
+            options.nemesis_interval_secs = 1.0;
+            options.time_limit_secs = 120.0;
+        });
+        let (outcome, results) = check.run(1);
+        assert_eq!(outcome.failure, None);
+        assert_eq!(results.verdict, Validity::True);
+        let moves = outcome.history.ops.iter().filter(|op| &*op.f == "change-members");
+        let lists: Vec<Vec<&str>> = moves
+            .filter_map(|op| op.value.as_slice())
+            .map(|names| names.iter().filter_map(Edn::as_str).collect())
+            .collect();
+        let joined =
+            |pair: &[Vec<&str>]| pair[1].iter().filter(|name| !pair[0].contains(name)).count();
+        let joined: usize = lists.windows(2).map(joined).sum();
+        assert!(joined >= 30, "only {joined} joined");
     }
 
     #[test]

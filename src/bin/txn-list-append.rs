@@ -74,6 +74,16 @@ mod tests {
             .seeds(0..50);
     }
 
+    /// Members come and go, with every other fault.
+    #[test]
+    fn sim_membership() {
+        maelstrom::check("txn-list-append", TxnListAppend::new)
+            .named("txn-list-append")
+            .faults(Fault::NAMED)
+            .time_limit_secs(30.0)
+            .seeds(0..50);
+    }
+
     #[test]
     fn sim_with_snapshots() {
         static INSTALLED: AtomicU64 = AtomicU64::new(0);

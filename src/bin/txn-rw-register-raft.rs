@@ -68,4 +68,14 @@ mod tests {
             .time_limit_secs(30.0)
             .seeds(0..50);
     }
+
+    /// Members come and go, with every other fault.
+    #[test]
+    fn sim_membership() {
+        maelstrom::check("txn-rw-register", TxnRwRegister::new)
+            .named("txn-rw-register-raft")
+            .faults(Fault::NAMED)
+            .time_limit_secs(30.0)
+            .seeds(0..50);
+    }
 }

@@ -230,6 +230,17 @@ pub struct RunFlags {
     )]
     calm: f64,
 
+    /// How many of the nodes, the first ones, are members of the cluster in the beginning. Others
+    /// start when they are to join, with --nemesis membership; which also makes more than half of
+    /// the nodes the default.
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        value_parser = whole(1, MANY),
+        help_heading = "Network and faults"
+    )]
+    member_count: Option<usize>,
+
     /// The share of operations that must succeed: a number from 0 to 1, or "total".
     #[arg(long, value_name = "SHARE", help_heading = "Judgement")]
     pub(super) availability: Option<Availability>,
@@ -330,6 +341,17 @@ impl RunFlags {
                         --seed, which runs them in virtual time"
                 .into());
         }
+        if let Some(members) = self.member_count.filter(|count| *count > nodes.len()) {
+            return Err(format!(
+                "--member-count {members} is too much: of {} nodes, no more can be members",
+                nodes.len()
+            ));
+        }
+        if self.nemesis.contains(&Fault::Membership) && nodes.len() == 1 {
+            return Err("--nemesis membership needs a cluster that can have two members: \
+                        --node-count 2 or more"
+                .into());
+        }
         Ok(TestOptions {
             nodes,
             concurrency,
@@ -341,6 +363,7 @@ impl RunFlags {
             faults: self.nemesis.iter().copied().collect(),
             nemesis_interval_secs: self.nemesis_interval,
             calm_secs: self.calm,
+            member_count: self.member_count,
             topology: self.topology.clone(),
             consistency_models: trimmed(&self.consistency_models),
             version_orders: self.version_orders.version_orders(),

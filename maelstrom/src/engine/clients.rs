@@ -21,6 +21,8 @@ pub enum Purpose {
     Setup(usize),
     /// The operations of a thread.
     Thread(usize),
+    /// Changing who is a member.
+    Members,
 }
 
 /// A client as the network sees it: a name, and at most one request outstanding.
@@ -34,6 +36,8 @@ struct Connection {
 /// A client as the history sees it: it does one operation after another.
 struct Thread {
     node: usize,
+    /// Who was asked last: another node, if that one is not there.
+    asked: usize,
     client: Box<dyn Client>,
     connection: Option<usize>,
     operation: Option<Operation>,
@@ -61,6 +65,7 @@ impl Clients {
         let count = options.concurrency;
         let thread = |number: usize| Thread {
             node: number % options.nodes.len(),
+            asked: number % options.nodes.len(),
             client: workload.client(options),
             connection: None,
             operation: None,
@@ -203,9 +208,9 @@ impl Engine<'_> {
     /// A reply that is none is the node's fault: the log says so at once, and whoever judges
     /// the history finds it in the operation.
     fn on_reply_fault(&mut self, thread: usize, fault: ReplyFault) {
-        let Thread { node, operation, .. } = &self.clients.threads[thread];
+        let Thread { asked, operation, .. } = &self.clients.threads[thread];
         let operation = operation.as_ref().expect("only a running operation awaits a reply");
-        let name = &self.options.nodes[*node];
+        let name = &self.options.nodes[*asked];
         let error = match fault {
             ReplyFault::ExtraKey(sentence) => RequestError::ExtraKey(sentence),
             ReplyFault::WrongReply(why) => {
@@ -239,6 +244,8 @@ impl Engine<'_> {
                     }
                 };
                 let Thread { node, invocation, .. } = self.clients.threads[thread];
+                let node = self.node_for_client(node);
+                self.clients.threads[thread].asked = node;
                 self.journal.record_request(self.next_message_id, invocation);
                 let timeout = Duration::from_millis(self.workload.timeout_ms(self.options));
                 self.request(connection, node, body, timeout);

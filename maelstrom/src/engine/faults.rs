@@ -95,12 +95,14 @@ impl Engine<'_> {
                     self.cluster.skew(node, rate_per_mille, jump, now, &mut self.outputs);
                 }
             }
+            Effect::ChangeMembers { wanted, ends } => self.change_members(wanted, *ends),
+            Effect::KeepMembers => {}
         }
         self.record_strike(&strike, strike.outcome.clone());
     }
 
-    fn kill_node(&mut self, node: usize) {
-        if self.nodes[node].state == NodeState::Down {
+    pub(super) fn kill_node(&mut self, node: usize) {
+        if matches!(self.nodes[node].state, NodeState::Down | NodeState::Absent) {
             return;
         }
         self.nodes[node].state = NodeState::Down;
@@ -113,7 +115,7 @@ impl Engine<'_> {
     }
 
     fn pause_node(&mut self, node: usize) {
-        if self.nodes[node].state == NodeState::Down {
+        if matches!(self.nodes[node].state, NodeState::Down | NodeState::Absent) {
             let sentence = format!("{} is down, so it is not paused", self.options.nodes[node]);
             self.say(&sentence);
         } else {

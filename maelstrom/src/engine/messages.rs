@@ -147,6 +147,7 @@ impl Engine<'_> {
         let is_init = message.body.kind() == "init" && message.src.is_client();
         let waits = match self.nodes[node].state {
             NodeState::New | NodeState::Up => false,
+            NodeState::Absent => return self.observer.mishap(&message, Mishap::Unheard),
             NodeState::Down => true,
             NodeState::Restarted => !is_init,
         };
@@ -191,6 +192,7 @@ impl Engine<'_> {
                 self.close_connection(connection);
                 self.on_setup_reply(node, message);
             }
+            Purpose::Members => self.on_members_reply(message),
             Purpose::Thread(thread) if body.kind() == "error" => {
                 let error = error_of(body);
                 self.on_request_error(thread, RequestError::Node(error));
@@ -213,10 +215,13 @@ impl Engine<'_> {
         for (id, message) in std::mem::take(&mut self.nodes[node].backlog) {
             self.deliver_to_node(node, id, message);
         }
+        self.on_node_up(node);
     }
 
     fn on_setup_reply(&mut self, node: usize, reply: &Message) {
-        self.awaited -= 1;
+        if self.phase == Phase::Setup {
+            self.awaited -= 1;
+        }
         let name = &self.options.nodes[node];
         let trouble = if reply.src != *name {
             Some(format!("{} answered in its place", reply.src))
@@ -239,6 +244,7 @@ impl Engine<'_> {
         };
         match purpose {
             Purpose::Thread(thread) => self.on_request_error(thread, RequestError::Timeout),
+            Purpose::Members => self.on_members_timeout(),
             Purpose::Init(node) if self.cluster.is_paused(node) => {
                 // A node that was paused before it could answer has an excuse.
                 self.clients.wait_on(connection, msg_id);
@@ -253,6 +259,8 @@ impl Engine<'_> {
                     "node {name} did not answer init with init_ok within {seconds} s{output}"
                 ));
             }
+            // A late node may have been killed meanwhile.
+            Purpose::Setup(_) if self.phase != Phase::Setup => {}
             Purpose::Setup(node) => {
                 let name = &self.options.nodes[node];
                 self.fail(format!("node {name} did not answer its set-up message in time"));

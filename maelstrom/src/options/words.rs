@@ -53,7 +53,7 @@ impl TestOptions {
             }
             "--nemesis" => {
                 let fault = |name: String| {
-                    let found = Fault::ALL.into_iter().find(|fault| fault.name() == name);
+                    let found = Fault::NAMED.into_iter().find(|fault| fault.name() == name);
                     found.ok_or_else(|| wrong(flag, &name))
                 };
                 let names = list().filter(|name| !name.is_empty());
@@ -62,6 +62,10 @@ impl TestOptions {
             "--nemesis-interval" => {
                 let is_long_enough = |seconds: &f64| (0.001..=1e6).contains(seconds);
                 self.nemesis_interval_secs = number(flag, value, is_long_enough)?;
+            }
+            "--member-count" => {
+                let can_be = |count: &usize| (1..=10_000).contains(count);
+                self.member_count = Some(number(flag, value, can_be)?);
             }
             "--topology" => self.topology = value.to_owned(),
             "--consistency-models" => self.consistency_models = list().collect(),
@@ -134,9 +138,10 @@ mod tests {
             latency_ms: 7,
             latency_distribution: LatencyDistribution::Uniform,
             availability: Some(Availability::Total),
-            faults: Fault::ALL.into(),
+            faults: Fault::NAMED.into(),
             nemesis_interval_secs: 0.5,
             calm_secs: 1.5,
+            member_count: Some(2),
             topology: "line".into(),
             consistency_models: vec!["read-atomic".into(), "causal".into()],
             key_count: Some(3),

@@ -32,9 +32,12 @@ pub struct AllInvolved {
 }
 
 /// The node of a process: clients are dealt out to the nodes in turn, and a process that takes
-/// another's place talks to the same one.
+/// another's place talks to the same one. None where nodes come and go: then it may be any.
 pub fn node_of(recorded: &Recorded, process: i64) -> Option<usize> {
     let options = recorded.options;
+    if options.members_at_first(&options.faults).is_some() {
+        return None;
+    }
     let (threads, nodes) = (options.concurrency.max(1), options.nodes.len());
     (nodes > 0).then(|| process.rem_euclid(threads as i64) as usize % nodes)
 }

@@ -77,6 +77,7 @@ pub fn explicit(case: &Case) -> Case {
     let calm_at = (options.calm_secs > 0.0).then(|| Duration::from_secs_f64(calm_at.max(0.0)));
     options.calm_secs = 0.0;
     options.latency_distribution = LatencyDistribution::Constant;
+    options.member_count = options.members_at_first(&options.faults);
     options.faults.clear();
     let tracks = &mut case.tape.tracks;
     if let Some(calm_at) = calm_at {
@@ -138,6 +139,12 @@ pub fn without_node(case: &Case, gone: usize, heir: Option<usize>) -> Option<Cas
     let nodes = case.options.nodes.len();
     if nodes == 1 || heir == Some(gone) {
         return None;
+    }
+    if let Some(members) = &mut case.options.member_count {
+        *members -= usize::from(gone < *members);
+        if *members == 0 {
+            return None;
+        }
     }
     let name = case.options.nodes.remove(gone);
     let slots = case.options.concurrency.div_ceil(nodes);

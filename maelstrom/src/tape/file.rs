@@ -236,7 +236,7 @@ fn operation(entry: &Edn) -> Result<TapedOperation, String> {
 
 fn strike(entry: &Edn) -> Result<TapedStrike, String> {
     let name = name_of(at(entry, "fault")?)?;
-    let fault = Fault::ALL.into_iter().find(|fault| fault.name() == name);
+    let fault = Fault::NAMED.into_iter().find(|fault| fault.name() == name);
     let fault = fault.ok_or_else(|| format!("there is no fault {name}"))?;
     let starts = *at(entry, "starts")? == Edn::Bool(true);
     Ok(TapedStrike {
@@ -255,7 +255,9 @@ fn victims(fault: Fault, entry: &Edn) -> Result<Victims, String> {
         Fault::Partition | Fault::OneWay => {
             Victims::Links(list_of(at(entry, "links")?, link_of)?.into_iter().collect())
         }
-        Fault::Kill | Fault::Pause => Victims::Nodes(list_of(at(entry, "nodes")?, node_of)?),
+        Fault::Kill | Fault::Pause | Fault::Membership => {
+            Victims::Nodes(list_of(at(entry, "nodes")?, node_of)?)
+        }
         Fault::Skew => Victims::Clocks(list_of(at(entry, "clocks")?, clock_of)?),
         Fault::Loss | Fault::Duplicate => match whole_of(at(entry, "per-mille")?)? {
             share @ 0..=1000 => Victims::Messages(share as u32),

@@ -52,9 +52,11 @@ impl Lanes {
     pub fn new(recorded: &Recorded) -> Lanes {
         let options = recorded.options;
         let (threads, nodes) = (options.concurrency.max(1), options.nodes.len().max(1));
+        // Where nodes come and go, a client has no node of its own.
+        let has_node = options.members_at_first(&options.faults).is_none();
         let by_thread = match (threads, nodes) {
             (..=CLIENT_LANES, _) => Grouping::Alone,
-            (_, ..=GROUP_LANES) => Grouping::ByNode,
+            (_, ..=GROUP_LANES) if has_node => Grouping::ByNode,
             _ => Grouping::Together,
         };
         let mut lanes = Vec::new();

@@ -1,0 +1,250 @@
+//! Who is a member of the cluster, as the nemesis wants it and as nodes have made it.
+//!
+//! A change is a series of requests, one after the other, to members in turn: `add_member` and
+//! `remove_member`, each with a `node_id`, as in Maelstrom's pull request 101. A node that is to
+//! join is started first. What may have happened or not is asked for again until a node says that
+//! it is so, and only then comes the next request. So it is known at any time who is a member, but
+//! for the one node that the present request is about.
+//!
+//! A client whose node is not there talks to a member in its place. A client of a node that is
+//! there and no member talks to that, and is told so by error 40.
+//!
+//! Absent: a change of several members by one request, which the pull request does not know.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::time::Duration;
+
+use gyre::{Body, ErrorCode, Message};
+use serde_json::json;
+
+use super::clients::Purpose;
+use super::{Engine, Event, NodeState, Phase};
+use crate::client::error_of;
+use crate::nemesis::Fault;
+use crate::options::TestOptions;
+
+/// How long a node may take to make a change, as long as for any other request.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long to wait after a request that failed, or when there is nobody to ask.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// How changes of the members go on.
+pub struct Members {
+    /// How many of the nodes were members in the beginning.
+    at_first: usize,
+    /// Whether nodes are told who is.
+    may_change: bool,
+    /// Who is one.
+    now: BTreeSet<usize>,
+    /// Who is to be one.
+    wanted: BTreeSet<usize>,
+    /// Whether those who leave end.
+    ends: bool,
+    step: Option<Step>,
+    /// Whether a request is under way, or a pause before the next.
+    waits: bool,
+    /// The client that asks.
+    connection: Option<usize>,
+    /// Whose turn it is to be asked.
+    turn: usize,
+    /// Whether any node has ever answered.
+    was_answered: bool,
+}
+
+/// One change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Add(usize),
+    Remove(usize),
+}
+
+impl Step {
+    /// The type of its request.
+    fn kind(self) -> &'static str {
+        match self {
+            Step::Add(_) => "add_member",
+            Step::Remove(_) => "remove_member",
+        }
+    }
+
+    /// The node that it is about.
+    fn node(self) -> usize {
+        let (Step::Add(node) | Step::Remove(node)) = self;
+        node
+    }
+}
+
+impl Members {
+    /// The members as a run begins.
+    pub fn new(options: &TestOptions, faults: &BTreeSet<Fault>) -> Members {
+        let count = options.members_at_first(faults);
+        let at_first = count.unwrap_or(options.nodes.len());
+        Members {
+            at_first,
+            may_change: count.is_some(),
+            now: (0..at_first).collect(),
+            wanted: (0..at_first).collect(),
+            ends: false,
+            step: None,
+            waits: false,
+            connection: None,
+            turn: 0,
+            was_answered: false,
+        }
+    }
+
+    /// The nodes that are members in the beginning.
+    pub fn at_first(&self) -> Range<usize> {
+        0..self.at_first
+    }
+
+    /// Whether the members are not simply all nodes, for ever.
+    pub fn may_change(&self) -> bool {
+        self.may_change
+    }
+
+    /// The next change on the way to what is wanted. Never are there fewer members than before and
+    /// after, nor more than one more.
+    fn next_step(&self) -> Option<Step> {
+        let joins = self.wanted.difference(&self.now).next().map(|&node| Step::Add(node));
+        let leaves = self.now.difference(&self.wanted).next().map(|&node| Step::Remove(node));
+        match self.now.len() <= self.wanted.len() {
+            true => joins.or(leaves),
+            false => leaves.or(joins),
+        }
+    }
+}
+
+impl Engine<'_> {
+    /// Has these nodes be the members, as soon as that can be.
+    pub(super) fn change_members(&mut self, wanted: &[usize], ends: bool) {
+        self.members.wanted = wanted.iter().copied().collect();
+        self.members.ends = ends;
+        if !self.members.waits {
+            self.go_on_changing();
+        }
+    }
+
+    /// Begins the next change, or asks for the present one again.
+    pub(super) fn go_on_changing(&mut self) {
+        self.members.waits = false;
+        if self.members.step.is_none() {
+            self.members.step = self.members.next_step();
+        }
+        let Some(step) = self.members.step else { return };
+        if let Step::Add(node) = step
+            && self.nodes[node].state != NodeState::Up
+        {
+            if self.nodes[node].state == NodeState::Absent {
+                self.nodes[node].state = NodeState::Restarted;
+                self.start_node(node);
+            }
+            return self.pause_changing();
+        }
+        let is_up = |node: &usize| self.nodes[*node].state == NodeState::Up;
+        let there: Vec<usize> = self.members.now.iter().copied().filter(is_up).collect();
+        match there.get(self.members.turn % there.len().max(1)) {
+            Some(&asked) => self.ask_for(step, asked),
+            None => self.pause_changing(),
+        }
+    }
+
+    fn pause_changing(&mut self) {
+        self.members.waits = true;
+        self.queue.push(self.now + PAUSE, Event::Members);
+    }
+
+    fn ask_for(&mut self, step: Step, asked: usize) {
+        self.members.waits = true;
+        self.members.turn += 1;
+        let connection = match self.members.connection {
+            Some(connection) => connection,
+            None => self.open_connection(Purpose::Members),
+        };
+        self.members.connection = Some(connection);
+        let name = &self.options.nodes[step.node()];
+        let body = json!({"type": step.kind(), "node_id": name});
+        let body = Body::new(&body).expect("a request is an object with a type");
+        self.request(connection, asked, body, TIMEOUT);
+    }
+
+    pub(super) fn on_members_reply(&mut self, reply: &Message) {
+        let Some(step) = self.members.step else { return };
+        self.members.was_answered = true;
+        let (kind, name) = (step.kind(), &reply.src);
+        if reply.body.kind() == "error" {
+            let error = error_of(&reply.body);
+            if error.code == ErrorCode::NotSupported {
+                return self.fail(format!(
+                    "node {name} does not know {kind}: {error}. With --nemesis membership every \
+                     node has to; `maelstrom doc` says what is asked of it"
+                ));
+            }
+            let sentence = format!("node {name} did not do {kind}: {error}");
+            self.say(&sentence);
+            return self.pause_changing();
+        }
+        if reply.body.kind() != format!("{kind}_ok") {
+            let line = reply.to_line();
+            return self.fail(format!("expected {kind}_ok from node {name}, but received {line}"));
+        }
+        self.make(step);
+        self.go_on_changing();
+    }
+
+    /// A change is made.
+    fn make(&mut self, step: Step) {
+        self.members.step = None;
+        match step {
+            Step::Add(node) => self.members.now.insert(node),
+            Step::Remove(node) => self.members.now.remove(&node),
+        };
+        let nodes = &self.options.nodes;
+        let names = self.members.now.iter().map(|&node| nodes[node].as_str());
+        let names = names.collect::<Vec<_>>().join(", ");
+        let sentence = match step {
+            Step::Add(node) => format!("{} is a member now: {names}", nodes[node]),
+            Step::Remove(node) => format!("{} is a member no more: {names}", nodes[node]),
+        };
+        self.say(&sentence);
+        if let (Step::Remove(node), true) = (step, self.members.ends) {
+            self.kill_node(node);
+            self.nodes[node].state = NodeState::Absent;
+            self.nodes[node].backlog.clear();
+        }
+    }
+
+    pub(super) fn on_members_timeout(&mut self) {
+        if let Some(step) = self.members.step {
+            let kind = step.kind();
+            let hint = match self.members.was_answered {
+                true => "",
+                false => ", and no node ever has: does it know of it?",
+            };
+            let sentence = format!("no answer to {kind} within {} s{hint}", TIMEOUT.as_secs());
+            self.say(&sentence);
+        }
+        self.go_on_changing();
+    }
+
+    /// A node has answered `init`. One that was not there when the others were set up is now.
+    pub(super) fn on_node_up(&mut self, node: usize) {
+        let is_late = self.nodes[node].starts == 1 && self.phase != Phase::Init;
+        if is_late && let Some(body) = self.workload.setup(&self.options.nodes, self.options) {
+            let timeout = Duration::from_millis(self.workload.timeout_ms(self.options));
+            let connection = self.open_connection(Purpose::Setup(node));
+            self.request(connection, node, body, timeout);
+        }
+    }
+
+    /// Whom a client of this node asks.
+    pub(super) fn node_for_client(&self, node: usize) -> usize {
+        if self.nodes[node].state != NodeState::Absent {
+            return node;
+        }
+        let members = &self.members.now;
+        members.iter().copied().nth(node % members.len().max(1)).unwrap_or(node)
+    }
+}

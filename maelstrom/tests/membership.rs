@@ -1,0 +1,207 @@
+//! Members that come and go: when nodes start and end, what they are asked, and what becomes of a
+//! run whose nodes know nothing of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use gyre::raft::MemberChange;
+use gyre::{Ctx, Error, Message, Node, NodeId, Time, async_trait};
+use maelstrom::Fault;
+use maelstrom::checker::Validity;
+use maelstrom::engine::{Direction, Observer};
+use maelstrom::simulation::Check;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Answers whatever is asked, and every change is made as soon as it is wanted.
+struct Obliging;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Request {
+    Echo { echo: Value },
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Response {
+    EchoOk { echo: Value },
+}
+
+#[async_trait(?Send)]
+impl Node for Obliging {
+    type Request = Request;
+    type Response = Response;
+
+    async fn handle(&self, _: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
+        let Request::Echo { echo } = request;
+        Ok(Response::EchoOk { echo })
+    }
+
+    async fn change_members(&self, _: &Ctx, _: MemberChange) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// The same, but its members stay the same.
+struct Fixed;
+
+#[async_trait(?Send)]
+impl Node for Fixed {
+    type Request = Request;
+    type Response = Response;
+
+    async fn handle(&self, ctx: &Ctx, request: Request, from: NodeId) -> Result<Response, Error> {
+        Obliging.handle(ctx, request, from).await
+    }
+}
+
+/// The same, but it does not answer when it is asked for a change.
+struct Silent;
+
+#[async_trait(?Send)]
+impl Node for Silent {
+    type Request = Request;
+    type Response = Response;
+
+    async fn handle(&self, ctx: &Ctx, request: Request, from: NodeId) -> Result<Response, Error> {
+        Obliging.handle(ctx, request, from).await
+    }
+
+    async fn change_members(&self, ctx: &Ctx, _: MemberChange) -> Result<(), Error> {
+        ctx.sleep(Duration::from_secs(1_000)).await;
+        Ok(())
+    }
+}
+
+fn check<N: Node>(make: impl Fn(&Ctx) -> N + Send + Sync + 'static) -> Check<N> {
+    maelstrom::check("echo", make).faults([Fault::Membership]).time_limit_secs(40.0)
+}
+
+/// What happens to nodes, and who is asked for a change after which others.
+#[derive(Default)]
+struct Watcher {
+    members: BTreeSet<String>,
+    started: BTreeMap<String, Time>,
+    inits: Vec<Value>,
+    killed: Vec<NodeId>,
+    said: Vec<String>,
+    asked: Option<(String, Value)>,
+    changes: usize,
+}
+
+impl Observer for Watcher {
+    fn message(&mut self, now: Time, direction: Direction, _: u64, message: &Message) {
+        if direction != Direction::Receive {
+            return;
+        }
+        let body: Value = serde_json::from_str(message.body.as_json()).expect("a body is JSON");
+        match message.body.kind() {
+            "init" => {
+                self.started.insert(message.dest.to_string(), now);
+                self.inits.push(body);
+            }
+            "add_member" | "remove_member" => {
+                assert!(self.members.contains(message.dest.as_str()), "a member is asked");
+                assert_eq!(self.asked, None, "one change after the other");
+                self.asked = Some((message.body.kind().to_owned(), body["node_id"].clone()));
+            }
+            kind @ ("add_member_ok" | "remove_member_ok") => {
+                let (asked, node) = self.asked.take().expect("it was asked for");
+                assert_eq!(kind, format!("{asked}_ok"));
+                let node = node.as_str().expect("a name").to_owned();
+                assert!(self.started.contains_key(&node), "{node} was there before");
+                let is_news = match kind {
+                    "add_member_ok" => self.members.insert(node),
+                    _ => self.members.remove(&node),
+                };
+                assert!(is_news, "nothing is asked for that is so");
+                self.changes += 1;
+            }
+            _ => {}
+        }
+    }
+
+    fn killed(&mut self, node: &NodeId) {
+        assert!(!self.members.contains(node.as_str()), "only who has left ends");
+        self.killed.push(node.clone());
+    }
+
+    fn log(&mut self, _: Time, sentence: &str) {
+        self.said.push(sentence.to_owned());
+    }
+}
+
+fn watcher(members: &[&str]) -> Watcher {
+    let members = members.iter().map(|&name| name.to_owned()).collect();
+    Watcher { members, ..Watcher::default() }
+}
+
+#[test]
+fn nodes_start_when_they_join_and_end_when_they_are_replaced() {
+    for seed in 0..20 {
+        let mut seen = watcher(&["n0", "n1", "n2"]);
+        let (outcome, results) = check(|_| Obliging).run_observed(seed, &mut seen, 0);
+        assert_eq!(outcome.failure, None, "seed {seed}");
+        // Whoever's node is not there is served by another.
+        assert_ne!(results.verdict, Validity::False, "seed {seed}");
+        let at_first = serde_json::json!(["n0", "n1", "n2"]);
+        assert!(seen.inits.iter().all(|init| init["initial_member_ids"] == at_first));
+        assert!(seen.inits.iter().all(|init| init["node_ids"].as_array().unwrap().len() == 5));
+        let late = seen.started.iter().filter(|(_, at)| **at > Time::from_millis(100)).count();
+        assert!(late > 0 && seen.changes >= 5, "seed {seed}: {late} late, {}", seen.changes);
+        assert!(!seen.members.is_empty());
+    }
+}
+
+#[test]
+fn the_same_seed_and_its_tape_give_the_same_history() {
+    let check = || check(|_| Obliging).faults(Fault::NAMED);
+    for seed in 0..5 {
+        let (outcome, _, tape) = check().record(seed);
+        assert_eq!(outcome.failure, None, "seed {seed}");
+        let (again, _) = check().run(seed);
+        assert_eq!(outcome.history, again.history, "seed {seed}");
+        let text = tape.to_text();
+        assert!(text.contains(":fault :membership"), "seed {seed}");
+        let tape = maelstrom::tape::TapeFile::parse(&text).expect("it was just written");
+        let (replayed, _) = check().replay(tape);
+        assert_eq!(outcome.history, replayed.history, "seed {seed}");
+    }
+}
+
+#[test]
+fn nodes_that_know_nothing_of_members_get_a_sentence() {
+    let (outcome, _) = check(|_| Fixed).run(1);
+    let sentence = outcome.failure.expect("such a run cannot go on");
+    assert!(sentence.contains("does not know"), "{sentence}");
+    assert!(sentence.contains("maelstrom doc"), "{sentence}");
+    // Without the fault nobody asks them.
+    let (outcome, results) = check(|_| Fixed).faults([]).run(1);
+    assert_eq!((outcome.failure, results.verdict), (None, Validity::True));
+}
+
+#[test]
+fn nodes_that_do_not_answer_are_asked_again() {
+    let mut seen = Watcher::default();
+    struct Said<'a>(&'a mut Watcher);
+    impl Observer for Said<'_> {
+        fn log(&mut self, now: Time, sentence: &str) {
+            self.0.log(now, sentence);
+        }
+    }
+    let (outcome, results) = check(|_| Silent).run_observed(1, &mut Said(&mut seen), 0);
+    assert_eq!((outcome.failure, results.verdict), (None, Validity::True));
+    let hints = seen.said.iter().filter(|said| said.contains("does it know of it?")).count();
+    assert!(hints >= 5, "{:?}", seen.said);
+}
+
+/// Without changes, too, the nodes that are no members are not there, and nobody misses them.
+#[test]
+fn a_cluster_may_have_spare_nodes() {
+    let mut seen = watcher(&["n0", "n1"]);
+    let check = check(|_| Obliging).faults([]).options(|options| options.member_count = Some(2));
+    let (outcome, results) = check.run_observed(1, &mut seen, 0);
+    assert_eq!((outcome.failure, results.verdict), (None, Validity::True));
+    assert_eq!(seen.started.keys().collect::<Vec<_>>(), ["n0", "n1"]);
+}
