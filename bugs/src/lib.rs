@@ -5,7 +5,7 @@
 //! would take a long coincidence, by an invariant that does not hold. Every file is also a
 //! program that runs as a node under any bench.
 //!
-//! All that is known of a bug stands in its own file: see [`exhibit`]. `make museum` makes pages
+//! All that is known of a bug stands in its own file: see [`mod@exhibit`]. `make museum` makes pages
 //! of that, and runs the tests of all (`bugs/museum`).
 //!
 //! Here stands what several of them share.
