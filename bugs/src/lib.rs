@@ -5,8 +5,8 @@
 //! would take a long coincidence, by an invariant that does not hold. Every file is also a
 //! program that runs as a node under any bench.
 //!
-//! All that is known of a bug stands in its own file: see [`mod@exhibit`]. `make museum` makes pages
-//! of that, and runs the tests of all (`bugs/museum`).
+//! All that is known of a bug stands in its own file: see [`mod@exhibit`]. `make museum` makes
+//! pages of that, and runs the tests of all (`bugs/museum`).
 //!
 //! Here stands what several of them share.
 
