@@ -8,6 +8,8 @@
     reason = "this test is about processes, files and signals, and has no harness"
 )]
 
+#[path = "stdio/disks.rs"]
+mod disks;
 #[path = "stdio/running.rs"]
 mod running;
 
@@ -22,6 +24,7 @@ use gyre::{Ctx, Error, Node, NodeId, Storage, async_trait};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use disks::{in_real_time_the_bench_harms_disks, on_a_simulated_disk_a_kill_is_a_crash};
 use running::{INIT, INIT_OK, PATIENCE, Running, lines, request, signal, wait};
 
 const ECHO: &str = env!("CARGO_BIN_EXE_echo");
@@ -557,6 +560,8 @@ fn main() -> ExitCode {
         in_lockstep_the_bench_decides_the_time
         in_lockstep_what_is_no_step_is_a_failure
         in_lockstep_a_kill_is_a_crash_of_the_disk
+        on_a_simulated_disk_a_kill_is_a_crash
+        in_real_time_the_bench_harms_disks
     };
     // A test that fails panics, and that ends the program with a status that says so.
     for (name, test) in tests {

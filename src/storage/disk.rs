@@ -11,6 +11,28 @@ use std::io;
 ///   never mixed with a new file of the same name.
 ///
 /// After an error the state of the file concerned is not known.
+///
+/// A disk that is full, and what becomes of a storage on it:
+///
+/// ```
+/// use gyre::{Disk, Storage};
+/// use std::io::{ErrorKind, Result};
+///
+/// struct Full;
+///
+/// impl Disk for Full {
+///     fn read(&mut self, _: &str) -> Result<Option<Vec<u8>>> { Ok(None) }
+///     fn append(&mut self, _: &str, _: &[u8]) -> Result<()> { Err(ErrorKind::StorageFull.into()) }
+///     fn sync(&mut self, _: &str) -> Result<()> { Ok(()) }
+///     fn truncate(&mut self, _: &str, _: u64) -> Result<()> { Ok(()) }
+///     fn remove(&mut self, _: &str) -> Result<()> { Ok(()) }
+///     fn list(&mut self) -> Result<Vec<String>> { Ok(Vec::new()) }
+/// }
+///
+/// let storage = Storage::new(Box::new(Full));
+/// assert!(storage.append(b"a vote").and_then(|()| storage.sync()).is_err());
+/// assert!(storage.load().is_err()); // it refuses everything from then on
+/// ```
 pub trait Disk {
     /// The whole of a file, or `None` if there is none of that name.
     ///
@@ -55,6 +77,17 @@ pub trait Disk {
 }
 
 /// A disk that is forgotten with the process.
+///
+/// ```
+/// use gyre::{Disk, MemoryDisk};
+///
+/// let mut disk = MemoryDisk::default();
+/// disk.append("log", b"add 1")?;
+/// disk.append("log", b", add 2")?;
+/// assert_eq!(disk.read("log")?.unwrap(), b"add 1, add 2");
+/// assert!(!disk.is_durable()); // a node says so in its log
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug, Default)]
 pub struct MemoryDisk(BTreeMap<String, Vec<u8>>);
 

@@ -13,6 +13,19 @@ use super::Disk;
 const LOCK: &str = "lock";
 
 /// A disk that is a directory.
+///
+/// ```
+/// use gyre::{Disk, FileDisk};
+///
+/// let directory = tempfile::tempdir()?;
+/// let mut disk = FileDisk::open(directory.path())?;
+/// disk.append("log", b"add 1")?;
+/// disk.sync("log")?;
+/// assert!(FileDisk::open(directory.path()).is_err()); // it belongs to one node
+/// drop(disk);
+/// assert_eq!(FileDisk::open(directory.path())?.read("log")?.unwrap(), b"add 1");
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct FileDisk {
     directory: PathBuf,

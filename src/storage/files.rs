@@ -68,6 +68,14 @@ impl Files {
         result
     }
 
+    pub(super) fn with_disk<T>(
+        &mut self,
+        action: impl FnOnce(&mut dyn Disk) -> io::Result<T>,
+    ) -> Result<T, Error> {
+        action(&mut *self.disk)
+            .map_err(|error| Error::crash(format!("the node's disk failed: {error}")))
+    }
+
     pub(super) fn is_durable(&self) -> bool {
         self.disk.is_durable()
     }

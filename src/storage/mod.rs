@@ -35,6 +35,23 @@
 //! Absent on purpose: everything asynchronous (a node that waits for its disk has nothing else
 //! it may do), and any idea of what a record means.
 //!
+//! ```
+//! use gyre::{SimDisk, Storage};
+//!
+//! let disk = SimDisk::new();
+//! let storage = Storage::new(Box::new(disk.clone()));
+//! storage.append(b"add 1")?;
+//! storage.begin_snapshot()?;
+//! storage.append_to_snapshot(b"the sum is 1")?;
+//! storage.append(b"add 2")?;
+//! storage.sync()?;
+//! drop(storage); // a crash, before the snapshot is finished
+//! let recovered = Storage::new(Box::new(disk)).load()?;
+//! assert!(recovered.snapshot.is_empty());
+//! assert_eq!(recovered.records, [b"add 1", b"add 2"]);
+//! # Ok::<(), gyre::Error>(())
+//! ```
+//!
 //! Chapter 2 of the book, `book/02-unique-ids.md`, reads this.
 
 mod disk;
@@ -45,6 +62,7 @@ mod frames;
 #[cfg(feature = "stdio")]
 mod recorded;
 mod sim;
+mod trouble;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -55,6 +73,7 @@ pub use file::FileDisk;
 #[cfg(feature = "stdio")]
 pub(crate) use recorded::RecordedDisk;
 pub use sim::SimDisk;
+pub use trouble::{DiskTrouble, SIMULATED_DISK_FILE, TROUBLE_FILE};
 
 use crate::types::Error;
 use files::Files;
@@ -63,6 +82,23 @@ use files::Files;
 const LOG_SLACK: u64 = 64 * 1024;
 
 /// A node's durable storage. A handle: clones are the same storage.
+///
+/// ```
+/// use gyre::{SimDisk, Storage};
+///
+/// for seed in 0..100 {
+///     let disk = SimDisk::new();
+///     let storage = Storage::new(Box::new(disk.clone()));
+///     storage.append(b"a vote for n2 in term 3")?;
+///     storage.sync()?; // now n2 may be told
+///     storage.append(b"a vote for n1 in term 4")?;
+///     disk.crash_with_seed(seed);
+///     let recovered = Storage::new(Box::new(disk)).load()?;
+///     assert_eq!(recovered.records[0], b"a vote for n2 in term 3");
+///     assert!(recovered.records.len() <= 2); // whether the other one is there, nobody knows
+/// }
+/// # Ok::<(), gyre::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Storage(Rc<Inner>);
 
@@ -72,6 +108,24 @@ struct Inner {
 }
 
 /// What [`Storage::load`] found.
+///
+/// After a restart it holds the last snapshot, and what was appended since:
+///
+/// ```
+/// use gyre::{Recovered, SimDisk, Storage};
+///
+/// let disk = SimDisk::new();
+/// let storage = Storage::new(Box::new(disk.clone()));
+/// storage.append(b"add 1")?;
+/// storage.append(b"add 2")?;
+/// storage.save_snapshot(b"the sum is 3")?;
+/// storage.append(b"add 4")?;
+/// storage.sync()?;
+/// let Recovered { snapshot, records } = Storage::new(Box::new(disk)).load()?;
+/// assert_eq!(snapshot, [b"the sum is 3"]);
+/// assert_eq!(records, [b"add 4"]);
+/// # Ok::<(), gyre::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recovered {
     /// The pieces of the last complete snapshot, if there was one.
@@ -81,7 +135,8 @@ pub struct Recovered {
 }
 
 impl Storage {
-    pub(crate) fn new(disk: Box<dyn Disk>) -> Storage {
+    /// The storage on a disk. A node has one, [`Ctx::storage`](crate::Ctx::storage).
+    pub fn new(disk: Box<dyn Disk>) -> Storage {
         let files = RefCell::new(Files::new(disk));
         Storage(Rc::new(Inner { files, was_used: Cell::new(false) }))
     }
@@ -159,6 +214,18 @@ impl Storage {
         self.begin_snapshot()?;
         self.append_to_snapshot(snapshot)?;
         self.finish_snapshot()
+    }
+
+    /// Does something with the disk below: for a node that keeps files of its own in the place
+    /// of the log and its snapshots, and answers for them.
+    ///
+    /// # Errors
+    /// When the disk fails, now or earlier.
+    pub fn with_disk<T>(
+        &self,
+        action: impl FnOnce(&mut dyn Disk) -> std::io::Result<T>,
+    ) -> Result<T, Error> {
+        self.0.files.borrow_mut().attempt(|files| files.with_disk(action))
     }
 
     /// Whether a snapshot was begun and not finished.

@@ -1,4 +1,5 @@
-//! A simulated disk that outlives its process, for nodes in lockstep.
+//! A simulated disk that outlives its process, for nodes that the bench runs: in lockstep, and in
+//! real time with `--nemesis disk`.
 //!
 //! The bench kills such a node with SIGKILL, which takes nothing from the files of the
 //! operating system, so a directory would be too kind a disk. Instead every operation on a
@@ -6,23 +7,32 @@
 //! that ended the last one, which is recorded too. So a kill does to a child exactly what it
 //! does inside the bench.
 //!
+//! What is wrong with the disk for a while, the bench says in [`TROUBLE_FILE`]: before each
+//! operation the disk looks there.
+//!
 //! The record is a row of operations: a line such as `append log-1 5`, `truncate log-1 40`,
 //! `sync log-1 0`, `remove log-1 0` or `crash all 42`, and after the first so many bytes.
-//! It is never shortened: a run in virtual time has few lives, and they are short.
+//! It is never shortened: the lives of a node in a test are few and short. In real time a kill may
+//! come while an operation is recorded. Then its record is torn, and it has not happened.
 
 #![expect(clippy::disallowed_methods, reason = "this is storage that meets a file, too")]
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::file::Lock;
-use super::{Disk, SimDisk};
+use super::{Disk, DiskTrouble, SIMULATED_DISK_FILE, SimDisk, TROUBLE_FILE};
 
 /// A [`SimDisk`], and the record of what was done to it.
 pub(crate) struct RecordedDisk {
     disk: SimDisk,
     record: File,
+    /// Where the bench says what is wrong with the disk, and what it said last.
+    trouble_file: PathBuf,
+    trouble: Option<DiskTrouble>,
+    /// Whether the time that the disk takes passes here. In lockstep it passes in the bench.
+    waits: bool,
     /// Keeps other processes out.
     _lock: Lock,
 }
@@ -37,16 +47,48 @@ impl RecordedDisk {
     pub(crate) fn open(directory: &Path, seed: u64) -> io::Result<RecordedDisk> {
         fs::create_dir_all(directory)?;
         let lock = Lock::take_unnamed(directory)?;
-        let path = directory.join("simulated-disk");
+        let path = directory.join(SIMULATED_DISK_FILE);
         let mut disk = SimDisk::new();
+        let mut whole = 0;
         if path.exists() {
-            replay(&fs::read(&path)?, &mut disk)?;
+            whole = replay(&fs::read(&path)?, &mut disk)?;
         }
         let record = OpenOptions::new().append(true).create(true).open(path)?;
-        let mut recorded = RecordedDisk { disk, record, _lock: lock };
-        recorded.record("crash", "all", seed, b"")?;
-        recorded.disk.crash_with_seed(seed);
+        record.set_len(whole)?;
+        let trouble_file = directory.join(TROUBLE_FILE);
+        let mut recorded =
+            RecordedDisk { disk, record, trouble_file, trouble: None, waits: false, _lock: lock };
+        recorded.look()?;
+        // A crash that takes nothing is none.
+        if !matches!(recorded.trouble, Some(DiskTrouble::Rot(_))) {
+            recorded.record("crash", "all", seed, b"")?;
+            recorded.disk.crash_with_seed(seed);
+        }
         Ok(recorded)
+    }
+
+    /// The same disk, which lets the time pass that it takes.
+    pub(crate) fn in_real_time(self) -> RecordedDisk {
+        RecordedDisk { waits: true, ..self }
+    }
+
+    /// The disk itself, to ask how long it takes.
+    pub(crate) fn simulated(&self) -> SimDisk {
+        self.disk.clone()
+    }
+
+    /// Looks what is wrong with the disk now.
+    fn look(&mut self) -> io::Result<()> {
+        let trouble = match fs::read_to_string(&self.trouble_file) {
+            Ok(text) => Some(text.parse().map_err(io::Error::other)?),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        if trouble != self.trouble {
+            self.trouble = trouble;
+            self.disk.set_trouble(trouble);
+        }
+        Ok(())
     }
 
     fn record(&mut self, verb: &str, file: &str, number: u64, bytes: &[u8]) -> io::Result<()> {
@@ -56,49 +98,61 @@ impl RecordedDisk {
     }
 }
 
-fn replay(mut record: &[u8], disk: &mut SimDisk) -> io::Result<()> {
-    while !record.is_empty() {
-        record = replay_one(record, disk)
+/// Replays what was recorded, and gives the length of it: a torn operation at the end was not
+/// done.
+fn replay(record: &[u8], disk: &mut SimDisk) -> io::Result<u64> {
+    let mut rest = record;
+    while let Some((line, after)) = split_line(rest) {
+        let (verb, file, number) = operation(line)
             .ok_or_else(|| io::Error::other("simulated-disk is no record of a simulated disk"))?;
+        let length = if verb == "append" { number } else { 0 };
+        let Some((bytes, after)) = after.split_at_checked(length as usize) else { break };
+        match verb {
+            "append" => disk.append(file, bytes)?,
+            "truncate" => disk.truncate(file, number)?,
+            "sync" => disk.sync(file)?,
+            "remove" => disk.remove(file)?,
+            _ => disk.crash_with_seed(number),
+        }
+        rest = after;
     }
-    Ok(())
+    Ok((record.len() - rest.len()) as u64)
 }
 
-/// Replays the first operation, and gives the rest.
-fn replay_one<'a>(record: &'a [u8], disk: &mut SimDisk) -> Option<&'a [u8]> {
-    let line_end = memchr::memchr(b'\n', record)?;
-    let line = std::str::from_utf8(&record[..line_end]).ok()?;
-    let rest = &record[line_end + 1..];
-    let mut words = line.split(' ');
+fn split_line(record: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = memchr::memchr(b'\n', record)?;
+    Some((&record[..end], &record[end + 1..]))
+}
+
+/// What was done, to which file, and a number.
+fn operation(line: &[u8]) -> Option<(&str, &str, u64)> {
+    let mut words = str::from_utf8(line).ok()?.split(' ');
     let (verb, file, number) = (words.next()?, words.next()?, words.next()?.parse().ok()?);
-    let (bytes, rest) = match verb {
-        "append" => rest.split_at_checked(usize::try_from(number).ok()?)?,
-        _ => (&rest[..0], rest),
-    };
-    match verb {
-        "append" => disk.append(file, bytes).ok()?,
-        "truncate" => disk.truncate(file, number).ok()?,
-        "sync" => disk.sync(file).ok()?,
-        "remove" => disk.remove(file).ok()?,
-        "crash" => disk.crash_with_seed(number),
-        _ => return None,
-    }
-    Some(rest)
+    let is_known = ["append", "truncate", "sync", "remove", "crash"].contains(&verb);
+    is_known.then_some((verb, file, number))
 }
 
 impl Disk for RecordedDisk {
     fn read(&mut self, file: &str) -> io::Result<Option<Vec<u8>>> {
+        self.look()?;
         self.disk.read(file)
     }
 
     fn append(&mut self, file: &str, bytes: &[u8]) -> io::Result<()> {
-        self.record("append", file, bytes.len() as u64, bytes)?;
+        self.look()?;
+        let written = &bytes[..self.disk.accepts(bytes.len())];
+        self.record("append", file, written.len() as u64, written)?;
         self.disk.append(file, bytes)
     }
 
     fn sync(&mut self, file: &str) -> io::Result<()> {
+        self.look()?;
         self.record("sync", file, 0, b"")?;
-        self.disk.sync(file)
+        self.disk.sync(file)?;
+        if self.waits {
+            std::thread::sleep(self.disk.take_time());
+        }
+        Ok(())
     }
 
     fn truncate(&mut self, file: &str, length: u64) -> io::Result<()> {

@@ -6,19 +6,49 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
 use std::rc::Rc;
+use std::time::Duration;
 
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::Disk;
+use super::{Disk, DiskTrouble};
 
 /// A disk in memory that outlives its node, and on [`crash`](SimDisk::crash) treats what was
 /// not synced as real disks do: loses it, tears it, or keeps later writes without earlier ones.
 ///
 /// A handle: clones are the same disk. The bench keeps one, and gives one to each life of the
 /// node.
+///
+/// ```
+/// use gyre::{Disk, SimDisk};
+/// use std::collections::BTreeSet;
+///
+/// let mut left = BTreeSet::new();
+/// for seed in 0..100 {
+///     let mut disk = SimDisk::new();
+///     disk.append("log", b"synced")?;
+///     disk.sync("log")?;
+///     disk.append("log", b", not synced")?;
+///     disk.crash_with_seed(seed);
+///     left.insert(disk.read("log")?.unwrap());
+/// }
+/// assert!(left.iter().all(|log| log.starts_with(b"synced")));
+/// assert!(left.len() > 10); // the rest is there, or not, or torn, or something else
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Debug, Default)]
-pub struct SimDisk(Rc<RefCell<BTreeMap<String, SimFile>>>);
+pub struct SimDisk(Rc<RefCell<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    files: BTreeMap<String, SimFile>,
+    /// What is wrong with the disk at present.
+    trouble: Option<DiskTrouble>,
+    /// The byte that is read wrong: its file, where it is, and its wrong bit.
+    rotten: Option<(String, usize, u8)>,
+    /// How long syncs have taken that nobody has waited for yet.
+    time_taken: Duration,
+}
 
 #[derive(Debug, Default)]
 struct SimFile {
@@ -68,7 +98,11 @@ impl SimDisk {
     /// bytes where a later one survives) or is torn. A file that was removed may be back; what
     /// was then written to a new one of that name is lost.
     pub fn crash(&self, rng: &mut impl Rng) {
-        for file in self.0.borrow_mut().values_mut() {
+        let mut state = self.0.borrow_mut();
+        if matches!(state.trouble, Some(DiskTrouble::Rot(_))) {
+            return;
+        }
+        for file in state.files.values_mut() {
             file.crash(rng);
         }
     }
@@ -81,6 +115,55 @@ impl SimDisk {
     /// first life it does nothing.
     pub fn crash_with_seed(&self, seed: u64) {
         self.crash(&mut ChaCha8Rng::seed_from_u64(seed));
+    }
+
+    /// From now on this is wrong with the disk, or nothing any more: then it is as if it had
+    /// never been, but for what could not be written meanwhile.
+    pub fn set_trouble(&self, trouble: Option<DiskTrouble>) {
+        let mut state = self.0.borrow_mut();
+        state.rotten = match trouble {
+            Some(DiskTrouble::Rot(number)) => state.synced_bit(number),
+            _ => None,
+        };
+        state.trouble = trouble;
+    }
+
+    /// Whether anything was ever kept on it.
+    pub fn is_used(&self) -> bool {
+        !self.0.borrow().files.is_empty()
+    }
+
+    /// How long its syncs have taken since this was last asked. The disk itself lets no time
+    /// pass: whoever drives the node lets it wait so long.
+    pub fn take_time(&self) -> Duration {
+        std::mem::take(&mut self.0.borrow_mut().time_taken)
+    }
+
+    /// How many of so many bytes are written when they are appended.
+    pub(super) fn accepts(&self, bytes: usize) -> usize {
+        match self.0.borrow().trouble {
+            Some(DiskTrouble::Full) => bytes / 2,
+            _ => bytes,
+        }
+    }
+}
+
+impl State {
+    /// The bit with this number, modulo how many there are, of all that was synced.
+    fn synced_bit(&self, number: u64) -> Option<(String, usize, u8)> {
+        let synced =
+            |file: &SimFile| Some(file.durable.as_ref()?.len().min(file.current.as_ref()?.len()));
+        let lengths = self.files.iter().map(|(name, file)| (name, synced(file).unwrap_or(0)));
+        let all: u64 = lengths.clone().map(|(_, length)| length as u64).sum();
+        let number = number.checked_rem(8 * all)?;
+        let mut place = (number / 8) as usize;
+        for (name, length) in lengths {
+            if place < length {
+                return Some((name.clone(), place, 1 << (number % 8)));
+            }
+            place -= length;
+        }
+        None
     }
 }
 
@@ -155,39 +238,55 @@ fn fate(bytes: &[u8], rng: &mut impl Rng) -> Option<Vec<u8>> {
 
 impl Disk for SimDisk {
     fn read(&mut self, file: &str) -> io::Result<Option<Vec<u8>>> {
-        Ok(self.0.borrow().get(file).and_then(|file| file.current.clone()))
+        let state = self.0.borrow();
+        let mut content = state.files.get(file).and_then(|file| file.current.clone());
+        if let (Some((rotten, place, bit)), Some(content)) = (&state.rotten, &mut content)
+            && rotten == file
+            && let Some(byte) = content.get_mut(*place)
+        {
+            *byte ^= bit;
+        }
+        Ok(content)
     }
 
     fn append(&mut self, file: &str, bytes: &[u8]) -> io::Result<()> {
-        let mut files = self.0.borrow_mut();
-        let file = files.entry(file.to_owned()).or_default();
+        let written = &bytes[..self.accepts(bytes.len())];
+        let mut state = self.0.borrow_mut();
+        let file = state.files.entry(file.to_owned()).or_default();
         let end = file.current.as_ref().map_or(0, Vec::len);
-        file.change(Change::Write(end, bytes.to_vec()));
-        Ok(())
+        file.change(Change::Write(end, written.to_vec()));
+        match state.trouble {
+            Some(DiskTrouble::Full) => Err(io::ErrorKind::StorageFull.into()),
+            _ => Ok(()),
+        }
     }
 
     fn sync(&mut self, file: &str) -> io::Result<()> {
-        self.0.borrow_mut().entry(file.to_owned()).or_default().sync();
+        let mut state = self.0.borrow_mut();
+        if let Some(DiskTrouble::Slow(time)) = state.trouble {
+            state.time_taken += time;
+        }
+        state.files.entry(file.to_owned()).or_default().sync();
         Ok(())
     }
 
     fn truncate(&mut self, file: &str, length: u64) -> io::Result<()> {
-        let mut files = self.0.borrow_mut();
-        let file = files.get_mut(file).ok_or(io::ErrorKind::NotFound)?;
+        let mut state = self.0.borrow_mut();
+        let file = state.files.get_mut(file).ok_or(io::ErrorKind::NotFound)?;
         file.change(Change::Truncate(usize::try_from(length).unwrap_or(usize::MAX)));
         Ok(())
     }
 
     fn remove(&mut self, file: &str) -> io::Result<()> {
-        if let Some(file) = self.0.borrow_mut().get_mut(file) {
+        if let Some(file) = self.0.borrow_mut().files.get_mut(file) {
             file.change(Change::Remove);
         }
         Ok(())
     }
 
     fn list(&mut self) -> io::Result<Vec<String>> {
-        let files = self.0.borrow();
-        let there = files.iter().filter(|(_, file)| file.current.is_some());
+        let state = self.0.borrow();
+        let there = state.files.iter().filter(|(_, file)| file.current.is_some());
         Ok(there.map(|(name, _)| name.clone()).collect())
     }
 }
