@@ -13,6 +13,24 @@
 //! to be persisted is durable before anything is sent, and before a client gets its reply. So
 //! nobody ever hears of what a crash could still undo.
 //!
+//! Two clients at once, and one write:
+//!
+//! ```
+//! use gyre::key_value::{Change, Registers};
+//! use gyre::protocols::core::{Core, Input};
+//! use gyre::{Time, single::Single};
+//! use rand::SeedableRng;
+//!
+//! let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
+//! let mut core = Single::<Registers>::new(Vec::new());
+//! for id in [1, 2] {
+//!     let request = Change::Write("x".into(), id.into());
+//!     core.step(Time::ZERO, Input::Local { id, request }, &mut rng);
+//! }
+//! let outputs = core.outputs();
+//! assert_eq!((outputs.persist.len(), outputs.reply.len()), (2, 2));
+//! ```
+//!
 //! Chapter 14 of the book, `book/14-your-own.md`, reads this.
 
 use rand_chacha::ChaCha8Rng;
@@ -23,9 +41,40 @@ use serde_json::Value;
 use crate::types::{NodeId, Time};
 
 /// The number under which a client's request runs. It is never used twice in one life of a node.
+///
+/// ```
+/// use gyre::key_value::{Change, Registers};
+/// use gyre::protocols::core::{Core, Input, RequestId};
+/// use gyre::{Time, single::Single};
+/// # use rand::SeedableRng;
+/// # let rng = &mut rand_chacha::ChaCha8Rng::seed_from_u64(1);
+///
+/// let mut core = Single::<Registers>::new(Vec::new());
+/// let id: RequestId = 41;
+/// let request = Change::Write("x".into(), 7.into());
+/// core.step(Time::ZERO, Input::Local { id, request }, rng);
+/// assert_eq!(core.outputs().reply, [(41, Ok(()))]);
+/// ```
 pub type RequestId = u64;
 
 /// Something that happened.
+///
+/// A client that waits no longer gets no reply, but what it asked for is done:
+///
+/// ```
+/// use gyre::crdt::{AntiEntropy, GSet};
+/// use gyre::protocols::core::{Core, Input};
+/// use gyre::{NodeId, Time};
+/// use rand::SeedableRng;
+///
+/// let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
+/// let nodes = ["n1", "n2"].map(NodeId::from);
+/// let mut core = AntiEntropy::new(&nodes[0], &nodes, Vec::new(), Time::ZERO, &mut rng);
+/// core.step(Time::ZERO, Input::Local { id: 1, request: GSet::add(7) }, &mut rng);
+/// core.step(Time::ZERO, Input::Cancel { id: 1 }, &mut rng);
+/// assert!(core.outputs().reply.is_empty());
+/// assert!(core.state().iter().eq(&[7]));
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input<L, M> {
     /// A client of this node wants something. It waits for a reply under this number.
@@ -58,6 +107,17 @@ pub enum Input<L, M> {
 }
 
 /// What is to be done about the steps since the last time, in the order of the fields.
+///
+/// ```
+/// use gyre::protocols::core::Outputs;
+///
+/// let mut outputs = Outputs { persist: vec!["term 3"], ..Outputs::default() };
+/// outputs.send.push(("n2".into(), "vote for me"));
+/// // Whoever carries them out begins at the top, or n1 may vote twice in term 3.
+/// let Outputs { persist, send, reply, .. }: Outputs<_, _, ()> = outputs;
+/// assert_eq!((persist, send), (vec!["term 3"], vec![("n2".into(), "vote for me")]));
+/// assert!(reply.is_empty());
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outputs<R, M, P> {
     /// Records to append to the storage. They must be durable before anything below is done.
@@ -72,6 +132,15 @@ pub struct Outputs<R, M, P> {
 }
 
 /// The outputs of a core.
+///
+/// ```
+/// use gyre::key_value::Registers;
+/// use gyre::protocols::core::{Core, OutputsOf};
+/// use gyre::single::Single;
+///
+/// let outputs: OutputsOf<Single<Registers>> = Single::<Registers>::new(Vec::new()).outputs();
+/// assert!(outputs.is_empty()); // nothing has happened yet
+/// ```
 pub type OutputsOf<K> = Outputs<<K as Core>::Record, <K as Core>::Message, <K as Core>::Reply>;
 
 impl<R, M, P> Default for Outputs<R, M, P> {
@@ -88,6 +157,16 @@ impl<R, M, P> Outputs<R, M, P> {
 }
 
 /// When a checkpoint is due, and how much of it is written at once.
+///
+/// ```
+/// use gyre::key_value::Registers;
+/// use gyre::protocols::core::{CheckpointSizes, Core};
+/// use gyre::single::Single;
+///
+/// let small = CheckpointSizes { slice_bytes: 4 * 1024, ..CheckpointSizes::default() };
+/// let core = Single::<Registers>::new(Vec::new());
+/// assert_eq!(core.checkpoint_sizes(), CheckpointSizes { slice_bytes: 64 * 1024, ..small });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CheckpointSizes {
     /// How much longer than the last checkpoint the log may be before the next one pays: so much

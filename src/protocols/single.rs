@@ -2,6 +2,23 @@
 //! out at once, and its client hears of it when it is durable. But when its only node is down, so
 //! is the state. See [`replicated`](super::replicated) for one that goes on.
 //!
+//! ```
+//! use gyre::key_value::{Change, Registers};
+//! use gyre::protocols::simulator::{Faults, Simulator};
+//! use gyre::{Time, single::Single};
+//! use std::time::Duration;
+//!
+//! let mut node = Simulator::new(1, 1, Faults::none(Duration::ZERO), |start| {
+//!     Single::<Registers>::new(start.records)
+//! });
+//! node.request(0, Change::Write("x".into(), 7.into()));
+//! node.run_until(Time::from_millis(100));
+//! node.crash(0);
+//! assert!(node.core(0).is_none()); // nobody else has it
+//! node.start(0);
+//! assert_eq!(node.core(0).unwrap().state().read(&"x".into()), Ok(7.into()));
+//! ```
+//!
 //! Chapter 6 of the book, `book/06-one-leader.md`, reads this.
 
 use rand_chacha::ChaCha8Rng;
@@ -14,6 +31,15 @@ use crate::state_machines::StateMachine;
 use crate::types::Time;
 
 /// What the storage holds: the parts of a state, and the commands since.
+///
+/// ```
+/// use gyre::key_value::{Change, Registers};
+/// use gyre::single::RecordOf;
+///
+/// let record = RecordOf::<Registers>::Command(Change::Write("x".into(), 7.into()));
+/// assert_eq!(serde_json::to_string(&record)?, r#"{"command":{"write":["x",7]}}"#);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Record<P, C> {
@@ -24,9 +50,31 @@ pub enum Record<P, C> {
 }
 
 /// What the storage holds of a state machine.
+///
+/// ```
+/// use gyre::key_value::Registers;
+/// use gyre::single::{Record, RecordOf, Single};
+///
+/// let part: RecordOf<Registers> = Record::Part((r#""x""#.into(), 7.into()));
+/// assert_eq!(Single::<Registers>::new(vec![part]).state().read(&"x".into()), Ok(7.into()));
+/// ```
 pub type RecordOf<S> = Record<<S as StateMachine>::Part, <S as StateMachine>::Command>;
 
 /// A state that only this node has. What its clients can want is a command.
+///
+/// A start is to add the parts of the last checkpoint, and to carry out the commands since:
+///
+/// ```
+/// use gyre::key_value::{Change, Registers};
+/// use gyre::single::{Record, Single};
+///
+/// let store = Single::<Registers>::new(vec![
+///     Record::Part((r#""x""#.into(), 7.into())),
+///     Record::Command(Change::Cas("x".into(), 7.into(), 8.into())),
+///     Record::Command(Change::Cas("x".into(), 7.into(), 9.into())), // it failed then, too
+/// ]);
+/// assert_eq!(store.state().read(&"x".into()), Ok(8.into()));
+/// ```
 pub struct Single<S: StateMachine> {
     state: S,
     /// How many commands were carried out since the start.

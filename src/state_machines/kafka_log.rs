@@ -15,6 +15,20 @@
 //! Pure: no network, no disk, no clock. Deliberately absent: deleting old messages, and groups
 //! of consumers.
 //!
+//! ```
+//! use gyre::kafka_log::Logs;
+//! use std::collections::BTreeMap;
+//!
+//! let mut logs = Logs::default();
+//! let offsets = ["a", "b"].map(|message| logs.append("k1", message.into()));
+//! assert_eq!(offsets, [0, 1]);
+//! for offset in [7, 0] {
+//!     logs.commit(&BTreeMap::from([("k1".to_owned(), offset)]));
+//! }
+//! // There is no message 7 yet, and what is committed stays so.
+//! assert_eq!(logs.committed(&["k1".to_owned()])["k1"], 1);
+//! ```
+//!
 //! Chapter 11 of the book, `book/11-kafka.md`, reads this.
 
 use std::collections::BTreeMap;
@@ -27,12 +41,37 @@ use crate::state_machines::StateMachine;
 use crate::types::Json;
 
 /// A place in a log. Clients may ask for any integer, and so it has a sign.
+///
+/// ```
+/// use gyre::kafka_log::{Logs, Offset};
+///
+/// let mut logs = Logs::default();
+/// let next: Offset = logs.end("k1");
+/// assert_eq!(logs.append("k1", "a".into()), next);
+/// ```
 pub type Offset = i64;
 
 /// Messages of some keys, each with its offset.
+///
+/// ```
+/// use gyre::kafka_log::Batch;
+///
+/// let batch: Batch = serde_json::from_str(r#"{"k1": [[3, "d"], [4, "e"]]}"#)?;
+/// assert_eq!(batch["k1"][1], (4, "e".into()));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 pub type Batch = BTreeMap<String, Vec<(Offset, Json)>>;
 
 /// What clients ask.
+///
+/// ```
+/// use gyre::{Body, kafka_log::Request};
+///
+/// let body = Body::parse(r#"{"type": "poll", "msg_id": 1, "offsets": {"k1": 3}}"#)?;
+/// let Request::Poll { offsets } = body.to()? else { panic!("it is a poll") };
+/// assert_eq!(offsets["k1"], 3);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Request {
@@ -61,6 +100,15 @@ pub enum Request {
 }
 
 /// What they are answered.
+///
+/// ```
+/// use gyre::{Body, kafka_log::{Batch, Response}};
+///
+/// let msgs = Batch::from([("k1".to_owned(), vec![(3, "d".into())])]);
+/// let body = Body::new(&Response::PollOk { msgs })?;
+/// assert_eq!(body.as_json(), r#"{"type":"poll_ok","msgs":{"k1":[[3,"d"]]}}"#);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Response {
@@ -211,6 +259,15 @@ impl Logs {
 }
 
 /// A change of the logs.
+///
+/// ```
+/// use gyre::kafka_log::{Change, Logs};
+/// use gyre::state_machines::StateMachine;
+///
+/// let [a, b] = ["a", "b"].map(|text| Change::Send { key: "k1".into(), msg: text.into() });
+/// let commit = Change::Commit { offsets: [("k1".to_owned(), 0)].into() };
+/// assert_eq!(Logs::default().apply(&vec![a, commit, b]), [Some(0), None, Some(1)]);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Change {
@@ -242,6 +299,19 @@ impl Logs {
 }
 
 /// The next messages of the log of a key.
+///
+/// ```
+/// use gyre::kafka_log::Logs;
+/// use gyre::state_machines::StateMachine;
+///
+/// let mut logs = Logs::default();
+/// (0..100).for_each(|message| drop(logs.append("k1", message.into())));
+/// let mut copy = Logs::default();
+/// let parts: Vec<_> = logs.clone().into_parts().collect();
+/// assert_eq!(parts.len(), 2); // of at most 64 messages
+/// parts.into_iter().for_each(|part| copy.add(part));
+/// assert_eq!(copy, logs);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Part {
     key: String,

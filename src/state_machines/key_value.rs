@@ -3,6 +3,22 @@
 //! Keys and values are any JSON. There are three nodes that serve it: `lin-kv-single`, which
 //! is the whole of it on one node; `lin-kv-proxy`, which leaves the work to a service of the
 //! bench; and `lin-kv`, on which every node has a copy.
+//!
+//! ```
+//! use gyre::ErrorCode;
+//! use gyre::key_value::{Change, Registers};
+//! use gyre::state_machines::StateMachine;
+//!
+//! let mut registers = Registers::default();
+//! let cas = Change::Cas("x".into(), 7.into(), 8.into());
+//! assert_eq!(registers.apply(&cas).unwrap_err().code, ErrorCode::KeyDoesNotExist);
+//! registers.apply(&Change::Write("x".into(), 7.into()))?;
+//! registers.apply(&cas)?;
+//! assert_eq!(registers.apply(&cas).unwrap_err().code, ErrorCode::PreconditionFailed);
+//! # Ok::<(), gyre::Error>(())
+//! ```
+//!
+//! Chapter 6 of the book, `book/06-one-leader.md`, reads this.
 
 use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
@@ -12,6 +28,16 @@ use crate::state_machines::StateMachine;
 use crate::types::{Error, Json};
 
 /// What clients ask.
+///
+/// ```
+/// use gyre::Body;
+/// use gyre::key_value::Request;
+///
+/// let body = Body::parse(r#"{"type": "cas", "msg_id": 1, "key": "x", "from": 7, "to": 8}"#)?;
+/// let (key, from, to) = ("x".into(), 7.into(), 8.into());
+/// assert_eq!(body.to::<Request>()?, Request::Cas { key, from, to, create_if_not_exists: false });
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Request {
@@ -42,6 +68,14 @@ pub enum Request {
 }
 
 /// What they are answered.
+///
+/// ```
+/// use gyre::{Body, key_value::Response};
+///
+/// let body = Body::new(&Response::ReadOk { value: 7.into() })?;
+/// assert_eq!(body.as_json(), r#"{"type":"read_ok","value":7}"#);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Response {
@@ -57,6 +91,16 @@ pub enum Response {
 }
 
 /// A change of one register.
+///
+/// As an entry of a log or a record on a disk has it:
+///
+/// ```
+/// use gyre::key_value::Change;
+///
+/// let change = Change::Cas("x".into(), 7.into(), 8.into());
+/// assert_eq!(serde_json::to_string(&change)?, r#"{"cas":["x",7,8]}"#);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Change {

@@ -2,6 +2,22 @@
 //!
 //! They know nothing of replication, of disks or of networks. The same type is the whole of a
 //! single node, and what the nodes of a cluster agree on.
+//!
+//! However it is kept, a state is made of the commands that were applied, or of its parts:
+//!
+//! ```
+//! use gyre::key_value::{Change, Registers};
+//! use gyre::state_machines::StateMachine;
+//!
+//! let mut registers = Registers::default();
+//! registers.apply(&Change::Write("x".into(), 7.into()))?;
+//! let mut copy = Registers::default();
+//! registers.clone().into_parts().for_each(|part| copy.add(part)); // as in a snapshot
+//! assert_eq!(copy, registers);
+//! # Ok::<(), gyre::Error>(())
+//! ```
+//!
+//! Chapter 9 of the book, `book/09-raft-clients.md`, reads this.
 
 pub mod kafka_log;
 pub mod key_value;
@@ -17,6 +33,35 @@ use serde_json::Value;
 /// A clone must cost next to nothing, however large the state is: it is how a snapshot is taken
 /// while the state goes on changing. Collections whose clones share their parts do that, for
 /// example those of the crate `imbl`.
+///
+/// ```
+/// use gyre::state_machines::StateMachine;
+///
+/// /// Seats, and who has them. Whoever is first gets one.
+/// #[derive(Clone, Default)]
+/// struct Seats(imbl::OrdMap<u32, String>);
+///
+/// impl StateMachine for Seats {
+///     type Command = (u32, String);
+///     type Reply = bool;
+///     type Part = (u32, String);
+///
+///     fn apply(&mut self, (seat, name): &(u32, String)) -> bool {
+///         *self.0.entry(*seat).or_insert(name.clone()) == *name
+///     }
+///     fn into_parts(self) -> Box<dyn Iterator<Item = (u32, String)>> {
+///         Box::new(self.0.into_iter())
+///     }
+///     fn add(&mut self, (seat, name): (u32, String)) {
+///         self.0.insert(seat, name);
+///     }
+/// }
+///
+/// let mut seats = Seats::default();
+/// let wanted = [(12, "Ada"), (12, "Bob"), (13, "Bob")];
+/// let got = wanted.map(|(seat, name)| seats.apply(&(seat, name.to_owned())));
+/// assert_eq!(got, [true, false, true]);
+/// ```
 pub trait StateMachine: Clone + Default + 'static {
     /// A change of the state. A read needs none: see
     /// [`Replicated::read`](crate::Replicated::read).

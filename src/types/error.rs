@@ -14,6 +14,15 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The kind of an [`Error`]: those that the protocol names, and the rest.
+///
+/// ```
+/// use gyre::ErrorCode;
+///
+/// assert_eq!(ErrorCode::from_number(22), ErrorCode::PreconditionFailed);
+/// assert_eq!(ErrorCode::KeyDoesNotExist.name(), "key-does-not-exist");
+/// // A request that timed out may have taken effect, and so may one with a code that nobody knows.
+/// assert!(!ErrorCode::Timeout.is_definite() && !ErrorCode::Other(99).is_definite());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ErrorCode {
     /// 0: no answer came in time. Indefinite.

@@ -19,6 +19,16 @@ use crate::types::NodeId;
 /// The name under which a node numbers what it makes, such as `n3/09c1f2a7b35e8d64`.
 ///
 /// Cheap to clone. Ordered by name, so that maps of it have one order everywhere.
+///
+/// ```
+/// use gyre::Incarnation;
+///
+/// // Node n3, before and after it lost its disk.
+/// let [before, after] = [17, 18].map(|number| Incarnation::new(&"n3".into(), number));
+/// assert_eq!(before.to_string(), "n3/0000000000000011");
+/// assert_ne!(before, after); // what it counts now is not what it counted then
+/// assert_eq!(before.node(), after.node());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Incarnation(NodeId);

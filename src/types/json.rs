@@ -30,7 +30,7 @@ use serde_json::value::RawValue;
 ///
 /// serde_json, and so most programs in Rust, reads 127 levels. Replies wrap a value in a few
 /// levels more than requests do, so this leaves every reply readable.
-pub const REQUEST_DEPTH_MAX: usize = 120;
+pub(crate) const REQUEST_DEPTH_MAX: usize = 120;
 
 /// How many levels are read of what nodes write: those of a request, and what it is wrapped in.
 const OWN_DEPTH_MAX: usize = REQUEST_DEPTH_MAX + 64;
@@ -416,7 +416,7 @@ fn depth(text: &[u8]) -> usize {
 ///
 /// # Errors
 /// When it does not fit the type, or nests deeper than that.
-pub fn read_own<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T, serde_json::Error> {
+pub(crate) fn read_own<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T, serde_json::Error> {
     read_own_as(text, || serde_json::Deserializer::from_slice(text), |inner| T::deserialize(inner))
 }
 

@@ -122,6 +122,25 @@ fn push_json_string(line: &mut String, text: &str) {
 }
 
 /// The body of a message: a JSON object whose `type` says what the other keys mean.
+///
+/// ```
+/// use gyre::{Body, Error};
+///
+/// #[derive(serde::Deserialize)]
+/// #[serde(rename_all = "snake_case")]
+/// enum Request {
+///     Cas { key: u64, from: u64, to: u64 },
+/// }
+///
+/// let body = Body::parse(r#"{"type": "cas", "msg_id": 5, "key": 7, "from": 1, "to": 2}"#)?;
+/// assert_eq!((body.kind(), body.msg_id()), ("cas", Some(5)));
+/// let Request::Cas { key, from, to } = body.to()?;
+/// assert_eq!([key, from, to], [7, 1, 2]);
+///
+/// let refused = Body::new(&Error::precondition_failed("it is 3"))?.with_in_reply_to(5);
+/// assert_eq!(refused.as_json(), r#"{"in_reply_to":5,"type":"error","code":22,"text":"it is 3"}"#);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Body {
     /// The whole object, the three fields below included, on one line, from its `{` on.

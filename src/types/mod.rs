@@ -8,7 +8,8 @@
 
 mod error;
 mod incarnation;
-pub mod json;
+pub(crate) mod json;
+mod member_change;
 mod message;
 mod node_id;
 mod time;
@@ -17,6 +18,7 @@ mod version_vector;
 pub use error::{Error, ErrorCode};
 pub use incarnation::Incarnation;
 pub use json::Json;
+pub use member_change::MemberChange;
 pub use message::{Body, Message};
 pub use node_id::NodeId;
 pub use time::Time;

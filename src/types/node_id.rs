@@ -6,6 +6,16 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The name of a participant: `n1`, `c12`, `lin-kv`. Cheap to clone.
+///
+/// ```
+/// use gyre::NodeId;
+/// use std::collections::BTreeMap;
+///
+/// let [n3, c12] = ["n3", "c12"].map(NodeId::from);
+/// assert!(c12.is_client() && !n3.is_client());
+/// let votes = BTreeMap::from([(n3, true)]);
+/// assert_eq!(votes.get("n3"), Some(&true)); // the text is enough to find it
+/// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId(Arc<str>);
 

@@ -75,7 +75,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_join_is_the_least_vector_that_covers_both(a in vector(), b in vector(), c in vector()) {
+        fn a_join_is_the_least_vector_that_covers_both(
+            a in vector(),
+            b in vector(),
+            c in vector(),
+        ) {
             let mut joined = a.clone();
             prop_assert_eq!(joined.join(&b), !a.covers(&b));
             prop_assert!(joined.covers(&a) && joined.covers(&b));

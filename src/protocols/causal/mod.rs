@@ -52,6 +52,32 @@
 //!
 //! Deliberately absent: deleting registers.
 //!
+//! Two nodes write the same two registers without knowing of each other. In the end both nodes have
+//! both writes of one of them, and never one of each:
+//!
+//! ```
+//! use gyre::causal::CausalStore;
+//! use gyre::protocols::simulator::{Faults, Simulator, Start};
+//! use gyre::transactions::{Registers, Txn};
+//! use gyre::{Json, Time};
+//! use std::time::Duration;
+//!
+//! let txn = |text| Json::parse(text).unwrap().to::<Txn<Registers>>().unwrap();
+//! let faults = Faults::none(Duration::from_millis(10));
+//! let mut cluster = Simulator::new(2, 1, faults, |start| {
+//!     let Start { node, nodes, records, now, rng, .. } = start;
+//!     CausalStore::new(node, nodes, records, now, rng)
+//! });
+//! cluster.request(0, txn(r#"[["w", "x", 1], ["w", "y", 1]]"#));
+//! cluster.request(1, txn(r#"[["w", "x", 2], ["w", "y", 2]]"#));
+//! cluster.run_until(Time::from_millis(5_000));
+//! let [n0, n1] = [0, 1].map(|rank| {
+//!     ["x", "y"].map(|key| cluster.core(rank).unwrap().state().read(&key.into()))
+//! });
+//! assert_eq!(n0, n1);
+//! assert!([[1.into(), 1.into()], [2.into(), 2.into()]].contains(&n0));
+//! ```
+//!
 //! Chapter 10 of the book, `book/10-transactions.md`, reads this.
 
 #[cfg(test)]
@@ -73,13 +99,30 @@ const COUNTER_END: u64 = 1 << 53;
 
 /// When a transaction that writes takes place, in the order that all nodes agree on.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Timestamp(pub u64, pub Incarnation);
+struct Timestamp(u64, Incarnation);
 
 /// A register and its value, on the wire `[key, value, timestamp]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Written(pub Json, pub Json, pub Timestamp);
+struct Written(Json, Json, Timestamp);
 
 /// The registers, and the transactions that made them.
+///
+/// ```
+/// use gyre::causal::State;
+/// use gyre::crdt::Crdt;
+///
+/// // Of each writer all transactions up to a number; and what they wrote, with the timestamps.
+/// let mut a: State = serde_json::from_str(
+///     r#"{"have": {"n1/11": 1}, "writes": [["x", "first", [1, "n1/11"]]]}"#,
+/// )?;
+/// let b: State = serde_json::from_str(
+///     r#"{"have": {"n2/12": 2}, "writes": [["x", "second", [2, "n2/12"]]]}"#,
+/// )?;
+/// a.join(&b);
+/// assert_eq!(a.read(&"x".into()), "second".into());
+/// assert!(a.have().covers(b.have()));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Wire", into = "Wire")]
 pub struct State {
@@ -111,6 +154,21 @@ impl From<State> for Wire {
 }
 
 /// The name of a part of the state.
+///
+/// ```
+/// use gyre::causal::{Part, State};
+/// use gyre::crdt::Crdt;
+///
+/// let state: State = serde_json::from_str(
+///     r#"{"have": {"n1/11": 1}, "writes": [["x", 7, [1, "n1/11"]]]}"#,
+/// )?;
+/// let [writer, register] = state.keys().try_into().unwrap();
+/// assert!(matches!(writer, Part::Writer(_)));
+/// assert_eq!(register, Part::Register("x".into()));
+/// // One without the other shows nobody what happened: therefore a state is joined as a whole.
+/// assert!(!state.part(&register).is_sound_for(&State::default()));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
     /// The transactions of one writer.
@@ -200,6 +258,28 @@ impl Crdt for State {
 }
 
 /// One node's registers: a state machine without I/O or clock.
+///
+/// It answers at once, whoever is out of reach:
+///
+/// ```
+/// use gyre::causal::CausalStore;
+/// use gyre::protocols::simulator::{Faults, Simulator, Start};
+/// use gyre::transactions::{Registers, Txn};
+/// use gyre::{Json, Time};
+/// use std::time::Duration;
+///
+/// let txn = |text| Json::parse(text).unwrap().to::<Txn<Registers>>().unwrap();
+/// let faults = Faults::none(Duration::from_millis(10));
+/// let mut cluster = Simulator::new(2, 1, faults, |start| {
+///     let Start { node, nodes, records, now, rng, .. } = start;
+///     CausalStore::new(node, nodes, records, now, rng)
+/// });
+/// cluster.partition(&[0]);
+/// cluster.request(0, txn(r#"[["w", "x", 1], ["r", "x", null]]"#));
+/// cluster.run_until(Time::from_millis(1));
+/// assert_eq!(cluster.replies[0].reply, Ok(txn(r#"[["w", "x", 1], ["r", "x", 1]]"#)));
+/// assert!(cluster.core(1).unwrap().state().read(&"x".into()).is_null());
+/// ```
 #[derive(Debug)]
 pub struct CausalStore {
     exchange: AntiEntropy<State>,

@@ -81,6 +81,32 @@ const HERE: Origin = 0;
 
 /// One node's part: a state machine without I/O or clock. Chance is passed in. What a client
 /// wants of it, [`Core::Local`], is a change as a delta.
+///
+/// Three nodes count in a partition. When it is over, they agree:
+///
+/// ```
+/// use gyre::Time;
+/// use gyre::crdt::{AntiEntropy, GCounter};
+/// use gyre::protocols::simulator::{Faults, Simulator, Start};
+/// use std::time::Duration;
+///
+/// let latency = Duration::from_millis(10);
+/// let mut cluster = Simulator::new(3, 1, Faults::none(latency), |start| {
+///     let Start { node, nodes, records, now, rng, .. } = start;
+///     AntiEntropy::<GCounter>::new(node, nodes, records, now, rng)
+/// });
+/// cluster.partition(&[0]);
+/// for rank in 0..3 {
+///     let core = cluster.core(rank).unwrap();
+///     let delta = core.state().add(core.incarnation(), 5).unwrap();
+///     cluster.request(rank, delta);
+/// }
+/// cluster.run_until(Time::from_millis(2_000));
+/// assert_eq!([0, 1].map(|rank| cluster.core(rank).unwrap().state().value()), [5, 10]);
+/// cluster.heal(latency);
+/// cluster.run_until(Time::from_millis(10_000));
+/// assert!(cluster.cores().all(|(_, core)| core.state().value() == 15));
+/// ```
 #[derive(Debug)]
 pub struct AntiEntropy<C: Crdt> {
     me: Incarnation,

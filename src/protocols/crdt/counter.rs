@@ -100,6 +100,19 @@ impl Crdt for GCounter {
 
 /// A counter that goes up and down: two counters that only grow, one for each direction. The
 /// join of a pair is the pair of the joins.
+///
+/// ```
+/// use gyre::Incarnation;
+/// use gyre::crdt::{Crdt, PnCounter};
+///
+/// let [n1, n2] = ["n1", "n2"].map(|node| Incarnation::new(&node.into(), 17));
+/// let (mut a, mut b) = (PnCounter::default(), PnCounter::default());
+/// a.join(&a.add(&n1, 5).unwrap());
+/// b.join(&b.add(&n2, -7).unwrap());
+/// a.join(&b);
+/// b.join(&a);
+/// assert_eq!((a.value(), b.value()), (-2, -2));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 // ANCHOR: pn
 pub struct PnCounter {

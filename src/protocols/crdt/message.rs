@@ -6,6 +6,19 @@ use serde::{Deserialize, Serialize};
 use crate::types::Incarnation;
 
 /// What one node tells another.
+///
+/// What a node says first, to whoever it has something for:
+///
+/// ```
+/// use gyre::crdt::{GCounter, Message};
+///
+/// let text = r#"{"from":"n1/0000000000000011","ask":7}"#;
+/// let message: Message<GCounter> = serde_json::from_str(text)?;
+/// assert_eq!((message.from.node(), message.ask), ("n1", Some(7)));
+/// assert!(message.update.is_none()); // n1 does not know yet what the other lacks
+/// assert_eq!(serde_json::to_string(&message)?, text);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Message<C> {
     /// The sender's incarnation.
@@ -35,6 +48,15 @@ fn no_delta<C>() -> Option<C> {
 }
 
 /// A point in the sequence of a node's changes.
+///
+/// ```
+/// use gyre::Incarnation;
+/// use gyre::crdt::Mark;
+///
+/// // What n2 has of n1's changes is nothing that a new n1, with an empty disk, has made.
+/// let mark = Mark { of: Incarnation::new(&"n1".into(), 17), number: 6 };
+/// assert_ne!(mark, Mark { of: Incarnation::new(&"n1".into(), 18), ..mark.clone() });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
     /// Whose changes.
@@ -44,6 +66,15 @@ pub struct Mark {
 }
 
 /// A piece of what the receiver lacks.
+///
+/// ```
+/// use gyre::crdt::{GSet, Update};
+///
+/// let update: Update<GSet<u64>> = serde_json::from_str(r#"{"since":4,"upto":6,"delta":[7,8]}"#)?;
+/// assert_eq!(update.delta.unwrap().iter().len(), 2); // changes 5 and 6
+/// assert!(!update.is_last);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Update<C> {
     /// The number of the change that it follows.
@@ -59,6 +90,25 @@ pub struct Update<C> {
 }
 
 /// What a node must find in its storage after a crash.
+///
+/// ```
+/// use gyre::crdt::{AntiEntropy, GSet, Record};
+/// use gyre::{Incarnation, Time};
+/// # use rand::SeedableRng;
+/// # let rng = &mut rand_chacha::ChaCha8Rng::seed_from_u64(1);
+///
+/// let nodes = ["n1".into(), "n2".into()];
+/// let name = Incarnation::new(&nodes[0], 17);
+/// let records = vec![
+///     Record::Incarnation(name.clone()),
+///     Record::Changes { upto: 1, delta: GSet::add(7), continues: false },
+///     Record::Changes { upto: 2, delta: GSet::add(8), continues: false },
+/// ];
+/// // What n1 knows after a crash, and who it is.
+/// let n1 = AntiEntropy::new(&nodes[0], &nodes, records, Time::ZERO, rng);
+/// assert!(n1.state().iter().eq(&[7, 8]));
+/// assert_eq!(*n1.incarnation(), name);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Record<C> {

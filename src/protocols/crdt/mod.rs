@@ -29,6 +29,19 @@
 //! `message.rs`, `peer.rs` (what is known about one other node), `anti_entropy.rs` (who is sent
 //! what).
 //!
+//! ```
+//! use gyre::crdt::{Crdt, GSet};
+//!
+//! let mut a = GSet::add("milk");
+//! let mut b = GSet::add("bread");
+//! let of_a = a.clone();
+//! a.join(&b);
+//! b.join(&of_a); // in the other order
+//! b.join(&of_a); // and twice
+//! assert_eq!(a, b);
+//! assert!(a.iter().eq(&["bread", "milk"]));
+//! ```
+//!
 //! Chapter 4 of the book, `book/04-crdts.md`, reads this.
 
 mod anti_entropy;
@@ -52,6 +65,33 @@ pub use message::{Mark, Message, Record, Update};
 pub use set::GSet;
 
 /// A type whose states form a join-semilattice with a least element, the default.
+///
+/// The least there is: the highest number that anybody has seen, in one part.
+///
+/// ```
+/// use gyre::crdt::Crdt;
+///
+/// #[derive(Clone, Debug, Default, PartialEq)]
+/// struct Highest(u64);
+///
+/// impl Crdt for Highest {
+///     type Key = ();
+///
+///     fn join(&mut self, other: &Highest) { self.0 = self.0.max(other.0); }
+///     fn minus(&self, known: &Highest) -> Highest {
+///         Highest(if self.0 > known.0 { self.0 } else { 0 })
+///     }
+///     fn is_bottom(&self) -> bool { self.0 == 0 }
+///     fn keys(&self) -> Vec<()> { vec![(); usize::from(!self.is_bottom())] }
+///     fn part(&self, _: &()) -> Highest { self.clone() }
+///     fn inspect(&self) -> serde_json::Value { self.0.into() }
+/// }
+///
+/// let (mut a, b) = (Highest(3), Highest(5));
+/// assert!(a.minus(&b).is_bottom()); // nothing that b lacks
+/// a.join(&b.minus(&a));
+/// assert_eq!(a, b);
+/// ```
 pub trait Crdt: Clone + Default {
     // ANCHOR: crdt
     /// Raises this state to the least one that is at least both: `self = self ⊔ other`.
@@ -63,7 +103,7 @@ pub trait Crdt: Clone + Default {
     /// `known ⊔ (self - known) = known ⊔ self`.
     fn minus(&self, known: &Self) -> Self;
 
-    /// Whether this is the least state, which no join with can change another.
+    /// Whether this is the least state. To join it with another one gives that other one.
     fn is_bottom(&self) -> bool;
     // ANCHOR_END: crdt
 

@@ -16,6 +16,16 @@ const SHOWN_MAX: usize = 32;
 
 /// A set that only grows: its join is the union, and an addition's delta is the new element
 /// alone. Clones share their parts, so a reader may take one of a set of any size.
+///
+/// ```
+/// use gyre::crdt::{Crdt, GSet};
+///
+/// let mut a = GSet::add(1);
+/// a.join(&GSet::add(2));
+/// let b = GSet::add(2);
+/// assert_eq!(a.minus(&b), GSet::add(1)); // all that b must be sent
+/// assert!(a.iter().eq(&[1, 2]));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
     transparent,

@@ -14,6 +14,17 @@ use crate::types::{Incarnation, Json, VersionVector};
 const BATCH_MAX: usize = 100;
 
 /// Consecutive values of one source.
+///
+/// ```
+/// use gyre::Incarnation;
+/// use gyre::gossip::Batch;
+///
+/// let source = Incarnation::new(&"n1".into(), 17);
+/// let batch = Batch { source, first: 3, values: vec![7.into(), "x".into()] };
+/// let text = r#"{"source":"n1/0000000000000011","first":3,"values":[7,"x"]}"#;
+/// assert_eq!(serde_json::to_string(&batch)?, text);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Batch {
     /// Whose values these are.
@@ -259,7 +270,8 @@ mod tests {
             let mut copy = Archive::default();
             loop {
                 let (batches, complete) = archive.missing(archive.have(), copy.have(), limit);
-                prop_assert!(batches.iter().map(|batch| batch.values.len()).sum::<usize>() <= limit);
+                let lengths = batches.iter().map(|batch| batch.values.len());
+                prop_assert!(lengths.sum::<usize>() <= limit);
                 for batch in batches {
                     copy.insert(batch);
                 }

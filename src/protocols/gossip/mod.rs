@@ -58,6 +58,28 @@
 //! Deliberately absent: any order between messages, a removal of old ones (a reader may ask
 //! for all of them at any time), and membership that changes.
 //!
+//! Of five nodes one is told something. The window and one latency later it is everywhere:
+//!
+//! ```
+//! use gyre::gossip::{Gossip, Setting};
+//! use gyre::protocols::simulator::{Faults, Simulator, Start};
+//! use gyre::{Json, Time};
+//! use rand::Rng;
+//! use std::time::Duration;
+//!
+//! let faults = Faults::none(Duration::from_millis(10));
+//! let mut cluster = Simulator::new(5, 1, faults, |start| {
+//!     let Start { node, nodes, records, now, rng, .. } = start;
+//!     Gossip::new(Setting::LOW_LATENCY, node, nodes, records, rng.next_u64(), now)
+//! });
+//! cluster.request(0, "news".into());
+//! let has = |gossip: &Gossip| gossip.messages().contains(&Json::from("news"));
+//! cluster.run_until(Time::from_millis(41));
+//! assert_eq!(cluster.cores().filter(|(_, core)| has(core)).count(), 1);
+//! cluster.run_until(Time::from_millis(42));
+//! assert_eq!(cluster.cores().filter(|(_, core)| has(core)).count(), 5);
+//! ```
+//!
 //! Chapter 3 of the book, `book/03-broadcast.md`, reads this.
 
 mod archive;
@@ -88,16 +110,36 @@ use crate::types::{Incarnation, Json, NodeId, Time, VersionVector};
 const LATEST_MAX: usize = 5;
 
 /// How long a spoke keeps news to itself, hoping for a message to put its vector on.
-pub const REPORT_AFTER: Duration = Duration::from_secs(2);
+const REPORT_AFTER: Duration = Duration::from_secs(2);
 /// How long a hub does. It is longer, so that the spokes' reports come first, and one
 /// announcement tells of them all.
-pub const ANNOUNCE_AFTER: Duration = Duration::from_millis(2_500);
+const ANNOUNCE_AFTER: Duration = Duration::from_millis(2_500);
 /// How long a neighbour may leave settled messages unacknowledged before it is asked.
-pub const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(2);
 /// How long an ask may stay unanswered before the node is suspected.
-pub const SUSPECT_AFTER: Duration = Duration::from_secs(2);
+const SUSPECT_AFTER: Duration = Duration::from_secs(2);
 
 /// What one node tells another.
+///
+/// What a rumor leaves open is not written:
+///
+/// ```
+/// use gyre::Incarnation;
+/// use gyre::gossip::Rumor;
+///
+/// let ask = Rumor {
+///     from: Incarnation::new(&"n2".into(), 17),
+///     hub: "n1".into(),
+///     batches: Vec::new(),
+///     have: None,
+///     stable: None,
+///     ask: true,
+///     answer: false,
+/// };
+/// let text = r#"{"from":"n2/0000000000000011","hub":"n1","ask":true}"#;
+/// assert_eq!(serde_json::to_string(&ask)?, text);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 // ANCHOR: rumor
 pub struct Rumor {
@@ -124,6 +166,19 @@ pub struct Rumor {
 // ANCHOR_END: rumor
 
 /// What a node must find in its storage after a crash.
+///
+/// ```
+/// use gyre::gossip::{Batch, Gossip, Record, Setting};
+/// use gyre::{Incarnation, Time};
+///
+/// let source = Incarnation::new(&"n1".into(), 17);
+/// let batch = Batch { source: source.clone(), first: 0, values: vec![7.into(), 8.into()] };
+/// let records = vec![Record::Incarnation(source), Record::Batch(batch)];
+/// // After a crash, n1 has its two messages, and the next will be number 2.
+/// let nodes = ["n1".into(), "n2".into()];
+/// let n1 = Gossip::new(Setting::LOW_TRAFFIC, &nodes[0], &nodes, records, 18, Time::ZERO);
+/// assert!(n1.messages().iter().eq(&[7.into(), 8.into()]));
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Record {
@@ -135,6 +190,29 @@ pub enum Record {
 
 /// One node's part of the broadcast: a state machine without I/O, clock or randomness. What a
 /// client wants of it, [`Core::Local`], is the message to broadcast.
+///
+/// Two nodes, step by step:
+///
+/// ```
+/// use gyre::gossip::{Gossip, Setting};
+/// use gyre::protocols::core::{Core, Input};
+/// use gyre::{NodeId, Time};
+/// # use rand::SeedableRng;
+/// # let rng = &mut rand_chacha::ChaCha8Rng::seed_from_u64(1);
+///
+/// let nodes = ["n1", "n2"].map(NodeId::from);
+/// let [mut n1, mut n2] = [(0, 17), (1, 18)].map(|(rank, number)| {
+///     Gossip::new(Setting::LOW_LATENCY, &nodes[rank], &nodes, Vec::new(), number, Time::ZERO)
+/// });
+/// n1.step(Time::ZERO, Input::Local { id: 1, request: "news".into() }, rng);
+/// assert!(n1.outputs().send.is_empty()); // more may come: the window is open
+/// let later = n1.next_wake().unwrap();
+/// n1.step(later, Input::Wake, rng);
+/// let (to, message) = n1.outputs().send.remove(0);
+/// assert_eq!(to, nodes[1]);
+/// n2.step(later, Input::Message { from: nodes[0].clone(), message }, rng);
+/// assert_eq!(n2.messages().len(), 1);
+/// ```
 #[derive(Debug)]
 pub struct Gossip {
     setting: Setting,

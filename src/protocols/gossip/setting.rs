@@ -4,6 +4,13 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// The way that a message takes when nothing goes wrong.
+///
+/// ```
+/// use gyre::gossip::{Route, Setting};
+///
+/// assert_eq!(Setting::LOW_LATENCY.route, Route::Direct);
+/// assert_eq!(Setting::LOW_TRAFFIC.route, Route::Hub);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route {
     /// From its node straight to all others: one hop, `n - 1` messages.
@@ -18,6 +25,17 @@ pub enum Route {
 ///
 /// Written as `low-latency`, `low-traffic`, or as a route and a window in milliseconds:
 /// `direct:32`, `hub:190`.
+///
+/// ```
+/// use gyre::gossip::{Route, Setting};
+/// use std::time::Duration;
+///
+/// let setting: Setting = "hub:50".parse()?;
+/// assert_eq!(setting, Setting { route: Route::Hub, window: Duration::from_millis(50) });
+/// assert_eq!("hub:190".parse(), Ok(Setting::LOW_TRAFFIC));
+/// assert!("mesh:50".parse::<Setting>().is_err());
+/// # Ok::<(), String>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setting {
     /// The way of a message.

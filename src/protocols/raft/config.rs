@@ -2,10 +2,26 @@
 
 use std::time::Duration;
 
-use super::{Changes, Configuration, Rules};
+use super::{Changes, Configuration, Configured, Rules};
 use crate::types::NodeId;
 
 /// Who is in the cluster, and how patient and how generous a node is.
+///
+/// ```
+/// use gyre::raft::{Config, Durable, Raft};
+/// use rand::SeedableRng;
+/// use std::time::Duration;
+///
+/// let peers = vec!["n2".into(), "n3".into()];
+/// let election_timeout = Duration::from_secs(1);
+/// let config = Config { election_timeout, ..Config::new("n1".into(), peers) };
+/// assert_eq!(config.bootstrap.voters.len(), 3); // all of them, this one included
+/// let deadlines = [1, 2].map(|seed| {
+///     let rng = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
+///     Raft::<u64>::new(config.clone(), Durable::default(), rng, gyre::Time::ZERO).deadline()
+/// });
+/// assert_ne!(deadlines[0], deadlines[1]); // chance keeps two nodes from trying at once
+/// ```
 #[derive(Clone)]
 pub struct Config {
     /// This node.
@@ -65,5 +81,12 @@ impl Config {
             stable_leadership: true,
             rules: Rules::RAFT,
         }
+    }
+
+    /// The configuration that goes with a state: the one that is stored with it, or that with
+    /// which the cluster began.
+    pub(super) fn configured(&self, stored: Option<Configured>) -> Configured {
+        let began_with = || Configured { index: 0, configuration: self.bootstrap.clone() };
+        stored.unwrap_or_else(began_with)
     }
 }

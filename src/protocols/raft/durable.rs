@@ -15,8 +15,26 @@ use serde::{Deserialize, Serialize};
 use super::{Configured, Entry, Index, LogId, Piece, Term};
 use crate::types::NodeId;
 
-// ANCHOR: hard-state
 /// The term that a node is in, and whom it voted for in it (figure 2).
+///
+/// A node that was restarted does not vote a second time in a term:
+///
+/// ```
+/// use gyre::raft::{Config, Durable, HardState, Input, Message, Raft};
+/// # use rand::SeedableRng;
+/// # let rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
+///
+/// let state = HardState { term: 3, vote: Some("n2".into()) };
+/// let durable = Durable { state, ..Durable::default() };
+/// let config = Config::new("n1".into(), vec!["n2".into(), "n3".into()]);
+/// let mut raft = Raft::<u64>::new(config, durable, rng, gyre::Time::ZERO);
+/// let message = Message::RequestVote { term: 3, last: raft.last(), transfer: false };
+/// raft.step(raft.deadline(), Input::Message { from: "n3".into(), message });
+/// let output = raft.output(&|| unreachable!("nobody needs the state"));
+/// let refused = Message::RequestVoteReply { term: 3, granted: false };
+/// assert_eq!(output.messages, [("n3".into(), refused)]);
+/// ```
+// ANCHOR: hard-state
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HardState {
     /// The latest term that the node has seen.
@@ -28,6 +46,18 @@ pub struct HardState {
 
 /// What stands on the disk, one after another. It must be there before the messages that were
 /// given out with it are sent, and before the entries given out with it are applied.
+///
+/// ```
+/// use gyre::raft::{Change, Entry, Record};
+///
+/// let entries = vec![Entry::new(3, Some("x = 7"))];
+/// let record = Record::Change(Change { state: None, first: 5, entries });
+/// assert_eq!(
+///     serde_json::to_string(&record)?,
+///     r#"{"change":{"first":5,"entries":[{"term":3,"command":"x = 7"}]}}"#,
+/// );
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", bound(deserialize = "C: Deserialize<'de>"))]
 pub enum Record<C> {
@@ -40,6 +70,20 @@ pub enum Record<C> {
 }
 
 /// A change of term, vote and log.
+///
+/// Entries of a new leader take the place of those that no majority had:
+///
+/// ```
+/// use gyre::raft::{Change, Durable, Entry, Record};
+///
+/// let change = |first, term, commands: &[&'static str]| {
+///     let entries = commands.iter().map(|command| Entry::new(term, Some(*command))).collect();
+///     Record::Change(Change { state: None, first, entries })
+/// };
+/// let log = Durable::read([change(1, 1, &["a", "b", "c"]), change(2, 2, &["d"])])?.entries;
+/// assert_eq!(log, [Entry::new(1, Some("a")), Entry::new(2, Some("d"))]);
+/// # Ok::<(), String>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change<C> {
     /// The new term and vote, if either changed.
@@ -53,6 +97,21 @@ pub struct Change<C> {
 }
 
 /// Term, vote and log at some moment.
+///
+/// ```
+/// use gyre::raft::{Change, Checkpoint, Durable, Entry, HardState, LogId, Piece, Record};
+///
+/// let state = HardState { term: 1, vote: None };
+/// let entries = vec![Entry::new(1, Some("add 4"))];
+/// let base = LogId { term: 1, index: 2 };
+/// let durable = Durable::read([
+///     Record::Change(Change { state: Some(state.clone()), first: 1, entries: entries.clone() }),
+///     Record::Checkpoint(Checkpoint { state, base, configuration: None, entries }),
+///     Record::Piece(Piece::new("3".into()).unwrap()), // the sum after entries 1 and 2
+/// ])?;
+/// assert_eq!((durable.base, durable.entries.len(), durable.pieces.len()), (base, 1, 1));
+/// # Ok::<(), String>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkpoint<C> {
     /// Term and vote.
@@ -69,6 +128,19 @@ pub struct Checkpoint<C> {
 }
 
 /// All that a node needs to go on after a crash.
+///
+/// Records that do not fit together are an error, and no log with a gap:
+///
+/// ```
+/// use gyre::raft::{Change, Durable, Entry, Record};
+///
+/// let entry = |first, command| {
+///     Record::Change(Change { state: None, first, entries: vec![Entry::new(1, Some(command))] })
+/// };
+/// assert_eq!(Durable::read([entry(1, "a"), entry(2, "b")])?.entries.len(), 2);
+/// assert!(Durable::read([entry(1, "a"), entry(3, "c")]).is_err());
+/// # Ok::<(), String>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Durable<C> {
     /// Term and vote.

@@ -81,6 +81,7 @@ impl<C: Clone + Serialize> Raft<C> {
         let id = self.config.id.clone();
         self.follow(self.state.term + 1, None);
         self.set_election_due();
+        self.was_asked_to_lead = transfer;
         self.give_vote(id.clone());
         self.role = Role::Candidate(Votes::from([id]));
         let term = self.state.term;
@@ -100,7 +101,7 @@ impl<C: Clone + Serialize> Raft<C> {
     }
 
     fn broadcast(&mut self, message: &Message<C>) {
-        let (_, configuration) = self.configured();
+        let configuration = self.configuration();
         let known = &self.config.peers;
         let later = configuration.members().filter(|id| !known.contains(id));
         let voters = known.iter().filter(|id| configuration.contains(id)).chain(later);

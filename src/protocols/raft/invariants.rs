@@ -11,6 +11,25 @@ use super::{Configuration, Entry, Index, LogId, Raft, Role, Term};
 use crate::types::NodeId;
 
 /// Remembers what it has seen of a cluster and compares it with what it sees next.
+///
+/// Two nodes of which each believes that it is alone:
+///
+/// ```
+/// use gyre::raft::{Config, Durable, Input, Invariants, Raft};
+/// # use rand::SeedableRng;
+///
+/// let [n1, n2] = ["n1", "n2"].map(|name| {
+///     let rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
+///     let config = Config::new(name.into(), Vec::new());
+///     let mut raft = Raft::<u64>::new(config, Durable::default(), rng, gyre::Time::ZERO);
+///     raft.step(raft.deadline(), Input::Timeout);
+///     raft
+/// });
+/// let mut invariants = Invariants::default();
+/// assert_eq!(invariants.check(&n1, [&n2]), Ok(()));
+/// let error = invariants.check(&n2, [&n1]).unwrap_err();
+/// assert_eq!(error, "election safety: n1 and n2 both led term 1");
+/// ```
 #[derive(Clone, Debug)]
 pub struct Invariants<C> {
     leaders: BTreeMap<Term, NodeId>,

@@ -7,6 +7,7 @@
 //! Chapter 7 of the book, `book/07-raft-elections.md`, reads this.
 
 use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,17 +15,48 @@ use super::{Configuration, Configured};
 use crate::types::json;
 
 /// A term: the period of at most one leader, and Raft's logical clock (§5.1).
+///
+/// ```
+/// use gyre::raft::{Config, Durable, Input, Raft, Term};
+/// # use rand::SeedableRng;
+/// # let rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
+///
+/// let config = Config::new("n1".into(), Vec::new());
+/// let mut raft = Raft::<u64>::new(config, Durable::default(), rng, gyre::Time::ZERO);
+/// let before: Term = raft.term();
+/// raft.step(raft.deadline(), Input::Timeout); // an election
+/// assert_eq!((before, raft.term()), (0, 1));
+/// ```
 pub type Term = u64;
 
 /// A place in the log. The first entry is at 1; 0 is before all entries.
+///
+/// ```
+/// use gyre::raft::{Config, Durable, Index, Input, Raft};
+/// # use rand::SeedableRng;
+/// # let rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
+///
+/// let config = Config::new("n1".into(), Vec::new());
+/// let mut raft = Raft::<u64>::new(config, Durable::default(), rng, gyre::Time::ZERO);
+/// raft.step(raft.deadline(), Input::Timeout); // an election, and the leader's first entry
+/// let [before_all, first]: [Index; 2] = [0, 1];
+/// assert!(raft.entry(before_all).is_none() && raft.entry(first).is_some());
+/// ```
 pub type Index = u64;
 
-// ANCHOR: log-id
 /// The term and index of an entry: two entries with the same id are the same entry, and so are
 /// all before them (§5.3, the log matching property).
 ///
 /// Ids are ordered by term, then index: exactly the order of "at least as up-to-date" by which
 /// votes are given (§5.4.1).
+///
+/// ```
+/// use gyre::raft::LogId;
+///
+/// let [long, recent] = [(2, 9), (3, 5)].map(|(term, index)| LogId { term, index });
+/// assert!(recent > long); // who ends with `long` gets no vote of one who ends with `recent`
+/// ```
+// ANCHOR: log-id
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct LogId {
     /// The term of the leader that made the entry.
@@ -35,6 +67,16 @@ pub struct LogId {
 // ANCHOR_END: log-id
 
 /// One entry of the log.
+///
+/// ```
+/// use gyre::raft::Entry;
+///
+/// let entry = Entry::new(3, Some("x = 7"));
+/// assert_eq!(serde_json::to_string(&entry)?, r#"{"term":3,"command":"x = 7"}"#);
+/// let no_op = Entry::<&str>::new(4, None);
+/// assert_eq!(serde_json::to_string(&no_op)?, r#"{"term":4}"#);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry<C> {
     /// The term of the leader that made it.
@@ -60,9 +102,8 @@ impl<C> Entry<C> {
 pub(super) struct Log<C> {
     base: LogId,
     entries: VecDeque<Stored<C>>,
-    /// The configurations of this log, and the entries that they stand in. The first is the one
-    /// that counts at `base`; that with which the cluster began stands at 0.
-    configurations: VecDeque<(Index, Configuration)>,
+    /// The configurations of this log. The first is the one that counts at `base`.
+    configurations: VecDeque<Configured>,
     /// The bytes of all entries that were ever forgotten.
     forgotten_bytes: u64,
     /// Everything below is on disk, as far as the outputs so far were obeyed.
@@ -79,16 +120,12 @@ struct Stored<C> {
 
 impl<C: Clone + Serialize> Log<C> {
     /// The log that was on disk: what follows the checkpoint that ends at `base`.
-    pub fn new(
-        base: LogId,
-        configuration: (Index, Configuration),
-        entries: Vec<Entry<C>>,
-    ) -> Log<C> {
-        assert!(configuration.0 <= base.index, "the configuration counts at the base");
+    pub fn new(base: LogId, configured: Configured, entries: Vec<Entry<C>>) -> Log<C> {
+        assert!(configured.index <= base.index, "the configuration counts at the base");
         let mut log = Log {
             base,
             entries: VecDeque::new(),
-            configurations: VecDeque::from([configuration]),
+            configurations: VecDeque::from([configured]),
             forgotten_bytes: 0,
             unsaved_from: 0,
         };
@@ -175,27 +212,35 @@ impl<C: Clone + Serialize> Log<C> {
         self.id((self.base.index + within_term as u64).min(limit.index))
     }
 
-    /// The configuration that counts if the log ends at `up_to`, which is not forgotten, and the
-    /// entry that it stands in.
-    pub fn configuration(&self, up_to: Index) -> (Index, &Configuration) {
-        let found = self.configurations.iter().rev().find(|(index, _)| *index <= up_to);
-        let (index, configuration) = found.expect("there is one at the base");
-        (*index, configuration)
+    // ANCHOR: configured
+    /// The configuration that counts if the log ends at `up_to`, which is not forgotten.
+    pub fn configured(&self, up_to: Index) -> &Configured {
+        let found = self.configurations.iter().rev().find(|configured| configured.index <= up_to);
+        found.expect("there is one at the base")
+    }
+    // ANCHOR_END: configured
+
+    /// The configurations that stand in these entries, and the one at the base if that is one.
+    pub fn configurations(
+        &self,
+        range: RangeInclusive<Index>,
+    ) -> impl Iterator<Item = &Configuration> {
+        let within = self.configurations.iter().filter(move |it| range.contains(&it.index));
+        within.map(|configured| &configured.configuration)
     }
 
     /// The configuration that goes with the state after an entry: none, if it is that with which
     /// the cluster began.
-    pub fn configuration_at(&self, index: Index) -> Option<Configured> {
-        let (index, configuration) = self.configuration(index);
-        (index > 0).then(|| Configured { index, configuration: configuration.clone() })
+    pub fn configured_at(&self, index: Index) -> Option<Configured> {
+        Some(self.configured(index)).filter(|configured| configured.index > 0).cloned()
     }
 
     pub fn append(&mut self, entry: Entry<C>) {
         let last = self.last();
         assert!(entry.term >= last.term, "terms never decrease along a log");
         let bytes_up_to = self.bytes_up_to(last.index) + json::bytes_of(&entry);
-        if let Some(configuration) = &entry.configuration {
-            self.configurations.push_back((last.index + 1, configuration.clone()));
+        if let Some(configuration) = entry.configuration.clone() {
+            self.configurations.push_back(Configured { index: last.index + 1, configuration });
         }
         self.entries.push_back(Stored { entry, bytes_up_to });
         assert!(self.last_index() == last.index + 1, "a log has no gaps");
@@ -206,7 +251,7 @@ impl<C: Clone + Serialize> Log<C> {
         let keep = index.checked_sub(self.base.index + 1).expect("the entry is not forgotten");
         assert!(index <= self.last_index(), "there is no entry {index} to remove");
         self.entries.truncate(usize::try_from(keep).expect("a log fits in memory"));
-        self.configurations.retain(|(at, _)| *at < index);
+        self.configurations.retain(|configured| configured.index < index);
         self.unsaved_from = self.unsaved_from.min(index);
         assert!(self.last_index() == index - 1, "the log ends before what was removed");
     }
@@ -222,7 +267,8 @@ impl<C: Clone + Serialize> Log<C> {
             self.base = LogId { term: stored.entry.term, index: self.base.index + 1 };
             self.forgotten_bytes = stored.bytes_up_to;
         }
-        while self.configurations.get(1).is_some_and(|(at, _)| *at <= self.base.index) {
+        let is_forgotten = |next: &Configured| next.index <= self.base.index;
+        while self.configurations.get(1).is_some_and(is_forgotten) {
             self.configurations.pop_front();
         }
         assert!(self.base.index <= limit || self.base.index == before, "no more is forgotten");
@@ -230,10 +276,10 @@ impl<C: Clone + Serialize> Log<C> {
 
     /// Replaces everything by a snapshot that ends at `base` and is on disk, and in which this
     /// configuration counts.
-    pub fn reset(&mut self, base: LogId, configuration: (Index, Configuration)) {
+    pub fn reset(&mut self, base: LogId, configured: Configured) {
         assert!(!self.contains(base), "a log that has an entry needs no snapshot of it");
         assert!(base > self.base, "what is forgotten stays so");
-        *self = Log::new(base, configuration, Vec::new());
+        *self = Log::new(base, configured, Vec::new());
     }
 
     /// Whether anything was changed since [`mark_saved`](Log::mark_saved). A truncation alone,

@@ -22,9 +22,9 @@
 //! is ready when a round takes less than an election timeout. Learners are known to the leader
 //! alone. When it falls, whoever wanted the change asks the next one.
 //!
-//! A leader that is to go hands its leadership over first (§3.10). When nobody takes it, it
-//! replicates the configuration without itself, does not count itself, and steps down when that
-//! is committed (§4.2.2).
+//! A leader that is to go hands its leadership over first (§3.10). When nobody takes it, or it was
+//! handed over by a leader that is to go as well, this one replicates the configuration without
+//! itself, does not count itself, and steps down when that is committed (§4.2.2).
 //!
 //! A node that is out is told so for as long as it answers. When it knows, it does not campaign
 //! any more. When it does not, pre-vote and check-quorum keep it from disturbing the others
@@ -36,201 +36,25 @@
 //! it has no vote, and so it begins as a learner like any other. That is safe: nobody ever counted
 //! on what it stored or promised. Under its old name it would not be: it could vote a second time
 //! in a term, and give its vote against entries that it had helped to commit.
+//!
+//! Chapter 9b of the book, `book/09b-membership.md`, reads this.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
+use super::configuration::Part;
+use super::learners::{CatchingUp, Learned};
 use super::progress::Progress;
 use super::replication::Leader;
-use super::{Config, Entry, Index, Message, Raft, Role};
-use crate::types::{NodeId, Time};
-
-/// A learner that is not ready after so many rounds is too slow (§4.2.1).
-const ROUNDS_MAX: u32 = 10;
-
-/// How voters change.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Changes {
-    /// One voter at a time (dissertation §4.1). A change of more than one is ignored.
-    #[default]
-    OneAtATime,
-    /// Joint consensus (dissertation §4.3).
-    Joint,
-}
-
-/// Who has a say.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Configuration {
-    /// The nodes that vote, and whose storing counts.
-    pub voters: BTreeSet<NodeId>,
-    /// Joint consensus: the voters before. Whatever is decided takes a majority of them too.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub outgoing: BTreeSet<NodeId>,
-}
-
-impl Configuration {
-    /// These voters, and no change under way.
-    pub fn of(voters: impl IntoIterator<Item = NodeId>) -> Configuration {
-        Configuration { voters: voters.into_iter().collect(), outgoing: BTreeSet::new() }
-    }
-
-    /// Whether a node has a say.
-    pub fn contains(&self, node: &NodeId) -> bool {
-        self.voters.contains(node) || self.outgoing.contains(node)
-    }
-
-    /// Whether it is the one between two others.
-    pub fn is_joint(&self) -> bool {
-        !self.outgoing.is_empty()
-    }
-
-    /// All that have a say.
-    pub fn members(&self) -> impl Iterator<Item = &NodeId> {
-        self.voters.union(&self.outgoing)
-    }
-
-    /// Whether those who agree are enough: a majority, or in joint consensus one of each.
-    pub fn is_quorum(&self, agrees: impl Fn(&NodeId) -> bool) -> bool {
-        let is_majority_of = |voters: &BTreeSet<NodeId>| {
-            voters.is_empty() || voters.iter().filter(|id| agrees(id)).count() > voters.len() / 2
-        };
-        is_majority_of(&self.voters) && is_majority_of(&self.outgoing)
-    }
-
-    /// Whether every quorum of this configuration shares a node with every quorum of the other.
-    pub fn overlaps(&self, other: &Configuration) -> bool {
-        let sets = |configuration: &Configuration| {
-            [configuration.voters.clone(), configuration.outgoing.clone()]
-        };
-        let sets_of_other = sets(other);
-        let pairs =
-            sets(self).into_iter().flat_map(|a| sets_of_other.clone().map(|b| (a.clone(), b)));
-        // One pair of sets whose majorities always meet is enough.
-        pairs.filter(|(a, b)| !a.is_empty() && !b.is_empty()).any(|(a, b)| {
-            let shared = a.intersection(&b).count();
-            let needed =
-                |set: &BTreeSet<NodeId>| (set.len() / 2 + 1).saturating_sub(set.len() - shared);
-            needed(&a) + needed(&b) > shared
-        })
-    }
-
-    /// The names, for people to read.
-    pub(super) fn shown(&self) -> String {
-        let names =
-            |set: &BTreeSet<NodeId>| set.iter().map(NodeId::as_str).collect::<Vec<_>>().join(" ");
-        match self.is_joint() {
-            true => format!("{} and {}", names(&self.outgoing), names(&self.voters)),
-            false => names(&self.voters),
-        }
-    }
-}
-
-/// A configuration that stands in the log, and where. What is committed there is known by its index.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Configured {
-    /// The entry that it stands in.
-    pub index: Index,
-    /// Who has a say from there on.
-    #[serde(flatten)]
-    pub configuration: Configuration,
-}
-
-/// A change that somebody wants. It says what is to be so in the end, so that to ask for it
-/// twice does no harm.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MemberChange {
-    /// Who is to be a voter.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub add: BTreeSet<NodeId>,
-    /// Who is not to be one.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub remove: BTreeSet<NodeId>,
-}
-
-impl MemberChange {
-    /// One more voter.
-    pub fn add(node: NodeId) -> MemberChange {
-        MemberChange { add: BTreeSet::from([node]), remove: BTreeSet::new() }
-    }
-
-    /// One voter less.
-    pub fn remove(node: NodeId) -> MemberChange {
-        MemberChange { add: BTreeSet::new(), remove: BTreeSet::from([node]) }
-    }
-
-    /// The voters after it.
-    pub fn voters_after(&self, before: &Configuration) -> BTreeSet<NodeId> {
-        let all = before.voters.union(&self.add).cloned().collect::<BTreeSet<_>>();
-        all.difference(&self.remove).cloned().collect()
-    }
-
-    /// Whether nothing is left to do.
-    pub fn is_made(&self, configuration: &Configuration) -> bool {
-        !configuration.is_joint() && self.voters_after(configuration) == configuration.voters
-    }
-}
-
-/// Which of the two sets of voters a node is in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Part {
-    pub voter: bool,
-    pub outgoing: bool,
-}
-
-impl Part {
-    pub fn of(configuration: &Configuration, node: &NodeId) -> Part {
-        let Configuration { voters, outgoing } = configuration;
-        Part { voter: voters.contains(node), outgoing: outgoing.contains(node) }
-    }
-
-    /// Whether it has a say at all.
-    pub fn is_member(self) -> bool {
-        self.voter || self.outgoing
-    }
-}
-
-/// A change whose new voters are not ready yet.
-pub(super) struct CatchingUp {
-    voters: BTreeSet<NodeId>,
-    learners: BTreeMap<NodeId, Round>,
-}
-
-/// A learner takes in what was in the leader's log when the round began.
-struct Round {
-    number: u32,
-    end: Index,
-    began: Time,
-}
-
-/// How far a learner is.
-enum Learner {
-    Ready,
-    Behind,
-    /// It does not answer, or never gets there.
-    Hopeless,
-}
-
-impl Round {
-    fn look(&mut self, follower: &Progress, last: Index, now: Time, config: &Config) -> Learner {
-        if !follower.is_live(now, config) {
-            return Learner::Hopeless;
-        }
-        if follower.matched() < self.end {
-            return Learner::Behind;
-        }
-        if now < self.began + config.election_timeout {
-            return Learner::Ready;
-        }
-        *self = Round { number: self.number + 1, end: last, began: now };
-        if self.number > ROUNDS_MAX { Learner::Hopeless } else { Learner::Behind }
-    }
-}
+use super::{Changes, Configuration, Configured, Entry, Index, Message, Raft, Role};
+use crate::types::{MemberChange, NodeId, Time};
 
 impl Leader {
     /// Goes by another configuration from now on.
-    fn adopt(&mut self, id: &NodeId, (at, configuration): (Index, &Configuration), now: Time) {
-        self.configured_at = at;
+    fn adopt(&mut self, id: &NodeId, configured: &Configured, now: Time) {
+        let Configured { index, configuration } = configured;
+        self.configured_at = *index;
         self.is_joint = configuration.is_joint();
         self.part = Part::of(configuration, id);
         for peer in configuration.members().filter(|peer| *peer != id) {
@@ -252,30 +76,30 @@ impl Leader {
 
     /// Who learns.
     pub fn learners(&self) -> impl Iterator<Item = &NodeId> {
-        self.catching_up.iter().flat_map(|catching_up| catching_up.learners.keys())
+        self.catching_up.iter().flat_map(CatchingUp::learners)
     }
 }
 
 impl<C: Clone + Serialize> Raft<C> {
     /// The configuration that this node goes by, and the entry that it stands in.
-    pub(super) fn configured(&self) -> (Index, &Configuration) {
+    pub(super) fn configured(&self) -> &Configured {
         let up_to = (self.config.rules.configured_up_to)(self.log.last_index(), self.commit);
-        self.log.configuration(up_to)
+        self.log.configured(up_to)
     }
 
     /// The configuration that this node goes by.
     pub fn configuration(&self) -> &Configuration {
-        self.configured().1
+        &self.configured().configuration
     }
 
     /// The latest configuration that is known to be committed.
     pub fn committed_configuration(&self) -> &Configuration {
-        self.log.configuration(self.commit).1
+        &self.log.configured(self.commit).configuration
     }
 
     /// Whether it goes without saying who the voters are: all nodes, from the beginning.
     pub fn are_all_voters(&self) -> bool {
-        self.configured().0 == 0
+        self.configured().index == 0
             && self.config.peers.iter().all(|peer| self.config.bootstrap.contains(peer))
             && self.config.bootstrap.contains(&self.config.id)
     }
@@ -289,15 +113,17 @@ impl<C: Clone + Serialize> Raft<C> {
     }
 
     /// Whether this node has a say, as far as it knows. One that is to go has it until that is
-    /// committed: it may be the only one that knows (§4.2.2).
+    /// committed: it may be the only one that knows (§4.2.2). After a restart it knows less of
+    /// what is committed, so any configuration counts that may be the last committed one.
     pub fn is_member(&self) -> bool {
-        let id = &self.config.id;
-        self.configuration().contains(id) || self.committed_configuration().contains(id)
+        let (first, last) = (self.log.configured(self.commit).index, self.configured().index);
+        let mut possible = self.log.configurations(first..=last);
+        possible.any(|configuration| configuration.contains(&self.config.id))
     }
 
     /// Somebody here wants a change: the leader sees to it.
     pub(super) fn reconfigure(&mut self, change: MemberChange) {
-        let since = self.log.configuration(self.commit).0;
+        let since = self.log.configured(self.commit).index;
         if self.is_leader() {
             self.begin_change(since, &change);
         } else if let Some(leader) = self.leader.clone() {
@@ -310,6 +136,7 @@ impl<C: Clone + Serialize> Raft<C> {
         self.begin_change(since, change);
     }
 
+    // ANCHOR: begin-change
     /// Begins a change, if this node leads and is free to. Otherwise nothing happens: whoever
     /// wants it asks again.
     ///
@@ -318,16 +145,16 @@ impl<C: Clone + Serialize> Raft<C> {
     /// it wants may be made and undone already.
     fn begin_change(&mut self, since: Index, change: &MemberChange) {
         let Role::Leader(leader) = &self.role else { return };
-        if self.log.configuration(self.commit).0 != since {
+        if self.log.configured(self.commit).index != since {
             return;
         }
-        let (index, configuration) = self.configured();
+        let Configured { index, configuration } = self.configured();
         let has_committed = self.commit >= leader.first_index;
-        let is_settled = index <= self.commit && !configuration.is_joint();
+        let is_settled = *index <= self.commit && !configuration.is_joint();
         if !(self.config.rules.may_reconfigure)(has_committed, is_settled) {
             return;
         }
-        let voters = change.voters_after(configuration);
+        let voters = change.members_after(&configuration.voters);
         let changed = voters.symmetric_difference(&configuration.voters).count();
         let is_too_much = self.config.changes == Changes::OneAtATime && changed > 1;
         let is_busy = leader.transfer.is_some() || leader.catching_up.is_some();
@@ -344,8 +171,10 @@ impl<C: Clone + Serialize> Raft<C> {
             self.begin_catching_up(voters, learners);
         }
     }
+    // ANCHOR_END: begin-change
 
-    /// Hands over to one of those who stay, once in a term. Whether it tries.
+    /// Hands over to one of those who stay, once in a term. Whether it tries. A leader that was
+    /// handed the term does not: two that are both to go would hand it to each other for ever.
     fn offers_leadership(&mut self, stay: &BTreeSet<NodeId>) -> bool {
         let Role::Leader(leader) = &mut self.role else { return false };
         if std::mem::replace(&mut leader.offered, true) {
@@ -363,11 +192,10 @@ impl<C: Clone + Serialize> Raft<C> {
         for learner in &learners {
             leader.progress.insert(learner.clone(), Progress::joining(now));
         }
-        let round = |learner| (learner, Round { number: 1, end, began: now });
-        let learners = learners.into_iter().map(round).collect();
-        leader.catching_up = Some(CatchingUp { voters, learners });
+        leader.catching_up = Some(CatchingUp::new(voters, learners, end, now));
     }
 
+    // ANCHOR: append-configuration
     /// Puts the new voters into the log, and goes by them at once (§4.1).
     fn append_configuration(&mut self, voters: BTreeSet<NodeId>) {
         let outgoing = match self.config.changes {
@@ -376,6 +204,7 @@ impl<C: Clone + Serialize> Raft<C> {
         };
         self.append_entry(Configuration { voters, outgoing });
     }
+    // ANCHOR_END: append-configuration
 
     fn append_entry(&mut self, configuration: Configuration) {
         assert!(self.is_leader(), "only a leader changes who has a say");
@@ -391,46 +220,42 @@ impl<C: Clone + Serialize> Raft<C> {
 
     /// A leader goes by the configuration that counts now.
     pub(super) fn adopt(&mut self) {
-        let up_to = (self.config.rules.configured_up_to)(self.log.last_index(), self.commit);
-        let (at, configuration) = self.log.configuration(up_to);
-        if let Role::Leader(leader) = &mut self.role
-            && leader.configured_at != at
+        let configured = self.configured();
+        if let Role::Leader(leader) = &self.role
+            && leader.configured_at != configured.index
         {
-            leader.adopt(&self.config.id, (at, configuration), self.now);
+            let configured = configured.clone();
+            let Role::Leader(leader) = &mut self.role else { return };
+            leader.adopt(&self.config.id, &configured, self.now);
         }
     }
 
+    // ANCHOR: go-on-changing
     /// Goes on with a change, as far as it is ready: after every batch of steps of a leader.
     pub(super) fn go_on_changing(&mut self) {
         self.adopt();
         self.end_catching_up();
-        let (index, configuration) = self.configured();
-        if self.is_leader() && configuration.is_joint() && index <= self.commit {
+        let Configured { index, configuration } = self.configured();
+        if self.is_leader() && configuration.is_joint() && *index <= self.commit {
             let voters = configuration.voters.clone();
             self.append_entry(Configuration::of(voters));
         }
     }
+    // ANCHOR_END: go-on-changing
 
     /// Makes voters of the learners when all of them are ready.
     fn end_catching_up(&mut self) {
         let last = self.log.last_index();
         let Role::Leader(leader) = &mut self.role else { return };
         let Some(catching_up) = &mut leader.catching_up else { return };
-        let mut are_ready = true;
-        for (learner, round) in &mut catching_up.learners {
-            match round.look(&leader.progress[learner], last, self.now, &self.config) {
-                Learner::Ready => {}
-                Learner::Behind => are_ready = false,
-                Learner::Hopeless => {
-                    leader.catching_up = None;
-                    return;
-                }
+        match catching_up.look(&leader.progress, last, self.now, &self.config) {
+            Learned::Ready if leader.transfer.is_none() => {
+                let voters = catching_up.voters().clone();
+                leader.catching_up = None;
+                self.append_configuration(voters);
             }
-        }
-        if are_ready && leader.transfer.is_none() {
-            let voters = std::mem::take(&mut catching_up.voters);
-            leader.catching_up = None;
-            self.append_configuration(voters);
+            Learned::Ready | Learned::Behind => {}
+            Learned::Hopeless => leader.catching_up = None,
         }
     }
 
@@ -440,9 +265,8 @@ impl<C: Clone + Serialize> Raft<C> {
         let (commit, now) = (self.commit, self.now);
         let Role::Leader(leader) = &mut self.role else { return };
         let at = leader.configured_at;
-        let learns = |id: &NodeId| {
-            leader.catching_up.as_ref().is_some_and(|some| some.learners.contains_key(id))
-        };
+        let catching_up = leader.catching_up.as_ref();
+        let learns = |id: &_| catching_up.is_some_and(|some| some.contains(id));
         leader.progress.retain(|id, follower| {
             let knows = at <= commit && follower.matched() >= at && follower.commit_sent() >= at;
             follower.part.is_member() || learns(id) || follower.is_live(now, &self.config) && !knows

@@ -7,11 +7,25 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Configured, Entry, Index, LogId, MemberChange, Numbered, Term};
+use super::{Configured, Entry, Index, LogId, Numbered, Term};
+use crate::types::MemberChange;
 
 /// A message between two nodes. Each carries its sender's term (§5.1), but for
 /// [`PreVote`](Message::PreVote) and the grant of one, which carry the term that the candidate
 /// would campaign in.
+///
+/// ```
+/// use gyre::raft::{LogId, Message};
+///
+/// let last = LogId { term: 2, index: 9 };
+/// let message = Message::<u64>::RequestVote { term: 3, last, transfer: false };
+/// assert_eq!(message.term(), 3);
+/// assert_eq!(
+///     serde_json::to_string(&message)?,
+///     r#"{"request_vote":{"term":3,"last":{"term":2,"index":9},"transfer":false}}"#,
+/// );
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Message<C> {
@@ -149,6 +163,25 @@ pub enum Message<C> {
 }
 
 /// How a follower's log relates to the entries that it was sent.
+///
+/// A follower whose log is empty is sent what follows entry 4:
+///
+/// ```
+/// use gyre::raft::{Config, Durable, Entry, Input, LogId, Message, Outcome, Raft};
+/// # use rand::SeedableRng;
+/// # let rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
+///
+/// let config = Config::new("n1".into(), vec!["n2".into()]);
+/// let mut raft = Raft::new(config, Durable::default(), rng, gyre::Time::ZERO);
+/// let prev = LogId { term: 1, index: 4 };
+/// let entries = vec![Entry::new(1, Some("x = 7"))];
+/// let message = Message::AppendEntries { term: 1, prev, entries, commit: 0, round: 0 };
+/// raft.step(gyre::Time::ZERO, Input::Message { from: "n2".into(), message });
+/// let output = raft.output(&|| unreachable!("nobody needs the state"));
+/// let (_, Message::AppendEntriesReply { outcome, .. }) = &output.messages[0] else { panic!() };
+/// // It has nothing at 4, and of what is before it, nothing either.
+/// assert_eq!(*outcome, Outcome::Conflict { prev: 4, hint: LogId::default() });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {

@@ -18,14 +18,17 @@
 //! | `raft/durable.rs` | what a crash must not take away | figure 2 |
 //! | `raft/message.rs` | what nodes say to each other | figure 2 |
 //! | `raft/rules.rs` | the rules on which safety hangs | |
+//! | `raft/configuration.rs` | who has a say | dissertation §4.1, §4.3 |
 //! | `raft/config.rs` | who is in the cluster, and how patient a node is | |
+//! | `raft/input.rs` | what a node is told, and what it wants done | |
 //! | `raft/mod.rs`, here | terms, and who handles what | §5.1 |
 //! | `raft/election.rs` | who leads | §5.2, dissertation §9.6, §6.2, §3.10 |
 //! | `raft/replication.rs` | what followers store, and what is committed | §5.3, §5.4 |
 //! | `raft/snapshot.rs` | how a follower gets the state where the log is forgotten | §7 |
 //! | `raft/progress.rs` | what the leader sends to a follower next | dissertation §10.2 |
 //! | `raft/read.rs` | reading without writing | §8, dissertation §6.4 |
-//! | `raft/membership.rs` | who votes, and how that changes | dissertation §4 |
+//! | `raft/learners.rs` | when a new voter is ready to count | dissertation §4.2.1 |
+//! | `raft/membership.rs` | how the voters change | dissertation §4 |
 //! | `raft/notes.rs` | what people are told of all this | |
 //! | `raft/invariants.rs` | what must always hold, as a checker | figure 3 |
 //!
@@ -33,12 +36,38 @@
 //! writing the leader's disk in parallel with its messages (dissertation §10.2.1; a node here has
 //! one thread).
 //!
+//! Three nodes elect a leader:
+//!
+//! ```
+//! use gyre::key_value::Registers;
+//! use gyre::protocols::simulator::{Faults, Simulator, Start};
+//! use gyre::raft::Config;
+//! use gyre::replicated::{Options, Replica};
+//! use gyre::Time;
+//! use std::time::Duration;
+//!
+//! let faults = Faults::none(Duration::from_millis(10));
+//! let mut cluster = Simulator::new(3, 1, faults, |start| {
+//!     let Start { node, nodes, records, now, rng, .. } = start;
+//!     let peers = nodes.iter().filter(|other| *other != node).cloned().collect();
+//!     let config = Config::new(node.clone(), peers);
+//!     Replica::<Registers>::new(Options::default(), config, records, now, rng).unwrap()
+//! });
+//! cluster.run_until(Time::from_millis(2_000));
+//! let leader = cluster.core(0).unwrap().raft().leader().unwrap();
+//! assert!(cluster.cores().all(|(_, core)| core.raft().leader() == Some(leader)));
+//! assert_eq!(cluster.cores().filter(|(_, core)| core.raft().is_leader()).count(), 1);
+//! ```
+//!
 //! Chapter 7 of the book, `book/07-raft-elections.md`, reads this.
 
 mod config;
+mod configuration;
 mod durable;
 mod election;
+mod input;
 mod invariants;
+mod learners;
 mod log;
 mod membership;
 mod message;
@@ -56,10 +85,11 @@ use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
 pub use config::Config;
+pub use configuration::{Changes, Configuration, Configured};
 pub use durable::{Change, Checkpoint, Durable, HardState, Record};
+pub use input::{Input, Output};
 pub use invariants::Invariants;
 pub use log::{Entry, Index, LogId, Term};
-pub use membership::{Changes, Configuration, Configured, MemberChange};
 pub use message::{Message, Outcome};
 pub use rules::Rules;
 pub use snapshot::{Arrived, Frozen, Numbered, Piece, Pieces};
@@ -71,83 +101,28 @@ use read::Asking;
 use replication::Leader;
 use snapshot::Arriving;
 
-/// Something that happened.
-#[derive(Clone, Debug)]
-pub enum Input<C> {
-    /// [`Raft::deadline`] has come. Early or for nothing, it does no harm.
-    Timeout,
-    /// A message came in.
-    Message {
-        /// Who sent it. It need not be a voter: it may be one whom this node has not heard of
-        /// yet, or one that has not heard that it is none any more (dissertation §4.1).
-        from: NodeId,
-        /// What it says.
-        message: Message<C>,
-    },
-    /// A command is to be appended to the log, here or at the leader. Whether it was shows
-    /// only when it is committed: it, or a message about it, may get lost. Unless
-    /// [`Raft::can_propose`], nothing happens.
-    Propose {
-        /// The command.
-        command: C,
-    },
-    /// Voters are to be added or removed. Whether they were shows in
-    /// [`Raft::committed_configuration`]. Unless this node or the leader that it knows is free to
-    /// begin, nothing happens: ask again.
-    Reconfigure {
-        /// What is to be so in the end.
-        change: MemberChange,
-    },
-    /// A read is to be answered. It shows up in [`Output::readable`] when it can be; as long
-    /// as no leader is known, or none that a majority follows, it waits.
-    Read {
-        /// A number by which the caller knows the read.
-        request: u64,
-    },
-    /// Nobody waits for this read any more.
-    CancelRead {
-        /// Its number.
-        request: u64,
-    },
-    /// This node is about to stop: leadership is to pass to whoever is furthest, if this node
-    /// has it.
-    Stop,
-    /// Leadership is to pass to another node, if this one has it.
-    Transfer {
-        /// The next leader.
-        to: NodeId,
-    },
-    /// The state machine has applied the log up to here, and this node may forget that part
-    /// but for what it keeps for followers.
-    Applied {
-        /// The last entry that was applied; it is committed.
-        index: Index,
-    },
-    /// The state of which all pieces [arrived](Output::arrived) is durable.
-    SnapshotStored,
-}
-
-/// What is to be done, in the order of the fields.
-#[derive(Clone, Debug)]
-pub struct Output<C> {
-    /// To be made durable before anything else below.
-    pub persist: Option<Record<C>>,
-    /// To be sent, in order.
-    pub messages: Vec<(NodeId, Message<C>)>,
-    /// Pieces of a state that is to take the place of the state machine's. The entries to apply
-    /// are those up to [`Raft::commit`].
-    pub arrived: Vec<Arrived>,
-    /// Reads that can be answered once all that is committed is applied.
-    pub readable: Vec<u64>,
-}
-
-impl<C> Default for Output<C> {
-    fn default() -> Output<C> {
-        Output { persist: None, messages: Vec::new(), arrived: Vec::new(), readable: Vec::new() }
-    }
-}
-
 /// One node's part in the consensus on a log of commands `C`.
+///
+/// One of three nodes, and two votes:
+///
+/// ```
+/// use gyre::raft::{Config, Durable, Input, Message, Raft};
+/// # use rand::SeedableRng;
+/// # let rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
+///
+/// let peers = vec!["n2".into(), "n3".into()];
+/// let config = Config::new("n1".into(), peers);
+/// let mut raft = Raft::<u64>::new(config, Durable::default(), rng, gyre::Time::ZERO);
+/// let now = raft.deadline();
+/// raft.step(now, Input::Timeout);
+/// assert_eq!((raft.role(), raft.term()), ("pre-candidate", 0));
+/// let message = Message::PreVoteReply { term: 1, granted: true };
+/// raft.step(now, Input::Message { from: "n2".into(), message });
+/// assert_eq!((raft.role(), raft.term()), ("candidate", 1));
+/// let message = Message::RequestVoteReply { term: 1, granted: true };
+/// raft.step(now, Input::Message { from: "n3".into(), message });
+/// assert_eq!((raft.role(), raft.term()), ("leader", 1)); // its own vote is the second
+/// ```
 pub struct Raft<C> {
     config: Config,
     rng: ChaCha8Rng,
@@ -176,6 +151,8 @@ pub struct Raft<C> {
     /// no entries.
     storing: Option<LogId>,
     asking: Asking,
+    /// Whether this node began its term because the leader before it said so.
+    was_asked_to_lead: bool,
     output: Output<C>,
     /// What happened that people want to know, since it was last taken.
     notes: Vec<String>,
@@ -198,9 +175,7 @@ impl<C: Clone + Serialize> Raft<C> {
     pub fn new(config: Config, durable: Durable<C>, mut rng: ChaCha8Rng, now: Time) -> Raft<C> {
         assert!(!config.peers.contains(&config.id), "the peers are the other nodes");
         let base = durable.base;
-        let began_with = || (0, config.bootstrap.clone());
-        let configuration =
-            durable.configuration.map_or_else(began_with, |some| (some.index, some.configuration));
+        let configured = config.configured(durable.configuration);
         let mut raft = Raft {
             config,
             asking: Asking::new(rng.random_range(0..1 << 52)),
@@ -208,7 +183,7 @@ impl<C: Clone + Serialize> Raft<C> {
             now,
             saved_state: durable.state.clone(),
             state: durable.state,
-            log: Log::new(base, configuration, durable.entries),
+            log: Log::new(base, configured, durable.entries),
             role: Role::Follower,
             leader: None,
             heard_leader: Time::ZERO,
@@ -218,6 +193,7 @@ impl<C: Clone + Serialize> Raft<C> {
             verified: base.index,
             arriving: None,
             storing: None,
+            was_asked_to_lead: false,
             output: Output::default(),
             notes: Vec::new(),
         };
@@ -367,7 +343,7 @@ impl<C: Clone + Serialize> Raft<C> {
             None => {
                 let base = self.log.id(index).expect("the state is as recent as the log's base");
                 let entries = self.log.entries(index + 1, usize::MAX, u64::MAX);
-                (base, self.log.configuration_at(index), entries)
+                (base, self.log.configured_at(index), entries)
             }
         };
         assert!(self.storing.is_some() || index <= self.commit, "what is applied is committed");

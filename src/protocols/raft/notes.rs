@@ -6,7 +6,7 @@
 
 use serde::Serialize;
 
-use super::{Index, Raft, Role, Term};
+use super::{Configured, Index, Raft, Role, Term};
 
 /// So many notes are kept for somebody to take them: nobody has to.
 const NOTES_MAX: usize = 64;
@@ -30,7 +30,7 @@ impl<C: Clone + Serialize> Raft<C> {
             term: self.state.term,
             knows_leader: self.leader.is_some(),
             snapshot: self.snapshot_end(),
-            configured_at: self.configured().0,
+            configured_at: self.configured().index,
         }
     }
 
@@ -71,8 +71,8 @@ impl<C: Clone + Serialize> Raft<C> {
 
     /// A leader says so itself when it appends one.
     fn note_configuration(&mut self, before: &Standing) {
-        let (at, configuration) = self.configured();
-        if at != before.configured_at && !self.is_leader() {
+        let Configured { index: at, configuration } = self.configured();
+        if *at != before.configured_at && !self.is_leader() {
             let voters = configuration.shown();
             self.note(format!("goes by the configuration of entry {at}: {voters}"));
         }

@@ -13,8 +13,8 @@ use std::collections::VecDeque;
 
 use serde::Serialize;
 
+use super::configuration::Part;
 use super::log::Log;
-use super::membership::Part;
 use super::snapshot::Sending;
 use super::{Config, Frozen, Index, LogId, Message, Term};
 use crate::types::Time;
@@ -177,7 +177,7 @@ impl Progress {
             let last = view.log.id(index).expect("the state is as recent as the log's base");
             assert!(last.index <= view.commit, "what is applied is committed");
             assert!(last.index >= needed, "the state covers what is needed");
-            let configuration = view.log.configuration_at(last.index);
+            let configuration = view.log.configured_at(last.index);
             let configuration = (view.config.rules.carried)(configuration);
             self.mode = Mode::Snapshot(Sending::new(last, configuration, pieces));
         } else {

@@ -17,8 +17,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::progress::Progress;
-use super::replication::Leader;
 use super::{Index, Message, Raft, Role};
 use crate::types::{NodeId, Time};
 
@@ -182,10 +180,10 @@ impl<C: Clone + Serialize> Raft<C> {
         }
         let questions = std::mem::take(&mut leader.reads.waiting);
         let next = leader.reads.last_round + 1;
-        let under_way = leader.reads.last_round.saturating_sub(acknowledged(leader, None));
+        let under_way = leader.reads.last_round.saturating_sub(leader.acknowledged(None));
         let is_full = under_way >= self.config.max_in_flight as u64;
         // A round that is acknowledged before it begins is not needed: the question is.
-        let is_needed = |from: Option<&NodeId>| acknowledged(leader, from) < next;
+        let is_needed = |from: Option<&NodeId>| leader.acknowledged(from) < next;
         let own_wait = is_full && is_needed(None);
         let own = if own_wait { BTreeSet::new() } else { std::mem::take(&mut self.asking.waiting) };
         let (asked, waiting): (Vec<_>, Vec<_>) =
@@ -212,14 +210,14 @@ impl<C: Clone + Serialize> Raft<C> {
         let may_read = self.config.rules.may_read;
         let term = self.state.term;
         let mut rounds = std::mem::take(&mut leader.reads.rounds);
-        let own_acknowledged = acknowledged(leader, None);
+        let own_acknowledged = leader.acknowledged(None);
         for (&number, round) in &mut rounds {
             assert!(round.index <= self.commit, "a read index is committed");
             if !round.own.is_empty() && may_read(own_acknowledged >= number) {
                 let confirmed = self.asking.confirmed.entry(round.index).or_default();
                 confirmed.append(&mut round.own);
             }
-            let may_read = |from: &NodeId| may_read(acknowledged(leader, Some(from)) >= number);
+            let may_read = |from: &NodeId| may_read(leader.acknowledged(Some(from)) >= number);
             for (from, request) in round.asked.extract_if(.., |(from, _)| may_read(from)) {
                 let reply = Message::ReadIndexReply { term, request, index: round.index };
                 self.output.messages.push((from, reply));
@@ -266,10 +264,4 @@ impl<C: Clone + Serialize> Raft<C> {
         assert!(asking.asked.len() <= self.config.max_in_flight, "so many are under way");
         self.send(leader, Message::ReadIndex { term: self.state.term, request });
     }
-}
-
-/// The latest round that a majority has acknowledged. A voter's question is one to all rounds.
-fn acknowledged(leader: &Leader, from: Option<&NodeId>) -> u64 {
-    let round = |id: &NodeId, peer: &Progress| if from == Some(id) { u64::MAX } else { peer.round };
-    leader.reached(u64::MAX, round)
 }

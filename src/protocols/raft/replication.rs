@@ -9,12 +9,13 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::Serialize;
 
+use super::configuration::Part;
+use super::learners::CatchingUp;
 use super::log::Log;
-use super::membership::{CatchingUp, Part};
 use super::progress::{Progress, View};
 use super::read::LeaderReads;
 use super::{
-    Config, Configuration, Entry, Frozen, Index, LogId, Message, Outcome, Raft, Role,
+    Config, Configured, Entry, Frozen, Index, LogId, Message, Outcome, Raft, Role,
     reached_by_majority,
 };
 use crate::types::{NodeId, Time};
@@ -38,7 +39,7 @@ pub(super) struct Leader {
     pub part: Part,
     /// The change whose new voters are not ready yet.
     pub catching_up: Option<CatchingUp>,
-    /// Whether it has tried to hand over because it is to go.
+    /// Whether it does not hand over any more because it is to go.
     pub offered: bool,
 }
 
@@ -53,12 +54,8 @@ pub(super) struct Transfer {
 impl Leader {
     /// A leader at the start of its term: where it stands, the configuration that it goes by, and
     /// the end of its log.
-    fn new(
-        id: &NodeId,
-        (configured_at, configuration): (Index, &Configuration),
-        now: Time,
-        last: Index,
-    ) -> Leader {
+    fn new(id: &NodeId, configured: &Configured, now: Time, last: Index) -> Leader {
+        let configuration = &configured.configuration;
         let follower = |peer: &NodeId| {
             let mut follower = Progress::new(now, last);
             follower.part = Part::of(configuration, peer);
@@ -71,7 +68,7 @@ impl Leader {
             reads: LeaderReads::default(),
             passed_on: VecDeque::new(),
             transfer: None,
-            configured_at,
+            configured_at: configured.index,
             is_joint: configuration.is_joint(),
             part: Part::of(configuration, id),
             catching_up: None,
@@ -111,9 +108,16 @@ impl Leader {
         self.reached(forever, |_, follower| follower.heard) + config.election_timeout
     }
 
+    /// The latest round of reads that a majority has acknowledged. The question of a voter, `from`,
+    /// acknowledges all rounds.
+    pub fn acknowledged(&self, from: Option<&NodeId>) -> u64 {
+        let round = |id: &_, peer: &Progress| if from == Some(id) { u64::MAX } else { peer.round };
+        self.reached(u64::MAX, round)
+    }
+
     /// The largest value that a majority has reached, given the leader's own and that of each
     /// follower. In joint consensus a majority of the old voters has reached it, too.
-    pub fn reached<T: Ord + Copy>(&self, own: T, value: impl Fn(&NodeId, &Progress) -> T) -> T {
+    fn reached<T: Ord + Copy>(&self, own: T, value: impl Fn(&NodeId, &Progress) -> T) -> T {
         self.reached_by(|is_voter| is_voter, own, value)
     }
 
@@ -141,7 +145,8 @@ impl<C: Clone + Serialize> Raft<C> {
     pub(super) fn become_leader(&mut self) {
         let last = self.log.last_index();
         let leader = Leader::new(&self.config.id, self.configured(), self.now, last);
-        self.role = Role::Leader(leader);
+        let offered = self.was_asked_to_lead;
+        self.role = Role::Leader(Leader { offered, ..leader });
         assert!(self.state.vote.as_ref() == Some(&self.config.id), "a leader has its own vote");
         assert!(self.storing.is_none(), "a leader has every committed entry");
         self.leader = Some(self.config.id.clone());

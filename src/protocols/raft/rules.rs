@@ -11,6 +11,15 @@ use super::{Configured, HardState, Index, Term};
 
 /// The safety rules, as a table. Section numbers are those of Ongaro and Ousterhout, "In
 /// Search of an Understandable Consensus Algorithm", extended version.
+///
+/// ```
+/// use gyre::raft::Rules;
+///
+/// // Figure 8: the leader of term 4 does not commit an entry of term 2 because a majority has it.
+/// assert!(!(Rules::RAFT.may_commit)(2, 4));
+/// let bug = Rules { may_commit: |_, _| true, ..Rules::RAFT };
+/// assert!((bug.may_commit)(2, 4));
+/// ```
 #[derive(Clone, Copy)]
 pub struct Rules {
     /// What is written to disk of a term and a vote, before any message that depends on it.
@@ -53,6 +62,7 @@ pub struct Rules {
     /// does not know it yet, would answer from the past.
     pub may_read: fn(bool) -> bool,
     // ANCHOR_END: may-read
+    // ANCHOR: membership
     /// Up to which entry a node takes configurations into account, given the end of its log and
     /// how far it has committed. Called with `(last, commit)`.
     ///
@@ -66,10 +76,13 @@ pub struct Rules {
     /// Dissertation §4.1: one change after the other. And raft-dev, July 2015: not before the
     /// leader has committed an entry of its own term.
     pub may_reconfigure: fn(bool, bool) -> bool,
+    // ANCHOR_END: membership
+    // ANCHOR: counts
     /// Whether what a follower has stored counts, given whether it is a voter.
     ///
     /// Dissertation §4.2.1: a learner's does not. The next leader's majority need not meet it.
     pub counts: fn(bool) -> bool,
+    // ANCHOR_END: counts
     /// What of the configuration goes with a snapshot, and is stored with a state.
     ///
     /// Dissertation §5.1: all of it. The entry that it stood in is forgotten.

@@ -20,6 +20,15 @@ use super::{Configured, Index, LogId, Message, Outcome, Raft, Role};
 use crate::types::{NodeId, Time};
 
 /// A part of a state, as a JSON text.
+///
+/// ```
+/// use gyre::raft::Piece;
+///
+/// let piece = Piece::new(r#"["x", 7]"#.into())?;
+/// assert_eq!(piece.as_str(), r#"["x", 7]"#);
+/// assert!(Piece::new("x = 7".into()).is_err());
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Piece(Box<RawValue>);
@@ -54,9 +63,30 @@ impl fmt::Debug for Piece {
 }
 
 /// The pieces of a state, made as they are asked for. There is at least one.
+///
+/// ```
+/// use gyre::raft::{Piece, Pieces};
+///
+/// let mut pieces: Pieces = Box::new((1..=1_000).map(|n| Piece::new(n.to_string()).unwrap()));
+/// assert_eq!(pieces.next().unwrap().as_str(), "1"); // the others are not made yet
+/// ```
 pub type Pieces = Box<dyn Iterator<Item = Piece>>;
 
 /// The state as it is at one moment.
+///
+/// ```
+/// use gyre::raft::{Checkpoint, Config, Durable, Frozen, Piece, Raft, Record};
+/// # use rand::SeedableRng;
+/// # let rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
+///
+/// let config = Config::new("n1".into(), Vec::new());
+/// let raft = Raft::<u64>::new(config, Durable::default(), rng, gyre::Time::ZERO);
+/// let piece = Piece::new("0".into()).unwrap();
+/// let state = Frozen { index: raft.commit(), pieces: Box::new([piece.clone()].into_iter()) };
+/// let records: Vec<Record<u64>> = raft.checkpoint(state).collect();
+/// assert!(matches!(&records[0], Record::Checkpoint(Checkpoint { base, .. }) if base.index == 0));
+/// assert_eq!(records[1..], [Record::Piece(piece)]);
+/// ```
 pub struct Frozen {
     /// The last entry that it covers.
     pub index: Index,
@@ -65,6 +95,14 @@ pub struct Frozen {
 }
 
 /// One piece on its way.
+///
+/// ```
+/// use gyre::raft::{Numbered, Piece};
+///
+/// let piece = Numbered { number: 0, done: true, piece: Piece::new("7".into())? };
+/// assert_eq!(serde_json::to_string(&piece)?, r#"{"number":0,"done":true,"piece":7}"#);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Numbered {
     /// How many come before it.
@@ -192,6 +230,28 @@ impl Arriving {
 }
 
 /// A piece of a state that arrives, for the state machine.
+///
+/// ```
+/// use gyre::raft::{Arrived, Config, Durable, Input, LogId, Message, Numbered, Piece, Raft};
+/// # use rand::SeedableRng;
+/// # let rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
+///
+/// let config = Config::new("n1".into(), vec!["n2".into()]);
+/// let mut raft = Raft::<u64>::new(config, Durable::default(), rng, gyre::Time::ZERO);
+/// let piece = Numbered { number: 0, done: true, piece: Piece::new("7".into()).unwrap() };
+/// let last = LogId { term: 1, index: 5 };
+/// let message = Message::InstallSnapshot {
+///     term: 1,
+///     last,
+///     piece: piece.clone(),
+///     round: 0,
+///     configuration: None,
+/// };
+/// raft.step(gyre::Time::ZERO, Input::Message { from: "n2".into(), message });
+/// let output = raft.output(&|| unreachable!("nobody needs the state"));
+/// assert_eq!(output.arrived, [Arrived { last, piece }]);
+/// assert_eq!(raft.storing(), Some(last)); // all of it is there, and must be made durable
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arrived {
     /// The last entry that the state covers.
@@ -270,11 +330,8 @@ impl<C: Clone + Serialize> Raft<C> {
         let last = self.storing.take().expect("a snapshot is being stored");
         assert!(last.index > self.commit, "what is committed stays so");
         assert!(!self.is_leader(), "a leader has every committed entry");
-        let configuration = self.arriving.take().and_then(|arriving| arriving.configuration());
-        let began_with = || (0, self.config.bootstrap.clone());
-        let configuration =
-            configuration.map_or_else(began_with, |some| (some.index, some.configuration));
-        self.log.reset(last, configuration);
+        let configuration = self.arriving.take().and_then(|arriving| arriving.configuration);
+        self.log.reset(last, self.config.configured(configuration));
         self.verified = last.index;
         self.leader_commit = self.leader_commit.max(last.index);
         self.commit = last.index;

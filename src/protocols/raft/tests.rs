@@ -57,7 +57,7 @@ fn a_gap_and_a_term_that_falls_are_errors() {
 
 fn log(base: LogId, terms: &[Term]) -> Log<()> {
     let entries = terms.iter().map(|&term| Entry::new(term, None)).collect();
-    Log::new(base, (0, Configuration::default()), entries)
+    Log::new(base, Configured { index: 0, configuration: Configuration::default() }, entries)
 }
 
 #[test]
@@ -246,20 +246,25 @@ fn neighbours_share_a_node_in_any_two_quorums() {
 #[test]
 fn a_configuration_counts_while_its_entry_is_in_the_log() {
     let mut log = log(LogId::default(), &[1]);
-    let voters = |bits| Configuration::of(nodes(bits));
+    let configured =
+        |index, bits| Configured { index, configuration: Configuration::of(nodes(bits)) };
     for bits in [1, 3] {
-        log.append(Entry { configuration: Some(voters(bits)), ..Entry::new(1, None) });
+        let configuration = Some(Configuration::of(nodes(bits)));
+        log.append(Entry { configuration, ..Entry::new(1, None) });
     }
-    assert_eq!(log.configuration(1), (0, &Configuration::default()));
-    assert_eq!(log.configuration(2), (2, &voters(1)));
-    assert_eq!(log.configuration(9), (3, &voters(3)));
+    assert_eq!(log.configured(1), &configured(0, 0));
+    assert_eq!(log.configured(2), &configured(2, 1));
+    assert_eq!(log.configured(9), &configured(3, 3));
     log.truncate(3);
-    assert_eq!(log.configuration(9), (2, &voters(1)));
+    assert_eq!(log.configured(9), &configured(2, 1));
     log.append(Entry::new(2, None));
     log.mark_saved();
     log.forget(3, 0);
-    let kept = Configured { index: 2, configuration: voters(1) };
-    assert_eq!(log.configuration_at(3), Some(kept), "the entry is forgotten, and it counts");
-    log.reset(LogId { term: 3, index: 9 }, (9, voters(7)));
-    assert_eq!(log.configuration(9), (9, &voters(7)));
+    assert_eq!(
+        log.configured_at(3),
+        Some(configured(2, 1)),
+        "the entry is forgotten, and it counts"
+    );
+    log.reset(LogId { term: 3, index: 9 }, configured(9, 7));
+    assert_eq!(log.configured(9), &configured(9, 7));
 }

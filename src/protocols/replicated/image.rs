@@ -7,6 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::options::Options;
 use super::sessions::Sessions;
 use crate::protocols::raft::{Piece, Pieces};
 use crate::state_machines::StateMachine;
@@ -28,6 +29,15 @@ enum Content<P> {
 }
 
 impl<S: StateMachine> Image<S> {
+    /// What a replica with these options stores and sends of it, in pieces.
+    pub fn kept(&self, options: &Options) -> Pieces {
+        if options.keeps_sessions {
+            return self.pieces(options.piece_bytes);
+        }
+        let image = Image { state: self.state.clone(), sessions: Sessions::default() };
+        image.pieces(options.piece_bytes)
+    }
+
     /// All of it as it is now, in pieces of about `piece_bytes`.
     pub fn pieces(&self, piece_bytes: usize) -> Pieces {
         let sessions = Content::<S::Part>::Sessions(self.sessions.clone());

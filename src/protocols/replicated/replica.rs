@@ -1,5 +1,5 @@
 //! One replica of a state machine, as a pure state machine itself: Raft, the state it is
-//! about, and the clients' requests that wait.
+//! about, and the clients' requests that wait (`replicated/pending.rs`).
 //!
 //! Whatever a client is told must be true for good. So of every command that waits the
 //! replica knows whether it may have got into a log anywhere: only if not, "it was not
@@ -8,7 +8,7 @@
 //! Chapter 9 of the book, `book/09-raft-clients.md`, reads this.
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -18,13 +18,16 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::image::Image;
+use super::operation::{Operation, Outcome};
+use super::options::Options;
+use super::pending::Pending;
 use super::sessions::Request;
 use crate::protocols::core::{self, CheckpointSizes, Core, Outputs, RequestId, with_state};
 use crate::protocols::raft::{
-    self, Arrived, Durable, Frozen, Index, Input, MemberChange, Message, Raft, Record, Term,
+    self, Arrived, Durable, Frozen, Index, Input, Message, Raft, Record, Term,
 };
 use crate::state_machines::StateMachine;
-use crate::types::{Time, json};
+use crate::types::Time;
 
 /// The most entries that are applied in one go. A node that starts with a long log goes on
 /// after a [`PAUSE`], so that it hears what is said meanwhile.
@@ -36,107 +39,82 @@ const DROPPED_AT_ONCE_MAX: usize = 1_024;
 /// How long the pause is after that much was done at once.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// What a request that waits takes besides its command, in bytes.
-const REQUEST_BYTES: u64 = 128;
-
-/// How a replica treats its clients and its log.
-#[derive(Clone, Copy)]
-pub struct Options {
-    /// How long a request waits for a leader to pass it on to, before its client is told that
-    /// there is none. Less than the client's own patience, so that it hears it.
-    pub patience: Duration,
-    /// When a request is given up. Less than the 4.5 s after which the runtime withholds
-    /// replies to clients: an answer that nobody gets need not be found.
-    pub give_up_after: Duration,
-    /// Requests that wait take no more than this, in bytes. Whoever asks for more is told so
-    /// at once.
-    pub waiting_bytes_max: u64,
-    /// How long the pieces are in which the state is stored and sent.
-    pub piece_bytes: usize,
-    /// When the state is stored, and how much of it at once.
-    pub checkpoint_sizes: CheckpointSizes,
-    /// Changes Raft's settings. To change its rules is to plant a bug, and so is to change the
-    /// two rules that follow.
-    pub configure: fn(raft::Config) -> raft::Config,
-    /// Whether to ignore a command, given whether it was applied already.
-    pub ignores: fn(bool) -> bool,
-    /// Whether records reach the disk only with those of the next step, after what depends on
-    /// them was said.
-    pub persists_late: bool,
-}
-
-impl Default for Options {
-    fn default() -> Options {
-        Options {
-            patience: Duration::from_millis(800),
-            give_up_after: Duration::from_millis(4_400),
-            waiting_bytes_max: 16 << 20,
-            piece_bytes: 64 * 1024,
-            checkpoint_sizes: CheckpointSizes::default(),
-            configure: |config| config,
-            ignores: |is_done| is_done,
-            persists_late: false,
-        }
-    }
-}
-
-impl Options {
-    /// For tests: hardly any log is kept, and states are stored and sent a few hundred bytes at a
-    /// time. So there are many checkpoints, and whoever was away for a moment is sent the state.
-    pub fn with_short_log() -> Options {
-        Options {
-            piece_bytes: 200,
-            checkpoint_sizes: CheckpointSizes { log_slack_bytes: 1_000, slice_bytes: 300 },
-            configure: |config| raft::Config { log_kept_bytes: 300, ..config },
-            ..Options::default()
-        }
-    }
-}
-
-/// How a request ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome<R> {
-    /// The command was applied, and this is the state machine's reply.
-    Applied(R),
-    /// The state is now recent enough for the read.
-    Readable,
-    /// There was no leader for it in time. A command has not been applied, and never will be.
-    NoLeader,
-    /// The voters are as they were to be, and that is committed.
-    Reconfigured,
-    /// This node has no vote in the cluster, and has not begun the request.
-    NotMember,
-    /// Too much waits here. The request has not been begun.
-    Overloaded,
-    /// The command was applied, or will be, or not: nobody here will ever know.
-    Unknown,
-}
-
-/// What a client of a replica can want.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Operation<C> {
-    /// A state to look at that holds everything that was done before.
-    Read,
-    /// A change of the state.
-    Command(C),
-    /// A change of the voters. It ends at once when they are as wanted already, as far as this
-    /// node knows: have it [read](Operation::Read) first.
-    Reconfigure(MemberChange),
-}
-
 /// A message of Raft about a state machine.
+///
+/// ```
+/// use gyre::key_value::Registers;
+/// use gyre::raft::Message;
+/// use gyre::replicated::RaftMessage;
+///
+/// let vote: RaftMessage<Registers> = Message::RequestVoteReply { term: 3, granted: true };
+/// assert_eq!(vote.term(), 3);
+/// ```
 pub type RaftMessage<S> = Message<Request<<S as StateMachine>::Command>>;
 
 /// What a replica's disk holds.
+///
+/// ```
+/// use gyre::key_value::Registers;
+/// use gyre::raft::{Change, Record};
+/// use gyre::replicated::RaftRecord;
+///
+/// let text = r#"{"change": {"state": {"term": 3, "vote": "n2"}, "first": 1, "entries": []}}"#;
+/// let record: RaftRecord<Registers> = serde_json::from_str(text)?;
+/// assert!(matches!(record, Record::Change(Change { state: Some(state), .. }) if state.term == 3));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 pub type RaftRecord<S> = Record<Request<<S as StateMachine>::Command>>;
 
 /// Looks at a replica's part in the consensus.
 type Watcher<S> = Box<dyn Fn(&RaftOf<S>)>;
 
 /// A replica's part in the consensus.
+///
+/// ```
+/// use gyre::key_value::Registers;
+/// use gyre::raft::{Config, Durable};
+/// use gyre::replicated::RaftOf;
+/// # use rand::SeedableRng;
+/// # let rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
+///
+/// let config = Config::new("n1".into(), Vec::new());
+/// let raft = RaftOf::<Registers>::new(config, Durable::default(), rng, gyre::Time::ZERO);
+/// assert_eq!(raft.role(), "follower");
+/// ```
 pub type RaftOf<S> = Raft<Request<<S as StateMachine>::Command>>;
 
 /// For tests: a watcher that counts the states that took the place of a replica's own.
+///
+/// ```
+/// use gyre::key_value::{Change, Registers};
+/// use gyre::protocols::simulator::{Faults, Simulator, Start};
+/// use gyre::raft::Config;
+/// use gyre::replicated::{Operation, Options, Replica, counts_installed};
+/// use gyre::Time;
+/// use std::sync::atomic::{AtomicU64, Ordering};
+/// use std::time::Duration;
+///
+/// static INSTALLED: AtomicU64 = AtomicU64::new(0);
+/// let faults = Faults::none(Duration::from_millis(10));
+/// let mut cluster = Simulator::new(3, 1, faults, |start| {
+///     let Start { node, nodes, records, now, rng, .. } = start;
+///     let peers = nodes.iter().filter(|other| *other != node).cloned().collect();
+///     let config = Config::new(node.clone(), peers);
+///     let options = Options::with_short_log();
+///     let mut replica = Replica::<Registers>::new(options, config, records, now, rng).unwrap();
+///     replica.watch(counts_installed(&INSTALLED));
+///     replica
+/// });
+/// cluster.crash(2);
+/// for value in 0..100 {
+///     cluster.request(0, Operation::Command(Change::Write("x".into(), value.into())));
+/// }
+/// cluster.run_until(Time::from_millis(5_000));
+/// assert_eq!(INSTALLED.load(Ordering::Relaxed), 0);
+/// cluster.start(2); // what it lacks, the others have forgotten
+/// cluster.run_until(Time::from_millis(10_000));
+/// assert_eq!(INSTALLED.load(Ordering::Relaxed), 1);
+/// ```
 pub fn counts_installed<C: Clone + Serialize>(count: &'static AtomicU64) -> impl Fn(&Raft<C>) {
     let stored = Cell::new(None);
     move |raft| {
@@ -148,6 +126,30 @@ pub fn counts_installed<C: Clone + Serialize>(count: &'static AtomicU64) -> impl
 }
 
 /// One replica.
+///
+/// A command that is given to a follower is carried out on every replica:
+///
+/// ```
+/// use gyre::key_value::{Change, Registers};
+/// use gyre::protocols::simulator::{Faults, Simulator, Start};
+/// use gyre::raft::Config;
+/// use gyre::replicated::{Operation, Options, Replica};
+/// use gyre::Time;
+/// use std::time::Duration;
+///
+/// let faults = Faults::none(Duration::from_millis(10));
+/// let mut cluster = Simulator::new(3, 1, faults, |start| {
+///     let Start { node, nodes, records, now, rng, .. } = start;
+///     let peers = nodes.iter().filter(|other| *other != node).cloned().collect();
+///     let config = Config::new(node.clone(), peers);
+///     Replica::<Registers>::new(Options::default(), config, records, now, rng).unwrap()
+/// });
+/// cluster.run_until(Time::from_millis(2_000));
+/// let follower = cluster.cores().find(|(_, core)| !core.raft().is_leader()).unwrap().0;
+/// cluster.request(follower, Operation::Command(Change::Write("x".into(), 7.into())));
+/// cluster.run_until(Time::from_millis(3_000));
+/// assert!(cluster.cores().all(|(_, core)| core.state().read(&"x".into()) == Ok(7.into())));
+/// ```
 pub struct Replica<S: StateMachine> {
     options: Options,
     raft: RaftOf<S>,
@@ -168,36 +170,15 @@ pub struct Replica<S: StateMachine> {
 
     // This node's clients.
     session: u64,
-    pending: BTreeMap<RequestId, Pending<S::Command>>,
-    /// When to look after which pending request.
-    checks: BTreeSet<(Time, RequestId)>,
-    /// Those among them that are changes of the voters.
-    changes: BTreeSet<RequestId>,
+    pending: Pending<S::Command>,
     /// The term whose leader every pending command was proposed to.
     proposed_in: Option<Term>,
     ended: Vec<(RequestId, Outcome<S::Reply>)>,
-    /// How many bytes the pending requests take.
-    waiting_bytes: u64,
     /// Reads whose state is known to be recent enough when it covers this entry.
     readable: VecDeque<(Index, RequestId)>,
     /// Records that are persisted too late, if that bug is planted.
     late: Vec<RaftRecord<S>>,
     watcher: Option<Watcher<S>>,
-}
-
-struct Pending<C> {
-    operation: Operation<C>,
-    bytes: u64,
-    /// The last term whose leader may have put the command into its log. With none, it is
-    /// certain that nobody has.
-    proposed_in: Option<Term>,
-    arrived: Time,
-    /// When it is looked after next.
-    check_at: Time,
-    /// How long the next wait for news of it is, before it is proposed again.
-    patience: Duration,
-    /// When that is over.
-    retry_at: Time,
 }
 
 impl<S: StateMachine> Core for Replica<S> {
@@ -215,7 +196,7 @@ impl<S: StateMachine> Core for Replica<S> {
         self.now = self.now.max(now);
         match input {
             core::Input::Local { id, request } => self.begin(id, request),
-            core::Input::Cancel { id } => self.forget(id),
+            core::Input::Cancel { id } => drop(self.forget(id)),
             core::Input::Message { from, message } => {
                 self.raft.step(self.now, Input::Message { from, message });
             }
@@ -233,9 +214,8 @@ impl<S: StateMachine> Core for Replica<S> {
         self.raft.step(self.now, Input::Applied { index: self.applied });
         self.propose_to_new_leader();
         self.look_after_pending();
-        let (image, applied, piece_bytes) = (&self.image, self.applied, self.options.piece_bytes);
-        let freeze = || Frozen { index: applied, pieces: image.pieces(piece_bytes) };
-        let output = self.raft.output(&freeze);
+        let (image, index, options) = (&self.image, self.applied, &self.options);
+        let output = self.raft.output(&|| Frozen { index, pieces: image.kept(options) });
         let had_arrived = self.arrived;
         output.arrived.into_iter().for_each(|arrived| self.take_piece(&arrived));
         let commit = self.raft.commit();
@@ -258,10 +238,9 @@ impl<S: StateMachine> Core for Replica<S> {
     }
 
     fn next_wake(&self) -> Option<Time> {
-        let check = self.checks.first().map(|(due, _)| *due);
         let is_behind = self.applied < self.raft.commit();
         let go_on = (is_behind || !self.leaving.is_empty()).then(|| self.now + PAUSE);
-        check.into_iter().chain(go_on).chain([self.raft.deadline()]).min()
+        self.pending.next_check().into_iter().chain(go_on).chain([self.raft.deadline()]).min()
     }
 
     fn checkpoint(&self) -> Box<dyn Iterator<Item = RaftRecord<S>>> {
@@ -270,8 +249,7 @@ impl<S: StateMachine> Core for Replica<S> {
             None => (self.applied, &self.image),
         };
         self.checkpoint_index.set(index);
-        let pieces = image.pieces(self.options.piece_bytes);
-        Box::new(self.raft.checkpoint(Frozen { index, pieces }))
+        Box::new(self.raft.checkpoint(Frozen { index, pieces: image.kept(&self.options) }))
     }
 
     fn checkpoint_sizes(&self) -> CheckpointSizes {
@@ -298,7 +276,7 @@ impl<S: StateMachine> Core for Replica<S> {
             "applied": self.applied,
             "sessions": self.image.sessions.len(),
             "pending": self.pending.len(),
-            "pending_bytes": self.waiting_bytes,
+            "pending_bytes": self.pending.bytes(),
         });
         let replica = match self.raft.are_all_voters() {
             true => replica,
@@ -338,12 +316,9 @@ impl<S: StateMachine> Replica<S> {
             leaving: Vec::new(),
             checkpoint_index: Cell::new(applied),
             session,
-            pending: BTreeMap::new(),
-            checks: BTreeSet::new(),
-            changes: BTreeSet::new(),
+            pending: Pending::default(),
             proposed_in: None,
             ended: Vec::new(),
-            waiting_bytes: 0,
             readable: VecDeque::new(),
             late: Vec::new(),
             watcher: None,
@@ -369,39 +344,14 @@ impl<S: StateMachine> Replica<S> {
 
     /// Takes what a client wants.
     fn begin(&mut self, id: RequestId, operation: Operation<S::Command>) {
-        let patience = self.retry_interval;
-        let check_at = self.now + patience;
         if !self.raft.is_member() {
             return self.ended.push((id, Outcome::NotMember));
         }
-        let bytes = REQUEST_BYTES
-            + match &operation {
-                Operation::Command(command) => json::bytes_of(command),
-                Operation::Read | Operation::Reconfigure(_) => 0,
-            };
         let is_read = matches!(operation, Operation::Read);
-        if matches!(operation, Operation::Reconfigure(_)) {
-            self.changes.insert(id);
-        }
-        // A command that alone is more than that is taken when nothing else waits.
-        let is_full = self.waiting_bytes + bytes > self.options.waiting_bytes_max;
-        if is_full && !self.pending.is_empty() {
-            self.changes.remove(&id);
+        let (patience, bytes_max) = (self.retry_interval, self.options.waiting_bytes_max);
+        if !self.pending.insert(id, operation, self.now, patience, bytes_max) {
             return self.ended.push((id, Outcome::Overloaded));
         }
-        let pending = Pending {
-            operation,
-            bytes,
-            proposed_in: None,
-            arrived: self.now,
-            check_at,
-            patience,
-            retry_at: check_at,
-        };
-        let former = self.pending.insert(id, pending);
-        assert!(former.is_none(), "request {id} began twice");
-        self.checks.insert((check_at, id));
-        self.waiting_bytes += bytes;
         if is_read {
             self.raft.step(self.now, Input::Read { request: id });
         } else {
@@ -411,23 +361,18 @@ impl<S: StateMachine> Replica<S> {
 
     /// Tells a client how its request ended, if it still waits.
     fn end(&mut self, id: RequestId, outcome: Outcome<S::Reply>) {
-        if self.pending.contains_key(&id) {
-            self.forget(id);
+        if self.forget(id) {
             self.ended.push((id, outcome));
         }
     }
 
-    /// Keeps nothing of a request any more.
-    fn forget(&mut self, id: RequestId) {
-        let Some(pending) = self.pending.remove(&id) else { return };
-        let was_there = self.checks.remove(&(pending.check_at, id));
-        assert!(was_there, "whatever waits is looked after");
-        self.changes.remove(&id);
-        self.waiting_bytes -= pending.bytes;
-        assert!(self.pending.is_empty() == (self.waiting_bytes == 0), "waiting bytes are counted");
-        if matches!(pending.operation, Operation::Read) {
+    /// Keeps nothing of a request any more. Whether it still waited.
+    fn forget(&mut self, id: RequestId) -> bool {
+        let Some(request) = self.pending.remove(id) else { return false };
+        if request.is_read() {
             self.raft.step(self.now, Input::CancelRead { request: id });
         }
+        true
     }
 
     /// Proposes a pending command to whoever leads. With no leader it just waits.
@@ -436,8 +381,8 @@ impl<S: StateMachine> Replica<S> {
             return;
         }
         // All numbers below the first that is pending have ended, and are not tried again.
-        let settled = self.pending.keys().next().copied().unwrap_or(id);
-        let Some(pending) = self.pending.get_mut(&id) else { return };
+        let settled = self.pending.ids().next().unwrap_or(id);
+        let Some(pending) = self.pending.get_mut(id) else { return };
         let (session, number) = (self.session, id);
         let input = match pending.operation.clone() {
             Operation::Read => return,
@@ -452,40 +397,32 @@ impl<S: StateMachine> Replica<S> {
 
     /// A new leader does not know what the last one was asked.
     fn propose_to_new_leader(&mut self) {
-        let term = self.raft.leader().map(|_| self.raft.term());
-        if term == self.proposed_in || term.is_none() {
+        let term = self.raft.term();
+        if self.raft.leader().is_none() || self.proposed_in == Some(term) {
             return;
         }
-        self.proposed_in = term;
-        let not_proposed = self.pending.iter().filter(|(_, pending)| {
-            !matches!(pending.operation, Operation::Read) && pending.proposed_in != term
-        });
-        let ids: Vec<RequestId> = not_proposed.map(|(&id, _)| id).collect();
-        for id in ids {
+        self.proposed_in = Some(term);
+        for id in self.pending.not_proposed_in(term) {
             self.propose(id);
         }
     }
 
     /// Proposes again what may have been lost, and ends what has waited for too long.
     fn look_after_pending(&mut self) {
-        while let Some(&(due, id)) = self.checks.first().filter(|(due, _)| *due <= self.now) {
-            let pending = self.pending.get_mut(&id).expect("what is looked after is pending");
-            assert!(due == pending.check_at, "request {id} is looked after once at a time");
+        while let Some((id, pending)) = self.pending.due(self.now) {
             let waited = self.now - pending.arrived;
-            let is_command = !matches!(pending.operation, Operation::Read);
-            let is_nowhere = match is_command {
-                true => pending.proposed_in.is_none(),
-                false => self.raft.leader().is_none(),
+            let is_read = pending.is_read();
+            let is_nowhere = match is_read {
+                true => self.raft.leader().is_none(),
+                false => pending.proposed_in.is_none(),
             };
             if is_nowhere && waited >= self.options.patience {
                 self.end(id, Outcome::NoLeader);
             } else if waited >= self.options.give_up_after {
-                self.end(id, if is_command { Outcome::Unknown } else { Outcome::NoLeader });
+                self.end(id, if is_read { Outcome::NoLeader } else { Outcome::Unknown });
             } else {
                 let at_last = pending.arrived + self.options.give_up_after;
-                pending.check_at = (self.now + self.retry_interval).min(at_last);
-                self.checks.remove(&(due, id));
-                self.checks.insert((pending.check_at, id));
+                self.pending.check_later(id, (self.now + self.retry_interval).min(at_last));
                 self.retry(id);
             }
         }
@@ -495,7 +432,7 @@ impl<S: StateMachine> Replica<S> {
     /// twice as long as the last: if the cluster is only slow, copies make it slower. A change of
     /// the voters is small, and waits only for the leader to be free.
     fn retry(&mut self, id: RequestId) {
-        let pending = self.pending.get_mut(&id).expect("it is looked after");
+        let pending = self.pending.get_mut(id).expect("it is looked after");
         let is_command = matches!(pending.operation, Operation::Command(_));
         let is_in_own_log =
             is_command && self.raft.is_leader() && pending.proposed_in == Some(self.raft.term());
@@ -544,13 +481,7 @@ impl<S: StateMachine> Replica<S> {
 
     /// Ends the changes of the voters that are made.
     fn end_changes(&mut self) {
-        let configuration = self.raft.committed_configuration();
-        let is_made = |id: &RequestId| match &self.pending[id].operation {
-            Operation::Reconfigure(change) => change.is_made(configuration),
-            Operation::Read | Operation::Command(_) => false,
-        };
-        let made: Vec<RequestId> = self.changes.iter().copied().filter(is_made).collect();
-        for id in made {
+        for id in self.pending.made_in(self.raft.committed_configuration()) {
             self.end(id, Outcome::Reconfigured);
         }
     }
@@ -608,7 +539,7 @@ impl<S: StateMachine> Replica<S> {
     /// Commands that a snapshot has applied here: their replies went by unseen.
     fn end_those_in_snapshot(&mut self) {
         let is_done = |id: &RequestId| self.image.sessions.is_done(self.session, *id);
-        let done: Vec<RequestId> = self.pending.keys().copied().filter(is_done).collect();
+        let done: Vec<RequestId> = self.pending.ids().filter(is_done).collect();
         for id in done {
             self.end(id, Outcome::Unknown);
         }

@@ -20,8 +20,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-// ANCHOR: request
 /// A command on its way through the log, with the name by which it is recognized.
+///
+/// ```
+/// use gyre::replicated::Request;
+///
+/// // The eleventh command of a node; of the first nine it will not speak again.
+/// let request = Request { session: 17, number: 11, settled: 10, command: "x = 7" };
+/// let text = r#"{"session":17,"number":11,"settled":10,"command":"x = 7"}"#;
+/// assert_eq!(serde_json::to_string(&request)?, text);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+// ANCHOR: request
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request<C> {
     /// The session of the node that brought it.

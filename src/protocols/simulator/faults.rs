@@ -11,6 +11,24 @@ use super::Simulator;
 use crate::protocols::core::Core;
 
 /// What may go wrong on the way and at the disk.
+///
+/// Every second message is lost, and some come twice:
+///
+/// ```
+/// use gyre::Time;
+/// use gyre::crdt::{AntiEntropy, GSet};
+/// use gyre::protocols::simulator::{Faults, Simulator, Start};
+/// use std::time::Duration;
+///
+/// let faults = Faults { loss: 0.5, duplicate: 0.1, ..Faults::none(Duration::from_millis(10)) };
+/// let mut cluster = Simulator::new(3, 1, faults, |start| {
+///     let Start { node, nodes, records, now, rng, .. } = start;
+///     AntiEntropy::new(node, nodes, records, now, rng)
+/// });
+/// (0..3).for_each(|rank| drop(cluster.request(rank, GSet::add(rank as u64))));
+/// cluster.run_until(Time::from_millis(60_000));
+/// assert!(cluster.cores().all(|(_, core)| core.state().iter().eq(&[0, 1, 2])));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Faults {
     /// The share of messages that are lost.

@@ -28,7 +28,31 @@
 //!
 //! Deliberately absent: the text of the wire and of the disk, unless [`Simulator::as_json`] asks
 //! for it, and disks that tear or forget what was synced, which are the storage's to cope with.
+//!
+//! ```
+//! use gyre::Time;
+//! use gyre::gossip::{Gossip, Setting};
+//! use gyre::protocols::simulator::{Faults, Simulator, Start};
+//! use rand::Rng;
+//! use std::time::Duration;
+//!
+//! let latency = Duration::from_millis(10);
+//! let mut cluster = Simulator::new(5, 1, Faults::none(latency), |start| {
+//!     let Start { node, nodes, records, now, rng, .. } = start;
+//!     Gossip::new(Setting::LOW_TRAFFIC, node, nodes, records, rng.next_u64(), now)
+//! });
+//! cluster.partition(&[3, 4]);
+//! cluster.request(0, "news".into());
+//! cluster.run_until(Time::from_millis(1_000));
+//! assert_eq!([2, 3].map(|rank| cluster.core(rank).unwrap().messages().len()), [1, 0]);
+//! cluster.heal(latency);
+//! cluster.run_until(Time::from_millis(20_000));
+//! assert!(cluster.cores().all(|(_, core)| core.messages().len() == 1));
+//! ```
+//!
+//! Chapter 14 of the book, `book/14-your-own.md`, reads this.
 
+mod exchange;
 mod faults;
 #[cfg(test)]
 mod tests;
@@ -45,6 +69,7 @@ use serde::de::DeserializeOwned;
 use crate::protocols::core::{Core, Input, OutputsOf, RequestId};
 use crate::types::{NodeId, Time};
 
+pub use exchange::{Letter, Replied, Start};
 pub use faults::Faults;
 
 /// How much longer than the last checkpoint a log may be before the next one, in records.
@@ -53,46 +78,6 @@ const LOG_SLACK: usize = 20;
 const SLICE_MAX: usize = 4;
 /// How often a core may be woken at one moment. One that wants more never sleeps.
 const WAKES_AT_ONCE_MAX: usize = 1_000;
-
-/// What a core is made from when its node starts.
-pub struct Start<'a, R> {
-    /// The node's place in `nodes`.
-    pub rank: usize,
-    /// The node.
-    pub node: &'a NodeId,
-    /// All nodes of the cluster.
-    pub nodes: &'a [NodeId],
-    /// What its disk holds, oldest first.
-    pub records: Vec<R>,
-    /// The time on its clock.
-    pub now: Time,
-    /// Its chance, another one in each life.
-    pub rng: &'a mut ChaCha8Rng,
-}
-
-/// A message under way.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Letter<M> {
-    /// The rank of its sender.
-    pub from: usize,
-    /// The rank of its receiver.
-    pub to: usize,
-    /// What it says.
-    pub message: M,
-}
-
-/// A client that got its reply.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Replied<P> {
-    /// The rank of the node that replied.
-    pub rank: usize,
-    /// The request, as [`Simulator::request`] numbered it.
-    pub id: RequestId,
-    /// What the client was told.
-    pub reply: P,
-    /// When.
-    pub at: Time,
-}
 
 /// A checkpoint that is being written.
 struct Writing<R> {
@@ -135,6 +120,26 @@ type Make<C> = dyn FnMut(Start<'_, <C as Core>::Record>) -> C;
 type Watch<C> = dyn FnMut(usize, &OutputsOf<C>);
 
 /// A cluster of cores, its network, its disks and its clients.
+///
+/// A disk that takes up to 20 ms for a write, and a node that crashes meanwhile:
+///
+/// ```
+/// use gyre::key_value::{Change, Registers};
+/// use gyre::protocols::simulator::{Faults, Simulator};
+/// use gyre::{Time, single::Single};
+/// use std::time::Duration;
+///
+/// let slow = Faults { write_latency: Duration::from_millis(20), ..Faults::none(Duration::ZERO) };
+/// let mut node = Simulator::new(1, 1, slow, |start| Single::<Registers>::new(start.records));
+/// node.request(0, Change::Write("x".into(), 7.into()));
+/// node.crash(0); // before the write: the client never hears of it
+/// node.start(0);
+/// node.run_until(Time::from_millis(100));
+/// assert!(node.replies.is_empty() && node.records(0).is_empty());
+/// node.request(0, Change::Write("x".into(), 8.into()));
+/// node.run_until(Time::from_millis(200));
+/// assert_eq!((node.replies.len(), node.records(0).len()), (1, 1));
+/// ```
 pub struct Simulator<C: Core> {
     /// The nodes, `n0`, `n1`, … A node's place here is its rank.
     pub nodes: Vec<NodeId>,

@@ -13,6 +13,18 @@
 //! Deliberately absent: transactions that wait for their client between two micro-operations.
 //! One request is a whole transaction, so a store never has to hold locks for anybody.
 //!
+//! ```
+//! use gyre::Body;
+//! use gyre::transactions::{Lists, Request, Response, Store};
+//!
+//! let mut store = Store::<Lists>::default();
+//! let body = Body::parse(r#"{"type":"txn","txn":[["append","x",1],["r","x",null]]}"#)?;
+//! let Request::Txn { txn } = body.to()?;
+//! let reply = Body::new(&Response::TxnOk { txn: store.execute(&txn) })?;
+//! assert_eq!(reply.as_json(), r#"{"type":"txn_ok","txn":[["append","x",1],["r","x",[1]]]}"#);
+//! # Ok::<(), serde_json::Error>(())
+//! ```
+//!
 //! Chapter 10 of the book, `book/10-transactions.md`, reads this.
 
 pub mod optimistic;
@@ -30,13 +42,55 @@ use crate::types::Json;
 
 /// A micro-operation, on the wire `[f, key, value]`. A read comes with the value null, and goes
 /// back with what was read.
+///
+/// ```
+/// use gyre::transactions::{Lists, MicroOp};
+///
+/// let append = MicroOp(Lists::Append, "x".into(), 7.into());
+/// assert_eq!(serde_json::to_string(&append)?, r#"["append","x",7]"#);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MicroOp<K>(pub K, pub Json, pub Json);
 
 /// A transaction: micro-operations in their order.
+///
+/// ```
+/// use gyre::transactions::{Registers, Txn};
+///
+/// let txn: Txn<Registers> = serde_json::from_str(r#"[["r", "x", null], ["w", "y", 7]]"#)?;
+/// assert_eq!(txn.iter().filter(|op| op.0 == Registers::Write).count(), 1);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 pub type Txn<K> = Vec<MicroOp<K>>;
 
 /// The kinds of micro-operations that a store has: reads, and one way to write.
+///
+/// Sums: a write adds a number to what a key holds.
+///
+/// ```
+/// use gyre::Json;
+/// use gyre::transactions::{Kind, Store, Txn};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+/// #[serde(rename_all = "snake_case")]
+/// enum Sums { Add, Get }
+///
+/// impl Kind for Sums {
+///     type Held = i64;
+///
+///     fn writes(self) -> bool { self == Sums::Add }
+///     fn write(sum: &mut i64, argument: &Json) { *sum += argument.to::<i64>().unwrap_or(0); }
+///     fn read(sum: &i64) -> Json { (*sum).into() }
+/// }
+///
+/// let txn = |text| serde_json::from_str::<Txn<Sums>>(text).unwrap();
+/// let done = Store::default().execute(&txn(
+///     r#"[["add", "x", 3], ["add", "x", 4], ["get", "x", null]]"#,
+/// ));
+/// assert_eq!(done[2].2, 7.into());
+/// ```
 pub trait Kind: Copy + Debug + PartialEq + Serialize + DeserializeOwned + 'static {
     /// What a key holds. The default is what one holds that does not exist.
     type Held: Clone + Debug + Default + PartialEq + Serialize + DeserializeOwned + 'static;
@@ -52,6 +106,17 @@ pub trait Kind: Copy + Debug + PartialEq + Serialize + DeserializeOwned + 'stati
 }
 
 /// Lists: a write appends an element.
+///
+/// ```
+/// use gyre::transactions::{Lists, MicroOp, Store};
+///
+/// let mut store = Store::default();
+/// for element in [1, 2] {
+///     store.execute(&vec![MicroOp(Lists::Append, "x".into(), element.into())]);
+/// }
+/// assert_eq!(store.read(&"x".into()).as_str(), "[1,2]");
+/// assert!(store.read(&"y".into()).is_null());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Lists {
     /// Gives the list, from its first element to its last.
@@ -80,6 +145,16 @@ impl Kind for Lists {
 }
 
 /// Registers: a write replaces the value.
+///
+/// ```
+/// use gyre::transactions::{MicroOp, Registers, Store};
+///
+/// let mut store = Store::default();
+/// for value in [1, 2] {
+///     store.execute(&vec![MicroOp(Registers::Write, "x".into(), value.into())]);
+/// }
+/// assert_eq!(store.read(&"x".into()), 2.into());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Registers {
     /// Gives the value.
@@ -107,6 +182,17 @@ impl Kind for Registers {
 }
 
 /// What clients ask of a transactional store.
+///
+/// ```
+/// use gyre::Body;
+/// use gyre::transactions::{Lists, Registers, Request};
+///
+/// let body = Body::parse(r#"{"type": "txn", "msg_id": 1, "txn": [["append", "x", 7]]}"#)?;
+/// let Request::Txn { txn } = body.to::<Request<Lists>>()?;
+/// assert_eq!(txn[0].0, Lists::Append);
+/// assert!(body.to::<Request<Registers>>().is_err()); // nothing is appended to a register
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "snake_case", bound(deserialize = "K: Kind"))]
 pub enum Request<K> {
@@ -118,6 +204,16 @@ pub enum Request<K> {
 }
 
 /// What they are answered.
+///
+/// ```
+/// use gyre::Body;
+/// use gyre::transactions::{MicroOp, Registers, Response};
+///
+/// let txn = vec![MicroOp(Registers::Read, "x".into(), 7.into())];
+/// let body = Body::new(&Response::TxnOk { txn })?;
+/// assert_eq!(body.as_json(), r#"{"type":"txn_ok","txn":[["r","x",7]]}"#);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Response<K> {
@@ -129,12 +225,22 @@ pub enum Response<K> {
 }
 
 /// Whether a transaction changes nothing.
+///
+/// ```
+/// use gyre::Json;
+/// use gyre::transactions::{MicroOp, Registers, is_read_only};
+///
+/// let mut txn = vec![MicroOp(Registers::Read, "x".into(), Json::null())];
+/// assert!(is_read_only(&txn));
+/// txn.push(MicroOp(Registers::Write, "x".into(), 7.into()));
+/// assert!(!is_read_only(&txn));
+/// ```
 pub fn is_read_only<K: Kind>(txn: &Txn<K>) -> bool {
     txn.iter().all(|MicroOp(kind, ..)| !kind.writes())
 }
 
 /// The place of a key in a store.
-pub fn place(key: &Json) -> String {
+fn place(key: &Json) -> String {
     key.to_string()
 }
 

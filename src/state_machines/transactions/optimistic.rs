@@ -6,6 +6,27 @@
 //! happened, and it is done again on the new state (Kung and Robinson, "On optimistic methods
 //! for concurrency control", 1981; with the root as the one thing that is validated).
 //!
+//! Two batches begin on the same root. The one whose compare-and-set comes second has done nothing:
+//!
+//! ```
+//! use gyre::transactions::optimistic::{Commit, execute};
+//! use gyre::transactions::tree::Cache;
+//! use gyre::transactions::{Lists, Txn};
+//!
+//! let txn = |text| serde_json::from_str::<Txn<Lists>>(text).unwrap();
+//! let cache = Cache::default();
+//! let mut root = None;
+//! let mut is_set = Vec::new();
+//! for (page, txn) in [("a", txn(r#"[["append", 7, 1]]"#)), ("b", txn(r#"[["append", 7, 2]]"#))] {
+//!     let (_, commit) = execute(None, [&txn], &cache, || page.to_owned());
+//!     let Commit { root: new, .. } = commit.unwrap();
+//!     is_set.push(root.is_none()); // compare with the root that the batch began on …
+//!     root.get_or_insert(new); // … and set
+//! }
+//! assert_eq!(is_set, [true, false]);
+//! assert_eq!(root.as_deref(), Some("a"));
+//! ```
+//!
 //! Chapter 10 of the book, `book/10-transactions.md`, reads this.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +36,19 @@ use super::{Kind, MicroOp, Txn, place};
 use crate::types::Json;
 
 /// A new state.
+///
+/// ```
+/// use gyre::transactions::optimistic::{Commit, execute};
+/// use gyre::transactions::tree::{Cache, Page};
+/// use gyre::transactions::{Lists, Txn};
+///
+/// let txn: Txn<Lists> = serde_json::from_str(r#"[["append", 7, 1]]"#)?;
+/// let (_, commit) = execute(None, [&txn], &Cache::default(), || "page-1".into());
+/// let Commit { root, pages } = commit.unwrap();
+/// assert_eq!(root, "page-1");
+/// assert!(matches!(&pages[&root], Page::Leaf(keys) if keys["7"] == [1.into()].into()));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Debug, PartialEq)]
 pub struct Commit<H> {
     /// Its root.
@@ -25,6 +59,20 @@ pub struct Commit<H> {
 
 /// The next pages that these transactions need and the cache lacks; none when it has them all.
 /// What is below a missing page is only known when it is there, so ask again then.
+///
+/// ```
+/// use gyre::transactions::optimistic::needed;
+/// use gyre::transactions::tree::{Cache, Page};
+/// use gyre::transactions::{Lists, Txn};
+///
+/// let txn: Txn<Lists> = serde_json::from_str(r#"[["r", 7, null]]"#)?;
+/// let root = "page-1".to_owned();
+/// let mut cache = Cache::default();
+/// assert!(needed(Some(&root), [&txn], &cache).contains(&root));
+/// cache.insert(root.clone(), serde_json::from_str(r#"{"leaf": {"7": [1]}}"#)?);
+/// assert!(needed(Some(&root), [&txn], &cache).is_empty());
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 pub fn needed<'t, K: Kind>(
     root: Option<&PageId>,
     txns: impl IntoIterator<Item = &'t Txn<K>>,
@@ -41,6 +89,21 @@ pub fn needed<'t, K: Kind>(
 ///
 /// # Panics
 /// When a page is [`needed`].
+///
+/// ```
+/// use gyre::transactions::optimistic::execute;
+/// use gyre::transactions::tree::Cache;
+/// use gyre::transactions::{Lists, Txn};
+///
+/// let txn = |text| serde_json::from_str::<Txn<Lists>>(text).unwrap();
+/// let [append, read] = [txn(r#"[["append", 7, 1]]"#), txn(r#"[["r", 7, null]]"#)];
+/// let new_id = || "page-1".to_owned();
+/// let (done, commit) = execute(None, [&append, &read], &Cache::default(), new_id);
+/// assert_eq!(done[1], txn(r#"[["r", 7, [1]]]"#));
+/// assert!(commit.is_some());
+/// let (_, commit) = execute(None, [&read], &Cache::default(), new_id);
+/// assert!(commit.is_none()); // nothing has changed
+/// ```
 pub fn execute<'t, K: Kind>(
     root: Option<&PageId>,
     txns: impl IntoIterator<Item = &'t Txn<K>>,

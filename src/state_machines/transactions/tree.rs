@@ -14,6 +14,31 @@
 //!
 //! Deliberately absent: removing keys, and old pages.
 //!
+//! An old root is the name of an old state, for as long as its pages are kept:
+//!
+//! ```
+//! use gyre::Json;
+//! use gyre::transactions::optimistic::execute;
+//! use gyre::transactions::tree::Cache;
+//! use gyre::transactions::{Registers, Txn};
+//!
+//! let txn = |text| serde_json::from_str::<Txn<Registers>>(text).unwrap();
+//! let mut cache = Cache::default();
+//! let mut roots = vec![None];
+//! for (page, write) in [("a", txn(r#"[["w", 7, 1]]"#)), ("b", txn(r#"[["w", 7, 2]]"#))] {
+//!     let (_, commit) = execute(roots.last().unwrap().as_ref(), [&write], &cache, || page.into());
+//!     let commit = commit.unwrap();
+//!     commit.pages.into_iter().for_each(|(id, page)| cache.insert(id, page));
+//!     roots.push(Some(commit.root));
+//! }
+//! let read = txn(r#"[["r", 7, null]]"#);
+//! let seen: Vec<_> = roots
+//!     .iter()
+//!     .map(|root| execute(root.as_ref(), [&read], &cache, || unreachable!()).0[0][0].2.clone())
+//!     .collect();
+//! assert_eq!(seen, [Json::null(), 1.into(), 2.into()]);
+//! ```
+//!
 //! Chapter 10 of the book, `book/10-transactions.md`, reads this.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -31,9 +56,27 @@ const DEPTH_MAX: u32 = u32::BITS / BITS;
 const CACHED_PAGES_MAX: usize = 10_000;
 
 /// The name of a page.
+///
+/// ```
+/// use gyre::transactions::tree::{Page, PageId};
+///
+/// // A name is given once in the life of a store: say, that of a node's incarnation and a number.
+/// let id: PageId = format!("{}-{}", gyre::Incarnation::new(&"n1".into(), 17), 3);
+/// let branch: Page<u64> = serde_json::from_str(&format!(r#"{{"branch": {{"0": "{id}"}}}}"#))?;
+/// assert_eq!(branch, Page::Branch([(0, id)].into()));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 pub type PageId = String;
 
 /// A page, as it is stored.
+///
+/// ```
+/// use gyre::transactions::tree::Page;
+///
+/// let page = Page::Leaf([("7".to_owned(), vec![1, 2])].into());
+/// assert_eq!(serde_json::to_string(&page)?, r#"{"leaf":{"7":[1,2]}}"#);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Page<V> {
@@ -50,6 +93,21 @@ fn child_of(key: &str, depth: u32) -> usize {
 }
 
 /// Pages that are at hand.
+///
+/// ```
+/// use gyre::transactions::optimistic::needed;
+/// use gyre::transactions::tree::{Cache, Page};
+/// use gyre::transactions::{MicroOp, Registers};
+///
+/// let txn = vec![MicroOp(Registers::Read, 7.into(), 0.into())];
+/// let root = "old".to_owned();
+/// let mut cache = Cache::default();
+/// cache.insert(root.clone(), Page::Leaf([].into()));
+/// assert!(needed(Some(&root), [&txn], &cache).is_empty());
+/// (0..10_000).for_each(|page| cache.insert(format!("new-{page}"), Page::Leaf([].into())));
+/// cache.trim();
+/// assert_eq!(needed(Some(&root), [&txn], &cache).len(), 1); // it must be fetched again
+/// ```
 #[derive(Debug)]
 pub struct Cache<V> {
     pages: BTreeMap<PageId, Page<V>>,
@@ -88,7 +146,7 @@ impl<V> Cache<V> {
 /// The next pages to fetch on the ways from the root to these keys: none when all are there.
 ///
 /// What is below a page that is missing is only known when it is there, so ask again then.
-pub fn missing<'a, V>(
+pub(super) fn missing<'a, V>(
     root: Option<&PageId>,
     keys: impl IntoIterator<Item = &'a str>,
     cache: &Cache<V>,
@@ -114,7 +172,7 @@ fn first_missing<'a, V>(
 }
 
 /// A tree with changes that are not stored yet.
-pub struct Draft<'a, V> {
+pub(super) struct Draft<'a, V> {
     cache: &'a Cache<V>,
     root: Option<Node<V>>,
 }

@@ -88,7 +88,10 @@ proptest! {
     /// However a value is written, it is the same `Json`, and that is what serde_json makes of
     /// it; its depth is what a walk through the value finds.
     #[test]
-    fn one_value_has_one_text(value in values(), choices in prop::collection::vec(0..60_usize, 1..50)) {
+    fn one_value_has_one_text(
+        value in values(),
+        choices in prop::collection::vec(0..60_usize, 1..50),
+    ) {
         let mut choices = choices.into_iter().cycle();
         let mut text = String::new();
         scribble(&value, &mut |end| choices.next().unwrap() % end, &mut text);

@@ -11,7 +11,7 @@ use crate::protocols::core::{Core, Input};
 use crate::protocols::raft::{Checkpoint, Config, HardState, LogId, Message, Numbered, Record};
 use crate::protocols::replicated::StateMachine;
 use crate::protocols::replicated::image::Image;
-use crate::protocols::replicated::replica::{Operation, Options, Outcome, Replica};
+use crate::protocols::replicated::{Operation, Options, Outcome, Replica};
 use crate::types::{NodeId, Time};
 
 /// The last text that was written.

@@ -10,11 +10,11 @@ use rand_chacha::ChaCha8Rng;
 
 use super::world::{Setting, World};
 use crate::protocols::core::{Input, RequestId};
-use crate::protocols::raft::{Config, Configuration, Invariants, MemberChange, Message};
-use crate::protocols::replicated::replica::{Operation, Options, Outcome, RaftRecord, Replica};
-use crate::protocols::replicated::{Request, StateMachine};
+use crate::protocols::raft::{Config, Configuration, Invariants, Message};
+use crate::protocols::replicated::replica::RaftRecord;
+use crate::protocols::replicated::{Operation, Options, Outcome, Replica, Request, StateMachine};
 use crate::protocols::simulator::{Faults, Simulator, Start};
-use crate::types::Time;
+use crate::types::{MemberChange, Time};
 
 /// Commands are numbers, all different. The state is all of them in order, so that a command
 /// applied twice, or an outdated read, shows.
