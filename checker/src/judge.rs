@@ -337,8 +337,8 @@ pub struct Model {
 }
 
 impl Model {
-    /// The model of this name: `register`, `cas-register`, `mutex`, `linear-set`, `fifo-queue` and what
-    /// else [`linear::check_model`] lists; and what the object holds at first, if that is not
+    /// The model of this name: `register`, `cas-register`, `mutex`, `linear-set`, `fifo-queue` and
+    /// what else [`linear::check_model`] lists; and what the object holds at first, if that is not
     /// what the model says.
     ///
     /// # Errors

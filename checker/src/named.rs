@@ -11,8 +11,8 @@ const ELLE: [&str; 3] = ["closed-predicate", "list-append", "rw-register"];
 
 impl Judge {
     /// The judge of this name: a checker of Jepsen's tests ([`jepsen`](crate::jepsen)), a model of
-    /// Elle (`list-append`, `rw-register`, `closed-predicate`), or an object that must be linearizable ([`Model`]),
-    /// which may begin as `init`.
+    /// Elle (`list-append`, `rw-register`, `closed-predicate`), or an object that must be
+    /// linearizable ([`Model`]), which may begin as `init`.
     ///
     /// ```
     /// use checker::{CheckOptions, History, Judge, Validity};

@@ -232,8 +232,8 @@ impl Graph {
     }
 
     /// The same without edges that say `rw` beside one that says `ww` or `wr`: a cycle that takes
-    /// it is, by way of the other, a worse one. So it is with `rwp` beside any of these. Only for a graph whose edges are in order, as
-    /// those of [`restricted_to`](Graph::restricted_to) are.
+    /// it is, by way of the other, a worse one. So it is with `rwp` beside any of these. Only for a
+    /// graph whose edges are in order, as those of [`restricted_to`](Graph::restricted_to) are.
     pub fn without_milder(&self) -> Graph {
         let has = |from: usize, head: Head| {
             let heads = &self.heads[self.starts[from] as usize..self.starts[from + 1] as usize];

@@ -45,6 +45,7 @@ struct KeyTree {
 
 impl States for Lists {
     const WRITE: &'static str = "append";
+    const HAS_NUMBERS: bool = false;
 
     fn initial(&mut self, key: u32) -> u32 {
         while self.keys.len() <= key as usize {

@@ -15,6 +15,7 @@ pub struct Registers;
 
 impl States for Registers {
     const WRITE: &'static str = "w";
+    const HAS_NUMBERS: bool = true;
 
     fn read(&mut self, tables: &mut Tables, key: u32, value: &mut Cursor) -> Result<u32, String> {
         let atom = tables.atoms.read(value);
@@ -28,6 +29,18 @@ impl States for Registers {
     fn edn(&self, tables: &Tables, state: u32) -> Edn {
         if state == INITIAL { Edn::Nil } else { tables.version_edn(state) }
     }
+}
+
+/// The committed transaction that left a state to others.
+pub fn writer(txns: &Transactions, state: u32) -> Option<u32> {
+    if state == INITIAL {
+        return None;
+    }
+    let version = txns.tables.versions[state as usize];
+    let is_left = version.writer != NONE
+        && !version.is_superseded
+        && txns.get(version.writer).outcome == OpType::Ok;
+    is_left.then_some(version.writer)
 }
 
 /// What a transaction shows of a key from the outside.

@@ -9,12 +9,11 @@ use super::findings::Case;
 use super::graph::{Edges, Relation};
 use super::groups::Groups;
 use super::reason::{Explain, Reason};
-use super::registers::{Access, INITIAL, Registers, accesses};
+use super::registers::{self, Access, INITIAL, Registers, accesses};
 use super::tables::NONE;
 use super::transaction::{Action, MicroOp, States, Transactions};
 use super::version_order::{Contradiction, Source, VersionOrder, VersionOrders};
 use crate::edn::Edn;
-use crate::history::OpType;
 
 /// A history of registers, and what is known of the order of their versions.
 pub struct Analysis<'a> {
@@ -91,14 +90,7 @@ impl Analysis<'_> {
 
     /// The committed transaction that left a version to others.
     fn writer(&self, version: u32) -> Option<u32> {
-        if version == INITIAL {
-            return None;
-        }
-        let version = self.txns.tables.versions[version as usize];
-        let is_left = version.writer != NONE
-            && !version.is_superseded
-            && self.txns.get(version.writer).outcome == OpType::Ok;
-        is_left.then_some(version.writer)
+        registers::writer(self.txns, version)
     }
 
     /// The place of a state among all: versions first, and then the keys' initial states.
@@ -233,6 +225,10 @@ impl Analysis<'_> {
         let (first, second) = (index(edge.witnesses.0), index(edge.witnesses.1));
         match edge.source {
             Source::InitialState => unreachable!("these edges are not listed"),
+            Source::ExplicitVersions => format!(
+                "came later, for the database gave the first (operation {first}) a lower number \
+                 than the other (operation {second})"
+            ),
             Source::TransactionOrder => format!(
                 "came later, for the database says that operation {first}, which wrote the \
                  first, came before operation {second}, which wrote the other"

@@ -46,6 +46,22 @@ pub struct MicroOp {
     pub is_nil: bool,
 }
 
+/// A state of a key, and the number that the database gave it: `[:r key value number]`. Of two
+/// states the one with the higher number is the later one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Numbered {
+    /// The key.
+    pub key: u32,
+    /// The database's number.
+    pub number: i64,
+    /// What was written or read.
+    pub state: u32,
+    /// The transaction that was told so.
+    pub txn: u32,
+    /// Whether it was told so as it read.
+    is_read: bool,
+}
+
 /// A transaction, without its micro-operations.
 #[derive(Clone, Copy, Debug)]
 pub struct Transaction {
@@ -82,6 +98,9 @@ pub struct Problem {
 pub trait States: Default {
     /// The name of the micro-operation that writes.
     const WRITE: &'static str;
+    /// Whether a micro-operation may have the number of a version as a fourth part. A list shows
+    /// the order of its versions itself.
+    const HAS_NUMBERS: bool;
 
     /// The number of the state that a read saw, for a value that is not `nil`. The value is passed
     /// over.
@@ -107,6 +126,8 @@ pub struct Transactions {
     pub tables: Tables,
     /// The places of transactions in the database's own order, where it told them.
     pub orders: BTreeMap<u32, i64>,
+    /// The versions that the database numbered itself, ordered.
+    pub numbered: Vec<Numbered>,
     all: Vec<Row>,
     records: Records,
     micro_ops: Vec<MicroOp>,
@@ -262,6 +283,13 @@ impl<S: States> Recorder<S> {
         }
         self.txns.tables.finish();
         self.states.finish();
+        // What a transaction reads of its own writes may have no number of its own before the end.
+        let versions = &self.txns.tables.versions;
+        let is_own =
+            |it: &Numbered| versions.get(it.state as usize).is_some_and(|v| v.writer == it.txn);
+        self.txns.numbered.retain(|it| !(it.is_read && is_own(it)));
+        self.txns.numbered.sort_unstable();
+        self.txns.numbered.dedup_by_key(|version| (version.key, version.number, version.state));
         match self.problem {
             Some(problem) => Err(problem),
             None => Ok((self.txns, self.states)),
@@ -367,9 +395,10 @@ impl<S: States> Recorder<S> {
     /// The micro-operation that comes next.
     fn micro_op(&mut self, entry: &Entry, cursor: &mut Cursor) -> Result<MicroOp, Problem> {
         let (item, index) = (*cursor, entry.head.index);
-        let has_value = match cursor.collection() {
-            Some(3) => true,
-            Some(2) => false,
+        let (has_value, has_number) = match cursor.collection() {
+            Some(4) if S::HAS_NUMBERS => (true, true),
+            Some(3) => (true, false),
+            Some(2) => (false, false),
             _ => return Err(malformed(entry)),
         };
         let name = cursor.word().unwrap_or_default();
@@ -396,7 +425,8 @@ impl<S: States> Recorder<S> {
             }
             let atom = tables.atoms.read(cursor);
             let value = tables.version(key, atom);
-            return Ok(MicroOp { action: Action::Write, key, value, is_nil });
+            let write = MicroOp { action: Action::Write, key, value, is_nil };
+            return self.numbered(write, has_number, entry, cursor);
         }
         let value = match (entry.head.kind, is_nil) {
             (OpType::Ok, true) => self.states.initial(key),
@@ -417,14 +447,52 @@ impl<S: States> Recorder<S> {
                 })?
             }
         };
-        Ok(MicroOp { action: Action::Read, key, value, is_nil })
+        let read = MicroOp { action: Action::Read, key, value, is_nil };
+        self.numbered(read, has_number, entry, cursor)
     }
+
+    /// Takes in the number of a micro-operation's version, which comes next if there is one.
+    fn numbered(
+        &mut self,
+        op: MicroOp,
+        has_number: bool,
+        entry: &Entry,
+        cursor: &mut Cursor,
+    ) -> Result<MicroOp, Problem> {
+        if !has_number || cursor.skip_nil() {
+            return Ok(op);
+        }
+        let number = cursor.integer().ok_or_else(|| malformed_number(entry, *cursor))?;
+        // Nobody knows what was read by a transaction that is not known to have committed.
+        let is_known = match entry.head.kind {
+            OpType::Ok => true,
+            OpType::Info => op.action == Action::Write,
+            OpType::Invoke | OpType::Fail => false,
+        };
+        if is_known {
+            let txn = self.txns.numbers().end;
+            let MicroOp { key, value: state, .. } = op;
+            let is_read = op.action == Action::Read;
+            self.txns.numbered.push(Numbered { key, number, state, txn, is_read });
+        }
+        Ok(op)
+    }
+}
+
+fn malformed_number(entry: &Entry, number: Cursor) -> Problem {
+    let message = format!(
+        "operation {} gives {} as the number of a version, which is an integer",
+        entry.head.index,
+        number.peek()
+    );
+    Problem { kind: "malformed-version-number", message }
 }
 
 fn malformed(entry: &Entry) -> Problem {
     let Head { index, process, .. } = entry.head;
     let message = format!(
-        "operation {index} of process {process} is not a list of micro-operations [f key value]: {}",
+        "operation {index} of process {process} is not a list of micro-operations [f key value]: \
+         {}",
         entry.value()
     );
     Problem { kind: "malformed-transaction", message }

@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 
 use super::components::components;
 use super::graph::{Edges, Relation};
-use super::registers::{Access, INITIAL};
+use super::registers::{Access, INITIAL, writer};
 use super::tables::{NONE, number};
-use super::transaction::Transactions;
+use super::transaction::{Numbered, Transactions};
 use crate::history::OpType;
 
 /// An assumption about the order of a register's versions.
@@ -19,6 +19,8 @@ use crate::history::OpType;
 pub enum Source {
     /// The initial state, `nil`, comes before all others.
     InitialState,
+    /// The database numbered the versions of each key.
+    ExplicitVersions,
     /// The database said in which order its transactions took effect.
     TransactionOrder,
     /// Within a transaction, what it writes comes after what it read.
@@ -31,18 +33,20 @@ pub enum Source {
 
 impl Source {
     /// All of them, in the order in which they are taken.
-    pub const ALL: [Source; 5] = [
+    pub const ALL: [Source; 6] = [
         Source::InitialState,
+        Source::ExplicitVersions,
         Source::TransactionOrder,
         Source::WritesFollowReads,
         Source::SequentialKeys,
         Source::LinearizableKeys,
     ];
 
-    /// Its name, as the original has it.
+    /// Its name, as the original has it where it knows it.
     pub fn name(self) -> &'static str {
         match self {
             Source::InitialState => "initial-state",
+            Source::ExplicitVersions => "explicit-versions",
             Source::TransactionOrder => "transaction-order-keys",
             Source::WritesFollowReads => "wfr-keys",
             Source::SequentialKeys => "sequential-keys",
@@ -57,6 +61,9 @@ impl Source {
 pub struct VersionOrders {
     /// The initial state, `nil`, comes before all others.
     pub initial_state: bool,
+    /// The number that stands behind a value, `[:r key value number]`, and behind what is written
+    /// where a transaction ends, is the database's for this version: a later one has a higher one.
+    pub explicit_versions: bool,
     /// What the database said of the order of its transactions (`:transaction-order` of their
     /// ends, an integer) is the order of what they wrote.
     pub transaction_order: bool,
@@ -69,10 +76,12 @@ pub struct VersionOrders {
 }
 
 impl Default for VersionOrders {
-    /// The initial state and writes that follow reads, as in the original.
+    /// The initial state and writes that follow reads, as in the original; and what the history
+    /// itself says of versions.
     fn default() -> VersionOrders {
         VersionOrders {
             initial_state: true,
+            explicit_versions: true,
             transaction_order: false,
             wfr_keys: true,
             sequential_keys: false,
@@ -85,6 +94,7 @@ impl VersionOrders {
     fn has(self, source: Source) -> bool {
         match source {
             Source::InitialState => self.initial_state,
+            Source::ExplicitVersions => self.explicit_versions,
             Source::TransactionOrder => self.transaction_order,
             Source::WritesFollowReads => self.wfr_keys,
             Source::SequentialKeys => self.sequential_keys,
@@ -142,6 +152,7 @@ impl VersionOrder {
                     order.initial_first = true;
                     continue;
                 }
+                Source::ExplicitVersions => explicit_versions(txns),
                 Source::TransactionOrder => transaction_order(txns, accesses),
                 Source::WritesFollowReads => writes_follow_reads(accesses),
                 Source::SequentialKeys => sequential_keys(txns, accesses),
@@ -205,6 +216,35 @@ impl VersionOrder {
         });
         named.collect()
     }
+}
+
+/// The versions of each key in the order of the database's numbers. Each is linked to the next
+/// one, and to the next one that is known to have been left by a transaction: else a version of
+/// which nobody knows who left it would come between those two. Two versions with one number are
+/// at odds.
+fn explicit_versions(txns: &Transactions) -> Vec<Succession> {
+    let edge = |before: &Numbered, after: &Numbered| Succession {
+        earlier: before.state,
+        later: after.state,
+        source: Source::ExplicitVersions,
+        witnesses: (before.txn, after.txn),
+    };
+    let mut edges = Vec::new();
+    for versions in txns.numbered.chunk_by(|a, b| a.key == b.key) {
+        let mut left = None;
+        for (before, after) in versions.iter().zip(&versions[1..]).rev() {
+            edges.push(edge(before, after));
+            if before.number == after.number {
+                edges.push(edge(after, before));
+            }
+            match writer(txns, after.state) {
+                Some(_) => left = Some(after),
+                None => edges.extend(left.map(|left| edge(before, left))),
+            }
+        }
+    }
+    edges.retain(|edge| edge.earlier != edge.later);
+    edges
 }
 
 /// The versions of each key, in the order that the database gave to those who wrote them. Those of

@@ -30,7 +30,7 @@ const MODELS: &[(&str, &str, Judge)] = &[
     ("multi-register", "{}", |init, part, budget| {
         multi_register(MultiRegister::new(init)?, part, budget)
     }),
-    ("stack", "[]", |init, part, budget| stepped(Stack::new(init)?, part, budget)),
+    ("stack", "[]", |init, part, budget| stack(Stack::new(init)?, part, budget)),
     ("priority-queue", "[]", |init, part, budget| stepped(PriorityQueue::new(init)?, part, budget)),
     ("bounded-counter", "0", |init, part, budget| {
         stepped(BoundedCounter::new(init)?, part, budget)
@@ -170,16 +170,28 @@ fn multi_register(
     Ok(verdict(&trace, outcome.map(|state| model.show(&state))))
 }
 
+fn stack(mut object: Stack, part: Part, budget: &Budget) -> Result<Verdict, String> {
+    let trace = steps::read(&mut object, part)?;
+    match patterns::lifo::check(&trace, object.at_first(), object.values()) {
+        Some(found) => Ok(found_verdict(&trace, found)),
+        None => Ok(searched(&object, &trace, budget)),
+    }
+}
+
 fn stepped<S: Steps>(mut object: S, part: Part, budget: &Budget) -> Result<Verdict, String> {
     let trace = steps::read(&mut object, part)?;
-    let initial = object.initial(&trace);
+    Ok(searched(&object, &trace, budget))
+}
+
+fn searched<S: Steps>(object: &S, trace: &Trace<S::Call>, budget: &Budget) -> Verdict {
+    let initial = object.initial(trace);
     let outcome =
-        search::check(&trace, &|trace| Box::new(Tried::new(trace, initial.clone())), budget);
-    let outcome = match (outcome, object.in_doubt(&trace)) {
+        search::check(trace, &|trace| Box::new(Tried::new(trace, initial.clone())), budget);
+    let outcome = match (outcome, object.in_doubt(trace)) {
         (Outcome::Stuck(_), Some(reason)) => Outcome::GivenUp(reason),
         (outcome, _) => outcome,
     };
-    Ok(verdict(&trace, outcome.map(|held| object.show(&held))))
+    verdict(trace, outcome.map(|held| object.show(&held)))
 }
 
 fn read<M: Model>(model: &mut M, part: Part) -> Result<Trace<M::Call>, String> {

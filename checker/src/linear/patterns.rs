@@ -4,7 +4,8 @@
 //! patterns*: an element that is taken before it can have been added, two elements that overtake
 //! each other, and so on. Each pattern is looked for in one pass over the history, so that a
 //! million operations take a fraction of a second, however many run at a time. For queues that
-//! needs every element to be added only once ([`fifo`] and [`bag`] say where it does not).
+//! needs every element to be added only once ([`fifo`] and [`bag`] say where it does not), and
+//! for stacks, whose violations have no such list ([`lifo`]).
 //!
 //! Sources: T. Henzinger, A. Sezgin, V. Vafeiadis, *Aspect-oriented linearizability proofs*,
 //! CONCUR 2013, theorem 1 (the patterns of a queue, and that there are no others); A. Bouajjani,
@@ -19,6 +20,7 @@
 pub mod bag;
 mod emptiness;
 pub mod fifo;
+pub mod lifo;
 pub mod set;
 
 use super::trace::{Operation, Violation};

@@ -87,7 +87,7 @@ fn search<C: Clone + Eq + Hash, S>(
     make: Make<C, S>,
     meter: &mut Meter,
 ) -> Result<Option<Reached<S>>, String> {
-    let mut steps = FIRST_STEPS + 8 * trace.operations.len() as u64;
+    let mut steps = FIRST_STEPS + 32 * trace.operations.len() as u64;
     for number in 0.. {
         if meter.left() / 2 < steps {
             break;

@@ -113,6 +113,16 @@ impl Stack {
     pub fn new(elements: &Edn) -> Result<Stack, String> {
         Elements::new(elements, "stack").map(Stack)
     }
+
+    /// The elements that are there at first, by number, the top last.
+    pub fn at_first(&self) -> &[Value] {
+        &self.0.initial
+    }
+
+    /// How many different elements there are.
+    pub fn values(&self) -> usize {
+        self.0.values.count()
+    }
 }
 
 /// What a stack holds, the top last, each element with the sum of all up to it.

@@ -55,7 +55,8 @@ impl Level {
     }
 }
 
-type State = BTreeMap<i64, Vec<i64>>;
+/// The values of each key, the first one first.
+pub type State = BTreeMap<i64, Vec<i64>>;
 
 /// A transaction while it runs: its requests, of which some have been done.
 struct Running {
@@ -78,6 +79,18 @@ pub fn run(
     processes: usize,
     may_fail: bool,
 ) -> History {
+    run_and_look_inside(rng, workload, level, transactions, processes, may_fail).0
+}
+
+/// The same, and what the database alone knows: the values of each key in their order.
+pub fn run_and_look_inside(
+    rng: &mut ChaCha8Rng,
+    workload: Workload,
+    level: Level,
+    transactions: usize,
+    processes: usize,
+    may_fail: bool,
+) -> (History, State) {
     let mut database = Database {
         workload,
         level,
@@ -113,7 +126,8 @@ pub fn run(
         }
     }
     database.read_everything(names[0]);
-    database.history
+    let state = database.latest().clone();
+    (database.history, state)
 }
 
 const KEYS: i64 = 2;

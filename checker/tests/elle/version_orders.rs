@@ -8,6 +8,7 @@ pub fn version_orders(names: &[&str]) -> VersionOrders {
     assert!(names.iter().all(|name| known.contains(name)), "{names:?}");
     VersionOrders {
         initial_state: names.contains(&known[0]),
+        explicit_versions: false,
         transaction_order: false,
         wfr_keys: names.contains(&known[1]),
         sequential_keys: names.contains(&known[2]),

@@ -114,8 +114,8 @@ impl Analysis {
             let Asked::Init(entries) = &self.contents[txn as usize].asked else { continue };
             let is_first = Some(begin(txn)) == first_begin && self.objects.is_empty();
             if !is_first || self.txns.get(txn).outcome != OpType::Ok {
-                let what = "is an :init that is not the first operation, or did not surely succeed; \
-                            so nobody knows what was there at first";
+                let what = "is an :init that is not the first operation, or did not surely \
+                            succeed; so nobody knows what was there at first";
                 return Err(self.problem("malformed-init", txn, what));
             }
             for (key, value) in entries {
@@ -146,8 +146,8 @@ impl Analysis {
                 let object = object.or_insert_with(|| Object { versions: vec![unborn()] });
                 if object.versions.len() > 1 || object.versions[0].state == state {
                     let what = format!(
-                        "changes key {key}, which is changed elsewhere too, or to what it was; what \
-                         a predicate read saw can only be told where a key is changed once, to \
+                        "changes key {key}, which is changed elsewhere too, or to what it was; \
+                         what a predicate read saw can only be told where a key is changed once, to \
                          something else"
                     );
                     return Err(self.problem("duplicate-writes", txn, &what));
@@ -410,7 +410,10 @@ impl Analysis {
 
     /// The place of the step in which a transaction made an object so.
     fn change(&self, txn: u32, key: &Edn, state: &State) -> Option<usize> {
-        let is_it = |step: &Step| matches!(step, Step::Change { key: k, state: s } if k == key && s == state);
+        let is_it = |step: &Step| match step {
+            Step::Change { key: k, state: s } => (k, s) == (key, state),
+            _ => false,
+        };
         match self.contents[txn as usize].asked {
             Asked::Init(_) => Some(0),
             Asked::Txn(_) => self.steps(txn).iter().position(is_it),

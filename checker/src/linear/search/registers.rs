@@ -2,7 +2,7 @@
 //!
 //! A call reads some registers and then writes some. What makes the search short is looking
 //! ahead: a value must not be overwritten as long as somebody has yet to read it whom nobody
-//! else can give it to ([`Registers::is_lost`]).
+//! else can give it to, ever ([`Registers::is_lost`]) or in time ([`Registers::is_stranded`]).
 
 use std::collections::BTreeMap;
 
@@ -10,6 +10,10 @@ use super::memo::random;
 use super::object::Searched;
 use crate::linear::model::RegisterCall;
 use crate::linear::trace::{Operation, Trace};
+
+/// So many pending operations, at most, are asked whether they can still happen: that compares
+/// each with each.
+const ASKED: usize = 32;
 
 /// A call on registers, by number. A register and what it holds have a number together: a
 /// *version*.
@@ -63,8 +67,12 @@ pub struct Registers<'a> {
     /// last of all of them begins.
     readers: Vec<u32>,
     last_reader: Vec<usize>,
-    /// For each version, how many operations that have not happened can write it.
+    /// For each version, how many operations that have not happened can write it, and how many of
+    /// these have crashed.
     writers: Vec<u32>,
+    crashed_writers: Vec<u32>,
+    /// For each version, when operations that write it begin, in that order.
+    writers_begin: Vec<Vec<usize>>,
     /// Whether some crashed operation can only happen when it reads the version.
     is_read_by_crashed: Vec<bool>,
     /// What the operations that have happened overwrote.
@@ -83,13 +91,18 @@ impl<'a> Registers<'a> {
             readers: vec![0; versions],
             last_reader: vec![0; versions],
             writers: vec![0; versions],
+            crashed_writers: vec![0; versions],
+            writers_begin: vec![Vec::new(); versions],
             is_read_by_crashed: vec![false; versions],
             overwritten: Vec::new(),
             held,
         };
         for operation in &trace.operations {
             for &(_, version) in &operation.call.writes {
-                registers.writers[version as usize] += 1;
+                let version = version as usize;
+                registers.writers[version] += 1;
+                registers.crashed_writers[version] += u32::from(operation.returned_at.is_none());
+                registers.writers_begin[version].push(operation.invoked_at);
             }
             for &(_, version) in &operation.call.reads {
                 let version = version as usize;
@@ -102,6 +115,7 @@ impl<'a> Registers<'a> {
                 }
             }
         }
+        registers.writers_begin.iter_mut().for_each(|begin| begin.sort_unstable());
         registers.sum = registers.held.iter().map(|&v| part(v)).fold(0, u128::wrapping_add);
         registers
     }
@@ -115,6 +129,32 @@ impl<'a> Registers<'a> {
         version != Registers::ABSENT
             && self.readers[version as usize] > 0
             && self.writers[version as usize] == 0
+    }
+
+    /// Whether, once this operation has happened, some pending one must read what is not there,
+    /// and returns before anybody can write it. Where very many are pending, they are not asked.
+    fn is_stranded(&self, happened: usize, pending: &[usize]) -> bool {
+        if pending.len() > ASKED {
+            return false;
+        }
+        let operation = |id: usize| &self.trace.operations[id];
+        let barrier = pending.first().and_then(|&id| operation(id).returned_at);
+        let gives = |id: usize, wanting: usize, (register, version): (u32, u32)| {
+            id != happened && id != wanting && operation(id).call.writes(register) == Some(version)
+        };
+        let can_come = |wanting: usize, read: (u32, u32)| {
+            let (register, version) = (read.0 as usize, read.1 as usize);
+            let begin = &self.writers_begin[version];
+            self.held[register] == read.1
+                || self.crashed_writers[version] > 0
+                || pending.iter().any(|&id| gives(id, wanting, read))
+                || begin
+                    .get(begin.partition_point(|&at| Some(at) < barrier))
+                    .is_some_and(|&at| Some(at) < operation(wanting).returned_at)
+        };
+        pending.iter().any(|&id| {
+            id != happened && !operation(id).call.reads.iter().all(|&read| can_come(id, read))
+        })
     }
 
     /// Whether, now that a register holds this version, some pending operation must change or
@@ -151,7 +191,11 @@ impl Searched for Registers<'_> {
         if operation.returned_at.is_some() {
             call.reads.iter().for_each(|&(_, version)| self.readers[version as usize] -= 1);
         }
-        call.writes.iter().for_each(|&(_, version)| self.writers[version as usize] -= 1);
+        let has_crashed = u32::from(operation.returned_at.is_none());
+        for &(_, version) in &call.writes {
+            self.writers[version as usize] -= 1;
+            self.crashed_writers[version as usize] -= has_crashed;
+        }
         for &(register, version) in &call.writes {
             let held = &mut self.held[register as usize];
             self.sum = self.sum.wrapping_sub(part(*held)).wrapping_add(part(version));
@@ -162,6 +206,7 @@ impl Searched for Registers<'_> {
             before != version
                 && (self.is_lost(before) || self.is_doomed(id, (register, version), pending))
         });
+        let is_bad = is_bad || self.is_stranded(id, pending);
         if is_bad {
             self.undo(id);
         }
@@ -175,6 +220,7 @@ impl Searched for Registers<'_> {
             self.sum = self.sum.wrapping_sub(part(version)).wrapping_add(part(before));
             self.held[register as usize] = before;
             self.writers[version as usize] += 1;
+            self.crashed_writers[version as usize] += u32::from(operation.returned_at.is_none());
         }
         if operation.returned_at.is_some() {
             for &(_, version) in &operation.call.reads {
