@@ -1,0 +1,52 @@
+// Beside the page, so that it stays responsive: runs the module. Each run and each judgement has a
+// module of its own, so that nothing is left of a run in which a node panicked.
+
+// The module, soon.
+let compiled;
+const decoder = new TextDecoder();
+
+// `argument` is of a judgement how many entries are judged, and of a search for a smaller run after
+// how many milliseconds it ends, with the best so far.
+async function call(number, name, texts, argument) {
+  const told = [], deadline = performance.now() + argument;
+  const instance = await WebAssembly.instantiate(await compiled, {
+    page: {
+      tell(start, length) {
+        const bytes = new Uint8Array(instance.exports.memory.buffer, start, length);
+        const line = decoder.decode(bytes);
+        told.push(line);
+        if (line.startsWith('["left"')) postMessage({ number, said: JSON.parse(line)[1] });
+      },
+      is_over() { return performance.now() > deadline; },
+    },
+  });
+  const { exports } = instance;
+  if (texts !== undefined) {
+    const bytes = new TextEncoder().encode(texts);
+    const place = exports.take(bytes.length);
+    new Uint8Array(exports.memory.buffer, place, bytes.length).set(bytes);
+  }
+  let trap = null;
+  try { exports[name](argument); } catch (error) { trap = String(error.message ?? error); }
+  return { told, trap };
+}
+
+// The module is compiled while it is unpacked. The browser itself reads base64 fastest.
+async function compile(packed) {
+  const { body } = await fetch(`data:application/octet-stream;base64,${packed}`);
+  const unpacked = body.pipeThrough(new DecompressionStream("gzip"));
+  const headers = { "Content-Type": "application/wasm" };
+  return WebAssembly.compileStreaming(new Response(unpacked, { headers }));
+}
+
+onmessage = async ({ data: { number, module, name, text, argument } }) => {
+  try {
+    if (module) compiled = compile(module);
+    await compiled;
+    const started = performance.now();
+    const done = name ? await call(number, name, text, argument) : {};
+    postMessage({ number, took: performance.now() - started, ...done });
+  } catch (error) {
+    postMessage({ number, told: [], trap: String(error.message ?? error) });
+  }
+};
