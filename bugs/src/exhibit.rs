@@ -263,8 +263,10 @@ fn in_place(prefix: &str, block: &str, suffix: &str) -> Vec<String> {
     lines_of(&format!("{prefix}{inside}{suffix}"))
 }
 
+/// Without the marks of what the book quotes.
 fn lines_of(text: &str) -> Vec<String> {
-    text.lines().map(str::to_owned).collect()
+    let is_mark = |line: &&str| line.trim_start().starts_with("// ANCHOR");
+    text.lines().filter(|line| !is_mark(line)).map(str::to_owned).collect()
 }
 
 fn add_lines(text: &mut String, sign: char, lines: &[String]) {
@@ -300,6 +302,7 @@ mod tests {
 //! - **Review**: read it.
 //! - **Fails by**: lost
 
+// ANCHOR: a
 fn a() {
     one();
     if bugs::planted() {

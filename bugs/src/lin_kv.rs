@@ -4,9 +4,9 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use gyre::key_value::{Change, Registers, Request, Response};
-use gyre::raft::{Config, Invariants};
-use gyre::replicated::Options;
-use gyre::{Ctx, Error, Node, NodeId, Replicated, async_trait};
+use gyre::raft::{Config, Configuration, Durable, Invariants};
+use gyre::replicated::{Options, RaftRecord};
+use gyre::{Ctx, Error, MemberChange, Node, NodeId, Replicated, async_trait};
 use maelstrom::simulation::Check;
 
 /// The Raft of the paper, with frequent elections and entries that travel alone.
@@ -60,6 +60,10 @@ impl Node for LinKv {
         self.registers.execute(change).await??;
         Ok(response)
     }
+
+    async fn change_members(&self, ctx: &Ctx, change: MemberChange) -> Result<(), Error> {
+        self.registers.reconfigure(ctx, change).await
+    }
 }
 
 thread_local! {
@@ -84,6 +88,42 @@ pub fn check(
         .time_limit_secs(10.0)
         .faults(faults.iter().copied())
         .before_run(|| drop(INVARIANTS.take()))
+}
+
+/// How the bench catches a bug in changes of the members: by what clients see, or by what a node
+/// finds in its own log that cannot be.
+pub fn check_members(options: fn() -> Options, faults: &[maelstrom::Fault]) -> Check<LinKv> {
+    check_members_of(move |ctx| LinKv::new(ctx, options()), faults)
+}
+
+/// The same for nodes that start in another way.
+pub fn check_members_of(
+    make: impl Fn(&Ctx) -> LinKv + Send + Sync + 'static,
+    faults: &[maelstrom::Fault],
+) -> Check<LinKv> {
+    maelstrom::check("lin-kv", make)
+        .options(|options| {
+            options.concurrency = 10;
+            options.nemesis_interval_secs = 0.5;
+        })
+        .faults(faults.iter().copied().chain([maelstrom::Fault::Membership]))
+}
+
+/// Whether this node is a member, as far as what is on its disk says, or else `init`.
+///
+/// # Panics
+/// When the disk cannot be read.
+pub fn is_member_by_its_disk(ctx: &Ctx) -> bool {
+    let recovered = ctx.storage().load().expect("the disk is well");
+    let texts = recovered.snapshot.iter().chain(&recovered.records);
+    let records = texts.flat_map(|text| -> Vec<RaftRecord<Registers>> {
+        serde_json::from_slice(text).expect("the disk has Raft's records")
+    });
+    let durable = Durable::read(records).expect("the records fit together");
+    let in_log = durable.entries.iter().rev().find_map(|entry| entry.configuration.clone());
+    let in_state = || durable.configuration.map(|configured| configured.configuration);
+    let at_first = || Configuration::of(ctx.initial_members().iter().cloned());
+    in_log.or_else(in_state).unwrap_or_else(at_first).contains(ctx.id())
 }
 
 /// The bench must find it.

@@ -3,21 +3,18 @@
 #![expect(clippy::disallowed_methods, reason = "it reads its arguments, and measures itself")]
 
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use gyre::{Ctx, Node};
 use maelstrom::history::{Op, OpType};
-use maelstrom::shrink::{Shrunk, Watch};
+use maelstrom::shrink::Shrunk;
 use maelstrom::simulation::{Check, Failure, Smallest};
 
 use crate::exhibit::{Exhibit, mended};
-use crate::recorded::{RecordedRun, SEARCHED, Shown};
+use crate::recorded::{RecordedRun, SEARCHED, Shown, Until};
 
 /// How many seeds are shrunk of each bug.
 const SHRUNK_SEEDS: usize = 3;
-
-/// How long a search for a smaller run may take.
-const SHRINK_TIME: Duration = Duration::from_secs(60);
 
 /// How much of a tape is shown.
 const SHOWN_CHARACTERS: usize = 3_000;
@@ -120,10 +117,22 @@ fn judge<N: Node>(name: &str, check: &Check<N>) -> Result<(), String> {
             run.fails_by()
         ));
     }
-    let wrong = |seed| Some((seed, what_is_wrong(check, seed)?));
-    if let Some((seed, sentence)) = (0..JUDGED_SEEDS).find_map(wrong) {
+    let (mut begun, mut succeeded) = (0, 0);
+    for seed in 0..JUDGED_SEEDS {
+        let (more_begun, more_succeeded) = operations_of(check, seed).map_err(|sentence| {
+            format!(
+                "The recorded run does not fail any more, but the run of seed {seed} does: \
+                 {sentence}"
+            )
+        })?;
+        begun += more_begun;
+        succeeded += more_succeeded;
+    }
+    // A node that refuses nearly everything does nothing wrong, and is not mended.
+    if succeeded < begun / 10 {
         return Err(format!(
-            "The recorded run does not fail any more, but the run of seed {seed} does: {sentence}"
+            "The recorded run does not fail any more, but in those of {JUDGED_SEEDS} seeds only \
+             {succeeded} of {begun} operations succeed"
         ));
     }
     print(&format!(
@@ -133,22 +142,22 @@ fn judge<N: Node>(name: &str, check: &Check<N>) -> Result<(), String> {
     Ok(())
 }
 
-/// Why the run of this seed shows that the node is not right, if it does. That of some kind no
-/// operation succeeds is no reason, for some nodes do not support all. But a node that refuses
-/// nearly everything does nothing wrong, and is not mended.
-fn what_is_wrong<N: Node>(check: &Check<N>, seed: u64) -> Option<String> {
+/// How many operations the run of this seed begins, and how many succeed. That of some kind none
+/// does is no failure, for some nodes do not support all.
+///
+/// # Errors
+/// A sentence, when the run shows that the node is not right.
+fn operations_of<N: Node>(check: &Check<N>, seed: u64) -> Result<(usize, usize), String> {
     if let Some(failure) = check.fails(seed).filter(Failure::is_anomaly) {
-        return Some(failure.sentence);
+        return Err(failure.sentence);
     }
     let (outcome, _) = check.run(seed);
     let count = |kind| {
         let is_one = |op: &&Op| op.is_client() && op.kind == kind;
         outcome.history.ops.iter().filter(is_one).count()
     };
-    let (begun, succeeded) = (count(OpType::Invoke), count(OpType::Ok));
-    let is_idle = succeeded < begun / 10;
-    let idle = is_idle.then(|| format!("only {succeeded} of {begun} operations succeed"));
-    outcome.failure.or(idle)
+    let counts = (count(OpType::Invoke), count(OpType::Ok));
+    outcome.failure.map_or(Ok(counts), Err)
 }
 
 /// Makes the first seeds that fail small, and prints a row for each.
@@ -198,19 +207,4 @@ fn row<N: Node>(
         left.messages,
         shown,
     ))
-}
-
-/// Ends a search at a time.
-pub(crate) struct Until(Instant);
-
-impl Until {
-    pub(crate) fn in_a_minute() -> Until {
-        Until(Instant::now() + SHRINK_TIME)
-    }
-}
-
-impl Watch for Until {
-    fn is_over(&self) -> bool {
-        Instant::now() >= self.0
-    }
 }

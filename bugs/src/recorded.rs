@@ -1,27 +1,44 @@
 //! The smallest run that shows a bug, recorded in `bugs/runs/`.
 //!
-//! The file is a tape. Its first line is a comment for whoever reads tapes, and says of the run what
-//! no tape says: how many nodes and clients there are, how long it takes, how it fails, and what was
-//! in the run that it was made from.
+//! The file is a tape. Its first line is a comment for whoever reads tapes, and says of the run
+//! what no tape says: how many nodes and clients there are, how long it takes, how it fails, and
+//! what was in the run that it was made from.
 
 #![expect(clippy::disallowed_methods, reason = "it reads and writes recorded runs, and times it")]
 
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use gyre::Node;
 use maelstrom::net::LatencyDistribution;
 use maelstrom::options::TestOptions;
-use maelstrom::shrink::{Bench, Case, Kind, Left, Shrunk, Trial};
+use maelstrom::shrink::{Bench, Case, Kind, Left, Shrunk, Trial, Watch};
 use maelstrom::simulation::{Check, Smallest};
 use maelstrom::tape::{Tape, TapeFile};
 use serde::{Deserialize, Serialize};
 
 use crate::exhibit::{Exhibit, folder};
-use crate::program::Until;
 
 /// The seeds among which one is looked for that fails.
 pub const SEARCHED: std::ops::Range<u64> = 0..2_000;
+
+/// How long a search for a smaller run may take.
+const SHRINK_TIME: Duration = Duration::from_secs(60);
+
+/// Ends a search at a time.
+pub(crate) struct Until(Instant);
+
+impl Until {
+    pub(crate) fn in_a_minute() -> Until {
+        Until(Instant::now() + SHRINK_TIME)
+    }
+}
+
+impl Watch for Until {
+    fn is_over(&self) -> bool {
+        Instant::now() >= self.0
+    }
+}
 
 /// What the first line says.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -33,7 +50,7 @@ pub struct Facts {
     time_limit_secs: f64,
     calm_secs: f64,
     latency_ms: u64,
-    latency_distribution: String,
+    latency_distribution: LatencyDistribution,
     part: String,
     kind: String,
     /// How many seconds it took to make it small.
@@ -82,19 +99,13 @@ impl RecordedRun {
 
     fn case(&self, options: TestOptions) -> Case {
         let facts = &self.facts;
-        let distributions = [
-            LatencyDistribution::Constant,
-            LatencyDistribution::Uniform,
-            LatencyDistribution::Exponential,
-        ];
-        let named = |it: &LatencyDistribution| it.name() == facts.latency_distribution;
         let options = TestOptions {
             nodes: facts.nodes.iter().map(|name| name.as_str().into()).collect(),
             concurrency: facts.concurrency,
             time_limit_secs: facts.time_limit_secs,
             calm_secs: facts.calm_secs,
             latency_ms: facts.latency_ms,
-            latency_distribution: distributions.into_iter().find(named).unwrap_or(distributions[0]),
+            latency_distribution: facts.latency_distribution,
             ..options
         };
         Case { options, tape: self.tape.clone() }
@@ -152,7 +163,7 @@ impl<N: Node> Shown for Check<N> {
             time_limit_secs: options.time_limit_secs,
             calm_secs: options.calm_secs,
             latency_ms: options.latency_ms,
-            latency_distribution: options.latency_distribution.name().into(),
+            latency_distribution: options.latency_distribution,
             part: kind.part,
             kind: kind.kind,
             seconds: (started_at.elapsed().as_secs_f64() * 10.0).round() / 10.0,

@@ -31,7 +31,7 @@ fn options() -> Options {
 
 /// How the bench catches it.
 fn check() -> Check<LinKv> {
-    bugs::lin_kv::check(options, &Fault::ALL, 1.0)
+    bugs::lin_kv::check(options, &Fault::COMMON, 1.0)
 }
 
 bugs::exhibit!("lin-kv-commits-by-counting", check, |ctx| LinKv::new(ctx, options()));

@@ -27,7 +27,7 @@ fn options() -> Options {
 
 /// How the bench catches it.
 fn check() -> Check<LinKv> {
-    bugs::lin_kv::check(options, &Fault::ALL, 1.0)
+    bugs::lin_kv::check(options, &Fault::COMMON, 1.0)
 }
 
 bugs::exhibit!("lin-kv-installs-old-snapshots", check, |ctx| LinKv::new(ctx, options()));

@@ -27,7 +27,7 @@ fn options() -> Options {
 
 /// How the bench catches it.
 fn check() -> Check<LinKv> {
-    bugs::lin_kv::check(options, &Fault::ALL, 1.0)
+    bugs::lin_kv::check(options, &Fault::COMMON, 1.0)
 }
 
 bugs::exhibit!("lin-kv-reads-without-asking", check, |ctx| LinKv::new(ctx, options()));
@@ -51,7 +51,7 @@ mod tests {
     #[test]
     fn nothing_is_caught_without_a_bug() {
         for (faults, interval_secs) in
-            [(&Fault::ALL[..], 1.0), (&[Fault::Kill, Fault::Partition], 0.15)]
+            [(&Fault::COMMON[..], 1.0), (&[Fault::Kill, Fault::Partition], 0.15)]
         {
             let check = bugs::lin_kv::check(no_bug, faults, interval_secs);
             let failure = check.first_anomaly(0..150);
