@@ -4,6 +4,9 @@ A link such as ../src/bin/echo.rs is right where the book is read as Markdown. I
 there is nothing above its own folder. So each file becomes a page with its text, in a part of its
 own at the end of the contents, and the links lead there. A folder becomes a list of its files.
 
+And where the playground is built, PLAYGROUND names its page, which `make book` puts beside the
+chapters: a chapter that says what `make playground` shows has it right there, stopped and ready.
+
 mdBook starts this program twice: with `supports html`, and then with the book on stdin.
 """
 
@@ -13,6 +16,8 @@ import re
 import sys
 
 LINK = re.compile(r"\]\(\.\./([^)#\s]+)(#[^)\s]*)?\)")
+SCENES = re.compile(r"^`make playground` shows this in a browser: .*?(?=\n\n)",
+                    re.DOTALL | re.MULTILINE)
 LANGUAGES = {".rs": "rust", ".py": "python", ".toml": "toml", ".js": "javascript", ".go": "go"}
 
 
@@ -31,12 +36,24 @@ def link_to(path):
     return "source/" + path.rstrip("/") + ".md"
 
 
+def shown(page):
+    """What stands in the place of a paragraph about scenes: the first one, and links to all."""
+    def frame(match):
+        first, *others = re.findall(r"#([a-z0-9-]+)`", match.group(0))
+        links = ", ".join(f"[{name}]({page}#{name})" for name in [first, *others])
+        return (f'<iframe class="playground" src="{page}#{first}" loading="lazy" '
+                f'title="The playground: {first}"></iframe>\n\n'
+                f"In a window of its own: {links}.")
+    return frame
+
+
 def main():
     if sys.argv[1:2] == ["supports"]:
         sys.exit(sys.argv[2] != "html")
     context, book = json.load(sys.stdin)
     root = os.path.join(context["root"], "..")
     found = set()
+    playground = os.environ.get("PLAYGROUND")
 
     def linked(match):
         path = match.group(1)
@@ -49,6 +66,8 @@ def main():
         chapter = item.get("Chapter") if isinstance(item, dict) else None
         if chapter:
             chapter["content"] = LINK.sub(linked, chapter["content"])
+            if playground:
+                chapter["content"] = SCENES.sub(shown(playground), chapter["content"])
             for inner in chapter["sub_items"]:
                 rewrite(inner)
 

@@ -15,7 +15,7 @@ mod solutions;
 mod stubs;
 mod task;
 
-pub use task::{Task, answer, node, node_within};
+pub use task::{Task, answer, attempt, node, node_within};
 
 /// An exercise.
 pub struct Exercise {
@@ -32,8 +32,15 @@ pub struct Exercise {
 impl Exercise {
     /// The file to complete, from the root of the repository.
     pub fn file(&self) -> String {
-        let (chapter, name) = self.name.split_once('-').unwrap_or((self.name, ""));
-        format!("exercises/src/stubs/ch{chapter:0>2}_{}.rs", name.replace('-', "_"))
+        let (_, name) = self.name.split_once('-').unwrap_or((self.name, ""));
+        format!("exercises/src/stubs/ch{}_{}.rs", self.chapter(), name.replace('-', "_"))
+    }
+
+    /// How the name of its chapter's file begins: `03`, or `09b`.
+    fn chapter(&self) -> String {
+        let (chapter, _) = self.name.split_once('-').unwrap_or((self.name, ""));
+        let letters = chapter.chars().filter(|letter| letter.is_alphabetic()).count();
+        format!("{chapter:0>width$}", width = 2 + letters)
     }
 }
 
@@ -156,6 +163,19 @@ pub const ALL: &[Exercise] = &[
         solution: solutions::ch09_retry::task,
         promise: "not linearizable",
     },
+    // Chapter 9b.
+    Exercise {
+        name: "9b-joint",
+        stub: stubs::ch09b_joint::task,
+        solution: solutions::ch09b_joint::task,
+        promise: "on the way from {n0} to {n1, n2}, {n0, n1} would decide",
+    },
+    Exercise {
+        name: "9b-begin",
+        stub: stubs::ch09b_begin::task,
+        solution: solutions::ch09b_begin::task,
+        promise: "it has committed nothing in its own term",
+    },
     // Chapter 10.
     Exercise {
         name: "10-validate",
@@ -231,11 +251,10 @@ mod tests {
 
     /// The text of the chapter that an exercise belongs to.
     fn chapter_of(exercise: &Exercise) -> String {
-        let number = exercise.name.split('-').next().expect("a chapter");
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../book");
         let files = std::fs::read_dir(folder).expect("the book");
         let mut paths = files.map(|file| file.expect("a file").path());
-        let beginning = format!("{number:0>2}-");
+        let beginning = format!("{}-", exercise.chapter());
         let path = paths.find(|path| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             name.starts_with(&beginning) && name.ends_with(".md")
@@ -254,6 +273,26 @@ mod tests {
                 panic!("{name}: the solution fails: {wrong}");
             }
         }
+    }
+
+    #[test]
+    fn a_function_that_panics_is_told_on_what() {
+        let wrong = stubs::ch08_commit::judge(|log, _, _, commit| {
+            assert!(!log.is_empty(), "there is no last entry");
+            commit
+        });
+        let wrong = wrong.expect_err("it panics");
+        assert!(wrong.contains("has the log []"), "{wrong}");
+        assert!(wrong.ends_with("and the function panics: there is no last entry"), "{wrong}");
+    }
+
+    #[test]
+    fn a_tape_that_loses_what_is_read_elsewhere_is_told_so() {
+        let tape = r#"{:tape 2, :workload "broadcast", :seed 1}
+            {:at 100000000, :thread 0, :f :broadcast, :value 7}
+            {:from "n0", :to "n1", :type "tell", :fates [[100000000 nil]]}"#;
+        let wrong = stubs::ch12_tape::judge(tape).expect_err("n1 is not read last");
+        assert!(wrong.starts_with("a node lacks the message"), "{wrong}");
     }
 
     #[test]

@@ -36,6 +36,10 @@ pub mod ch08_commit;
 pub mod ch09_read;
 pub mod ch09_retry;
 
+// Chapter 9b.
+pub mod ch09b_begin;
+pub mod ch09b_joint;
+
 // Chapter 10.
 pub mod ch10_skew;
 pub mod ch10_validate;

@@ -1,6 +1,7 @@
 //! What judges an exercise.
 
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use gyre::{Ctx, Node};
@@ -75,6 +76,18 @@ impl<N: Node> Task for NodeTask<N> {
     fn run(self: Box<Self>) -> Option<ExitCode> {
         Some(gyre::run(self.make))
     }
+}
+
+/// Calls a function that was to be completed.
+///
+/// # Errors
+/// That it panics, and what the panic says. `case` says what the function was called with.
+pub fn attempt<T>(case: impl FnOnce() -> String, call: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(call)).map_err(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+        format!("{}, and the function panics: {}", case(), text.unwrap_or("it says nothing"))
+    })
 }
 
 /// An answer that is no node. `judge` says in a sentence what is wrong with it.

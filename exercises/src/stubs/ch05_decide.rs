@@ -13,7 +13,7 @@ use maelstrom::edn::Edn;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::{Task, answer};
+use crate::{Task, answer, attempt};
 
 /// What an operation did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,14 +61,14 @@ pub fn judge(is_linearizable: fn(&[Operation]) -> bool) -> Result<(), String> {
     for seed in 0..HISTORIES {
         let history = random_history(seed);
         let is = judged(&history);
-        if is_linearizable(&history) != is {
-            let not = |is: bool| if is { "linearizable" } else { "not linearizable" };
-            let words: Vec<String> = history.iter().map(in_words).collect();
+        let not = |is: bool| if is { "linearizable" } else { "not linearizable" };
+        let words = history.iter().map(in_words).collect::<Vec<String>>().join("; ");
+        let case = || format!("history {seed} is {words}");
+        if attempt(case, || is_linearizable(&history))? != is {
             return Err(format!(
-                "history {seed} is {}, and your answer is that it is {}: {}",
+                "history {seed} is {}, and your answer is that it is {}: {words}",
                 not(is),
-                not(!is),
-                words.join("; ")
+                not(!is)
             ));
         }
     }

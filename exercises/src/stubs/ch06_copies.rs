@@ -9,7 +9,7 @@
 //!
 //! `ctx.nodes()[0]` is the first node, `ctx.id()` this one. `ctx.rpc` sends a request and waits for
 //! the reply; its error knows whether the request can have arrived. `reply.to()` reads the reply as
-//! a `Response`.
+//! a `Response`. Its error is not one of a node: `Error::crash(error.to_string())` makes one of it.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -10,7 +10,7 @@
 
 use gyre::raft::{LogId, Term};
 
-use crate::{Task, answer};
+use crate::{Task, answer, attempt};
 
 /// Takes `entries`, which follow `prev`, into the log. Gives whether `prev` was there.
 pub fn append(log: &mut Vec<Term>, prev: LogId, entries: &[Term]) -> bool {
@@ -70,12 +70,12 @@ fn messages() -> Vec<Message> {
 /// Gives the follower one message, and looks at what it does with it.
 fn take(append: Append, log: &mut Vec<Term>, (prev, entries): Message) -> Result<(), String> {
     let before = log.clone();
-    let taken = append(log, prev, entries);
-    let (should_take, should_be) = expected(&before, prev, entries);
     let case = format!(
         "a follower with the log {before:?} is sent the entries {entries:?} after entry {} of term {}",
         prev.index, prev.term
     );
+    let taken = attempt(|| case.clone(), || append(log, prev, entries))?;
+    let (should_take, should_be) = expected(&before, prev, entries);
     if taken != should_take {
         let word = if taken { "takes them" } else { "turns them down" };
         return Err(format!("{case}, and {word}"));

@@ -6,7 +6,7 @@
 
 use gyre::raft::{Index, Term};
 
-use crate::{Task, answer};
+use crate::{Task, answer, attempt};
 
 /// How far the log of the leader of `term` is committed.
 ///
@@ -61,7 +61,13 @@ fn one_case(
     if log.last().is_some_and(|&last| last > term) {
         return Ok(());
     }
-    let found = commit_index(log, stored, term, commit);
+    let case = || {
+        format!(
+            "the leader of term {term} has the log {log:?}, committed up to {commit}, of which three \
+             nodes store {stored:?} entries"
+        )
+    };
+    let found = attempt(case, || commit_index(log, stored, term, commit))?;
     let by_majority =
         |index: Index| 2 * stored.iter().filter(|&&to| to >= index).count() > stored.len();
     let may = |index: &Index| by_majority(*index) && log[*index as usize - 1] == term;
@@ -69,10 +75,7 @@ fn one_case(
     if found == expected {
         return Ok(());
     }
-    Err(format!(
-        "the leader of term {term} has the log {log:?}, committed up to {commit}, of which three nodes \
-         store {stored:?} entries; it should be committed up to {expected} now, not {found}"
-    ))
+    Err(format!("{}; it should be committed up to {expected} now, not {found}", case()))
 }
 
 /// All logs of up to four entries of terms 1 to 3.

@@ -45,13 +45,13 @@ pub fn judge(model: &str) -> Result<(), String> {
         };
         let text: String = lines.lines().map(entry).collect();
         let judgement = History::parse(&text)?.judge(Model::written(model, None)?);
-        let not = if *is_right { "" } else { "not " };
+        let can = if *is_right { "can" } else { "cannot" };
         match judgement.verdict {
             Validity::Unknown => {
                 return Err(format!("it cannot say of this history:\n{judgement}"));
             }
             verdict if (verdict == Validity::True) != *is_right => {
-                return Err(format!("this history can {not}be, and the model is wrong:\n{text}"));
+                return Err(format!("this history {can} be, and the model is wrong:\n{text}"));
             }
             _ => {}
         }
