@@ -10,7 +10,7 @@
 #   MAELSTROM=path  use that bench instead of the built-in one, the original for instance
 
 SHELL := /bin/bash
-# Everything but the host layer must compile for a browser.
+# Everything but the host layer must compile for a browser: the playground consists of that.
 WASM := wasm32-unknown-unknown
 CARGO ?= cargo
 BUILT_IN := target/release/maelstrom
@@ -43,8 +43,10 @@ endif
 SEED_FLAG := $(if $(SEED),--seed $(SEED))
 
 .DEFAULT_GOAL := help
-.PHONY: help build test lint serve frontier shrunk-bugs bench build-times jepsen \
-	fuzz museum book book-serve book-programs book-test book-update sweep-nodes sweep test-slurm \
+.PHONY: help build test lint serve dist frontier shrunk-bugs bench build-times jepsen playground \
+	playground-build \
+	fuzz museum semver book book-serve book-programs book-test book-update sweep-nodes sweep \
+	test-slurm \
 	$(CHALLENGES) $(WORKLOADS:%=test-%) $(WORKLOADS:%=sim-%) $(BUGS:%=bug-%)
 
 help: ## Show this list
@@ -66,12 +68,14 @@ help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/make \1|\2/' | \
 	  awk -F'|' '{ printf "%-22s %s\n", $$1, $$2 }'
 
+# Here and below `--workspace` does not mean that all of it is built. Cargo then gives every library
+# the features that any member asks for, and so builds it once for all targets.
 build: ## Build all nodes and the bench
-	@$(CARGO) build --release --quiet --package gyre --package maelstrom --bins
+	@$(CARGO) build --release --quiet --workspace --bin maelstrom \
+	  $(patsubst src/bin/%.rs,--bin %,$(wildcard src/bin/*.rs))
 
 # The node that a target runs, and the bench: nothing else is built, and what is built already
-# costs nothing. Here and below `--workspace` does not mean that all of it is built. Cargo then gives
-# every library the features that any member asks for, and so builds it once for all targets.
+# costs nothing.
 NODE = $(notdir $(filter $(BIN)/%,$(FLAGS)))
 define build_node
 @[ -e $(BIN)/$(NODE) ] || echo "Building $(NODE)$(if $(IS_BUILT_IN), and the bench)." \
@@ -110,12 +114,15 @@ lint: ## Check format, lints and documentation
 	  echo "Types, state machines and protocols take no part in what runs them."; exit 1; }
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --release --workspace --all-targets --quiet -- -D warnings
+	@rm -rf target/doc/gyre
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --workspace --no-deps --quiet
-	@if [ -d "$$(rustc --print target-libdir --target $(WASM))" ]; then \
-	  for package in checker gyre maelstrom; do \
-	    $(CARGO) check --package $$package --lib --no-default-features --target $(WASM) --quiet \
-	      || exit 1; \
-	  done; \
+	@! grep -rL --include='*.html' --exclude=all.html -e 'class="example-wrap' \
+	  -e 'http-equiv="refresh"' target/doc/gyre | grep . || { \
+	  echo "The library's documentation has no example on these pages."; exit 1; }
+	@! grep -rL --include=index.html -e 'book, <code>book/' -e 'http-equiv="refresh"' \
+	  target/doc/gyre | grep . || { \
+	  echo "The library's documentation names no chapter of the book on these pages."; exit 1; }
+	@if $(HAS_WASM); then $(CARGO) check --package playground --lib --target $(WASM) --quiet; \
 	else echo "not checked for $(WASM): rustup target add $(WASM)"; fi
 
 # Between servers, unless a workload says otherwise: without any, all that a request sets off
@@ -244,6 +251,35 @@ test-slurm: build sweep-nodes ## Sweep under a real Slurm, with a node killed (n
 serve: build ## Show the runs in store/ in a browser, at port 8080
 	@$(BUILT_IN) serve $(ARGS)
 
+# One file: the page with its styles and programs, and the module, packed, in it.
+PLAYGROUND := target/playground
+PLAYGROUND_PORT := 8090
+HAS_WASM = [ -d "$$(rustc --print target-libdir --target $(WASM))" ]
+playground-build: ## Build the playground, the bench in a web page, into target/playground
+	@$(HAS_WASM) || { echo "The playground needs Rust's target for browsers:" \
+	  "rustup target add $(WASM)" >&2; exit 1; }
+	@mkdir -p $(PLAYGROUND)
+	@[ -e $(PLAYGROUND)/index.html ] || echo "Building the playground. The first time this takes" \
+	  "some minutes." >&2
+	@$(CARGO) build --profile page --quiet --package playground --target $(WASM)
+	@# A name of its own until it is whole: two may build it at once.
+	@set -o pipefail; new=$$(mktemp $(PLAYGROUND)/new.XXXXXX) && trap 'rm -f "$$new"' EXIT && \
+	  gzip --best --stdout target/$(WASM)/page/playground.wasm | base64 | \
+	  awk '/^@module$$/ { while ((getline line < "-") > 0) print line; next } \
+	    /^@include / { while ((is_line = getline line < $$2) > 0) print line; \
+	      if (is_line < 0) { print "cannot read " $$2 > "/dev/stderr"; exit 1 } next } 1' \
+	    playground/page/index.html > "$$new" && \
+	  chmod 644 "$$new" && mv "$$new" $(PLAYGROUND)/index.html
+	@{ sed -nE 's/^    \("([^"]+)", [a-z_]+::[a-z_]+\),$$/\1/p' playground/src/nodes.rs; \
+	  basename -s .rs bugs/src/bin/*.rs; } > $(PLAYGROUND)/nodes
+	@echo "$(PLAYGROUND)/index.html"
+
+playground: playground-build ## Build the playground, and serve it at port 8090
+	@command -v python3 > /dev/null || { echo "There is no python3 to serve it with. It needs no" \
+	  "server: open $(CURDIR)/$(PLAYGROUND)/index.html in a browser." >&2; exit 1; }
+	@echo "http://localhost:$(PLAYGROUND_PORT)/"
+	@python3 -m http.server --directory $(PLAYGROUND) $(PLAYGROUND_PORT)
+
 frontier: ## Measure what each setting of broadcast costs, and plot it into the book
 	@$(CARGO) bench --quiet --bench broadcast_frontier -- --plot book/broadcast-frontier.svg
 
@@ -300,8 +336,11 @@ $(MDBOOK):
 	@$(CARGO) install mdbook --version $(MDBOOK_VERSION) --locked --quiet \
 	  --root target/mdbook-$(MDBOOK_VERSION)
 
+# Where the playground is built, each chapter has its scene on the page.
+PLAYGROUND_PAGE = $(wildcard $(PLAYGROUND)/index.html)
 book: $(MDBOOK) ## Build the book into target/book
-	@$(MDBOOK) build book
+	@$(if $(PLAYGROUND_PAGE),PLAYGROUND=playground.html) $(MDBOOK) build book
+	@$(if $(PLAYGROUND_PAGE),cp $(PLAYGROUND_PAGE) target/book/playground.html)
 	@echo "target/book/index.html"
 
 book-serve: $(MDBOOK) ## Show the book in a browser, at port 3000, and again when it changes
@@ -346,8 +385,37 @@ fuzz: ## Damage histories and models for MINUTES (60), and see that all is read 
 bench: build ## Measure speed, side by side with others
 	$(CARGO) bench --workspace --quiet --bench '*'
 
+semver: ## Say how the interfaces of the two libraries have changed since REV (main)
+	@command -v cargo-semver-checks > /dev/null || { \
+	  echo "This needs cargo-semver-checks: cargo install cargo-semver-checks --locked" >&2; exit 1; }
+	$(CARGO) semver-checks --package checker --package gyre --baseline-rev $(or $(REV),main)
+
 build-times: ## Measure what a newcomer waits for: a fresh clone, then make test-echo
 	@benches/build-times
+
+# For those who only want the bench: nothing else is needed to run it.
+DIST_TARGET ?= $(shell uname -m)-unknown-linux-musl
+DIST_NAME = maelstrom-$(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)-$(DIST_TARGET)
+DIST = target/dist/$(DIST_NAME)
+DIST_BIN = target/$(DIST_TARGET)/release/maelstrom
+DIST_COMMANDS := test check analyze shrink sweep serve demo doc completions
+dist: ## Make an archive with the bench: a static program, completions, manual pages
+	@[ -d "$$(rustc --print target-libdir --target $(DIST_TARGET))" ] || \
+	  rustup target add $(DIST_TARGET) || { \
+	  echo "There is no standard library for $(DIST_TARGET) here, and rustup did not bring it." \
+	    "Name a target that you have: make dist DIST_TARGET=$$(rustc -vV | sed -n 's/host: //p')" \
+	    >&2; exit 1; }
+	$(CARGO) build --release --locked --workspace --bin maelstrom --target $(DIST_TARGET)
+	@rm -rf $(DIST) && mkdir -p $(DIST)/completions $(DIST)/man
+	@cp $(DIST_BIN) LICENSE-APACHE LICENSE-MIT $(DIST)
+	@for shell in bash elvish fish powershell zsh; do \
+	  $(DIST_BIN) completions $$shell > $(DIST)/completions/maelstrom.$$shell || exit 1; done
+	@$(DIST_BIN) man > $(DIST)/man/maelstrom.1
+	@for command in $(DIST_COMMANDS); do \
+	  $(DIST_BIN) man $$command > $(DIST)/man/maelstrom-$$command.1 || exit 1; done
+	@tar --create --gzip --file $(DIST).tar.gz --sort=name --owner=0 --group=0 \
+	  --directory target/dist $(DIST_NAME)
+	@echo $(DIST).tar.gz
 
 ORIGINAL_VERSION := v0.2.4
 ORIGINAL := https://github.com/jepsen-io/maelstrom/releases/download/$(ORIGINAL_VERSION)

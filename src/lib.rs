@@ -94,6 +94,9 @@
 //! | states that nodes keep, alone or together | [`state_machines`] |
 //! | whole nodes | `src/bin/` |
 //!
+//! The book, `book/SUMMARY.md`, goes through the protocols one at a time. Each module says which
+//! chapter reads it.
+//!
 //! # What always holds
 //!
 //! 1. The same seed and the same messages at the same times give the same bytes. Only the stdio
@@ -117,18 +120,19 @@ pub mod state_machines;
 pub mod storage;
 mod types;
 
+#[doc(no_inline)]
 pub use async_trait::async_trait;
 pub use protocols::{causal, crdt, gossip, raft, replicated, single};
-#[cfg(feature = "stdio")]
-pub use runtime::run;
 pub use runtime::{
     Ctx, Failure, Kv, Node, Process, Replicated, RetryPolicy, Rpc, Runtime, Sleep, Tso, driver,
-    join_all, state_text,
+    join_all, run, state_text,
 };
 pub use state_machines::{kafka_log, key_value, transactions};
 #[cfg(feature = "stdio")]
 pub use storage::FileDisk;
-pub use storage::{Disk, MemoryDisk, Recovered, SimDisk, Storage};
+pub use storage::{
+    Disk, DiskTrouble, MemoryDisk, Recovered, SIMULATED_DISK_FILE, SimDisk, Storage, TROUBLE_FILE,
+};
 pub use types::{
-    Body, Error, ErrorCode, Incarnation, Json, Message, NodeId, Time, VersionVector, json,
+    Body, Error, ErrorCode, Incarnation, Json, MemberChange, Message, NodeId, Time, VersionVector,
 };

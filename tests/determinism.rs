@@ -16,9 +16,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use gyre::{Ctx, Error, Node, NodeId, Storage, async_trait};
+use gyre::{Ctx, Error, Failure, Node, NodeId, Storage, async_trait};
 use maelstrom::Fault;
-use maelstrom::nemesis::Fault::{Kill, Partition};
+use maelstrom::nemesis::Fault::{Disk, Kill, Partition};
 use maelstrom::options::{TestOptions, numbered_nodes};
 use maelstrom::recorder::LogOptions;
 use maelstrom::run::{Clock, Terminal, Test};
@@ -50,7 +50,7 @@ enum Response {
 impl Restless {
     fn new(ctx: &Ctx) -> Restless {
         let storage = ctx.storage();
-        let recovered = storage.load().expect("the disk of a simulation can be read");
+        let recovered = storage.load().unwrap_or_else(|error| Failure::raise(error));
         ctx.log(format!("{} records on disk", recovered.records.len()));
         Restless { storage, found: recovered.records.len(), heard: RefCell::default() }
     }
@@ -186,11 +186,12 @@ fn another_seed_gives_another_run() {
 /// The bench's own process and a child see the same messages at the same times, and draw the
 /// same random numbers, so they give the same history.
 fn lockstep_and_in_process_give_the_same_history() {
-    let check = maelstrom::check("unique-ids", Restless::new)
-        .options(|all| *all = options(&[Partition, Kill]))
-        .fixed_latency();
-    for seed in [3, 4] {
-        let files = lockstep(&[Partition, Kill], seed);
+    for (faults, seed) in [(&[Partition, Kill][..], 3), (&[Partition, Kill, Disk], 4), (&[Disk], 5)]
+    {
+        let check = maelstrom::check("unique-ids", Restless::new)
+            .options(|all| *all = options(faults))
+            .fixed_latency();
+        let files = lockstep(faults, seed);
         let (outcome, results) = check.run(seed);
         assert_eq!(outcome.history.to_edn_text(), files[Path::new("history.edn")]);
         let results = maelstrom::edn::pretty(&results.to_edn());

@@ -40,9 +40,9 @@ use std::time::Duration;
 
 use gyre::raft::{
     Changes, Checkpoint, Config, Configuration, Durable, Entry, Frozen, HardState, Index, Input,
-    Invariants, LogId, MemberChange, Message, Piece, Raft, Record,
+    Invariants, LogId, Message, Piece, Raft, Record,
 };
-use gyre::{NodeId, Time};
+use gyre::{MemberChange, NodeId, Time};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;

@@ -145,6 +145,7 @@ fn main() {
             workload: "broadcast",
             options: &options,
             ran: &Ran::default(),
+            playground: None,
             activity: &activity,
             history: &history,
             journal: &journal,

@@ -29,12 +29,12 @@ mod state;
 mod watchdog;
 
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
-use gyre::NodeId;
+use gyre::{DiskTrouble, NodeId, SIMULATED_DISK_FILE, TROUBLE_FILE};
 use rustix::fs::{Access, access};
 
 pub use children::{ChildEvent, Children};
@@ -50,6 +50,12 @@ const MOST_BYTES: usize = 64 << 20;
 
 /// The environment's variable that names a node's data folder to it.
 const DATA_DIR: &str = "MAELSTROM_DATA_DIR";
+
+/// The environment's variable that gives a node a simulated disk in its data folder.
+const SIMULATED_DISK: &str = "MAELSTROM_SIMULATED_DISK";
+
+/// A disk that has taken anything says so in this much of its record.
+const RECORD_START_BYTES: u64 = 64 << 10;
 
 /// How the nodes of a run are started.
 #[derive(Clone, Debug)]
@@ -125,6 +131,51 @@ impl ChildOptions {
             None => command.env_remove(DATA_DIR),
         };
         Ok(command)
+    }
+
+    /// Says to the simulated disk of a node what is wrong with it from now on, or that
+    /// nothing is. Gives whether anything was ever written to that disk.
+    ///
+    /// # Errors
+    /// A sentence, when the file that says so cannot be written or removed.
+    pub fn set_disk_trouble(
+        &self,
+        node: &NodeId,
+        trouble: Option<DiskTrouble>,
+    ) -> Result<bool, String> {
+        self.try_set_disk_trouble(node, trouble).map_err(|error| {
+            format!("what is wrong with the disk of node {node} could not be written: {error}")
+        })
+    }
+
+    fn try_set_disk_trouble(
+        &self,
+        node: &NodeId,
+        trouble: Option<DiskTrouble>,
+    ) -> std::io::Result<bool> {
+        let Some(folder) = &self.data_dir else { return Ok(false) };
+        let folder = folder.join(node.as_str());
+        let file = folder.join(TROUBLE_FILE);
+        match trouble {
+            Some(trouble) => {
+                // A node under the wall clock may look at any time.
+                let new = file.with_extension("new");
+                fs::write(&new, trouble.to_string())?;
+                fs::rename(new, file)?;
+            }
+            None => match fs::remove_file(file) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                _ => {}
+            },
+        }
+        let disk = match fs::File::open(folder.join(SIMULATED_DISK_FILE)) {
+            Ok(disk) => disk,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        let mut start = Vec::new();
+        disk.take(RECORD_START_BYTES).read_to_end(&mut start)?;
+        Ok(memchr::memmem::find(&start, b"\nappend ").is_some())
     }
 
     /// Makes the node's own data folder, if nodes get one.

@@ -11,6 +11,7 @@ pub mod flags;
 mod guard;
 mod input;
 mod logs;
+mod misfit;
 mod models;
 mod numbers;
 mod prepared;

@@ -21,6 +21,7 @@ mod members;
 mod messages;
 mod observer;
 mod operations;
+mod phase;
 mod queue;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -49,6 +50,7 @@ pub use observer::{Direction, Mishap, Nobody, Observer, Progress};
 use clients::{Clients, Purpose};
 use cluster::{Cluster, Output};
 use members::Members;
+use phase::Phase;
 use queue::EventQueue;
 
 /// How long a node may take to answer `init`, as in the original.
@@ -92,8 +94,10 @@ enum Event {
     Wake { node: usize, at: Time },
     RequestTimeout { connection: usize, msg_id: i64 },
     NextOperation,
+    TapedOperation,
     Strike { fault: usize },
     Members,
+    Edit(Box<TapedStrike>),
     Calm,
     TimeLimit,
     FinalPhase,
@@ -113,31 +117,6 @@ fn shown(sentence: &str) -> String {
         shown.push('…');
     }
     shown
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    Init,
-    Setup,
-    Main,
-    Drain,
-    Quiet,
-    Final,
-    Done,
-}
-
-impl Phase {
-    fn name(self) -> &'static str {
-        match self {
-            Phase::Init => "starting",
-            Phase::Setup => "setting up",
-            Phase::Main => "running",
-            Phase::Drain => "finishing",
-            Phase::Quiet => "recovering",
-            Phase::Final => "final reads",
-            Phase::Done => "done",
-        }
-    }
 }
 
 /// Where a message goes.
@@ -165,6 +144,14 @@ struct Node {
     /// Messages that came while it was down.
     backlog: VecDeque<(u64, Message)>,
     starts: u32,
+    /// Whether something is wrong with its disk.
+    has_disk_trouble: bool,
+    /// Whether it is down because of its disk, and starts again when that is mended.
+    awaits_disk: bool,
+    /// Whether it was said that it writes nothing.
+    is_known_to_write_nothing: bool,
+    /// Whether it has answered the set-up message of the workload.
+    is_set_up: bool,
     /// The client that waits for `init_ok`, while one does.
     init: Option<usize>,
 }
@@ -229,7 +216,7 @@ impl<'a> Engine<'a> {
         journal: impl Into<Journal>,
     ) -> Engine<'a> {
         let (tape, journal) = (tape.into(), journal.into());
-        if journal.keeps_events() {
+        if journal.keeps_events() || observer.watches_states() {
             cluster.watch_states();
         }
         let seeds = tape.seeds();
@@ -243,12 +230,22 @@ impl<'a> Engine<'a> {
             addresses.insert(name.clone(), Address::Service(number));
             services.push((name, service, seeds.stream(Concern::Service(number))));
         }
-        let faults = tape.faults().map_or_else(|| options.faults.clone(), BTreeSet::from_iter);
+        let mut faults = tape.faults().map_or_else(|| options.faults.clone(), BTreeSet::from_iter);
+        faults.extend(tape.edited_faults());
         let members = Members::new(options, &faults);
         let node = |number: usize| {
             let is_there = members.at_first().contains(&number);
             let state = if is_there { NodeState::New } else { NodeState::Absent };
-            Node { state, backlog: VecDeque::new(), starts: 0, init: None }
+            Node {
+                state,
+                backlog: VecDeque::new(),
+                starts: 0,
+                has_disk_trouble: false,
+                awaits_disk: false,
+                is_known_to_write_nothing: false,
+                is_set_up: false,
+                init: None,
+            }
         };
         let nemesis = Nemesis::new(
             &options.nodes,
@@ -366,8 +363,10 @@ impl<'a> Engine<'a> {
                 self.on_request_timeout(connection, msg_id);
             }
             Event::NextOperation => self.on_next_operation(),
+            Event::TapedOperation => self.on_taped_operation(),
             Event::Strike { fault } => self.on_strike(fault),
             Event::Members => self.go_on_changing(),
+            Event::Edit(edit) => self.on_edit(*edit),
             Event::Calm => self.calm_down(),
             Event::TimeLimit => self.phase = Phase::Drain,
             Event::FinalPhase => self.begin_final_phase(),
@@ -382,6 +381,7 @@ impl<'a> Engine<'a> {
     fn start_node(&mut self, node: usize) {
         let starts = self.nodes[node].starts;
         self.nodes[node].starts += 1;
+        self.nodes[node].awaits_disk = false;
         let seed = self.tape.node_seed(&self.options.nodes[node], node, starts);
         if let Err(sentence) = self.cluster.start(node, seed, self.now) {
             return self.fail(sentence);
@@ -435,15 +435,21 @@ impl<'a> Engine<'a> {
         self.phase = Phase::Main;
         self.main_start = self.now;
         self.journal.begin_main_phase(self.now);
+        self.observer.main_phase(self.now);
         let limit = Duration::from_secs_f64(self.options.time_limit_secs);
         self.queue.push(self.now + limit, Event::TimeLimit);
-        if self.tape.is_replayed() {
-            self.schedule_taped_operation();
-        } else if self.options.rate > 0.0 {
+        self.schedule_taped_operation();
+        if !self.tape.is_replayed() && self.options.rate > 0.0 {
             self.queue.push(self.now, Event::NextOperation);
         }
         for fault in 0..self.nemesis.fault_count() {
-            self.schedule_strike(fault);
+            let (kind, _) = self.nemesis.fault(fault);
+            if self.tape.is_replayed() || self.options.faults.contains(&kind) {
+                self.schedule_strike(fault);
+            }
+        }
+        for edit in self.tape.take_edits() {
+            self.queue.push(self.main_start + edit.at, Event::Edit(Box::new(edit)));
         }
         if self.options.calm_secs > 0.0 {
             let calm = Duration::from_secs_f64(self.options.calm_secs);

@@ -21,7 +21,7 @@ use rustc_hash::FxHashMap;
 use crate::spool::{MakeSpool, Spool, Table, row};
 
 use cause::{Causes, Heard};
-pub(crate) use peer::said_to_peer;
+pub use peer::said_to_peer;
 
 pub use states::{StateChange, States};
 

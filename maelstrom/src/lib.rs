@@ -19,8 +19,8 @@
 //!
 //! What meets the machine is a layer that can be left out: the feature `host` has processes, files
 //! and the wall clock ([`child`], [`store`], [`recorder`], [`run`], [`sweep`], [`wall`]), and
-//! `program` has the command line, the server and the plots ([`cli`], [`serve`]). The rest is pure, and compiles for
-//! wasm32-unknown-unknown; its seeds come from whoever embeds it.
+//! `program` has the command line, the server and the plots ([`cli`], [`serve`]). The rest is pure,
+//! and compiles for wasm32-unknown-unknown; its seeds come from whoever embeds it.
 //!
 //! Absent: any node. Nodes are in the package `gyre`, which this one uses for the wire format
 //! and the [`gyre::Process`] seam.

@@ -12,6 +12,7 @@
 //!
 //! Chapter 12 of the book, `book/12-faults-and-time.md`, reads this.
 
+mod fault;
 mod partition;
 
 use std::collections::BTreeSet;
@@ -25,81 +26,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::edn::Edn;
 use crate::seeds::{Concern, Seeds};
 
-/// A kind of fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "program", derive(clap::ValueEnum))]
-pub enum Fault {
-    /// Cuts the network between nodes into parts.
-    Partition,
-    /// Kills nodes, and later starts them again as fresh processes.
-    Kill,
-    /// Stops nodes in their tracks, and later lets them go on.
-    Pause,
-    /// Loses some of the messages between nodes.
-    Loss,
-    /// Delivers some of the messages between nodes twice.
-    Duplicate,
-    /// Cuts some links between nodes in one direction only.
-    OneWay,
-    /// Lets nodes' clocks run fast or slow, and jump ahead (in virtual time only).
-    Skew,
-    /// Has the cluster take in new members and let old ones go (nodes that answer add_member and
-    /// remove_member only).
-    Membership,
-}
-
-impl Fault {
-    /// Every fault that can strike any node. Membership is none of these: a node has to know of it.
-    pub const ALL: [Fault; 7] = [
-        Fault::Partition,
-        Fault::Kill,
-        Fault::Pause,
-        Fault::Loss,
-        Fault::Duplicate,
-        Fault::OneWay,
-        Fault::Skew,
-    ];
-
-    /// Every fault that there is.
-    pub const NAMED: [Fault; 8] = [
-        Fault::Partition,
-        Fault::Kill,
-        Fault::Pause,
-        Fault::Loss,
-        Fault::Duplicate,
-        Fault::OneWay,
-        Fault::Skew,
-        Fault::Membership,
-    ];
-
-    /// Its name on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Fault::Partition => "partition",
-            Fault::Kill => "kill",
-            Fault::Pause => "pause",
-            Fault::Loss => "loss",
-            Fault::Duplicate => "duplicate",
-            Fault::OneWay => "one-way",
-            Fault::Skew => "skew",
-            Fault::Membership => "membership",
-        }
-    }
-
-    /// The names in the history of its start and its stop.
-    pub fn operations(self) -> (&'static str, &'static str) {
-        match self {
-            Fault::Partition => ("start-partition", "stop-partition"),
-            Fault::Kill => ("kill", "start"),
-            Fault::Pause => ("pause", "resume"),
-            Fault::Loss => ("start-loss", "stop-loss"),
-            Fault::Duplicate => ("start-duplicate", "stop-duplicate"),
-            Fault::OneWay => ("start-one-way", "stop-one-way"),
-            Fault::Skew => ("start-skew", "stop-skew"),
-            Fault::Membership => ("change-members", "keep-members"),
-        }
-    }
-}
+pub use fault::{DiskFault, Fault};
 
 /// Whom a fault strikes, by name, as a tape says it. Names of nodes that there are not strike
 /// nobody.
@@ -110,12 +37,21 @@ pub enum Victims {
     Nobody,
     /// Partition and one-way: the directed links, (from, to), that are cut.
     Links(BTreeSet<(NodeId, NodeId)>),
-    /// Kill and pause: these nodes. Membership: these nodes are to be the members.
+    /// Kill and pause: these nodes.
     Nodes(Vec<NodeId>),
+    /// Membership.
+    Members {
+        /// These nodes are to be the members.
+        wanted: Vec<NodeId>,
+        /// Whether the nodes that leave end for good.
+        ends: bool,
+    },
     /// Loss and duplicate: this share of the messages between nodes, in thousandths.
     Messages(u32),
     /// Skew: these nodes' clocks.
     Clocks(Vec<Clock>),
+    /// Disk: these nodes, and what happens to the disk of each.
+    Disks(Vec<(NodeId, DiskFault)>),
 }
 
 /// What happens to the clock of a node.
@@ -159,6 +95,10 @@ pub enum Effect {
     },
     /// Want no more changes. One that was asked for is made.
     KeepMembers,
+    /// Do this to these nodes' disks.
+    HarmDisks(Vec<(usize, DiskFault)>),
+    /// Mend these nodes' disks, and start those of the nodes that ended because of them.
+    MendDisks(Vec<usize>),
 }
 
 /// One move of the nemesis.
@@ -205,11 +145,13 @@ struct Scheduled {
     has_struck: bool,
     /// Whom it strikes, while it is in force.
     victims: Option<Vec<usize>>,
+    /// The directed links that it cuts, while it is in force.
+    links: BTreeSet<(usize, usize)>,
 }
 
 impl Scheduled {
     fn new(fault: Fault) -> Scheduled {
-        Scheduled { fault, has_struck: false, victims: None }
+        Scheduled { fault, has_struck: false, victims: None, links: BTreeSet::new() }
     }
 }
 
@@ -231,6 +173,11 @@ impl Nemesis {
             members: (0..members).collect(),
             were_members: (0..members).collect(),
         }
+    }
+
+    /// The number of a fault, if it is one of those to inject.
+    pub fn number(&self, fault: Fault) -> Option<usize> {
+        self.faults.iter().position(|it| it.fault == fault)
     }
 
     /// How many faults there are; they are numbered from 0.
@@ -260,7 +207,7 @@ impl Nemesis {
 
     /// Starts a fault, or stops it if it is in force.
     pub fn flip(&mut self, number: usize) -> Strike {
-        let Scheduled { fault, has_struck, victims } = &mut self.faults[number];
+        let Scheduled { fault, has_struck, victims, .. } = &mut self.faults[number];
         let fault = *fault;
         *has_struck = true;
         if let Some(victims) = victims.take() {
@@ -270,8 +217,7 @@ impl Nemesis {
         let mut rng = self.rng.clone();
         let (strike, victims) = self.start(fault, &mut rng);
         self.rng = rng;
-        self.faults[number].victims = Some(victims);
-        self.note_members(&strike);
+        self.keep(number, &strike, victims);
         strike
     }
 
@@ -281,9 +227,17 @@ impl Nemesis {
         let fault = self.faults[number].fault;
         let (strike, struck) = self.on_victims(fault, plan, victims);
         self.faults[number].has_struck = true;
-        self.faults[number].victims = Some(struck);
-        self.note_members(&strike);
+        self.keep(number, &strike, struck);
         strike
+    }
+
+    /// Keeps whom a fault strikes that starts.
+    fn keep(&mut self, number: usize, strike: &Strike, victims: Vec<usize>) {
+        self.faults[number].victims = Some(victims);
+        if let Effect::Cut(links) = &strike.effect {
+            self.faults[number].links.clone_from(links);
+        }
+        self.note_members(strike);
     }
 
     fn note_members(&mut self, strike: &Strike) {
@@ -291,6 +245,52 @@ impl Nemesis {
             self.members.clone_from(wanted);
             self.were_members.extend(wanted);
         }
+    }
+
+    /// Lets a fault strike these victims besides those whom it strikes already.
+    pub fn add(&mut self, number: usize, plan: Edn, victims: &Victims) -> Strike {
+        let Scheduled { fault, victims: before, links, .. } = &self.faults[number];
+        let (fault, before) = (*fault, before.clone());
+        let links = if before.is_some() { links.clone() } else { BTreeSet::new() };
+        let mut all = before.unwrap_or_default();
+        let (mut strike, mut struck) = self.on_victims(fault, plan, victims);
+        struck.retain(|node| !all.contains(node));
+        match &mut strike.effect {
+            // The network knows only all that a fault cuts.
+            Effect::Cut(cut) => cut.extend(links),
+            Effect::Kill(nodes) | Effect::Pause(nodes) => {
+                nodes.retain(|node| struck.contains(node))
+            }
+            _ => {}
+        }
+        all.extend(struck);
+        self.faults[number].has_struck = true;
+        self.keep(number, &strike, all);
+        strike
+    }
+
+    /// Ends a fault for these victims alone; for links and nodes that it has not struck nothing
+    /// changes.
+    pub fn release(&mut self, number: usize, victims: &Victims) -> Strike {
+        let (named, freed) = self.on_victims(self.faults[number].fault, Edn::Nil, victims);
+        let Scheduled { fault, victims: struck, links, .. } = &mut self.faults[number];
+        let fault = *fault;
+        let Some(mut left) = struck.take() else { return self.stop(fault, Vec::new()) };
+        if let Effect::Cut(mended) = named.effect {
+            links.retain(|link| !mended.contains(link));
+            let links = links.clone();
+            if links.is_empty() {
+                return self.stop(fault, Vec::new());
+            }
+            self.faults[number].victims = Some(Vec::new());
+            let (outcome, sentence) = partition::described(&links, &self.nodes);
+            let (plan, effect) = (Edn::Nil, Effect::Cut(links));
+            return Strike { fault, starts: false, plan, outcome, sentence, effect };
+        }
+        let freed: Vec<usize> = freed.into_iter().filter(|node| left.contains(node)).collect();
+        left.retain(|node| !freed.contains(node));
+        self.faults[number].victims = (!left.is_empty()).then_some(left);
+        self.stop(fault, freed)
     }
 
     /// Whom a move strikes, by name.
@@ -313,12 +313,17 @@ impl Nemesis {
                 };
                 Victims::Clocks(changes.iter().map(clock).collect())
             }
-            Effect::ChangeMembers { wanted, .. } => {
-                Victims::Nodes(wanted.iter().map(name).collect())
+            Effect::ChangeMembers { wanted, ends } => {
+                Victims::Members { wanted: wanted.iter().map(name).collect(), ends: *ends }
             }
-            Effect::Mend | Effect::Start(_) | Effect::Resume(_) | Effect::KeepMembers => {
-                Victims::Nobody
+            Effect::HarmDisks(disks) => {
+                Victims::Disks(disks.iter().map(|(node, fault)| (name(node), *fault)).collect())
             }
+            Effect::Mend
+            | Effect::Start(_)
+            | Effect::Resume(_)
+            | Effect::KeepMembers
+            | Effect::MendDisks(_) => Victims::Nobody,
         }
     }
 
@@ -371,7 +376,26 @@ impl Nemesis {
             }
             Fault::Membership => {
                 let (plan, wanted) = self.choose_members(rng);
-                (self.on_members(Edn::keyword(plan), wanted), Vec::new())
+                let ends = ["replace", "replace-all"].contains(&plan);
+                (self.on_members(Edn::keyword(plan), wanted, ends), Vec::new())
+            }
+            Fault::Disk => {
+                let (_, nodes) = self.choose_nodes(rng);
+                let kind = rng.random_range(0..4u32);
+                let slow_ms = [10, 100, 500][rng.random_range(0..3usize)];
+                let mut harm = |node: &usize| {
+                    let fault = match kind {
+                        0 => DiskFault::PowerCut,
+                        1 => DiskFault::Full,
+                        2 => DiskFault::Slow(Duration::from_millis(slow_ms)),
+                        // As on a tape, a number that everybody can read.
+                        _ => DiskFault::Rot(rng.random_range(0..1 << 32)),
+                    };
+                    (*node, fault)
+                };
+                let disks: Vec<_> = nodes.iter().map(&mut harm).collect();
+                let plan = disks.first().map_or("none", |(_, fault)| fault.in_words().0);
+                (self.on_disks(Edn::keyword(plan), disks), nodes)
             }
         }
     }
@@ -380,9 +404,9 @@ impl Nemesis {
     fn on_victims(&self, fault: Fault, plan: Edn, victims: &Victims) -> (Strike, Vec<usize>) {
         let number = |name: &NodeId| self.nodes.iter().position(|node| node == name);
         match victims {
-            Victims::Nodes(names) if fault == Fault::Membership => {
-                let wanted = names.iter().filter_map(number).collect();
-                (self.on_members(plan, wanted), Vec::new())
+            Victims::Members { wanted, ends } => {
+                let wanted = wanted.iter().filter_map(number).collect();
+                (self.on_members(plan, wanted, *ends), Vec::new())
             }
             Victims::Nodes(names) => {
                 let nodes: Vec<usize> = names.iter().filter_map(number).collect();
@@ -394,6 +418,12 @@ impl Nemesis {
                 let changes: Vec<_> = clocks.iter().filter_map(change).collect();
                 let nodes = changes.iter().map(|(node, ..)| *node).collect();
                 (self.on_clocks(plan, changes), nodes)
+            }
+            Victims::Disks(disks) => {
+                let known = |(name, fault): &(NodeId, DiskFault)| Some((number(name)?, *fault));
+                let disks: Vec<_> = disks.iter().filter_map(known).collect();
+                let nodes = disks.iter().map(|(node, _)| *node).collect();
+                (self.on_disks(plan, disks), nodes)
             }
             Victims::Messages(per_mille) => (start_rate(fault, *per_mille), Vec::new()),
             Victims::Links(_) | Victims::Nobody => {
@@ -436,15 +466,32 @@ impl Nemesis {
         Strike { fault: Fault::Skew, starts: true, plan, outcome, sentence, effect }
     }
 
-    /// A change of the members. Those who are replaced end.
-    fn on_members(&self, plan: Edn, mut wanted: Vec<usize>) -> Strike {
+    /// A fault that strikes these disks.
+    fn on_disks(&self, plan: Edn, disks: Vec<(usize, DiskFault)>) -> Strike {
+        let words = disks.iter().map(|(node, fault)| {
+            let name = &self.nodes[*node];
+            match fault {
+                DiskFault::PowerCut => format!("{name} has no power, and loses what is not synced"),
+                DiskFault::Full => format!("{name}'s disk is full"),
+                DiskFault::Slow(time) => format!("{name}'s disk takes {} ms", time.as_millis()),
+                DiskFault::Rot(_) => format!("a bit on {name}'s disk rots, and it starts anew"),
+            }
+        });
+        let sentence = words.collect::<Vec<_>>().join(", ");
+        let nodes: Vec<usize> = disks.iter().map(|(node, _)| *node).collect();
+        let outcome = Edn::from(self.names(&nodes));
+        let effect = Effect::HarmDisks(disks);
+        Strike { fault: Fault::Disk, starts: true, plan, outcome, sentence, effect }
+    }
+
+    /// A change of the members.
+    fn on_members(&self, plan: Edn, mut wanted: Vec<usize>, ends: bool) -> Strike {
         if wanted.is_empty() {
             // Somebody has to be one.
             wanted.clone_from(&self.members);
         }
         wanted.sort_unstable();
         wanted.dedup();
-        let ends = ["replace", "replace-all"].map(Edn::keyword).contains(&plan);
         let names = self.names(&wanted);
         let others = if ends { "; whoever leaves ends" } else { "" };
         let sentence = format!("the members are to be {}{others}", names.join(", "));
@@ -516,6 +563,7 @@ impl Nemesis {
             Fault::Duplicate => (Effect::Duplicate(0), "no more messages are doubled".into()),
             Fault::Skew => (Effect::Skew(normal), format!("the clocks of {list} run true")),
             Fault::Membership => (Effect::KeepMembers, "no more changes of the members".into()),
+            Fault::Disk => (Effect::MendDisks(victims), format!("the disks of {list} are mended")),
         };
         Strike { fault, starts: false, plan: Edn::Nil, outcome, sentence, effect }
     }

@@ -15,11 +15,13 @@ use std::time::Duration;
 use gyre::Time;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 
 use crate::seeds::{Concern, Seeds};
 
 /// How latencies are distributed around their mean.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "program", derive(clap::ValueEnum))]
 pub enum LatencyDistribution {
     /// Always the mean.
@@ -31,6 +33,13 @@ pub enum LatencyDistribution {
 }
 
 impl LatencyDistribution {
+    /// Every distribution that there is.
+    pub const ALL: [LatencyDistribution; 3] = [
+        LatencyDistribution::Constant,
+        LatencyDistribution::Uniform,
+        LatencyDistribution::Exponential,
+    ];
+
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
         match self {
@@ -218,6 +227,15 @@ mod tests {
     use super::*;
 
     const NODES: (Endpoint, Endpoint) = (Endpoint::Node(0), Endpoint::Node(1));
+
+    #[test]
+    fn a_distribution_is_known_by_its_name() {
+        for distribution in LatencyDistribution::ALL {
+            let name = serde_json::Value::from(distribution.name());
+            assert_eq!(serde_json::from_value::<LatencyDistribution>(name).unwrap(), distribution);
+        }
+        assert!(serde_json::from_str::<LatencyDistribution>("\"normal\"").is_err());
+    }
 
     #[test]
     fn only_links_between_nodes_are_slow_or_broken() {

@@ -105,6 +105,18 @@ impl TestOptions {
 }
 
 impl TestOptions {
+    /// What was probably not meant: a sentence.
+    pub fn note(&self) -> Option<String> {
+        let TestOptions { calm_secs, time_limit_secs, .. } = self;
+        let is_all_calm = !self.faults.is_empty() && *calm_secs > 0.0;
+        (is_all_calm && calm_secs >= time_limit_secs).then(|| {
+            format!(
+                "the calm of {calm_secs} s is all of the {time_limit_secs} s of the run, so every \
+                 fault ends as it begins: give a longer --time-limit, or a shorter --calm"
+            )
+        })
+    }
+
     /// The flags that ask for these options, but for those that have their default value. Those of
     /// the budget, which never change what a run is, are not among them.
     pub fn flags(&self) -> Vec<(&'static str, String)> {
@@ -213,5 +225,22 @@ mod tests {
         );
         let named = TestOptions { nodes: vec!["a".into(), "b".into()], ..TestOptions::default() };
         assert_eq!(named.flags()[..2], [("--nodes", "a,b".into()), ("--concurrency", "5".into())]);
+    }
+
+    #[test]
+    fn a_run_that_is_all_calm_is_noted() {
+        let faults = BTreeSet::from([Fault::Kill]);
+        let noted = |time_limit_secs, calm_secs, faults: &BTreeSet<Fault>| {
+            let faults = faults.clone();
+            TestOptions { time_limit_secs, calm_secs, faults, ..TestOptions::default() }.note()
+        };
+        for (time_limit_secs, calm_secs) in [(5.0, 8.0), (8.0, 8.0)] {
+            let note = noted(time_limit_secs, calm_secs, &faults).expect("it is all calm");
+            assert!(note.contains("every fault ends as it begins"), "{note}");
+        }
+        assert_eq!(noted(9.0, 8.0, &faults), None);
+        assert_eq!(noted(0.0, 0.0, &faults), None);
+        // Without faults the calm changes nothing.
+        assert_eq!(noted(5.0, 8.0, &BTreeSet::new()), None);
     }
 }

@@ -77,6 +77,8 @@ pub struct Recorded<'a> {
     pub options: &'a TestOptions,
     /// What ran.
     pub ran: &'a Ran,
+    /// The address at which the playground shows the same run, if it can.
+    pub playground: Option<&'a str>,
     /// What the clients saw, as it is drawn.
     pub activity: &'a Activity,
     /// The same, entry by entry.

@@ -1,12 +1,14 @@
 //! One test from start to finish: the cluster, the run, the checks and the files.
 
+mod playground;
 mod shrink;
 
 use std::fmt;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use gyre::{Message, NodeId, Time};
+use gyre::{DiskTrouble, Message, NodeId, Time};
 
 use crate::checker::{Judgement, Validity};
 use crate::child::{ChildOptions, LockstepChild, NodeLog, Watchdog, pin_to_one_core};
@@ -14,6 +16,7 @@ use crate::engine::cluster::{Cluster, NodeFactory, SimulatedNode, VirtualCluster
 use crate::engine::{Direction, Engine, Observer, Outcome, Progress};
 use crate::history::Op;
 use crate::journal::Journal;
+use crate::nemesis::Fault;
 use crate::options::TestOptions;
 use crate::ran::{self, Ran, shell_line};
 use crate::recorder::{LogOptions, ProgressDisplay, Recorder};
@@ -204,7 +207,10 @@ impl Test<'_> {
         let tape = self.clock.tape()?;
         let mut pinned = None;
         let mut cluster: Box<dyn Cluster> = match self.clock {
-            Clock::Wall => Box::new(WallCluster::new(&self.options.nodes, children, interrupt)?),
+            Clock::Wall => {
+                let harms_disks = self.options.faults.contains(&Fault::Disk);
+                Box::new(WallCluster::new(&self.options.nodes, children, harms_disks, interrupt)?)
+            }
             Clock::Seed { .. } | Clock::Tape(_) => {
                 pinned = Some(pin_to_one_core()?);
                 let factory = Lockstep::new(&self.options.nodes, children)?;
@@ -336,17 +342,19 @@ impl Test<'_> {
     ) -> anyhow::Result<()> {
         if let (Some(tracks), Some(seed)) = (&outcome.tape, self.clock.seed()) {
             let workload = self.workload.name().to_owned();
-            let tape = TapeFile { workload, seed, tracks: tracks.clone() };
+            let tape = TapeFile { workload, seed, edits: false, tracks: tracks.clone() };
             folder.write(TAPE_FILE, tape.to_text().as_bytes())?;
         }
         // As with the original, a run that broke off has a history but no results.
         if outcome.failure.is_none() {
             folder.write_results(results, ran)?;
         }
+        let playground = playground::link(self);
         let recorded = Recorded {
             workload: self.workload.name(),
             options: self.options,
             ran,
+            playground: playground.as_deref(),
             activity,
             history: &folder.history(),
             journal: &outcome.journal,
@@ -435,6 +443,14 @@ impl SimulatedNode for LockstepChild {
     fn failure(&self) -> Option<String> {
         LockstepChild::failure(self).map(str::to_owned)
     }
+
+    fn has_given_up(&self) -> bool {
+        self.has_ended_by_itself()
+    }
+
+    fn take_disk_time(&mut self) -> Duration {
+        LockstepChild::take_disk_time(self)
+    }
 }
 
 impl NodeFactory for Lockstep {
@@ -444,6 +460,14 @@ impl NodeFactory for Lockstep {
         LockstepChild::start(&self.options, name, log, seed, self.watchdog.as_ref())
             .map(|child| Box::new(child) as Box<dyn SimulatedNode>)
             .map_err(|error| format!("{error:#}"))
+    }
+
+    fn set_disk_trouble(
+        &mut self,
+        node: usize,
+        trouble: Option<DiskTrouble>,
+    ) -> Result<bool, String> {
+        self.options.set_disk_trouble(&self.names[node], trouble)
     }
 }
 

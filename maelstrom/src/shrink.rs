@@ -222,6 +222,9 @@ pub struct Shrunk {
     pub is_unfinished: bool,
 }
 
+/// Why there is no result when somebody ends the search before its first try.
+const TOO_EARLY: &str = "the search was ended before it had tried a smaller run";
+
 /// Shrinks a failing run.
 ///
 /// Pins the first way in which it fails or, when `pinned` names one, that: `lost`, `G-single`, the
@@ -239,9 +242,13 @@ pub fn shrink(
     watch: &dyn Watch,
 ) -> Result<Shrunk, String> {
     let first = bench.run(options, source.tape().recorded(), true);
+    if watch.is_over() {
+        return Err(TOO_EARLY.into());
+    }
     if let Some(sentence) = &first.bench_failure {
         return Err(format!(
-            "the run breaks off in the bench, so there is no failure of the node to shrink: {sentence}"
+            "the run breaks off in the bench, so there is no failure of the node to shrink: \
+             {sentence}"
         ));
     }
     let kind = kind::choose(&first.kinds, pinned)?;
@@ -252,12 +259,16 @@ pub fn shrink(
         ));
     }
     let tracks = first.tracks.clone().unwrap_or_default();
-    let tape = TapeFile { workload: workload.name().into(), seed: source.seed(), tracks };
+    let (name, seed) = (workload.name().into(), source.seed());
+    let tape = TapeFile { workload: name, seed, edits: false, tracks };
     let case = Case { options: options.clone(), tape };
     let before = Left::of(&case, &first, 2);
     let before = Left { faults: edit::episodes(&case.tape.tracks).len(), ..before };
     let mut search = Search::new(workload, bench, watch, kind.clone(), case.clone());
     if !search.begin(&[edit::normal(&case), case]) {
+        if search.is_over() {
+            return Err(TOO_EARLY.into());
+        }
         return Err("the tape of the run does not fail as the run did. This is a defect of the \
                     bench: its tape does not say everything"
             .into());

@@ -3,7 +3,7 @@
 //! ```text
 //! #[test]
 //! fn echoes_under_every_fault() {
-//!     maelstrom::check("echo", Echo::new).faults(Fault::ALL).seeds(0..100);
+//!     maelstrom::check("echo", Echo::new).faults(Fault::COMMON).seeds(0..100);
 //! }
 //! ```
 //!
@@ -45,7 +45,7 @@ use crate::seeds::Seeds;
 use crate::tape::{Tape, TapeFile};
 use crate::workload::{self, Workload};
 
-pub use in_process::{InProcess, Make};
+pub use in_process::{InProcess, Make, nodes};
 #[cfg(feature = "host")]
 pub use sweep::Smallest;
 
@@ -66,9 +66,17 @@ pub fn check<N: Node>(
         calm_secs: 8.0,
         ..TestOptions::default()
     };
-    let make = Arc::new(make);
-    let (name, program, allowed, before_run) = (None, Vec::new(), Vec::new(), || ());
-    Check { workload, options, varies: true, name, program, allowed, before_run, make }
+    Check {
+        workload,
+        options,
+        varies: true,
+        name: None,
+        program: Vec::new(),
+        #[cfg(feature = "host")]
+        allowed: Vec::new(),
+        before_run: || (),
+        make: Arc::new(make),
+    }
 }
 
 /// A simulated test that is being set up.
@@ -79,6 +87,7 @@ pub struct Check<N> {
     name: Option<String>,
     program: Vec<String>,
     /// Kinds of failure that are none in a sweep.
+    #[cfg(feature = "host")]
     allowed: Vec<String>,
     before_run: fn(),
     make: in_process::Make<N>,
@@ -175,11 +184,7 @@ impl<N: Node> Check<N> {
             // A stream of its own: it must not be one of those that the run draws from.
             let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 0x6779_7265);
             options.latency_ms = [0, 1, 5, 20, 100][rng.random_range(0..5usize)];
-            options.latency_distribution = [
-                LatencyDistribution::Constant,
-                LatencyDistribution::Uniform,
-                LatencyDistribution::Exponential,
-            ][rng.random_range(0..3usize)];
+            options.latency_distribution = LatencyDistribution::ALL[rng.random_range(0..3usize)];
         }
         options
     }
@@ -214,7 +219,7 @@ impl<N: Node> Check<N> {
         let (mut outcome, results) = self.run_on(seed, tape, &mut Nobody, 0);
         let tracks = outcome.tape.take().expect("the tape was recorded");
         let workload = self.workload.name().to_owned();
-        (outcome, results, TapeFile { workload, seed, tracks })
+        (outcome, results, TapeFile { workload, seed, edits: false, tracks })
     }
 
     /// Runs a tape that [`Check::record`] gave, or one that was edited since, under the options
@@ -224,6 +229,18 @@ impl<N: Node> Check<N> {
     /// When the workload cannot run with the options.
     pub fn replay(&self, tape: TapeFile) -> (Outcome, Judgement) {
         self.run_on(tape.seed, tape, &mut Nobody, 0)
+    }
+
+    /// Like [`Check::replay`], with somebody watching.
+    ///
+    /// # Panics
+    /// When the workload cannot run with the options.
+    pub fn replay_observed(
+        &self,
+        tape: TapeFile,
+        observer: &mut dyn Observer,
+    ) -> (Outcome, Judgement) {
+        self.run_on(tape.seed, tape, observer, 0)
     }
 
     fn run_on(

@@ -322,7 +322,10 @@ pub(crate) mod tests {
         #[test]
         fn a_table_is_the_same_wherever_it_is_kept(
             limit in 0usize..60,
-            steps in prop::collection::vec((any::<(u64, i16)>(), any::<Option<prop::sample::Index>>()), 0..60),
+            steps in prop::collection::vec(
+                (any::<(u64, i16)>(), any::<Option<prop::sample::Index>>()),
+                0..60,
+            ),
         ) {
             let mut plain = Vec::new();
             let mut tables = [Table::new(Spool::in_memory()), Table::new(spool(limit, usize::MAX))];

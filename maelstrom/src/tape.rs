@@ -15,6 +15,10 @@
 //! A tape always fits. Operations and faults are those of the tape and no others. Where it has
 //! run out of fates, choices or seeds, they are drawn from its seed: the same ones every time.
 //!
+//! A tape of *edits* changes the run that its seed draws: its operations and faults come besides
+//! those of the seed, and its fates replace what was drawn. It stays as small as what was changed,
+//! so a link can hold it, and up to the first change the run is what it was.
+//!
 //! Absent: the options of the run. They stand on the command line, and a tape is run under the
 //! same ones, or deliberately under others.
 
@@ -58,9 +62,12 @@ pub struct TapedStrike {
     pub fault: Fault,
     /// Whether it starts.
     pub starts: bool,
+    /// Whether it changes the fault that is in force, and does not replace it: as it starts its
+    /// victims join those already struck, and as it stops only its victims go free.
+    pub adds: bool,
     /// What the history shows as it begins: which kind of victims was chosen.
     pub plan: Edn,
-    /// Whom it strikes as it starts.
+    /// Whom it strikes as it starts; and where it `adds`, whom it lets go as it stops.
     pub victims: Victims,
     /// What it did when it was recorded, for people. Nothing reads it.
     pub note: String,
@@ -97,6 +104,8 @@ pub struct Tape {
     seeds: Seeds,
     /// What is replayed.
     replayed: Option<Tracks>,
+    /// Whether what is replayed only changes what the seed draws.
+    edits: bool,
     /// What is recorded.
     recorded: Option<Tracks>,
     /// A link that is looked up again and again without being made anew.
@@ -106,22 +115,22 @@ pub struct Tape {
 impl From<Seeds> for Tape {
     /// Everything is drawn from the seed, and nothing is recorded.
     fn from(seeds: Seeds) -> Tape {
-        Tape::new(seeds, None)
+        Tape::new(seeds, None, false)
     }
 }
 
 impl From<TapeFile> for Tape {
     /// The tape is replayed, and nothing is recorded.
     fn from(file: TapeFile) -> Tape {
-        Tape::new(Seeds::new(file.seed), Some(file.tracks))
+        Tape::new(Seeds::new(file.seed), Some(file.tracks), file.edits)
     }
 }
 
 impl Tape {
-    fn new(seeds: Seeds, replayed: Option<Tracks>) -> Tape {
+    fn new(seeds: Seeds, replayed: Option<Tracks>, edits: bool) -> Tape {
         let nobody = NodeId::from("");
         let link = Link { src: nobody.clone(), dest: nobody, kind: "".into() };
-        Tape { seeds, replayed, recorded: None, link }
+        Tape { seeds, replayed, edits, recorded: None, link }
     }
 
     /// The same, recorded.
@@ -139,9 +148,22 @@ impl Tape {
         self.seeds
     }
 
-    /// Whether the operations and faults of a tape are replayed.
+    /// Whether the operations and faults of a tape are replayed, and no others.
     pub fn is_replayed(&self) -> bool {
-        self.replayed.is_some()
+        self.replayed.is_some() && !self.edits
+    }
+
+    /// Takes the moves of the nemesis that come besides those of the seed.
+    pub fn take_edits(&mut self) -> Vec<TapedStrike> {
+        let tracks = self.replayed.as_mut().filter(|_| self.edits);
+        let strikes = tracks.map(|tracks| std::mem::take(&mut tracks.strikes));
+        strikes.unwrap_or_default().into_values().flatten().collect()
+    }
+
+    /// The faults that come besides those of the seed.
+    pub fn edited_faults(&self) -> impl Iterator<Item = Fault> {
+        let tracks = self.replayed.iter().filter(|_| self.edits);
+        tracks.flat_map(|tracks| tracks.strikes.keys().copied())
     }
 
     /// When the next operation of the tape that is replayed is due.
@@ -163,7 +185,8 @@ impl Tape {
 
     /// The faults of the tape that is replayed; `None` when none is.
     pub fn faults(&self) -> Option<Vec<Fault>> {
-        Some(self.replayed.as_ref()?.strikes.keys().copied().collect())
+        let tracks = self.replayed.as_ref().filter(|_| !self.edits)?;
+        Some(tracks.strikes.keys().copied().collect())
     }
 
     /// When this fault moves next, on the tape that is replayed.
@@ -173,7 +196,8 @@ impl Tape {
 
     /// Takes the next move of this fault from the tape that is replayed.
     pub fn take_strike(&mut self, fault: Fault) -> Option<TapedStrike> {
-        self.replayed.as_mut()?.strikes.get_mut(&fault)?.pop_front()
+        let tracks = self.replayed.as_mut().filter(|_| !self.edits)?;
+        tracks.strikes.get_mut(&fault)?.pop_front()
     }
 
     /// Notes a move of the nemesis.
@@ -202,7 +226,14 @@ impl Tape {
         }
         let replayed = self.replayed.as_mut();
         let taped = replayed.and_then(|tracks| take_at(tracks.fates.get_mut(&self.link)?, now));
-        let fate = taped.unwrap_or_else(drawn);
+        let fate = match taped {
+            // The messages after this one keep what the seed has for them.
+            Some(taped) if self.edits => {
+                drawn();
+                taped
+            }
+            taped => taped.unwrap_or_else(drawn),
+        };
         if let Some(recorded) = &mut self.recorded {
             match recorded.fates.get_mut(&self.link) {
                 Some(fates) => fates.push_back((now, fate)),

@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use gyre::{Message, NodeId, Time};
+use gyre::{DiskTrouble, Message, NodeId, Time};
 use rand::TryRng;
 use rand::rngs::SysRng;
 use rustc_hash::FxHashMap;
@@ -26,12 +26,25 @@ pub fn entropy() -> anyhow::Result<u64> {
     SysRng.try_next_u64().context("the system gave no randomness")
 }
 
+/// The exit status of a node that cannot go on.
+const GAVE_UP: i32 = 1;
+
+/// A node that meets what is wrong with its disk just before that is mended is gone so much later.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// Longer than any run.
+const FOR_EVER: Duration = Duration::from_secs(1 << 32);
+
 /// Nodes that are child processes, under the wall clock.
 pub struct WallCluster {
     children: Children,
     names: Vec<NodeId>,
     numbers: FxHashMap<NodeId, usize>,
     paused: Vec<bool>,
+    /// Whether nodes run on simulated disks, which can be harmed.
+    simulates_disks: bool,
+    /// Until when each node may end by itself because of its disk.
+    may_give_up_until: Vec<Option<Time>>,
     started_at: Instant,
     /// Reused for every wait.
     events: Vec<ChildEvent>,
@@ -40,14 +53,15 @@ pub struct WallCluster {
 }
 
 impl WallCluster {
-    /// A cluster of nodes with these names, none of them started. The run ends when something
-    /// can be read from `interrupt`.
+    /// A cluster of nodes with these names, none of them started. Where disks are to be harmed,
+    /// they are simulated. The run ends when something can be read from `interrupt`.
     ///
     /// # Errors
     /// When the node's program cannot be run.
     pub fn new(
         names: &[NodeId],
         options: ChildOptions,
+        simulates_disks: bool,
         interrupt: Option<OwnedFd>,
     ) -> anyhow::Result<WallCluster> {
         let mut children = Children::new(options)?;
@@ -59,6 +73,8 @@ impl WallCluster {
             names: names.to_vec(),
             numbers: names.iter().cloned().zip(0..).collect(),
             paused: vec![false; names.len()],
+            simulates_disks,
+            may_give_up_until: vec![None; names.len()],
             started_at: Instant::now(),
             events: Vec::new(),
             line: String::new(),
@@ -78,7 +94,14 @@ impl WallCluster {
             ChildEvent::Stderr { node, line } => Output::Log { node: self.numbers[&node], line },
             ChildEvent::State { node, state } => Output::State { node: self.numbers[&node], state },
             ChildEvent::Exited { node, status } => {
-                let output = self.describe_output(self.numbers[&node]);
+                let number = self.numbers[&node];
+                let may_give_up = self.may_give_up_until[number] > Some(self.now());
+                if may_give_up && status.code() == Some(GAVE_UP) {
+                    let (_, stderr) = self.children.recent_output(&node);
+                    let sentence = stderr.last().cloned().unwrap_or_else(|| status.to_string());
+                    return Output::GaveUp { node: number, sentence };
+                }
+                let output = self.describe_output(number);
                 Output::Failure(format!("node {node} exited on its own, with {status}{output}"))
             }
             ChildEvent::Failed { reason, .. } => Output::Failure(reason),
@@ -101,9 +124,14 @@ fn not_a_message(node: &NodeId, line: &str, error: &serde_json::Error) -> String
 }
 
 impl Cluster for WallCluster {
-    fn start(&mut self, node: usize, _seed: u64, _now: Time) -> Result<(), String> {
+    fn start(&mut self, node: usize, seed: u64, _now: Time) -> Result<(), String> {
         self.paused[node] = false;
-        self.children.start(&self.names[node]).map_err(|error| format!("{error:#}"))
+        let name = &self.names[node];
+        let started = match self.simulates_disks {
+            true => self.children.start_on_simulated_disk(name, seed),
+            false => self.children.start(name),
+        };
+        started.map_err(|error| format!("{error:#}"))
     }
 
     fn is_real_time(&self) -> bool {
@@ -174,6 +202,20 @@ impl Cluster for WallCluster {
         outputs: &mut Vec<Output>,
     ) {
         outputs.push(Output::Failure("clocks can only be skewed in virtual time".into()));
+    }
+
+    fn set_disk_trouble(
+        &mut self,
+        node: usize,
+        trouble: Option<DiskTrouble>,
+    ) -> Result<bool, String> {
+        let now = self.now();
+        self.may_give_up_until[node] = match trouble {
+            Some(DiskTrouble::Slow(_)) => None,
+            Some(DiskTrouble::Full | DiskTrouble::Rot(_)) => Some(now + FOR_EVER),
+            None => self.may_give_up_until[node].map(|until| until.min(now + LAST_WORDS)),
+        };
+        self.children.options().set_disk_trouble(&self.names[node], trouble)
     }
 
     fn describe_output(&self, node: usize) -> String {

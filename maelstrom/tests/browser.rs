@@ -250,6 +250,7 @@ fn write(store: &Path, run: &Run) {
         workload: run.workload,
         options: &TestOptions::default(),
         ran: &what_ran(),
+        playground: None,
         activity: &activity,
         history: &history,
         journal: &run.journal,

@@ -206,6 +206,51 @@ fn a_database_may_say_in_which_order_its_transactions_were() {
     assert!(status == 254 && output.contains("line 4, column 1: "), "{output}");
 }
 
+/// T1 and T2 each write x and y, and the database's numbers put them in both orders; in the first
+/// history the number of T2's x is known from a read alone.
+#[test]
+fn a_database_may_number_its_versions() {
+    let txn = |process: u8, asked: &str, done: &str| {
+        [("invoke", asked), ("ok", done)].map(|(kind, steps)| {
+            format!("{{:process {process}, :type :{kind}, :f :txn, :value {steps}}}\n")
+        })
+    };
+    let writes = |value: u8| format!("[[:w :x {value}] [:w :y {value}]]");
+    let history = |[x1, x2, y1, y2]: [&str; 4]| {
+        let first = txn(0, &writes(1), &format!("[[:w :x 1 {x1}] [:w :y 1 {y1}]]"));
+        let second = txn(1, &writes(2), &format!("[[:w :x 2] [:w :y 2 {y2}]]"));
+        let read = txn(2, "[[:r :x nil]]", &format!("[[:r :x 2 {x2}]]"));
+        [first, second, read].concat().concat()
+    };
+    let flags = ["--model", "rw-register", "-c", "read-committed"];
+    let run = |numbers, more: &[&str]| {
+        check_with(&[&flags[..], more].concat(), &[("a", &history(numbers))])
+    };
+    let (status, output, _) = run(["1", "2", "4", "3"], &[]);
+    assert!(status == 1 && output.contains(":G0"), "{output}");
+    assert_eq!(run(["1", "2", "4", "3"], &["--explicit-versions=false"]).0, 0);
+    assert_eq!(run(["1", "2", "3", "4"], &[]).0, 0);
+    assert_eq!(run(["1", "nil", "4", "3"], &[]).0, 0);
+    // A transaction that reads its own write may be told the number of the version before.
+    let own = [
+        txn(0, "[[:w :x 1]]", "[[:w :x 1 1]]"),
+        txn(1, "[[:w :x 2] [:r :x nil]]", "[[:w :x 2] [:r :x 2 1]]"),
+        txn(2, "[[:r :x nil]]", "[[:r :x 2]]"),
+    ];
+    assert_eq!(check_with(&flags, &[("a", &own.concat().concat())]).0, 0);
+    // One number for two versions.
+    let (status, output, _) = run(["2", "2", "3", "4"], &[]);
+    assert!(status == 1 && output.contains(":cyclic-versions"), "{output}");
+    let (status, output, _) = run(["1", ":x", "3", "4"], &[]);
+    assert!(status == 254 && output.contains("line 6, column 1: "), "{output}");
+    assert!(output.contains("gives :x as the number of a version"), "{output}");
+    let json = r#"{"process": 0, "type": "invoke", "f": "txn", "value": [["w", "x", 1]]}
+                  {"process": 0, "type": "ok", "f": "txn", "value": [["w", "x", 1, 7]]}
+                  {"process": 1, "type": "invoke", "f": "txn", "value": [["r", "x", null]]}
+                  {"process": 1, "type": "ok", "f": "txn", "value": [["r", "x", 1, 7]]}"#;
+    assert_eq!(check_with(&flags, &[("a", json)]).0, 0);
+}
+
 #[test]
 fn what_is_wrong_is_explained_where_it_is_asked_for() {
     let folder = tempfile::tempdir().unwrap();

@@ -10,6 +10,8 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use maelstrom::edn::{self, Edn};
 use maelstrom::history::History;
 
@@ -463,4 +465,32 @@ fn a_seeded_run_leaves_the_same_files_at_any_number_of_threads() {
             .map(|file| std::fs::read(store.path().join("store/current").join(file)).unwrap())
     };
     assert!(run("1") == run("4"), "one thread and four make different files");
+}
+
+#[test]
+fn the_page_of_a_run_links_to_the_playground_where_that_knows_the_node() {
+    let place = tempfile::tempdir().unwrap();
+    let path = |name: &str| place.path().join(name);
+    std::fs::create_dir(path("release")).unwrap();
+    std::os::unix::fs::symlink(node("lockstep.py"), path("release/echo")).unwrap();
+    let bin = path("release/echo").display().to_string();
+    let link = |more: &[&str]| {
+        let test = ["test", "-w", "echo", "--bin", &bin, "--time-limit", "1", "--rate", "20"];
+        let page = maelstrom(&[&test, more].concat()).read("index.html")?;
+        let (_, rest) = page.split_once("href=\"http://localhost:8090/#1.")?;
+        Some(rest.split_once("\">open in the playground<")?.0.to_owned())
+    };
+    assert_eq!(link(&["--seed", "7"]), None, "it was never built");
+    std::fs::create_dir(path("playground")).unwrap();
+    std::fs::write(path("playground/nodes"), "lin-kv\necho --loud\n").unwrap();
+    assert_eq!(link(&["--seed", "7"]), None, "it has no such node");
+    assert_eq!(link(&["--", "--loud"]), None, "a run in real time has no seed");
+    let packed = link(&["--seed", "7", "--", "--loud"]).unwrap();
+    let packed = URL_SAFE_NO_PAD.decode(packed).unwrap();
+    let asked: serde_json::Value =
+        serde_json::from_reader(flate2::read::ZlibDecoder::new(&packed[..])).unwrap();
+    let flags = [["--rate", "20"], ["--time-limit", "1"]];
+    let expected = serde_json::json!({ "scene": "echo --loud", "workload": "echo", "seed": "7",
+        "flags": flags, "tape": null });
+    assert_eq!(asked, expected);
 }

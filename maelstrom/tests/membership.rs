@@ -1,17 +1,20 @@
 //! Members that come and go: when nodes start and end, what they are asked, and what becomes of a
 //! run whose nodes know nothing of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use gyre::raft::MemberChange;
-use gyre::{Ctx, Error, Message, Node, NodeId, Time, async_trait};
+use gyre::{Body, Ctx, Error, MemberChange, Message, Node, NodeId, Process, Time, async_trait};
 use maelstrom::Fault;
 use maelstrom::checker::Validity;
-use maelstrom::engine::{Direction, Observer};
+use maelstrom::edn::Edn;
+use maelstrom::engine::cluster::{NodeFactory, SimulatedNode, VirtualCluster};
+use maelstrom::engine::{Direction, Engine, Observer, Outcome};
+use maelstrom::options::{TestOptions, numbered_nodes};
 use maelstrom::simulation::Check;
+use maelstrom::tape::TapeFile;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Answers whatever is asked, and every change is made as soon as it is wanted.
 struct Obliging;
@@ -145,7 +148,7 @@ fn nodes_start_when_they_join_and_end_when_they_are_replaced() {
         assert_eq!(outcome.failure, None, "seed {seed}");
         // Whoever's node is not there is served by another.
         assert_ne!(results.verdict, Validity::False, "seed {seed}");
-        let at_first = serde_json::json!(["n0", "n1", "n2"]);
+        let at_first = json!(["n0", "n1", "n2"]);
         assert!(seen.inits.iter().all(|init| init["initial_member_ids"] == at_first));
         assert!(seen.inits.iter().all(|init| init["node_ids"].as_array().unwrap().len() == 5));
         let late = seen.started.iter().filter(|(_, at)| **at > Time::from_millis(100)).count();
@@ -156,7 +159,7 @@ fn nodes_start_when_they_join_and_end_when_they_are_replaced() {
 
 #[test]
 fn the_same_seed_and_its_tape_give_the_same_history() {
-    let check = || check(|_| Obliging).faults(Fault::NAMED);
+    let check = || check(|_| Obliging).faults(Fault::ALL);
     for seed in 0..5 {
         let (outcome, _, tape) = check().record(seed);
         assert_eq!(outcome.failure, None, "seed {seed}");
@@ -164,10 +167,32 @@ fn the_same_seed_and_its_tape_give_the_same_history() {
         assert_eq!(outcome.history, again.history, "seed {seed}");
         let text = tape.to_text();
         assert!(text.contains(":fault :membership"), "seed {seed}");
-        let tape = maelstrom::tape::TapeFile::parse(&text).expect("it was just written");
+        let tape = TapeFile::parse(&text).expect("it was just written");
         let (replayed, _) = check().replay(tape);
         assert_eq!(outcome.history, replayed.history, "seed {seed}");
     }
+}
+
+/// What is done is data of its own. The plan is only a word that the history shows.
+#[test]
+fn a_tape_without_plans_does_the_same() {
+    let mut ended = 0;
+    for seed in 0..5 {
+        let (outcome, _, mut tape) = check(|_| Obliging).record(seed);
+        ended += tape.to_text().matches(":ends true").count();
+        for strike in tape.tracks.strikes.values_mut().flatten() {
+            strike.plan = Edn::Nil;
+        }
+        let text = tape.to_text();
+        assert!(!text.contains(":plan"), "seed {seed}");
+        let (replayed, _) = check(|_| Obliging).replay(TapeFile::parse(&text).unwrap());
+        let of_clients = |outcome: &Outcome| -> Vec<_> {
+            outcome.history.ops.iter().filter(|op| op.is_client()).cloned().collect()
+        };
+        assert_eq!(of_clients(&replayed), of_clients(&outcome), "seed {seed}");
+        assert_eq!(replayed.journal.stats(), outcome.journal.stats(), "seed {seed}");
+    }
+    assert!(ended > 0, "somebody was replaced");
 }
 
 #[test]
@@ -194,6 +219,93 @@ fn nodes_that_do_not_answer_are_asked_again() {
     assert_eq!((outcome.failure, results.verdict), (None, Validity::True));
     let hints = seen.said.iter().filter(|said| said.contains("does it know of it?")).count();
     assert!(hints >= 5, "{:?}", seen.said);
+}
+
+/// Answers `init` a second late, and all else at once.
+#[derive(Default)]
+struct Slow {
+    init: Option<(Time, Message)>,
+    outbox: VecDeque<Message>,
+}
+
+impl Slow {
+    fn answer(&mut self, message: Message) {
+        let body = json!({
+            "type": format!("{}_ok", message.body.kind()),
+            "in_reply_to": message.body.msg_id(),
+        });
+        let body = Body::new(&body).unwrap();
+        self.outbox.push_back(Message { src: message.dest, dest: message.src, body });
+    }
+}
+
+impl Process for Slow {
+    fn handle_message(&mut self, now: Time, message: Message) {
+        match message.body.kind() {
+            "init" => self.init = Some((now + Duration::from_secs(1), message)),
+            _ => self.answer(message),
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Time) {
+        if let Some((_, init)) = self.init.take_if(|(at, _)| *at <= now) {
+            self.answer(init);
+        }
+    }
+
+    fn poll_timeout(&self) -> Option<Time> {
+        self.init.as_ref().map(|(at, _)| *at)
+    }
+
+    fn poll_transmit(&mut self) -> Option<Message> {
+        self.outbox.pop_front()
+    }
+}
+
+impl SimulatedNode for Slow {}
+
+struct Slows;
+
+impl NodeFactory for Slows {
+    fn start(&mut self, _: usize, _: u64) -> Result<Box<dyn SimulatedNode>, String> {
+        Ok(Box::new(Slow::default()))
+    }
+}
+
+/// Who was told the topology.
+#[derive(Default)]
+struct Told(Vec<String>);
+
+impl Observer for Told {
+    fn message(&mut self, _: Time, direction: Direction, _: u64, message: &Message) {
+        if direction == Direction::Receive && message.body.kind() == "topology" {
+            self.0.push(message.dest.to_string());
+        }
+    }
+}
+
+#[test]
+fn a_late_node_is_set_up_also_if_it_was_killed_before_it_answered() {
+    let options = TestOptions {
+        nodes: numbered_nodes(3),
+        member_count: Some(2),
+        time_limit_secs: 5.0,
+        ..TestOptions::default()
+    };
+    let tape = r#"{:tape 2, :workload "broadcast", :seed 1}
+        {:at 0, :fault :membership, :starts true, :nodes ["n0" "n1" "n2"], :ends false}
+        {:at 500000000, :fault :kill, :starts true, :nodes ["n2"]}
+        {:at 600000000, :fault :kill, :starts false}
+        {:at 3000000000, :fault :kill, :starts true, :nodes ["n2"]}
+        {:at 3100000000, :fault :kill, :starts false}"#;
+    let workload = maelstrom::workload::by_name("broadcast").unwrap();
+    let mut cluster = VirtualCluster::new(3, Slows, || false);
+    let mut told = Told::default();
+    let tape = TapeFile::parse(tape).unwrap();
+    let outcome = Engine::new(&options, workload, &mut cluster, &mut told, tape, 0).run();
+    assert_eq!(outcome.failure, None);
+    // Once each, as a node that is started again is under the original, too.
+    assert_eq!(told.0, ["n0", "n1", "n2"]);
 }
 
 /// Without changes, too, the nodes that are no members are not there, and nobody misses them.

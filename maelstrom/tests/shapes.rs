@@ -151,6 +151,7 @@ fn judged(workload: &str, options: &TestOptions, history: &History) -> (Edn, BTr
         workload,
         options,
         ran: &Ran::default(),
+        playground: None,
         activity: &Activity::of(history),
         history,
         journal: &Journal::new(0),

@@ -11,9 +11,11 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Output};
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 
 use gyre::{Ctx, Error, Node, NodeId, async_trait};
-use maelstrom::shrink::{Bench, Kind, Unwatched};
+use maelstrom::shrink::{Bench, Kind, Unwatched, Watch};
 use maelstrom::simulation::Check;
 use maelstrom::tape::{Tape, TapeFile};
 use serde::{Deserialize, Serialize};
@@ -124,6 +126,26 @@ fn the_result_is_the_same_with_any_number_of_threads() {
         pool.install(|| check.shrink(seed, None, &Unwatched).unwrap().case.tape.to_text())
     };
     assert_eq!(on(1), on(3));
+}
+
+/// Ends the search after this many questions whether it is to end.
+struct Impatient(AtomicUsize);
+
+impl Watch for Impatient {
+    fn is_over(&self) -> bool {
+        self.0.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_err()
+    }
+}
+
+#[test]
+fn a_search_that_is_ended_before_its_first_try_says_so() {
+    let check = forgetful(2);
+    let seed = check.seeds_that_fail(Some("lost"), 0..100, 1)[0];
+    for asked in 0..2 {
+        let watch = Impatient(AtomicUsize::new(asked));
+        let sentence = check.shrink(seed, None, &watch).unwrap_err();
+        assert!(sentence.contains("ended before it had tried"), "{asked}: {sentence}");
+    }
 }
 
 #[test]

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use gyre::{Body, Message, NodeId, Process, Time};
 use maelstrom::engine::cluster::{NodeFactory, SimulatedNode, VirtualCluster};
-use maelstrom::engine::{Engine, Nobody, Outcome};
+use maelstrom::engine::{Engine, Nobody, Observer, Outcome};
 use maelstrom::history::{Op, OpType};
-use maelstrom::nemesis::Fault;
+use maelstrom::nemesis::{Fault, Strike};
 use maelstrom::net::{LatencyDistribution, Verdict};
 use maelstrom::options::{TestOptions, numbered_nodes};
 use maelstrom::seeds::Seeds;
-use maelstrom::tape::{Link, Tape, TapeFile};
+use maelstrom::tape::{Link, Tape, TapeFile, Tracks};
 use maelstrom::workload;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -128,7 +128,7 @@ fn options() -> TestOptions {
         time_limit_secs: 10.0,
         latency_ms: 20,
         latency_distribution: LatencyDistribution::Exponential,
-        faults: Fault::ALL.into(),
+        faults: Fault::COMMON.into(),
         nemesis_interval_secs: 1.0,
         ..TestOptions::default()
     }
@@ -146,7 +146,7 @@ fn run(tape: Tape) -> Outcome {
 fn record(seed: u64) -> (Outcome, String) {
     let outcome = run(Tape::from(Seeds::new(seed)).recorded());
     let tracks = outcome.tape.clone().unwrap();
-    let text = TapeFile { workload: "g-set".into(), seed, tracks }.to_text();
+    let text = TapeFile { workload: "g-set".into(), seed, edits: false, tracks }.to_text();
     (outcome, text)
 }
 
@@ -156,7 +156,7 @@ fn replay(text: &str) -> (Outcome, String) {
     let seed = file.seed;
     let outcome = run(Tape::from(file).recorded());
     let tracks = outcome.tape.clone().unwrap();
-    (outcome, TapeFile { workload: "g-set".into(), seed, tracks }.to_text())
+    (outcome, TapeFile { workload: "g-set".into(), seed, edits: false, tracks }.to_text())
 }
 
 #[test]
@@ -296,4 +296,114 @@ fn an_operation_of_another_workload_is_refused() {
     let tape = "{:tape 2, :workload \"g-set\", :seed 3}\n{:at 5, :thread 0, :f :cas, :value [1 2]}";
     let sentence = replay(tape).0.failure.unwrap();
     assert!(sentence.contains("does not know: cas [1 2]"), "{sentence}");
+}
+
+/// A tape with these changes to the run of a seed.
+fn edits(seed: u64, lines: &str) -> String {
+    format!("{{:tape 2, :workload \"g-set\", :seed {seed}, :edits true}}\n{lines}")
+}
+
+fn until(outcome: &Outcome, nanos: i64) -> Vec<&Op> {
+    outcome.history.ops.iter().filter(|op| op.time < nanos).collect()
+}
+
+#[test]
+fn edits_change_the_run_of_a_seed_and_nothing_before_them() {
+    for seed in 0..10 {
+        let (recorded, tape) = record(seed);
+        let (replayed, again) = replay(&edits(seed, ""));
+        assert_eq!(replayed.history, recorded.history, "without edits it is the run of the seed");
+        assert_eq!(again, tape);
+        let kill = "{:at 5000000000, :fault :kill, :starts true, :adds true, :nodes [\"n1\"]}";
+        let (edited, again) = replay(&edits(seed, kill));
+        assert_eq!(until(&edited, 5_000_000_000), until(&recorded, 5_000_000_000));
+        let kills: Vec<_> =
+            edited.history.ops.iter().filter(|op| op.time == 5_000_000_000).collect();
+        assert_eq!(&*kills[0].f, "kill");
+        // What was recorded is a tape like any other.
+        assert_eq!(replay(&again).0.history, edited.history, "seed {seed}");
+    }
+}
+
+#[test]
+fn one_message_less_leaves_the_others_their_fates() {
+    let (_, tape) = record(3);
+    let tracks = TapeFile::parse(&tape).unwrap().tracks;
+    let link = Link { src: "n0".into(), dest: "n1".into(), kind: "gossip".into() };
+    let (sent, fate) =
+        *tracks.fates[&link].iter().find(|(_, fate)| *fate != Verdict::Drop).unwrap();
+    assert!(matches!(fate, Verdict::Deliver(_)), "{fate:?}");
+    let nanos = sent.as_nanos();
+    let drop = format!("{{:from \"n0\", :to \"n1\", :type \"gossip\", :fates [[{nanos} nil]]}}");
+    let (_, edited) = replay(&edits(3, &drop));
+    let edited = TapeFile::parse(&edited).unwrap().tracks;
+    let dropped = edited.fates[&link].iter().find(|(at, _)| *at == sent).unwrap();
+    assert_eq!(dropped.1, Verdict::Drop);
+    // What was sent until the next time that n1 might have said something else.
+    let soon = sent + Duration::from_millis(5);
+    let others = |tracks: &Tracks| -> Vec<_> {
+        let all = tracks.fates.iter().flat_map(|(link, fates)| {
+            fates.iter().map(move |(at, fate)| (link.clone(), *at, *fate))
+        });
+        all.filter(|(of, at, _)| *at < soon && (of != &link || *at != sent)).collect()
+    };
+    assert_eq!(others(&edited), others(&tracks));
+}
+
+/// What each of these moves does, as the log of the run says it, without faults by chance.
+fn struck(lines: &str) -> Vec<String> {
+    struct Sentences(Vec<String>);
+    impl Observer for Sentences {
+        fn strike(&mut self, _: Time, strike: &Strike) {
+            self.0.push(format!("{}: {:?}", strike.f(), strike.effect));
+        }
+    }
+    let options = TestOptions { faults: BTreeSet::new(), ..options() };
+    let workload = workload::by_name("g-set").unwrap();
+    let mut cluster = VirtualCluster::new(3, Gossips, || false);
+    let mut sentences = Sentences(Vec::new());
+    let tape = TapeFile::parse(&edits(0, lines)).unwrap();
+    let outcome = Engine::new(&options, workload, &mut cluster, &mut sentences, tape, 0).run();
+    assert_eq!(outcome.failure, None);
+    sentences.0
+}
+
+#[test]
+fn victims_join_those_already_struck_and_go_free_alone() {
+    let kills = struck(
+        r#"{:at 1, :fault :kill, :starts true, :adds true, :nodes ["n0"]}
+           {:at 2, :fault :kill, :starts true, :adds true, :nodes ["n1" "n0"]}
+           {:at 3, :fault :kill, :starts false, :adds true, :nodes ["n0" "n2"]}
+           {:at 4, :fault :kill, :starts true, :nodes ["n2"]}"#,
+    );
+    let expected = ["kill: Kill([0])", "kill: Kill([1])", "start: Start([0])", "start: Start([1])"];
+    assert_eq!(kills, expected, "the last is the end of the run: n2 was struck while kill was on");
+    let cuts = struck(
+        r#"{:at 1, :fault :partition, :starts true, :adds true, :links [["n0" "n1"]]}
+           {:at 2, :fault :partition, :starts true, :adds true, :links [["n1" "n0"]]}
+           {:at 3, :fault :partition, :starts false, :adds true, :links [["n0" "n1"]]}
+           {:at 4, :fault :partition, :starts false, :adds true, :links [["n1" "n0"]]}
+           {:at 5, :fault :partition, :starts false, :adds true, :links [["n1" "n0"]]}"#,
+    );
+    assert_eq!(
+        cuts,
+        [
+            "start-partition: Cut({(0, 1)})",
+            "start-partition: Cut({(0, 1), (1, 0)})",
+            "stop-partition: Cut({(1, 0)})",
+            "stop-partition: Mend",
+            "stop-partition: Mend",
+            "stop-partition: Mend",
+        ]
+    );
+}
+
+#[test]
+fn an_operation_may_be_added_to_those_of_a_seed() {
+    let add = "{:at 1000000000, :thread 1, :f :add, :value 77777}";
+    let (edited, _) = replay(&edits(4, add));
+    let (recorded, _) = record(4);
+    let added: Vec<_> = edited.history.ops.iter().filter(|op| line(op) == "add 77777").collect();
+    assert!(added[0].time >= 1_000_000_000, "{added:?}");
+    assert_eq!(until(&edited, 1_000_000_000), until(&recorded, 1_000_000_000));
 }

@@ -227,7 +227,7 @@ mod tests {
     fn sim() {
         maelstrom::check("g-counter", CounterNode::new)
             .named("g-counter-kv")
-            .faults(Fault::ALL)
+            .faults(Fault::COMMON)
             .seeds(0..100);
     }
 
@@ -235,7 +235,7 @@ mod tests {
     fn sim_of_25_nodes() {
         maelstrom::check("g-counter", CounterNode::new)
             .named("g-counter-kv")
-            .faults(Fault::ALL)
+            .faults(Fault::COMMON)
             .nodes(25)
             .seeds(0..5);
     }

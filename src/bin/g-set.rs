@@ -68,11 +68,19 @@ mod tests {
 
     #[test]
     fn sim() {
-        maelstrom::check("g-set", SetNode::new).faults(Fault::ALL).seeds(0..100);
+        maelstrom::check("g-set", SetNode::new).faults(Fault::COMMON).seeds(0..100);
+    }
+
+    /// Disks that are full, slow or rotten, and power that fails: alone, and with other faults.
+    #[test]
+    fn sim_disk() {
+        for faults in [&[Fault::Disk][..], &[Fault::Disk, Fault::Kill, Fault::Partition]] {
+            maelstrom::check("g-set", SetNode::new).faults(faults.iter().copied()).seeds(0..50);
+        }
     }
 
     #[test]
     fn sim_of_25_nodes() {
-        maelstrom::check("g-set", SetNode::new).faults(Fault::ALL).nodes(25).seeds(0..5);
+        maelstrom::check("g-set", SetNode::new).faults(Fault::COMMON).nodes(25).seeds(0..5);
     }
 }

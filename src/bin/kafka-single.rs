@@ -71,7 +71,7 @@ mod tests {
         maelstrom::check("kafka", KafkaSingle::new)
             .nodes(1)
             .options(|options| options.concurrency = 4)
-            .faults(Fault::ALL)
+            .faults(Fault::COMMON)
             .named("kafka-single")
             .seeds(0..50);
     }

@@ -31,9 +31,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use gyre::kafka_log::{Change, Logs, Offset, Request, Response};
-use gyre::raft::MemberChange;
 use gyre::replicated::Options;
-use gyre::{Ctx, Error, Node, NodeId, Replicated, async_trait};
+use gyre::{Ctx, Error, MemberChange, Node, NodeId, Replicated, async_trait};
 use tokio::sync::oneshot;
 
 /// How long the first change of a command waits for others.
@@ -133,7 +132,7 @@ mod tests {
     #[test]
     fn sim() {
         maelstrom::check("kafka", Kafka::new)
-            .faults(Fault::ALL)
+            .faults(Fault::COMMON)
             .options(|options| options.concurrency = 10)
             .time_limit_secs(30.0)
             .seeds(0..50);
@@ -143,10 +142,22 @@ mod tests {
     #[test]
     fn sim_membership() {
         maelstrom::check("kafka", Kafka::new)
-            .faults(Fault::NAMED)
+            .faults(Fault::ALL)
             .options(|options| options.concurrency = 10)
             .time_limit_secs(30.0)
             .seeds(0..50);
+    }
+
+    /// Disks that are full, slow or rotten, and power that fails: alone, and with other faults.
+    #[test]
+    fn sim_disk() {
+        for faults in [&[Fault::Disk][..], &[Fault::Disk, Fault::Kill, Fault::Partition]] {
+            maelstrom::check("kafka", Kafka::new)
+                .options(|options| options.concurrency = 10)
+                .faults(faults.iter().copied())
+                .time_limit_secs(30.0)
+                .seeds(0..25);
+        }
     }
 
     #[test]
@@ -158,7 +169,7 @@ mod tests {
             Kafka { logs, gathered: RefCell::default() }
         };
         maelstrom::check("kafka", make)
-            .faults(Fault::ALL)
+            .faults(Fault::COMMON)
             .options(|options| options.concurrency = 10)
             .seeds(0..50);
         assert!(INSTALLED.load(Ordering::Relaxed) > 0, "no snapshot was installed");
@@ -168,7 +179,7 @@ mod tests {
     /// wrong. Here they are.
     #[test]
     fn committed_offsets_never_go_back() {
-        let check = maelstrom::check("kafka", Kafka::new).faults(Fault::ALL).rate(50.0);
+        let check = maelstrom::check("kafka", Kafka::new).faults(Fault::COMMON).rate(50.0);
         for seed in 0..20 {
             let (_, results) = check.run(seed);
             assert!(!results.to_edn().to_string().contains("nonmonotonic-commit"), "seed {seed}");
@@ -180,7 +191,7 @@ mod tests {
     fn sim_two_nodes() {
         maelstrom::check("kafka", Kafka::new)
             .nodes(2)
-            .faults(Fault::ALL)
+            .faults(Fault::COMMON)
             .time_limit_secs(30.0)
             .seeds(0..25);
     }

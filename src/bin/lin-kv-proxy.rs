@@ -68,7 +68,7 @@ mod tests {
     fn sim() {
         maelstrom::check("lin-kv", LinKvProxy::new)
             .options(|options| options.concurrency = 10)
-            .faults(Fault::ALL)
+            .faults(Fault::COMMON)
             .named("lin-kv-proxy")
             .seeds(0..100);
     }

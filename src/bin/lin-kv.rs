@@ -12,15 +12,17 @@
 //! Its members may change while it works, by the requests of Maelstrom's pull request 101: `init`
 //! says with `initial_member_ids` who is one in the beginning, `add_member` and `remove_member`,
 //! each with a `node_id`, change that, and a node that is none answers error 40, not-a-member.
+//! With `--joint` each change goes through joint consensus. All nodes of a cluster must be started
+//! in the same way.
 //!
 //! Chapter 9 of the book, `book/09-raft-clients.md`, reads this.
 
 use std::process::ExitCode;
 
 use gyre::key_value::{Change, Registers, Request, Response};
-use gyre::raft::MemberChange;
+use gyre::raft::{Changes, Config};
 use gyre::replicated::Options;
-use gyre::{Ctx, Error, Node, NodeId, Replicated, async_trait};
+use gyre::{Ctx, Error, MemberChange, Node, NodeId, Replicated, async_trait};
 
 pub(crate) struct LinKv {
     registers: Replicated<Registers>,
@@ -29,6 +31,13 @@ pub(crate) struct LinKv {
 impl LinKv {
     pub(crate) fn new(ctx: &Ctx) -> LinKv {
         LinKv { registers: Replicated::new(ctx, Options::default()) }
+    }
+
+    /// The same, and its members change by joint consensus.
+    fn joint(ctx: &Ctx) -> LinKv {
+        let configure = |config| Config { changes: Changes::Joint, ..config };
+        let options = Options { configure, ..Options::default() };
+        LinKv { registers: Replicated::new(ctx, options) }
     }
 }
 
@@ -64,17 +73,21 @@ impl Node for LinKv {
 }
 
 fn main() -> ExitCode {
-    gyre::run(LinKv::new)
+    #[expect(clippy::disallowed_methods, reason = "a program's arguments are read in main")]
+    let is_joint = std::env::args_os().any(|argument| argument == "--joint");
+    gyre::run(if is_joint { LinKv::joint } else { LinKv::new })
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::Duration;
 
     use gyre::replicated::counts_installed;
     use maelstrom::Fault;
     use maelstrom::checker::Validity;
     use maelstrom::edn::Edn;
+    use maelstrom::history::{Op, OpType};
 
     use super::*;
 
@@ -82,7 +95,7 @@ mod tests {
     fn sim() {
         maelstrom::check("lin-kv", LinKv::new)
             .options(|options| options.concurrency = 10)
-            .faults(Fault::ALL)
+            .faults(Fault::COMMON)
             .time_limit_secs(60.0)
             .seeds(0..100);
     }
@@ -90,7 +103,7 @@ mod tests {
     /// Members come and go, alone and with every other fault.
     #[test]
     fn sim_membership() {
-        for faults in [&[Fault::Membership][..], &Fault::NAMED] {
+        for faults in [&[Fault::Membership][..], &Fault::ALL] {
             maelstrom::check("lin-kv", LinKv::new)
                 .options(|options| options.concurrency = 10)
                 .faults(faults.iter().copied())
@@ -99,12 +112,21 @@ mod tests {
         }
     }
 
+    /// The same by joint consensus.
+    #[test]
+    fn sim_membership_joint() {
+        maelstrom::check("lin-kv", LinKv::joint)
+            .options(|options| options.concurrency = 10)
+            .faults(Fault::ALL)
+            .seeds(0..25);
+    }
+
     #[test]
     fn sim_membership_with_snapshots() {
         let make = |ctx: &Ctx| LinKv { registers: Replicated::new(ctx, Options::with_short_log()) };
         maelstrom::check("lin-kv", make)
             .options(|options| options.concurrency = 10)
-            .faults(Fault::NAMED)
+            .faults(Fault::ALL)
             .seeds(0..50);
     }
 
@@ -132,6 +154,49 @@ mod tests {
         assert!(joined >= 30, "only {joined} joined");
     }
 
+    /// Disks that are full, slow or rotten, and power that fails: alone, and with other faults.
+    #[test]
+    fn sim_disk() {
+        for faults in [&[Fault::Disk][..], &[Fault::Disk, Fault::Kill, Fault::Partition]] {
+            maelstrom::check("lin-kv", LinKv::new)
+                .options(|options| options.concurrency = 10)
+                .faults(faults.iter().copied())
+                .time_limit_secs(30.0)
+                .seeds(0..25);
+        }
+    }
+
+    /// Members are replaced, and the others go on: nobody waits for longer than an election takes
+    /// when a leader is killed, which is two election timeouts and a few messages.
+    #[test]
+    fn sim_a_replacement_takes_no_longer_than_an_election() {
+        const LATENCY_MS: u64 = 10;
+        let patience = Config::new("n0".into(), Vec::new()).election_timeout;
+        let election = 2 * patience + Duration::from_millis(6 * LATENCY_MS);
+        let (mut longest, mut changes) = (Duration::ZERO, 0);
+        for seed in 0..5 {
+            let check = maelstrom::check("lin-kv", LinKv::new).fixed_latency().options(|options| {
+                options.faults = [Fault::Membership].into();
+                options.concurrency = 20;
+                options.rate = 100.0;
+                options.latency_ms = LATENCY_MS;
+                options.nemesis_interval_secs = 1.0;
+            });
+            let (outcome, results) = check.run(seed);
+            assert_eq!((outcome.failure, results.verdict), (None, Validity::True), "seed {seed}");
+            let ops = &outcome.history.ops;
+            let is_change = |op: &&Op| &*op.f == "change-members" && op.value.as_slice().is_some();
+            changes += ops.iter().filter(is_change).count();
+            let ended = ops.iter().filter(|op| op.is_client() && op.kind == OpType::Ok);
+            let times: Vec<u64> = ended.map(|op| op.time.unsigned_abs()).collect();
+            let waits = times.windows(2).map(|pair| Duration::from_nanos(pair[1] - pair[0]));
+            longest = longest.max(waits.max().unwrap_or_default());
+        }
+        eprintln!("{changes} changes: no operation ended for {longest:?} at most");
+        assert!(changes > 20, "only {changes} changes");
+        assert!(longest <= election, "no operation ended for {longest:?}");
+    }
+
     #[test]
     fn sim_with_snapshots() {
         static INSTALLED: AtomicU64 = AtomicU64::new(0);
@@ -141,7 +206,7 @@ mod tests {
         };
         maelstrom::check("lin-kv", make)
             .options(|options| options.concurrency = 10)
-            .faults(Fault::ALL)
+            .faults(Fault::COMMON)
             .seeds(0..100);
         assert!(INSTALLED.load(Ordering::Relaxed) > 0, "no snapshot was installed");
     }

@@ -291,7 +291,7 @@ mod tests {
     fn sim() {
         maelstrom::check("txn-list-append", Datomic::new)
             .named("txn-list-append-datomic")
-            .faults(Fault::ALL)
+            .faults(Fault::COMMON)
             .seeds(0..60);
     }
 }

@@ -11,10 +11,9 @@
 
 use std::process::ExitCode;
 
-use gyre::raft::MemberChange;
 use gyre::replicated::Options;
 use gyre::transactions::{Lists, Request, Response, Store, is_read_only};
-use gyre::{Ctx, Error, Node, NodeId, Replicated, async_trait};
+use gyre::{Ctx, Error, MemberChange, Node, NodeId, Replicated, async_trait};
 
 struct TxnListAppend {
     store: Replicated<Store<Lists>>,
@@ -69,7 +68,7 @@ mod tests {
     fn sim() {
         maelstrom::check("txn-list-append", TxnListAppend::new)
             .named("txn-list-append")
-            .faults(Fault::ALL)
+            .faults(Fault::COMMON)
             .time_limit_secs(30.0)
             .seeds(0..50);
     }
@@ -79,9 +78,21 @@ mod tests {
     fn sim_membership() {
         maelstrom::check("txn-list-append", TxnListAppend::new)
             .named("txn-list-append")
-            .faults(Fault::NAMED)
+            .faults(Fault::ALL)
             .time_limit_secs(30.0)
             .seeds(0..50);
+    }
+
+    /// Disks that are full, slow or rotten, and power that fails: alone, and with other faults.
+    #[test]
+    fn sim_disk() {
+        for faults in [&[Fault::Disk][..], &[Fault::Disk, Fault::Kill, Fault::Partition]] {
+            maelstrom::check("txn-list-append", TxnListAppend::new)
+                .options(|options| options.concurrency = 10)
+                .faults(faults.iter().copied())
+                .time_limit_secs(30.0)
+                .seeds(0..25);
+        }
     }
 
     #[test]
@@ -91,7 +102,7 @@ mod tests {
             let options = Options::with_short_log();
             TxnListAppend { store: Replicated::watched(ctx, options, counts_installed(&INSTALLED)) }
         };
-        maelstrom::check("txn-list-append", make).faults(Fault::ALL).seeds(0..50);
+        maelstrom::check("txn-list-append", make).faults(Fault::COMMON).seeds(0..50);
         assert!(INSTALLED.load(Ordering::Relaxed) > 0, "no snapshot was installed");
     }
 }

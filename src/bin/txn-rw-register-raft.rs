@@ -11,10 +11,9 @@
 
 use std::process::ExitCode;
 
-use gyre::raft::MemberChange;
 use gyre::replicated::Options;
 use gyre::transactions::{Registers, Request, Response, Store, is_read_only};
-use gyre::{Ctx, Error, Node, NodeId, Replicated, async_trait};
+use gyre::{Ctx, Error, MemberChange, Node, NodeId, Replicated, async_trait};
 
 struct TxnRwRegister {
     store: Replicated<Store<Registers>>,
@@ -64,7 +63,7 @@ mod tests {
     fn sim() {
         maelstrom::check("txn-rw-register", TxnRwRegister::new)
             .named("txn-rw-register-raft")
-            .faults(Fault::ALL)
+            .faults(Fault::COMMON)
             .time_limit_secs(30.0)
             .seeds(0..50);
     }
@@ -74,7 +73,7 @@ mod tests {
     fn sim_membership() {
         maelstrom::check("txn-rw-register", TxnRwRegister::new)
             .named("txn-rw-register-raft")
-            .faults(Fault::NAMED)
+            .faults(Fault::ALL)
             .time_limit_secs(30.0)
             .seeds(0..50);
     }

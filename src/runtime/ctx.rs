@@ -52,7 +52,8 @@ use crate::types::{Body, Error, Message, NodeId, Time};
 ///         let Request::Visit {} = request else { return Ok(Response::PingOk {}) };
 ///         // Asks all others at once, each for half a second; then one, until it answers.
 ///         let half_a_second = Duration::from_millis(500);
-///         let calls = ctx.peers().iter().map(|peer| ctx.rpc(peer, &Request::Ping {}, half_a_second));
+///         let peers = ctx.peers().iter();
+///         let calls = peers.map(|peer| ctx.rpc(peer, &Request::Ping {}, half_a_second));
 ///         let _replies = join_all(calls).await;
 ///         let patience = RetryPolicy::within(Duration::from_secs(3));
 ///         if let Some(peer) = ctx.peers().first() {

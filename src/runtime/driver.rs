@@ -17,6 +17,59 @@
 //! what is stored then, so the node must fall silent at once: the driver raises a [`Failure`],
 //! and a restart reads what there is.
 //!
+//! A node hands over what its clients want, and replies when it is durable. What else the core
+//! needs, the driver does:
+//!
+//! ```
+//! use gyre::driver::Driver;
+//! use gyre::gossip::{Gossip, Setting};
+//! use gyre::{Ctx, Error, Json, Node, NodeId, async_trait};
+//! use rand::Rng;
+//!
+//! struct Broadcast(Driver<Gossip>);
+//!
+//! impl Broadcast {
+//!     fn new(ctx: &Ctx) -> Broadcast {
+//!         Broadcast(Driver::start(ctx, |records, now, rng| {
+//!             let number = rng.next_u64();
+//!             Gossip::new(Setting::LOW_LATENCY, ctx.id(), ctx.nodes(), records, number, now)
+//!         }))
+//!     }
+//! }
+//! # #[derive(serde::Deserialize)]
+//! # #[serde(rename_all = "snake_case")]
+//! # enum Request { Broadcast { message: Json } }
+//! # #[derive(serde::Serialize)]
+//! # #[serde(rename_all = "snake_case")]
+//! # enum Response { BroadcastOk {} }
+//!
+//! #[async_trait(?Send)]
+//! impl Node for Broadcast {
+//! #     type Request = Request;
+//! #     type Response = Response;
+//!     // …
+//!     async fn handle(&self, _: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
+//!         let Request::Broadcast { message } = request;
+//!         self.0.request(message).await;
+//!         Ok(Response::BroadcastOk {})
+//!     }
+//! }
+//! # use gyre::{MemoryDisk, Message, Process, Runtime, Time};
+//! # let mut node = Runtime::new(1, Box::new(MemoryDisk::default()), Broadcast::new);
+//! # for line in [
+//! #     r#"{"src":"c0","dest":"n1","body":
+//! #         {"type":"init","msg_id":1,"node_id":"n1","node_ids":["n1"]}}"#,
+//! #     r#"{"src":"c1","dest":"n1","body":{"type":"broadcast","msg_id":1,"message":7}}"#,
+//! # ] {
+//! #     node.handle_message(Time::ZERO, Message::parse(line)?);
+//! # }
+//! # node.handle_timeout(Time::ZERO);
+//! # assert_eq!(node.inspect().unwrap()["messages"], 1);
+//! # assert_eq!(node.poll_transmit().unwrap().body.kind(), "init_ok");
+//! # assert_eq!(node.poll_transmit().unwrap().body.kind(), "broadcast_ok");
+//! # Ok::<(), serde_json::Error>(())
+//! ```
+//!
 //! Chapter 3 of the book, `book/03-broadcast.md`, reads this.
 
 use std::cell::{Cell, Ref, RefCell};
@@ -36,6 +89,13 @@ use crate::runtime::ctx::{AttachedCore, Ctx};
 use crate::types::{Body, Error, NodeId, Time, json};
 
 /// The `type` of every message between the cores of two nodes.
+///
+/// ```
+/// let line = r#"{"src":"n1","dest":"n2","body":{"type":"peer","message":{"ask":7}}}"#;
+/// let message = gyre::Message::parse(line)?;
+/// assert_eq!(message.body.kind(), gyre::driver::PEER_TYPE);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 pub const PEER_TYPE: &str = "peer";
 
 /// How long the pause between two slices is.
@@ -46,6 +106,27 @@ const SLICE_PAUSE: Duration = Duration::from_millis(1);
 const FIRST_PAUSE_MAX_MS: u64 = 50;
 
 /// A core at work in a node. A handle: clones are the same core.
+///
+/// A key-value store on one node, whose core is a [`Single`](crate::single::Single):
+///
+/// ```
+/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/runtime/example.rs")); }
+/// # use {example::*, serde_json::json};
+/// use gyre::driver::Driver;
+/// use gyre::key_value::{Change, Registers};
+/// use gyre::{Process, single::Single};
+///
+/// let mut node = asked(async |ctx| {
+///     let store = Driver::start(ctx, |records, _, _| Single::<Registers>::new(records));
+///     store.request(Change::Write(7.into(), "seven".into())).await?;
+///     let value = store.core().state().read(&7.into())?;
+///     Ok(json!({ "type": "go_ok", "value": value }))
+/// });
+/// node.handle_timeout(gyre::Time::ZERO); // no more messages wait: the write goes to the disk
+/// let reply: serde_json::Value = node.poll_transmit().unwrap().body.to()?;
+/// assert_eq!(reply["value"], "seven");
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 pub struct Driver<K: Core>(Rc<Inner<K>>);
 
 struct Inner<K: Core> {

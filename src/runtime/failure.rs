@@ -10,6 +10,15 @@ use std::fmt;
 use std::panic;
 
 /// Why a node cannot go on: a sentence that says what happened and what to do.
+///
+/// ```
+/// use gyre::Failure;
+/// use std::panic::catch_unwind;
+///
+/// let node = || -> () { Failure::raise("the disk is full: free some space") };
+/// let failure = catch_unwind(node).unwrap_err().downcast::<Failure>().expect("no panic");
+/// assert_eq!(failure.to_string(), "the disk is full: free some space");
+/// ```
 #[derive(Debug)]
 pub struct Failure(String);
 

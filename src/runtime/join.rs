@@ -10,6 +10,19 @@ use std::task::{Context, Poll, Wake, Waker};
 ///
 /// Those that were woken are polled, in the order in which they were given: which of them was
 /// woken first makes no difference.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// use gyre::join_all;
+/// use tokio::sync::oneshot;
+///
+/// let (to_first, first) = oneshot::channel();
+/// let (to_second, second) = oneshot::channel();
+/// to_second.send("what n2 says").unwrap(); // it is the first to answer
+/// to_first.send("what n1 says").unwrap();
+/// assert_eq!(join_all([first, second]).await, [Ok("what n1 says"), Ok("what n2 says")]);
+/// # });
+/// ```
 pub async fn join_all<T>(futures: impl IntoIterator<Item = impl Future<Output = T>>) -> Vec<T> {
     let parent = Arc::new(Mutex::new(Waker::noop().clone()));
     let mut children: Vec<_> =

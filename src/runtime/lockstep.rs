@@ -13,12 +13,18 @@
 //! out  {"idle":null}
 //! ```
 //!
+//! A node whose disk was slow in this step says for how many nanoseconds, as in
+//! `{"idle":null,"busy":300000000}`. The bench delivers what it has sent when they are over, and
+//! asks it nothing before.
+//!
 //! `at` and `idle` are nanoseconds since the start of the run. Any language can do it. There
 //! is no concurrency here at all, so plain blocking reads and writes are the fastest.
 //!
 //! Chapter 12 of the book, `book/12-faults-and-time.md`, reads this.
 
+use std::fmt::Write as _;
 use std::io::{BufRead, Write};
+use std::time::Duration;
 
 use anyhow::Context;
 use serde::Deserialize;
@@ -34,7 +40,7 @@ struct Step {
 }
 
 /// Drives a process in lockstep until `input` ends. `log` takes what the process logs, and what
-/// it says of itself if `states` are wanted.
+/// it says of itself if `states` are wanted; `time_taken` says how long its disk took in a step.
 ///
 /// # Errors
 /// When a line is no step, or reading or writing fails.
@@ -44,6 +50,7 @@ pub(crate) fn drive(
     mut output: impl Write,
     mut log: impl FnMut(String),
     mut states: StateLines,
+    mut time_taken: impl FnMut() -> Duration,
 ) -> anyhow::Result<()> {
     let mut line = String::new();
     let mut answer = String::new();
@@ -76,7 +83,10 @@ pub(crate) fn drive(
             Some(time) => answer.push_str(&time.as_nanos().to_string()),
             None => answer.push_str("null"),
         }
-        answer.push_str("}\n");
+        match time_taken().as_nanos() {
+            0 => answer.push_str("}\n"),
+            busy => writeln!(answer, ",\"busy\":{busy}}}").expect("a String takes everything"),
+        }
         output.write_all(answer.as_bytes()).context("could not answer a step")?;
         // ANCHOR_END: steps
         answer.clear();

@@ -39,12 +39,11 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::protocols::raft::MemberChange;
 use crate::runtime::ctx::Outside;
 use crate::runtime::executor::Executor;
 use crate::storage::{Disk, Storage};
 use crate::types::json::REQUEST_DEPTH_MAX;
-use crate::types::{Body, Error, Message, NodeId, Time};
+use crate::types::{Body, Error, MemberChange, Message, NodeId, Time};
 
 pub use ctx::Ctx;
 pub use failure::Failure;
@@ -59,6 +58,15 @@ pub use state::state_text;
 #[cfg(feature = "stdio")]
 pub use stdio::run;
 
+/// Says that this build has no pipes. Without the feature `stdio` a node runs inside of something
+/// else, a web page for instance, which makes a [`Runtime`] of it; a node's `main` compiles there
+/// too, so that its file needs no change.
+#[cfg(not(feature = "stdio"))]
+pub fn run<N: Node>(_make: impl FnOnce(&Ctx) -> N + 'static) -> std::process::ExitCode {
+    eprintln!("this build cannot run a node as a program: it lacks gyre's feature stdio");
+    std::process::ExitCode::FAILURE
+}
+
 /// A client's reply that takes longer is withheld. The bench's clients give up after 5 s, and
 /// the original Maelstrom stops reading a node that answers a client that has gone.
 const REPLY_LIMIT: Duration = Duration::from_millis(4_500);
@@ -70,6 +78,36 @@ const MEMBERS_REQUESTS: [&str; 2] = ["add_member", "remove_member"];
 const EARLY_MESSAGES_MAX: usize = 1_000;
 
 /// One node, as a process.
+///
+/// To drop it is to crash the node. Another one with the same disk is its next life:
+///
+/// ```
+/// # use gyre::{Ctx, Error, Message, Node, NodeId, Process, Runtime, SimDisk, Time, async_trait};
+/// struct Lives(usize);
+///
+/// #[async_trait(?Send)]
+/// impl Node for Lives {
+/// #     type Request = ();
+/// #     type Response = ();
+/// #     async fn handle(&self, _: &Ctx, _: (), _: NodeId) -> Result<(), Error> { Ok(()) }
+///     // …
+///     fn inspect(&self) -> Option<serde_json::Value> { Some(self.0.into()) }
+/// }
+///
+/// let init = r#"{"src":"c0","dest":"n1","body":
+///     {"type":"init","msg_id":1,"node_id":"n1","node_ids":["n1"]}}"#;
+/// let disk = SimDisk::new();
+/// for life in 1..=3 {
+///     let mut node = Runtime::new(life, Box::new(disk.clone()), |ctx| {
+///         ctx.storage().append(b"a life begins").unwrap();
+///         ctx.storage().sync().unwrap();
+///         Lives(ctx.storage().load().unwrap().records.len())
+///     });
+///     node.handle_message(Time::ZERO, Message::parse(init)?);
+///     assert_eq!(node.inspect(), Some(life.into()));
+/// }
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 pub struct Runtime<N: Node> {
     outside: Rc<Outside>,
     executor: Executor,

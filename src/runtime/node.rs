@@ -4,9 +4,8 @@ use async_trait::async_trait;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::protocols::raft::MemberChange;
 use crate::runtime::ctx::Ctx;
-use crate::types::{Error, NodeId};
+use crate::types::{Error, MemberChange, NodeId};
 
 /// What a node does: everything that is the node's own, and nothing else.
 ///
@@ -22,6 +21,47 @@ use crate::types::{Error, NodeId};
 /// A node must do the same for the same seed and the same messages. It takes time from
 /// [`Ctx::now`], chance from [`Ctx::rng`] and files from [`Ctx::storage`], and iterates over
 /// `BTreeMap`s rather than `HashMap`s.
+///
+/// ```
+/// use gyre::{Ctx, Error, MemoryDisk, Message, Node, NodeId, Process, Runtime, Time, async_trait};
+/// use serde::{Deserialize, Serialize};
+/// use std::cell::Cell;
+///
+/// struct UniqueIds(Cell<u64>);
+///
+/// #[derive(Deserialize)]
+/// #[serde(rename_all = "snake_case")]
+/// enum Request { Generate {} }
+///
+/// #[derive(Serialize)]
+/// #[serde(rename_all = "snake_case")]
+/// enum Response { GenerateOk { id: String } }
+///
+/// #[async_trait(?Send)]
+/// impl Node for UniqueIds {
+///     type Request = Request;
+///     type Response = Response;
+///
+///     async fn handle(&self, ctx: &Ctx, _: Request, _: NodeId) -> Result<Response, Error> {
+///         self.0.update(|count| count + 1);
+///         Ok(Response::GenerateOk { id: format!("{}-{}", ctx.id(), self.0.get()) })
+///     }
+/// }
+///
+/// let make = |_: &Ctx| UniqueIds(Cell::new(0));
+/// let mut node = Runtime::new(1, Box::new(MemoryDisk::default()), make);
+/// for line in [
+///     r#"{"src":"c0","dest":"n1","body":
+///         {"type":"init","msg_id":1,"node_id":"n1","node_ids":["n1"]}}"#,
+///     r#"{"src":"c1","dest":"n1","body":{"type":"generate","msg_id":1}}"#,
+/// ] {
+///     node.handle_message(Time::ZERO, Message::parse(line)?);
+/// }
+/// assert_eq!(node.poll_transmit().unwrap().body.kind(), "init_ok"); // by the runtime
+/// let reply = node.poll_transmit().unwrap().body;
+/// assert_eq!(reply.as_json(), r#"{"in_reply_to":1,"type":"generate_ok","id":"n1-1"}"#);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[async_trait(?Send)]
 pub trait Node: Sized + 'static {
     /// What it can be asked, by clients and by its peers: an enum with
@@ -50,7 +90,8 @@ pub trait Node: Sized + 'static {
     /// Makes a node a member of the cluster, or has it be one no more: the requests `add_member`
     /// and `remove_member` of Maelstrom's pull request 101, each with a `node_id`. Any member may
     /// be asked. What is so already is well, and nothing happens. A node on a
-    /// [`Replicated`](crate::Replicated) leaves it to [`reconfigure`](crate::Replicated::reconfigure).
+    /// [`Replicated`](crate::Replicated) leaves it to
+    /// [`reconfigure`](crate::Replicated::reconfigure).
     async fn change_members(&self, ctx: &Ctx, change: MemberChange) -> Result<(), Error> {
         let _ = (ctx, change);
         Err(Error::not_supported("the members of this node's cluster stay the same"))

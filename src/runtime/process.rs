@@ -18,6 +18,30 @@ use crate::types::{Message, Time};
 ///
 /// After every `handle_*` call the driver takes all of `poll_transmit` and then asks
 /// `poll_timeout` when to call again; neither changes before the next `handle_*`.
+///
+/// The smallest one sends back whatever it is sent:
+///
+/// ```
+/// use gyre::{Message, Process, Time};
+///
+/// struct Mirror(Vec<Message>);
+///
+/// impl Process for Mirror {
+///     fn handle_message(&mut self, _now: Time, Message { src, dest, body }: Message) {
+///         self.0.push(Message { src: dest, dest: src, body });
+///     }
+///     fn handle_timeout(&mut self, _now: Time) {}
+///     fn poll_timeout(&self) -> Option<Time> { None }
+///     fn poll_transmit(&mut self) -> Option<Message> { self.0.pop() }
+/// }
+///
+/// let mut mirror = Mirror(Vec::new());
+/// let line = r#"{"src":"c1","dest":"n1","body":{"type":"hello"}}"#;
+/// mirror.handle_message(Time::ZERO, Message::parse(line)?);
+/// assert_eq!(mirror.poll_transmit().unwrap().dest, "c1");
+/// assert_eq!(mirror.poll_transmit(), None);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 pub trait Process {
     /// Takes one message that is addressed to this process.
     fn handle_message(&mut self, now: Time, message: Message);

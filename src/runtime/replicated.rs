@@ -1,86 +1,105 @@
 //! A state that survives the loss of any minority of its nodes, as a node uses it.
 //!
-//! Write the state as a plain type, and what can be done to it as another: [`StateMachine`](crate::state_machines::StateMachine).
-//! [`Replicated`] keeps a copy on each node, and lets every node read and change it as if
-//! there were only one:
-//!
-//! ```
-//! use gyre::replicated::{Options, StateMachine};
-//! use gyre::{Ctx, Error, Node, NodeId, Replicated, async_trait};
-//! use serde::{Deserialize, Serialize};
-//!
-//! /// The state: a number. What can be done to it: adding another.
-//! #[derive(Clone, Default)]
-//! struct Sum(i64);
-//!
-//! impl StateMachine for Sum {
-//!     type Command = i64;
-//!     type Reply = ();
-//!     type Part = i64;
-//!     fn apply(&mut self, delta: &i64) {
-//!         self.0 = self.0.wrapping_add(*delta);
-//!     }
-//!     // How it is stored: a number is small, and so it is one part.
-//!     fn into_parts(self) -> Box<dyn Iterator<Item = i64>> {
-//!         Box::new(std::iter::once(self.0))
-//!     }
-//!     fn add(&mut self, part: i64) {
-//!         self.0 = part;
-//!     }
-//! }
-//!
-//! struct Counter(Replicated<Sum>);
-//!
-//! #[derive(Deserialize)]
-//! #[serde(rename_all = "snake_case")]
-//! enum Request {
-//!     Add { delta: i64 },
-//!     Read {},
-//! }
-//!
-//! #[derive(Serialize)]
-//! #[serde(rename_all = "snake_case")]
-//! enum Response {
-//!     AddOk {},
-//!     ReadOk { value: i64 },
-//! }
-//!
-//! impl Counter {
-//!     fn new(ctx: &Ctx) -> Counter {
-//!         Counter(Replicated::new(ctx, Options::default()))
-//!     }
-//! }
-//!
-//! #[async_trait(?Send)]
-//! impl Node for Counter {
-//!     type Request = Request;
-//!     type Response = Response;
-//!
-//!     async fn handle(&self, _: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
-//!         Ok(match request {
-//!             Request::Add { delta } => {
-//!                 self.0.execute(delta).await?;
-//!                 Response::AddOk {}
-//!             }
-//!             Request::Read {} => Response::ReadOk { value: self.0.read(|sum| sum.0).await? },
-//!         })
-//!     }
-//! }
-//! ```
-//!
 //! This is a handle on the [driver](crate::driver) of a
 //! [`Replica`]; what needs deciding is there.
 
 use std::cell::Ref;
 
-use crate::protocols::raft::{Config, Configuration, MemberChange};
+use crate::protocols::raft::{Config, Configuration};
 use crate::protocols::replicated::{Operation, Options, Outcome, RaftOf, Replica};
 use crate::runtime::ctx::Ctx;
 use crate::runtime::driver::Driver;
 use crate::state_machines::StateMachine;
-use crate::types::Error;
+use crate::types::{Error, MemberChange};
 
 /// This node's replica of a state machine.
+///
+/// Write the state as a plain type, and what can be done to it as another: [`StateMachine`](crate::state_machines::StateMachine).
+/// [`Replicated`] keeps a copy on each node, and lets every node read and change it as if
+/// there were only one:
+///
+/// ```
+/// use gyre::replicated::{Options, StateMachine};
+/// use gyre::{Ctx, Error, Node, NodeId, Replicated, async_trait};
+/// use gyre::{MemoryDisk, Message, Process, Runtime, Time};
+/// use serde::{Deserialize, Serialize};
+///
+/// /// The state: a number. What can be done to it: adding another.
+/// #[derive(Clone, Default)]
+/// struct Sum(i64);
+///
+/// impl StateMachine for Sum {
+///     type Command = i64;
+///     type Reply = ();
+///     type Part = i64;
+///     fn apply(&mut self, delta: &i64) {
+///         self.0 = self.0.wrapping_add(*delta);
+///     }
+///     // How it is stored: a number is small, and so it is one part.
+///     fn into_parts(self) -> Box<dyn Iterator<Item = i64>> {
+///         Box::new(std::iter::once(self.0))
+///     }
+///     fn add(&mut self, part: i64) {
+///         self.0 = part;
+///     }
+/// }
+///
+/// struct Counter(Replicated<Sum>);
+///
+/// #[derive(Deserialize)]
+/// #[serde(rename_all = "snake_case")]
+/// enum Request {
+///     Add { delta: i64 },
+///     Read {},
+/// }
+///
+/// #[derive(Serialize)]
+/// #[serde(rename_all = "snake_case")]
+/// enum Response {
+///     AddOk {},
+///     ReadOk { value: i64 },
+/// }
+///
+/// impl Counter {
+///     fn new(ctx: &Ctx) -> Counter {
+///         Counter(Replicated::new(ctx, Options::default()))
+///     }
+/// }
+///
+/// #[async_trait(?Send)]
+/// impl Node for Counter {
+///     type Request = Request;
+///     type Response = Response;
+///
+///     async fn handle(&self, _: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
+///         Ok(match request {
+///             Request::Add { delta } => {
+///                 self.0.execute(delta).await?;
+///                 Response::AddOk {}
+///             }
+///             Request::Read {} => Response::ReadOk { value: self.0.read(|sum| sum.0).await? },
+///         })
+///     }
+/// }
+///
+/// // Alone in its cluster, this node soon elects itself.
+/// let mut node = Runtime::new(1, Box::new(MemoryDisk::default()), Counter::new);
+/// for line in [
+///     r#"{"src":"c0","dest":"n1","body":
+///         {"type":"init","msg_id":1,"node_id":"n1","node_ids":["n1"]}}"#,
+///     r#"{"src":"c1","dest":"n1","body":{"type":"add","msg_id":1,"delta":5}}"#,
+///     r#"{"src":"c2","dest":"n1","body":{"type":"read","msg_id":1}}"#,
+/// ] {
+///     node.handle_message(Time::ZERO, Message::parse(line)?);
+/// }
+/// while let Some(due) = node.poll_timeout().filter(|due| *due < Time::from_millis(1_000)) {
+///     node.handle_timeout(due);
+/// }
+/// let replies: Vec<Message> = std::iter::from_fn(|| node.poll_transmit()).collect();
+/// assert_eq!(replies[1].body.as_json(), r#"{"in_reply_to":1,"type":"add_ok"}"#);
+/// assert_eq!(replies[2].body.as_json(), r#"{"in_reply_to":1,"type":"read_ok","value":5}"#);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 pub struct Replicated<S: StateMachine>(Driver<Replica<S>>);
 
 impl<S: StateMachine> Replicated<S> {
@@ -163,10 +182,10 @@ impl<S: StateMachine> Replicated<S> {
         // What this node knows of the voters may be old.
         self.read(|_| ()).await?;
         let configuration = self.0.core().raft().committed_configuration().clone();
-        if change.is_made(&configuration) {
+        if configuration.has_made(&change) {
             return Ok(());
         }
-        if change.voters_after(&configuration).is_empty() {
+        if change.members_after(&configuration.voters).is_empty() {
             return Err(Error::precondition_failed("a cluster keeps at least one member"));
         }
         match self.0.request(Operation::Reconfigure(change)).await {

@@ -51,6 +51,25 @@ impl Ctx {
 }
 
 /// The future that [`Ctx::rpc`] gives: the reply's body, or an error.
+///
+/// A handler asks another node, which never answers:
+///
+/// ```
+/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/runtime/example.rs")); }
+/// # use {example::*, serde_json::json};
+/// use gyre::{Error, ErrorCode, Process, Time};
+/// use std::time::Duration;
+///
+/// let mut node = asked(async |ctx| {
+///     ctx.rpc(&"n2".into(), &json!({ "type": "ping" }), Duration::from_millis(500)).await?;
+///     Ok(json!({ "type": "go_ok" }))
+/// });
+/// assert_eq!(node.poll_transmit().unwrap().dest, "n2");
+/// node.handle_timeout(Time::from_millis(500));
+/// let error: Error = node.poll_transmit().unwrap().body.to()?;
+/// assert_eq!(error.code, ErrorCode::Timeout); // so the client does not know either
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[must_use = "the reply is had by awaiting"]
 pub struct Rpc(RpcState);
 
@@ -130,6 +149,28 @@ fn as_result(reply: Body) -> Result<Body, Error> {
 }
 
 /// How [`Ctx::rpc_retry`] retries. Start from [`RetryPolicy::within`].
+///
+/// The other node does not answer the first time. A second later, and a pause, it is asked again:
+///
+/// ```
+/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/runtime/example.rs")); }
+/// # use {example::*, serde_json::json};
+/// use gyre::{Process, RetryPolicy, Time};
+/// use std::time::Duration;
+///
+/// let mut node = asked(async |ctx| {
+///     let patience = RetryPolicy::within(Duration::from_secs(3)).read_only();
+///     ctx.rpc_retry(&"n2".into(), &json!({ "type": "ping" }), patience).await?;
+///     Ok(json!({ "type": "go_ok" }))
+/// });
+/// assert_eq!(node.poll_transmit().unwrap().body.kind(), "ping");
+/// node.handle_timeout(Time::from_millis(1_000));
+/// assert_eq!(node.poll_transmit(), None);
+/// node.handle_timeout(Time::from_millis(1_050));
+/// let again = node.poll_transmit().unwrap();
+/// answer(&mut node, again, json!({ "type": "ping_ok" }));
+/// assert_eq!(node.poll_transmit().unwrap().body.kind(), "go_ok");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RetryPolicy {
     /// How long to go on trying, all in all.

@@ -39,6 +39,27 @@ impl Ctx {
 
 /// A client of one key-value store. Keys and values are anything that serde knows; make them
 /// simple, for a key is told from another by its JSON. [`Ctx`] has an example.
+///
+/// What a counter on `seq-kv` does for an increment, and what the service is asked:
+///
+/// ```
+/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/runtime/example.rs")); }
+/// # use {example::*, serde_json::json};
+/// use gyre::Process;
+///
+/// let mut node = asked(async |ctx| {
+///     let count = ctx.seq_kv().read_if_exists(&"count").await?.unwrap_or(0);
+///     ctx.seq_kv().cas_or_create(&"count", &count, &(count + 1)).await?;
+///     Ok(json!({ "type": "go_ok" }))
+/// });
+/// let read = node.poll_transmit().unwrap();
+/// assert_eq!((read.dest.as_str(), read.body.kind()), ("seq-kv", "read"));
+/// answer(&mut node, read, json!({ "type": "read_ok", "value": 7 }));
+/// let cas: serde_json::Value = node.poll_transmit().unwrap().body.to()?;
+/// assert_eq!(cas["from"], 7);
+/// assert_eq!(cas["to"], 8);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Kv {
     ctx: Ctx,
@@ -156,6 +177,23 @@ impl Kv {
 }
 
 /// A client of the source of timestamps.
+///
+/// ```
+/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/runtime/example.rs")); }
+/// # use {example::*, serde_json::json};
+/// use gyre::Process;
+///
+/// let mut node = asked(async |ctx| {
+///     let timestamp = ctx.lin_tso().ts().await?;
+///     Ok(json!({ "type": "go_ok", "timestamp": timestamp }))
+/// });
+/// let request = node.poll_transmit().unwrap();
+/// assert_eq!((request.dest.as_str(), request.body.kind()), ("lin-tso", "ts"));
+/// answer(&mut node, request, json!({ "type": "ts_ok", "ts": 41 }));
+/// let reply: serde_json::Value = node.poll_transmit().unwrap().body.to()?;
+/// assert_eq!(reply["timestamp"], 41);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Tso {
     ctx: Ctx,

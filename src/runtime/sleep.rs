@@ -22,6 +22,24 @@ impl Ctx {
 }
 
 /// The future that [`Ctx::sleep`] gives.
+///
+/// In a handler that a client has asked; until then, nobody needs to wake the node:
+///
+/// ```
+/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/runtime/example.rs")); }
+/// # use {example::*, serde_json::json};
+/// use gyre::{Process, Time};
+/// use std::time::Duration;
+///
+/// let mut node = asked(async |ctx| {
+///     ctx.sleep(Duration::from_secs(3)).await;
+///     Ok(json!({ "type": "go_ok" }))
+/// });
+/// assert_eq!(node.poll_timeout(), Some(Time::from_millis(3_000)));
+/// assert_eq!(node.poll_transmit(), None);
+/// node.handle_timeout(Time::from_millis(3_000));
+/// assert_eq!(node.poll_transmit().unwrap().body.kind(), "go_ok");
+/// ```
 #[must_use = "a sleep that is not awaited does not wait"]
 pub struct Sleep {
     ctx: Ctx,

@@ -21,6 +21,13 @@ const FIRST: [&str; 4] = ["role", "clock", "value", "messages"];
 
 /// A state as JSON text, in which the field comes first by which nodes are told apart: the role,
 /// the logical clock, the value, or how much a node has. The other fields follow in the order of their names.
+///
+/// ```
+/// use serde_json::json;
+///
+/// let state = json!({ "commit": 17, "role": "leader", "term": 3 });
+/// assert_eq!(gyre::state_text(&state), r#"{"role":"leader","commit":17,"term":3}"#);
+/// ```
 pub fn state_text(state: &Value) -> String {
     let Value::Object(fields) = state else { return state.to_string() };
     let rank = |name: &str| FIRST.iter().position(|first| *first == name).unwrap_or(FIRST.len());

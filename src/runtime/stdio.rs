@@ -46,7 +46,7 @@ use crate::runtime::ctx::Ctx;
 use crate::runtime::state::StateLines;
 use crate::runtime::{Failure, Node, Process, Runtime, lockstep};
 use crate::storage::RecordedDisk;
-use crate::storage::{Disk, FileDisk, MemoryDisk};
+use crate::storage::{Disk, FileDisk, MemoryDisk, SimDisk};
 use crate::types::{Message, Time};
 
 /// How much is read, or gathered for writing, at once.
@@ -67,11 +67,13 @@ const STOP_PATIENCE: Duration = Duration::from_secs(1);
 /// How much of a line that is no message is shown.
 const SHOWN_MAX: usize = 200;
 
-/// Runs the node that `make` makes as this program, until stdin ends, stdout is closed, or SIGTERM arrives.
+/// Runs the node that `make` makes as this program, until stdin ends, stdout is closed, or
+/// SIGTERM arrives.
 ///
 /// Its durable storage is the directory given by `--data-dir DIR` or the environment's
 /// `MAELSTROM_DATA_DIR`, and memory if there is neither. Other arguments are the node's own.
-/// With `MAELSTROM_LOCKSTEP=1` it runs in the bench's virtual time instead.
+/// With `MAELSTROM_LOCKSTEP=1` it runs in the bench's virtual time instead. With
+/// `MAELSTROM_SIMULATED_DISK=SEED` its directory holds a simulated disk that the bench can harm.
 ///
 /// ```no_run
 /// # use gyre::*;
@@ -98,15 +100,29 @@ pub fn run<N: Node>(make: impl FnOnce(&Ctx) -> N + 'static) -> ExitCode {
 
 fn try_run<N: Node>(make: impl FnOnce(&Ctx) -> N + 'static) -> anyhow::Result<()> {
     if std::env::var_os("MAELSTROM_LOCKSTEP").is_some_and(|value| value == "1") {
-        let seed = seed_from_environment()?;
-        let disk = open_disk(|directory| Ok(Box::new(RecordedDisk::open(directory, seed)?)))?;
+        let Some(seed) = number_from_environment("MAELSTROM_SEED")? else {
+            bail!("MAELSTROM_LOCKSTEP is set, so MAELSTROM_SEED must be a number");
+        };
+        let mut simulated = None;
+        let disk = open_disk(|directory| {
+            let disk = RecordedDisk::open(directory, seed)?;
+            simulated = Some(disk.simulated());
+            Ok(Box::new(disk))
+        })?;
+        let time_taken = || simulated.as_ref().map_or(Duration::ZERO, SimDisk::take_time);
         let states = states_from_environment();
         let mut process = Runtime::new(seed, disk, make);
         let input = io::BufReader::with_capacity(CHUNK, own(io::stdin())?);
-        return clean_end(lockstep::drive(&mut process, input, own(io::stdout())?, log, states));
+        let output = own(io::stdout())?;
+        let driven = lockstep::drive(&mut process, input, output, log, states, time_taken);
+        return clean_end(driven);
     }
     let seed = SysRng.try_next_u64().context("the system gave no randomness")?;
-    let disk = open_disk(|directory| Ok(Box::new(FileDisk::open(directory)?)))?;
+    let simulated_disk_seed = number_from_environment("MAELSTROM_SIMULATED_DISK")?;
+    let disk = open_disk(|directory| match simulated_disk_seed {
+        Some(seed) => Ok(Box::new(RecordedDisk::open(directory, seed)?.in_real_time())),
+        None => Ok(Box::new(FileDisk::open(directory)?)),
+    })?;
     let process = Runtime::new(seed, disk, make);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let shell = async { Shell::new(process)?.drive().await };
@@ -154,10 +170,10 @@ fn data_dir() -> anyhow::Result<Option<PathBuf>> {
     Ok(std::env::var_os("MAELSTROM_DATA_DIR").filter(|value| !value.is_empty()).map(PathBuf::from))
 }
 
-fn seed_from_environment() -> anyhow::Result<u64> {
-    let seed = std::env::var("MAELSTROM_SEED")
-        .context("MAELSTROM_LOCKSTEP is set, so MAELSTROM_SEED must be a number")?;
-    seed.parse().with_context(|| format!("MAELSTROM_SEED must be a number, but is {seed:?}"))
+fn number_from_environment(name: &str) -> anyhow::Result<Option<u64>> {
+    let Some(text) = std::env::var_os(name) else { return Ok(None) };
+    let number = text.to_str().and_then(|text| text.parse().ok());
+    number.map(Some).with_context(|| format!("{name} must be a number, but is {text:?}"))
 }
 
 /// What the node says of itself on stderr: nothing, unless the environment asks for it.

@@ -120,12 +120,30 @@ impl Children {
     /// # Errors
     /// When its folder or its log cannot be made, or the program does not start.
     pub fn start(&mut self, node: &NodeId) -> anyhow::Result<()> {
+        self.start_with(node, None)
+    }
+
+    /// The same, with a disk that [`ChildOptions::set_disk_trouble`] can harm, if the node is
+    /// built on gyre's storage. The seed decides what the end of its last life took from there.
+    ///
+    /// # Errors
+    /// As [`Children::start`].
+    pub fn start_on_simulated_disk(&mut self, node: &NodeId, seed: u64) -> anyhow::Result<()> {
+        self.start_with(node, Some(seed))
+    }
+
+    fn start_with(&mut self, node: &NodeId, disk_seed: Option<u64>) -> anyhow::Result<()> {
         self.kill(node);
         let index = *self.index.entry(node.clone()).or_insert_with(|| {
             self.nodes.push(Node::new(node.clone()));
             self.nodes.len() - 1
         });
-        self.nodes[index].start(&self.options, self.watchdog.as_ref())
+        self.nodes[index].start(&self.options, self.watchdog.as_ref(), disk_seed)
+    }
+
+    /// How nodes are started.
+    pub fn options(&self) -> &ChildOptions {
+        &self.options
     }
 
     /// Queues a line, given without its line feed, for a node's stdin. [`Children::wait`]

@@ -3,8 +3,9 @@
 //!
 //! Each step is one line to the node, `{"at": nanoseconds, "message": {…}}`, or without
 //! `message` when its timer is due. The node answers with the messages that it sends, one a
-//! line, and then `{"idle": nanoseconds-or-null}`: when it next wants waking. It does nothing
-//! between lines. So its clock is ours, and the same seed gives the same run.
+//! line, and then `{"idle": nanoseconds-or-null}`: when it next wants waking; with `"busy":
+//! nanoseconds` behind that, what it sent leaves it only so much later. It does nothing between
+//! lines. So its clock is ours, and the same seed gives the same run.
 //!
 //! Real time shows in one place only: a node that does not answer within ten seconds has
 //! failed. A failed node says why in [`LockstepChild::failure`] and does nothing any more.
@@ -62,6 +63,10 @@ pub struct LockstepChild {
     /// [`STEP_LIMIT`], but for tests.
     step_limit: Duration,
     failure: Option<String>,
+    /// Whether it ended with status 1, as a node does that cannot go on.
+    has_ended_by_itself: bool,
+    /// How long its disk took in the last step.
+    disk_time: Duration,
     log: NodeLog,
     /// `None` for a node that was not asked for its state: its lines are all of the log.
     states: Option<StateLines>,
@@ -121,6 +126,8 @@ impl LockstepChild {
             has_answered: false,
             step_limit: STEP_LIMIT,
             failure: None,
+            has_ended_by_itself: false,
+            disk_time: Duration::ZERO,
             log,
             states: options.asks_for_states.then(StateLines::default),
             stderr_bytes: Vec::new(),
@@ -135,6 +142,17 @@ impl LockstepChild {
     /// that it wrote on stderr.
     pub fn failure(&self) -> Option<&str> {
         self.failure.as_deref()
+    }
+
+    /// Whether its failure is that it has ended with status 1: so does a program that cannot do
+    /// what it has promised.
+    pub fn has_ended_by_itself(&self) -> bool {
+        self.has_ended_by_itself
+    }
+
+    /// How long its disk took since this was last asked.
+    pub fn take_disk_time(&mut self) -> Duration {
+        std::mem::take(&mut self.disk_time)
     }
 
     /// One step: `message`, or the timer when there is none.
@@ -301,12 +319,15 @@ impl LockstepChild {
             })?;
             match answer {
                 Answer::Message(message) => self.transmit.push_back(message),
-                Answer::Idle(_) if self.lines.left_bytes() > 0 => {
+                Answer::Idle(..) if self.lines.left_bytes() > 0 => {
                     let more = self.lines.next_line().unwrap_or_default();
                     let more = shortened(&more);
                     return Err(Trouble::Wrong(format!("wrote more after it said idle: {more}")));
                 }
-                Answer::Idle(wake) => return Ok(Some(wake)),
+                Answer::Idle(wake, disk_time) => {
+                    self.disk_time += disk_time;
+                    return Ok(Some(wake));
+                }
             }
         }
         Ok(None)
@@ -349,7 +370,10 @@ impl LockstepChild {
         }
         let node = &self.node;
         match self.group.finish() {
-            Ok(status) => format!("node {node} exited on its own, with {status}"),
+            Ok(status) => {
+                self.has_ended_by_itself = status.code() == Some(1);
+                format!("node {node} exited on its own, with {status}")
+            }
             Err(error) => format!("node {node} exited on its own ({error})"),
         }
     }
@@ -395,25 +419,27 @@ impl Process for LockstepChild {
 /// A line from the node.
 enum Answer {
     Message(Message),
-    /// The end of an answer: when the node wants waking.
-    Idle(Option<Time>),
+    /// The end of an answer: when the node wants waking, and how long its disk took.
+    Idle(Option<Time>, Duration),
 }
 
 impl Answer {
     fn parse(line: &str) -> Result<Answer, serde_json::Error> {
-        /// The one key is required: without `deserialize_with`, serde would take a missing
+        /// The first key is required: without `deserialize_with`, serde would take a missing
         /// option for `null`, and `{}` for idle.
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
         struct Idle {
             #[serde(deserialize_with = "Option::deserialize")]
             idle: Option<u64>,
+            #[serde(default)]
+            busy: u64,
         }
-        // Idle has a single key, so its first key tells it from a message.
+        // No message has this key, so as the first one it tells idle from a message.
         let first_key = line.trim_start().strip_prefix('{').map(str::trim_start);
         if first_key.is_some_and(|key| key.starts_with("\"idle\"")) {
-            let Idle { idle } = serde_json::from_str(line)?;
-            Ok(Answer::Idle(idle.map(Time::from_nanos)))
+            let Idle { idle, busy } = serde_json::from_str(line)?;
+            Ok(Answer::Idle(idle.map(Time::from_nanos), Duration::from_nanos(busy)))
         } else {
             parse_line(line).map(Answer::Message)
         }

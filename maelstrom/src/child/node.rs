@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use super::group::Group;
 use super::lines::{LineBuffer, RecentLines};
 use super::state::{StateLines, state_of};
-use super::{ChildEvent, ChildOptions, MOST_BYTES, NodeLog, Watchdog};
+use super::{ChildEvent, ChildOptions, MOST_BYTES, NodeLog, SIMULATED_DISK, Watchdog};
 
 /// A log line without an end is handed out in pieces of this size.
 const LONGEST_LOG_LINE_BYTES: usize = 64 << 10;
@@ -80,12 +80,13 @@ impl Node {
         &mut self,
         options: &ChildOptions,
         watchdog: Option<&Watchdog>,
+        disk_seed: Option<u64>,
     ) -> anyhow::Result<()> {
         let log = match &self.log {
             Some(log) => log.clone(),
             None => self.log.insert(options.open_log(&self.id)?).clone(),
         };
-        self.running = Some(Running::start(options, &self.id, log, watchdog)?);
+        self.running = Some(Running::start(options, &self.id, log, watchdog, disk_seed)?);
         Ok(())
     }
 
@@ -236,10 +237,15 @@ impl Running {
         node: &NodeId,
         log: NodeLog,
         watchdog: Option<&Watchdog>,
+        disk_seed: Option<u64>,
     ) -> anyhow::Result<Running> {
         let mut command = options.command(node)?;
         // A bench that itself runs in lockstep must not pass that on.
         command.env_remove("MAELSTROM_LOCKSTEP").env_remove("MAELSTROM_SEED");
+        match disk_seed {
+            Some(seed) => command.env(SIMULATED_DISK, seed.to_string()),
+            None => command.env_remove(SIMULATED_DISK),
+        };
         let mut group = options.spawn(node, &mut command, watchdog)?;
         let stdin = OwnedFd::from(group.take_stdin());
         let stdout = OwnedFd::from(group.take_stdout());

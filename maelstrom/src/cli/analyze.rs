@@ -116,6 +116,7 @@ fn analyze_folder(path: &Path) -> anyhow::Result<u8> {
         workload: workload.name(),
         options,
         ran,
+        playground: None,
         activity: &activity,
         history: &history,
         journal: &Journal::new(0),

@@ -17,13 +17,14 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
-use clap::{Args, ValueHint};
+use clap::{ArgAction, Args, ValueHint};
 use regex_lite::Regex;
 
 use super::budget::BudgetFlags;
 use super::guard::Progress;
 use super::input::{damaged, read};
 use super::logs;
+use super::misfit;
 use super::models::ModelFlags;
 use super::reports::Reports;
 use super::shown::Shown;
@@ -66,6 +67,20 @@ pub struct CheckFlags {
     #[command(flatten)]
     version_orders: VersionOrderFlags,
 
+    /// Take the numbers that the database gave to versions of keys, [:r key value number] and
+    /// [:w key value number] at the ends of transactions, for the order of these versions.
+    #[arg(
+        long,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = true,
+        default_missing_value = "true",
+        action = ArgAction::Set,
+        help_heading = "Transactions over registers"
+    )]
+    explicit_versions: bool,
+
     /// Take what the database said of the order of its transactions, an integer at
     /// :transaction-order of their ends, for the order of what they wrote.
     #[arg(long, help_heading = "Transactions over registers")]
@@ -104,7 +119,13 @@ pub struct CheckFlags {
     /// Writes each result into this folder, with the history, a page that shows it, plots, and
     /// explanations and drawings of what is wrong. maelstrom serve lists what is two folders
     /// below its store, store/check/NAME for instance.
-    #[arg(short = 'd', long, visible_alias = "directory", value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    #[arg(
+        short = 'd',
+        long,
+        visible_alias = "directory",
+        value_name = "FOLDER",
+        value_hint = ValueHint::DirPath
+    )]
     out: Option<PathBuf>,
 
     #[command(flatten)]
@@ -179,6 +200,7 @@ impl CheckFlags {
         let options = CheckOptions {
             consistency_models: self.consistency_models.clone(),
             version_orders: VersionOrders {
+                explicit_versions: self.explicit_versions,
                 transaction_order: self.transaction_order,
                 ..self.version_orders.version_orders()
             },
@@ -274,9 +296,11 @@ impl CheckFlags {
         })?;
         progress.is_read.store(true, Ordering::Relaxed);
         let judgement = gathering.finish();
-        Ok(match trouble {
-            Some(place) if judgement.is_bad_input => at(place, judgement),
-            _ => judgement,
+        let trouble = trouble.filter(|_| judgement.is_bad_input);
+        let place = trouble.or_else(|| misfit::place(path, &judgement, || self.judge()));
+        Ok(match place {
+            Some(place) => at(place, judgement),
+            None => judgement,
         })
     }
 }
@@ -375,6 +399,42 @@ mod tests {
         assert_eq!(worst, Validity::Unknown);
         assert!(lines.starts_with("/nonexistent/history.edn\tunknown\t{"), "{lines}");
         assert_eq!(lines.lines().count(), 2);
+    }
+
+    /// Also by a judge that looks at all operations at once.
+    #[test]
+    fn an_operation_of_no_use_is_named_with_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("history.edn");
+        for (flags, text, said) in [
+            (
+                "-m mutex",
+                "{:process 1, :type :invoke, :f :acquire, :index 0}\n\
+                 {:process 0, :type :invoke, :f :frob, :index 7}",
+                "2, column 1: Operation 7: a mutex has no :frob",
+            ),
+            (
+                "-m linear-set",
+                "{:process 0, :type :invoke, :f :read, :value nil, :index 0}\n\
+                 {:process 1, :type :invoke, :f :read, :value nil, :index 1}\n  \
+                 {:process 1, :type :ok, :f :read, :value 5, :index 2}",
+                "3, column 3: Operation 1: a set is not 5",
+            ),
+            (
+                "-w kafka",
+                "{:process 0, :type :invoke, :f :send, :value [[:send 1 2]], :index 1}\n\
+                 {:process 0, :type :ok, :f :send, :value [[:send 1]], :index 2}",
+                "2, column 1: operation 2 is not of the form of a :send",
+            ),
+        ] {
+            std::fs::write(&file, text).unwrap();
+            let line = format!("check {flags} {}", file.display());
+            let flags = Cli::try_parse_from(line.split(' ')).unwrap().flags;
+            let mut out = Vec::new();
+            assert!(flags.run(&mut out).unwrap().has_bad_input, "{line}");
+            let out = String::from_utf8(out).unwrap();
+            assert!(out.contains(&format!(":error \"line {said}")), "{out}");
+        }
     }
 
     #[test]

@@ -77,6 +77,7 @@ impl VersionOrderFlags {
     pub fn version_orders(self) -> VersionOrders {
         VersionOrders {
             initial_state: self.initial_state,
+            explicit_versions: true,
             transaction_order: false,
             wfr_keys: self.wfr_keys,
             sequential_keys: self.sequential_keys,
@@ -275,7 +276,12 @@ pub struct RunFlags {
     /// Run in virtual time, with all randomness from this seed: the same seed gives the same
     /// history. The node must speak lockstep, as every node on the gyre runtime does. The files
     /// take the place of those of the last run of this workload with this seed.
-    #[arg(long, value_name = "NUMBER", value_parser = whole(0, u64::MAX), help_heading = "Virtual time")]
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        value_parser = whole(0, u64::MAX),
+        help_heading = "Virtual time"
+    )]
     pub seed: Option<u64>,
 
     /// With --seed: also write the tape of the run, tape.edn, which says everything that chance
@@ -340,6 +346,11 @@ impl RunFlags {
             return Err("the clocks of real processes cannot be skewed: --nemesis skew needs \
                         --seed, which runs them in virtual time"
                 .into());
+        }
+        if self.nemesis.contains(&Fault::Disk) && self.no_data_dir {
+            return Err(
+                "--nemesis disk needs nodes that have a disk: leave out --no-data-dir".into()
+            );
         }
         if let Some(members) = self.member_count.filter(|count| *count > nodes.len()) {
             return Err(format!(

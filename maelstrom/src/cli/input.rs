@@ -209,6 +209,11 @@ pub fn read(
     })
 }
 
+/// Whether the same can be read from it once more: a pipe is empty then.
+pub fn can_be_read_again(path: &Path) -> bool {
+    path.metadata().is_ok_and(|data| data.is_file())
+}
+
 /// Reads one part after another, whichever comes next when it is done.
 fn read_parts(source: &Mutex<Source>, sender: SyncSender<Receiver<Part>>) {
     // Where another thread panics with the file, its scope panics, too.

@@ -38,9 +38,10 @@ pub(super) fn prepare(workload: &str, flags: &RunFlags) -> Result<Prepared, Stri
     Ok(Prepared { workload, options, tape, challenge })
 }
 
-/// Says of flags that were given in vain that they were.
+/// Says of flags that were given in vain that they were, or that they were hardly meant so.
 pub(super) fn print_notes(flags: &RunFlags) {
-    for note in flags.remote.notes() {
+    let of_options = flags.options().ok().and_then(|options| options.note());
+    for note in flags.remote.notes().into_iter().chain(of_options) {
         terminal::print_note(&note);
     }
 }

@@ -98,6 +98,7 @@ impl Shown {
             options: &TestOptions { nodes: Vec::new(), ..TestOptions::default() },
             // Nobody knows.
             ran: &Ran::default(),
+            playground: None,
             activity: &self.activity,
             history: &HistoryFile::at(history_in(&self.folder)),
             journal: &Journal::new(0),

@@ -210,7 +210,7 @@ fn search(
     let Prepared { workload, options, .. } = prepared;
     let shrunk = shrink::shrink(options, *workload, source, how.anomaly.as_deref(), &bench, &watch);
     watch.line.finish_and_clear();
-    if interrupted.swap(false, Ordering::Relaxed) {
+    if interrupted.swap(false, Ordering::Relaxed) && shrunk.is_ok() {
         let ended = "ended early: this is the best so far, run once more for its files";
         terminal::print_note(ended);
     }

@@ -30,8 +30,8 @@ const EXAMPLES: &str = "Examples:
 
 Started again, it goes on where it was. Ctrl-C keeps what was done.
 
-Exit status: 0 no seed failed, 1 some did, 2 none did, but some were not run or could not be judged, \
-254 bad arguments, 255 the sweep broke off. That of a shard is 0 when all of it was run.";
+Exit status: 0 no seed failed, 1 some did, 2 none did, but some were not run or could not be \
+judged, 254 bad arguments, 255 the sweep broke off. That of a shard is 0 when all of it was run.";
 
 /// The flags of `maelstrom sweep`.
 #[derive(Args, Clone, Debug)]
@@ -267,7 +267,7 @@ fn merge_folder(folder: &Path) -> u8 {
 }
 
 fn status(merged: &Merged) -> u8 {
-    match (merged.failed(), merged.is_whole() && merged.undecided() == 0) {
+    match (merged.failed(), merged.is_whole()) {
         (0, true) => 0,
         (0, false) => 2,
         _ => 1,

@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use gyre::{Message, Process, Time};
+use gyre::{DiskTrouble, Message, Process, Time};
 
 use crate::net::SkewedClock;
 
@@ -53,6 +53,13 @@ pub enum Output {
         asked: Time,
         /// What its own clock shows.
         now: Time,
+    },
+    /// A node whose disk is in trouble has given up, and is gone.
+    GaveUp {
+        /// The node.
+        node: usize,
+        /// Why: a sentence.
+        sentence: String,
     },
     /// The cluster has something to say that the run can go on after: a sentence.
     Say(String),
@@ -114,6 +121,19 @@ pub trait Cluster {
         outputs: &mut Vec<Output>,
     );
 
+    /// From now on this is wrong with a node's disk, or nothing any more. Gives whether the node
+    /// has ever written anything to a disk that can be harmed.
+    ///
+    /// # Errors
+    /// A sentence.
+    fn set_disk_trouble(
+        &mut self,
+        _node: usize,
+        _trouble: Option<DiskTrouble>,
+    ) -> Result<bool, String> {
+        Ok(false)
+    }
+
     /// The last lines of a node's output for an error message, or nothing.
     fn describe_output(&self, _node: usize) -> String {
         String::new()
@@ -131,6 +151,17 @@ pub trait SimulatedNode: Process {
     fn failure(&self) -> Option<String> {
         None
     }
+
+    /// Whether it has given up by itself, because it could not do what it has promised, as a node
+    /// does when its storage fails. That is a failure, unless its disk is in trouble.
+    fn has_given_up(&self) -> bool {
+        false
+    }
+
+    /// How long its disk took in the last step, beyond no time at all.
+    fn take_disk_time(&mut self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 impl<N: gyre::Node> SimulatedNode for gyre::Runtime<N> {}
@@ -143,6 +174,18 @@ pub trait NodeFactory {
     /// # Errors
     /// A sentence.
     fn start(&mut self, node: usize, seed: u64) -> Result<Box<dyn SimulatedNode>, String>;
+
+    /// See [`Cluster::set_disk_trouble`].
+    ///
+    /// # Errors
+    /// A sentence.
+    fn set_disk_trouble(
+        &mut self,
+        _node: usize,
+        _trouble: Option<DiskTrouble>,
+    ) -> Result<bool, String> {
+        Ok(false)
+    }
 }
 
 /// A node that is woken more often than this within [`WAKES_TIME`] hardly lets time pass: every
@@ -155,8 +198,14 @@ pub const WAKES_TIME: Duration = Duration::from_millis(10);
 struct Slot {
     process: Option<Box<dyn SimulatedNode>>,
     paused: bool,
-    /// Messages that came while it was paused.
+    /// Messages that came while it was paused, or waited for its disk.
     inbox: VecDeque<Message>,
+    /// Until when it waits for its disk.
+    busy_until: Option<Time>,
+    /// What it has sent that is on its way only then.
+    held: VecDeque<Message>,
+    /// Whether something is wrong with its disk that it may not be able to go on with.
+    may_give_up: bool,
     clock: SkewedClock,
     /// When the engine was last asked to wake it.
     wake_at: Option<Time>,
@@ -168,6 +217,16 @@ struct Slot {
 }
 
 impl Slot {
+    /// It is no more.
+    fn end(&mut self) {
+        self.process = None;
+        self.paused = false;
+        self.inbox.clear();
+        self.busy_until = None;
+        self.held.clear();
+        self.wake_at = None;
+    }
+
     /// Counts one more wake; says whether there were too many lately.
     fn is_restless(&mut self, now: Time) -> bool {
         if now.since(self.wakes_since) >= WAKES_TIME {
@@ -200,6 +259,9 @@ impl<F: NodeFactory> VirtualCluster<F> {
             process: None,
             paused: false,
             inbox: VecDeque::new(),
+            busy_until: None,
+            held: VecDeque::new(),
+            may_give_up: false,
             clock: SkewedClock::default(),
             wake_at: None,
             wakes: 0,
@@ -215,6 +277,27 @@ impl<F: NodeFactory> VirtualCluster<F> {
         }
     }
 
+    /// Lets a node go on that was paused, or has waited for its disk: its timers ring late, and its
+    /// pipe is full.
+    fn go_on(&mut self, node: usize, now: Time, outputs: &mut Vec<Output>) {
+        let slot = &mut self.slots[node];
+        if slot.busy_until.is_some_and(|until| until > now) {
+            // It was paused for a shorter time than its disk takes.
+            return self.drain(node, now, outputs);
+        }
+        slot.busy_until = None;
+        outputs.extend(slot.held.drain(..).map(|message| Output::Message { node, message }));
+        let local = slot.clock.local(now);
+        if let Some(process) = &mut slot.process {
+            process.handle_timeout(local);
+            for message in slot.inbox.drain(..) {
+                process.handle_message(local, message);
+            }
+            slot.wake_at = None;
+            self.drain(node, now, outputs);
+        }
+    }
+
     /// Takes everything a node has to say after a step.
     fn drain(&mut self, node: usize, now: Time, outputs: &mut Vec<Output>) {
         let slot = &mut self.slots[node];
@@ -226,16 +309,31 @@ impl<F: NodeFactory> VirtualCluster<F> {
             slot.state.clone_from(&state);
             outputs.push(Output::State { node, state });
         }
+        let disk_time = process.take_disk_time();
+        if disk_time > Duration::ZERO {
+            slot.busy_until = Some(slot.busy_until.unwrap_or(now).max(now) + disk_time);
+        }
         while let Some(message) = process.poll_transmit() {
-            outputs.push(Output::Message { node, message });
+            match slot.busy_until {
+                Some(_) => slot.held.push_back(message),
+                None => outputs.push(Output::Message { node, message }),
+            }
         }
         while let Some(line) = process.poll_log() {
             outputs.push(Output::Log { node, line });
         }
         if let Some(sentence) = process.failure() {
+            if slot.may_give_up && process.has_given_up() {
+                slot.end();
+                outputs.push(Output::GaveUp { node, sentence });
+                return;
+            }
             outputs.push(Output::Failure(sentence));
         }
-        let wake_at = process.poll_timeout().map(|local| slot.clock.real(local).max(now));
+        let wake_at = match slot.busy_until {
+            Some(until) => Some(until),
+            None => process.poll_timeout().map(|local| slot.clock.real(local).max(now)),
+        };
         if wake_at != slot.wake_at {
             slot.wake_at = wake_at;
             outputs.extend(wake_at.map(|at| Output::Wake { node, at }));
@@ -274,7 +372,7 @@ impl<F: NodeFactory> Cluster for VirtualCluster<F> {
         outputs: &mut Vec<Output>,
     ) {
         let slot = &mut self.slots[node];
-        if slot.paused {
+        if slot.paused || slot.busy_until.is_some() {
             slot.inbox.push_back(message);
         } else if let Some(process) = &mut slot.process {
             process.handle_message(slot.clock.local(now), message);
@@ -289,6 +387,9 @@ impl<F: NodeFactory> Cluster for VirtualCluster<F> {
             return;
         }
         slot.wake_at = None;
+        if slot.busy_until.is_some() {
+            return self.go_on(node, now, outputs);
+        }
         let is_restless = slot.is_restless(now);
         let Some(process) = &mut slot.process else { return };
         let local = slot.clock.local(now);
@@ -300,11 +401,7 @@ impl<F: NodeFactory> Cluster for VirtualCluster<F> {
     }
 
     fn kill(&mut self, node: usize, _now: Time) {
-        let slot = &mut self.slots[node];
-        slot.process = None;
-        slot.paused = false;
-        slot.inbox.clear();
-        slot.wake_at = None;
+        self.slots[node].end();
     }
 
     fn pause(&mut self, node: usize) {
@@ -317,16 +414,19 @@ impl<F: NodeFactory> Cluster for VirtualCluster<F> {
             return;
         }
         slot.paused = false;
-        let local = slot.clock.local(now);
-        if let Some(process) = &mut slot.process {
-            // Like a process that was stopped: its timers ring late, and its pipe is full.
-            process.handle_timeout(local);
-            for message in slot.inbox.drain(..) {
-                process.handle_message(local, message);
-            }
-            slot.wake_at = None;
-            self.drain(node, now, outputs);
-        }
+        slot.wake_at = None;
+        self.go_on(node, now, outputs);
+    }
+
+    fn set_disk_trouble(
+        &mut self,
+        node: usize,
+        trouble: Option<DiskTrouble>,
+    ) -> Result<bool, String> {
+        // That a disk is slow is no reason to give up.
+        let is_reason = |trouble| !matches!(trouble, DiskTrouble::Slow(_));
+        self.slots[node].may_give_up = trouble.is_some_and(is_reason);
+        self.factory.set_disk_trouble(node, trouble)
     }
 
     fn is_paused(&self, node: usize) -> bool {

@@ -1,38 +1,61 @@
 //! Carrying out what the nemesis has decided.
 
+use std::time::Duration;
+
 use super::{Engine, Event, NodeState, Phase, TapedStrike};
 use crate::edn::Edn;
 use crate::history::{Op, OpType, ProcessId};
-use crate::nemesis::{Effect, Strike};
+use crate::nemesis::{DiskFault, Effect, Fault, Strike, Victims};
 
 impl Engine<'_> {
     pub(super) fn on_strike(&mut self, fault: usize) {
         if self.phase != Phase::Main || self.is_calm {
             return;
         }
-        let (kind, is_in_force) = self.nemesis.fault(fault);
-        let taped = self.tape.take_strike(kind);
-        // On an edited tape a fault may start or stop twice: the second time changes nothing.
-        if taped.as_ref().is_none_or(|taped| taped.starts != is_in_force) {
-            let (strike, note) = match taped {
-                Some(TapedStrike { starts: true, plan, victims, note, .. }) => {
-                    (self.nemesis.strike(fault, plan, &victims), Some(note))
-                }
-                taped => (self.nemesis.flip(fault), taped.map(|taped| taped.note)),
-            };
-            let at = self.now.since(self.main_start);
-            let victims = self.nemesis.victims(&strike);
-            self.tape.note_strike(|| TapedStrike {
-                at,
-                fault: kind,
-                starts: strike.starts,
-                plan: strike.plan.clone(),
-                victims,
-                note: note.unwrap_or_else(|| strike.sentence.clone()),
-            });
-            self.carry_out(strike);
+        let (kind, _) = self.nemesis.fault(fault);
+        match self.tape.take_strike(kind) {
+            Some(taped) => self.do_taped(fault, taped),
+            None => {
+                let strike = self.nemesis.flip(fault);
+                let (victims, note) = (self.nemesis.victims(&strike), strike.sentence.clone());
+                self.note_and_carry_out(strike, TapedStrike { victims, note, ..nothing(kind) });
+            }
         }
         self.schedule_strike(fault);
+    }
+
+    /// A move that comes besides those of the seed.
+    pub(super) fn on_edit(&mut self, edit: TapedStrike) {
+        if self.phase == Phase::Main && !self.is_calm {
+            let fault = self.nemesis.number(edit.fault).expect("the faults of edits are known");
+            self.do_taped(fault, edit);
+        }
+    }
+
+    fn do_taped(&mut self, fault: usize, taped: TapedStrike) {
+        let (_, is_in_force) = self.nemesis.fault(fault);
+        let (plan, victims) = (taped.plan.clone(), &taped.victims);
+        let strike = match (taped.adds, taped.starts) {
+            (true, true) => self.nemesis.add(fault, plan, victims),
+            (true, false) => self.nemesis.release(fault, victims),
+            // On an edited tape a fault may start or stop twice: the second time changes nothing.
+            (false, starts) if starts == is_in_force => return,
+            (false, true) => self.nemesis.strike(fault, plan, victims),
+            (false, false) => self.nemesis.flip(fault),
+        };
+        let victims = match taped.adds {
+            true => taped.victims.clone(),
+            false => self.nemesis.victims(&strike),
+        };
+        self.note_and_carry_out(strike, TapedStrike { victims, ..taped });
+    }
+
+    /// Notes on the tape what the nemesis does now, and does it.
+    fn note_and_carry_out(&mut self, strike: Strike, taped: TapedStrike) {
+        let at = self.now.since(self.main_start);
+        let (starts, plan) = (strike.starts, strike.plan.clone());
+        self.tape.note_strike(|| TapedStrike { at, starts, plan, ..taped });
+        self.carry_out(strike);
     }
 
     /// When the fault starts or stops next, a tape says, or else chance.
@@ -65,6 +88,7 @@ impl Engine<'_> {
 
     /// Does it, and writes it down as Jepsen does: an entry before and an entry after.
     fn carry_out(&mut self, strike: Strike) {
+        self.observer.strike(self.now, &strike);
         self.record_strike(&strike, strike.plan.clone());
         let sentence = format!("{}: {}", strike.f(), strike.sentence);
         self.say(&sentence);
@@ -76,12 +100,7 @@ impl Engine<'_> {
             Effect::Duplicate(per_mille) => self.network.set_duplication(*per_mille),
             Effect::Kill(nodes) => nodes.iter().for_each(|&node| self.kill_node(node)),
             Effect::Start(nodes) => {
-                for &node in nodes {
-                    if self.nodes[node].state == NodeState::Down {
-                        self.nodes[node].state = NodeState::Restarted;
-                        self.start_node(node);
-                    }
-                }
+                nodes.iter().for_each(|&node| self.start_again(node));
             }
             Effect::Pause(nodes) => nodes.iter().for_each(|&node| self.pause_node(node)),
             Effect::Resume(nodes) => {
@@ -97,6 +116,10 @@ impl Engine<'_> {
             }
             Effect::ChangeMembers { wanted, ends } => self.change_members(wanted, *ends),
             Effect::KeepMembers => {}
+            Effect::HarmDisks(disks) => {
+                disks.iter().for_each(|&(node, fault)| self.harm_disk(node, fault));
+            }
+            Effect::MendDisks(nodes) => nodes.iter().for_each(|&node| self.mend_disk(node)),
         }
         self.record_strike(&strike, strike.outcome.clone());
     }
@@ -112,6 +135,71 @@ impl Engine<'_> {
         self.cluster.kill(node, self.now);
         self.journal.record_kill(self.now, &self.options.nodes[node]);
         self.observer.killed(&self.options.nodes[node]);
+    }
+
+    fn harm_disk(&mut self, node: usize, fault: DiskFault) {
+        if self.nodes[node].state == NodeState::Absent {
+            return;
+        }
+        if let Some(trouble) = fault.trouble() {
+            self.nodes[node].has_disk_trouble = true;
+            if let Err(sentence) = self.cluster.set_disk_trouble(node, Some(trouble)) {
+                return self.fail(sentence);
+            }
+        }
+        let is_there = self.nodes[node].state != NodeState::Down;
+        match fault {
+            DiskFault::PowerCut if is_there => {
+                self.kill_node(node);
+                self.nodes[node].awaits_disk = true;
+            }
+            // A disk is read when a node starts.
+            DiskFault::Rot(_) if is_there => {
+                self.kill_node(node);
+                self.start_again(node);
+            }
+            _ => {}
+        }
+    }
+
+    fn mend_disk(&mut self, node: usize) {
+        self.nodes[node].has_disk_trouble = false;
+        match self.cluster.set_disk_trouble(node, None) {
+            Err(sentence) => return self.fail(sentence),
+            Ok(false) if !self.nodes[node].is_known_to_write_nothing => {
+                self.nodes[node].is_known_to_write_nothing = true;
+                let name = &self.options.nodes[node];
+                let sentence = format!(
+                    "{name} has written nothing to a disk of the bench, so what is wrong with its \
+                     disk changes nothing: only what goes through gyre's storage is harmed"
+                );
+                self.say(&sentence);
+            }
+            Ok(_) => {}
+        }
+        if self.nodes[node].awaits_disk {
+            self.start_again(node);
+        }
+    }
+
+    /// A node has ended because of its disk. Under the wall clock that is seen a moment later, when
+    /// the disk may have been mended already.
+    pub(super) fn on_node_gave_up(&mut self, node: usize, sentence: &str) {
+        let sentence = format!("{} has ended: {sentence}", self.options.nodes[node]);
+        self.say(&sentence);
+        self.kill_node(node);
+        match self.nodes[node].has_disk_trouble {
+            true => self.nodes[node].awaits_disk = true,
+            false => self.start_again(node),
+        }
+    }
+
+    /// Starts a node that is down.
+    fn start_again(&mut self, node: usize) {
+        if self.nodes[node].state == NodeState::Down {
+            self.nodes[node].state = NodeState::Restarted;
+            self.start_node(node);
+        }
     }
 
     fn pause_node(&mut self, node: usize) {
@@ -133,5 +221,18 @@ impl Engine<'_> {
             value,
             extra: Vec::new(),
         });
+    }
+}
+
+/// A move of a fault on which nothing stands yet.
+fn nothing(fault: Fault) -> TapedStrike {
+    TapedStrike {
+        at: Duration::ZERO,
+        fault,
+        starts: false,
+        adds: false,
+        plan: Edn::Nil,
+        victims: Victims::Nobody,
+        note: String::new(),
     }
 }

@@ -229,9 +229,10 @@ impl Engine<'_> {
         self.go_on_changing();
     }
 
-    /// A node has answered `init`. One that was not there when the others were set up is now.
+    /// A node has answered `init`. One that was not there when the others were set up is now, and
+    /// so is one that was killed before it could answer.
     pub(super) fn on_node_up(&mut self, node: usize) {
-        let is_late = self.nodes[node].starts == 1 && self.phase != Phase::Init;
+        let is_late = self.phase != Phase::Init && !self.nodes[node].is_set_up;
         if is_late && let Some(body) = self.workload.setup(&self.options.nodes, self.options) {
             let timeout = Duration::from_millis(self.workload.timeout_ms(self.options));
             let connection = self.open_connection(Purpose::Setup(node));

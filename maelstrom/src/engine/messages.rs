@@ -30,9 +30,12 @@ impl Engine<'_> {
                         self.observer.node_log(&self.options.nodes[node], &line);
                     }
                     Output::State { node, state } => {
-                        self.journal.record_state(self.now, &self.options.nodes[node], &state);
+                        let name = &self.options.nodes[node];
+                        self.journal.record_state(self.now, name, &state);
+                        self.observer.state(self.now, name, &state);
                     }
                     Output::Wake { node, at } => self.queue.push(at, Event::Wake { node, at }),
+                    Output::GaveUp { node, sentence } => self.on_node_gave_up(node, &sentence),
                     Output::Say(sentence) => self.say(&sentence),
                     Output::Restless { node, wakes, asked, now } => {
                         let name = &self.options.nodes[node];
@@ -99,6 +102,7 @@ impl Engine<'_> {
             let drawn = || network.verdict(src, dest);
             self.tape.fate(self.now, &message.src, &message.dest, kind, drawn)
         };
+        self.observer.fate(id, fate);
         match fate {
             Verdict::Drop => self.observer.mishap(&message, Mishap::Lost),
             Verdict::Deliver(after) => {
@@ -233,8 +237,9 @@ impl Engine<'_> {
                 Err(ReplyFault::ExtraKey(why) | ReplyFault::WrongReply(why)) => Some(why),
             }
         };
-        if let Some(trouble) = trouble {
-            self.fail(format!("node {name} could not be set up: {trouble}"));
+        match trouble {
+            Some(trouble) => self.fail(format!("node {name} could not be set up: {trouble}")),
+            None => self.nodes[node].is_set_up = true,
         }
     }
 

@@ -5,9 +5,13 @@ use std::time::Duration;
 use gyre::{Message, NodeId, Time};
 
 use crate::history::Op;
+use crate::nemesis::Strike;
+use crate::net::Verdict;
 
 /// Who is told what happens, as it happens.
 pub trait Observer {
+    /// The main phase begins: the times of the history are counted from here.
+    fn main_phase(&mut self, _now: Time) {}
     /// The history has a new entry.
     fn operation(&mut self, _op: &Op) {}
     /// A node wrote a line to its log.
@@ -16,6 +20,16 @@ pub trait Observer {
     fn log(&mut self, _now: Time, _sentence: &str) {}
     /// A message was sent or received, under the number that the network gave it.
     fn message(&mut self, _now: Time, _direction: Direction, _id: u64, _message: &Message) {}
+    /// What becomes of the message with this number, which was just sent.
+    fn fate(&mut self, _id: u64, _fate: Verdict) {}
+    /// Whether [`Observer::state`] is to be called.
+    fn watches_states(&self) -> bool {
+        false
+    }
+    /// A node said what it is, the text of a JSON object, and that has changed.
+    fn state(&mut self, _now: Time, _node: &NodeId, _state: &str) {}
+    /// The nemesis makes a move.
+    fn strike(&mut self, _now: Time, _strike: &Strike) {}
     /// A message that was sent does not arrive as it was sent.
     fn mishap(&mut self, _message: &Message, _mishap: Mishap) {}
     /// A node was killed.

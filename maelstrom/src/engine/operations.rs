@@ -13,12 +13,8 @@ use crate::tape::TapedOperation;
 
 impl Engine<'_> {
     pub(super) fn on_next_operation(&mut self) {
-        if self.tape.is_replayed() {
-            self.take_taped_operation();
-        } else {
-            self.operation_due = Some(self.now);
-            self.next_operation();
-        }
+        self.operation_due = Some(self.now);
+        self.next_operation();
     }
 
     /// Begins the operation that is due, if there is one and a thread is free for it.
@@ -48,7 +44,7 @@ impl Engine<'_> {
 
     /// An operation of the tape is due. If its thread is busy, it waits, and the operations of
     /// other threads do not.
-    fn take_taped_operation(&mut self) {
+    pub(super) fn on_taped_operation(&mut self) {
         if self.phase != Phase::Main {
             return;
         }
@@ -80,7 +76,7 @@ impl Engine<'_> {
     pub(super) fn schedule_taped_operation(&mut self) {
         if let Some(at) = self.tape.next_operation_at() {
             let due = (self.main_start + at).max(self.now);
-            self.queue.push(due, Event::NextOperation);
+            self.queue.push(due, Event::TapedOperation);
         }
     }
 

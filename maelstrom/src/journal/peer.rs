@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 /// What is in the envelope in which nodes on the gyre runtime put all that they say to each other,
 /// if that is of a kind of its own: `{"append": {…}}`, say, possibly within another such object.
 /// Gives the kind, and the JSON of what is said.
-pub(crate) fn said_to_peer(message: &Message) -> Option<(String, &str)> {
+pub fn said_to_peer(message: &Message) -> Option<(String, &str)> {
     if message.body.kind() != gyre::driver::PEER_TYPE {
         return None;
     }

@@ -42,9 +42,7 @@ impl TestOptions {
             "--calm" => self.calm_secs = number(flag, value, is_sensible)?,
             "--latency" => self.latency_ms = number(flag, value, |ms| *ms <= 1_000_000)?,
             "--latency-dist" => {
-                use LatencyDistribution::{Constant, Exponential, Uniform};
-                let known = [Constant, Uniform, Exponential];
-                let found = known.into_iter().find(|it| it.name() == value);
+                let found = LatencyDistribution::ALL.into_iter().find(|it| it.name() == value);
                 self.latency_distribution = found.ok_or_else(|| wrong(flag, value))?;
             }
             "--availability" => {
@@ -53,7 +51,7 @@ impl TestOptions {
             }
             "--nemesis" => {
                 let fault = |name: String| {
-                    let found = Fault::NAMED.into_iter().find(|fault| fault.name() == name);
+                    let found = Fault::ALL.into_iter().find(|fault| fault.name() == name);
                     found.ok_or_else(|| wrong(flag, &name))
                 };
                 let names = list().filter(|name| !name.is_empty());
@@ -138,7 +136,7 @@ mod tests {
             latency_ms: 7,
             latency_distribution: LatencyDistribution::Uniform,
             availability: Some(Availability::Total),
-            faults: Fault::NAMED.into(),
+            faults: Fault::ALL.into(),
             nemesis_interval_secs: 0.5,
             calm_secs: 1.5,
             member_count: Some(2),

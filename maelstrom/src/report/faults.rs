@@ -74,7 +74,7 @@ fn begin(name: &str, op: &Op) -> FaultSpan {
 /// The fault that an operation of the nemesis starts or stops. Names that this bench does not
 /// have are read by their form, for histories of other benches.
 fn fault_of(f: &str) -> (&str, bool) {
-    for fault in Fault::NAMED {
+    for fault in Fault::ALL {
         let (start, stop) = fault.operations();
         if f == start || f == stop {
             return (fault.name(), f == start);

@@ -108,7 +108,8 @@ fn about(workload: &str, results: &Judgement) -> Vec<(&'static str, Option<Strin
             });
             let kept = whole("stable-count").zip(whole("attempt-count")).map(|(stable, all)| {
                 let lost = whole("lost-count").unwrap_or_default();
-                format!("{stable} of {all} are there to the end, {lost} are lost")
+                let verb = if lost == "1" { "is" } else { "are" };
+                format!("{stable} of {all} are there to the end, {lost} {verb} lost")
             });
             vec![("seen by all", seen), ("elements", kept)]
         }

@@ -41,7 +41,7 @@ const SPEEDS: [(&str, &str); 8] = [
 ];
 
 /// How pages look.
-pub const STYLE: &str = include_str!("page/page.css");
+pub const STYLE: &str = concat!(include_str!("page/palette.css"), include_str!("page/page.css"));
 const PROGRAM: &str = concat!(
     include_str!("page/model.js"),
     include_str!("page/order.js"),
@@ -82,7 +82,11 @@ pub fn page(
                     h1.(verdict.class) {
                         span.symbol aria-hidden="true" { (verdict.symbol) }
                         " "
-                        (findings::headline(recorded.results, recorded.activity.ended(), recorded.failure))
+                        (findings::headline(
+                            recorded.results,
+                            recorded.activity.ended(),
+                            recorded.failure,
+                        ))
                     }
                     @if let Some((_, details)) = recorded.failure.and_then(|f| f.split_once('\n')) {
                         pre { (details) }

@@ -53,6 +53,7 @@ fn fault_colour(name: &str) -> RGBColor {
         "pause" => RGBColor(0xA0, 0xB1, 0xE9),
         "skew" => RGBColor(0xA0, 0xE9, 0xE3),
         "membership" => RGBColor(0xC8, 0xA0, 0xE9),
+        "disk" => RGBColor(0xE9, 0xC4, 0xA0),
         _ => RGBColor(0xCC, 0xCC, 0xCC),
     }
 }

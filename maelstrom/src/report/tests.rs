@@ -44,6 +44,7 @@ impl Made {
             workload: "broadcast",
             options: &self.options,
             ran: &Ran { seed: Some(7), ..Ran::default() },
+            playground: None,
             activity: &activity,
             history: &self.history,
             journal: self.journal.as_ref().unwrap_or(&nothing),

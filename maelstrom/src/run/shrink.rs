@@ -46,7 +46,8 @@ pub struct Limits {
 
 impl<'a> LockstepBench<'a> {
     /// A bench for this program. Its children live in this folder, which is made for them and
-    /// removed with the bench. `watchdog` is the bench's own program; `interrupted` ends what is running.
+    /// removed with the bench. `watchdog` is the bench's own program; `interrupted` ends what is
+    /// running.
     ///
     /// # Errors
     /// When the program is missing or not executable, or the folder cannot be created.

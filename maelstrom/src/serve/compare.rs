@@ -54,7 +54,9 @@ pub fn page(library: &Library, names: &[String]) -> Markup {
                 @for (run, _) in &runs {
                     @let path = format!("/files/{}/{file}", encode(&run.path()));
                     @if run.files.iter().any(|found| found == file) {
-                        a href=(path) { img loading="lazy" alt={ (file) " of " (run.path()) } src=(path); }
+                        a href=(path) {
+                            img loading="lazy" alt={ (file) " of " (run.path()) } src=(path);
+                        }
                     } @else { p.quiet { "no " (file) } }
                 }
             }

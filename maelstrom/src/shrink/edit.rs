@@ -98,7 +98,7 @@ pub fn explicit(case: &Case) -> Case {
 
 fn stop(fault: Fault, at: Duration) -> TapedStrike {
     let (plan, victims) = (crate::edn::Edn::Nil, Victims::Nobody);
-    TapedStrike { at, fault, starts: false, plan, victims, note: String::new() }
+    TapedStrike { at, fault, starts: false, adds: false, plan, victims, note: String::new() }
 }
 
 /// Takes the fates off the tape that messages have anyway.
@@ -188,8 +188,9 @@ pub fn is_nobody(victims: &Victims) -> bool {
     match victims {
         Victims::Nobody | Victims::Messages(0) => true,
         Victims::Links(links) => links.is_empty(),
-        Victims::Nodes(nodes) => nodes.is_empty(),
+        Victims::Nodes(nodes) | Victims::Members { wanted: nodes, .. } => nodes.is_empty(),
         Victims::Clocks(clocks) => clocks.is_empty(),
+        Victims::Disks(disks) => disks.is_empty(),
         Victims::Messages(_) => false,
     }
 }
@@ -198,8 +199,11 @@ fn without_victim(victims: &Victims, name: &NodeId) -> Victims {
     let mut victims = victims.clone();
     match &mut victims {
         Victims::Links(links) => links.retain(|(from, to)| from != name && to != name),
-        Victims::Nodes(nodes) => nodes.retain(|node| node != name),
+        Victims::Nodes(nodes) | Victims::Members { wanted: nodes, .. } => {
+            nodes.retain(|node| node != name);
+        }
         Victims::Clocks(clocks) => clocks.retain(|clock| clock.node != *name),
+        Victims::Disks(disks) => disks.retain(|(node, _)| node != name),
         Victims::Nobody | Victims::Messages(_) => {}
     }
     victims
@@ -216,9 +220,18 @@ pub fn fewer_victims(victims: &Victims) -> Vec<Victims> {
             let without = |gone| nodes.iter().filter(move |node| *node != gone).cloned();
             nodes.iter().map(|gone| Victims::Nodes(without(gone).collect())).collect()
         }
+        Victims::Members { wanted, ends } if wanted.len() > 1 => {
+            let without = |gone| wanted.iter().filter(move |node| *node != gone).cloned();
+            let fewer = |gone| Victims::Members { wanted: without(gone).collect(), ends: *ends };
+            wanted.iter().map(fewer).collect()
+        }
         Victims::Clocks(clocks) if clocks.len() > 1 => {
             let without = |gone| clocks.iter().filter(move |clock| *clock != gone).cloned();
             clocks.iter().map(|gone| Victims::Clocks(without(gone).collect())).collect()
+        }
+        Victims::Disks(disks) if disks.len() > 1 => {
+            let without = |gone| disks.iter().filter(move |disk| *disk != gone).cloned();
+            disks.iter().map(|gone| Victims::Disks(without(gone).collect())).collect()
         }
         _ => Vec::new(),
     }
@@ -256,10 +269,13 @@ pub fn renamed(case: &Case) -> Case {
             Victims::Links(links) => {
                 *links = links.iter().map(|(from, to)| (new(from), new(to))).collect();
             }
-            Victims::Nodes(nodes) => nodes.iter_mut().for_each(|node| *node = new(node)),
+            Victims::Nodes(nodes) | Victims::Members { wanted: nodes, .. } => {
+                nodes.iter_mut().for_each(|node| *node = new(node));
+            }
             Victims::Clocks(clocks) => {
                 clocks.iter_mut().for_each(|clock| clock.node = new(&clock.node));
             }
+            Victims::Disks(disks) => disks.iter_mut().for_each(|(node, _)| *node = new(node)),
             Victims::Nobody | Victims::Messages(_) => {}
         }
     }

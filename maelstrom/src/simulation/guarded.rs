@@ -4,8 +4,9 @@
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
+use std::time::Duration;
 
-use gyre::{Message, Process, Time};
+use gyre::{DiskTrouble, Message, Process, Time};
 
 use super::panic_sentence;
 use crate::engine::cluster::{NodeFactory, SimulatedNode};
@@ -17,6 +18,14 @@ impl<F: NodeFactory> NodeFactory for Guarded<F> {
     fn start(&mut self, node: usize, seed: u64) -> Result<Box<dyn SimulatedNode>, String> {
         let made = quietly(|| self.0.start(node, seed))?;
         Ok(Box::new(Guard { node: Some(made?), failure: None }))
+    }
+
+    fn set_disk_trouble(
+        &mut self,
+        node: usize,
+        trouble: Option<DiskTrouble>,
+    ) -> Result<bool, String> {
+        self.0.set_disk_trouble(node, trouble)
     }
 }
 
@@ -78,6 +87,14 @@ impl SimulatedNode for Guard {
     fn failure(&self) -> Option<String> {
         let of_node = || self.node.as_ref().and_then(|node| node.failure());
         self.failure.clone().or_else(of_node)
+    }
+
+    fn has_given_up(&self) -> bool {
+        self.failure.is_none() && self.node.as_ref().is_some_and(|node| node.has_given_up())
+    }
+
+    fn take_disk_time(&mut self) -> Duration {
+        self.step(|node| node.take_disk_time())
     }
 }
 

@@ -100,6 +100,9 @@ impl<N: Node> Check<N> {
 
     fn run_seeds(&self, seeds: Range<u64>, arguments: &str) {
         self.validate();
+        if let Some(note) = self.options.note() {
+            eprintln!("Note: {note}");
+        }
         let mut progress = Count::start(self.title(), seeds.clone());
         let mut failure = None;
         let control = Control::default();
@@ -314,6 +317,7 @@ fn try_write<N: Node>(check: &Check<N>, run: Run) -> anyhow::Result<()> {
         workload,
         options,
         ran,
+        playground: None,
         activity: &Activity::of(&outcome.history),
         history: &outcome.history,
         journal: &outcome.journal,

@@ -4,10 +4,10 @@
 //! 2026-01-31 23:59:59,123{GMT}  INFO  [jepsen worker 0] jepsen.util: 0  :invoke  :read  nil
 //! ```
 //!
-//! Lines have the form of the original's, with tabs: the time with a literal `{GMT}`, the level, the thread
-//! and the namespace that speak there, and the message; or, on request, the JSON objects of its
-//! `--logging-json`. The time of a line is the run's start plus the run's own time, never the
-//! clock's: a seeded run writes the same log every time.
+//! Lines have the form of the original's, with tabs: the time with a literal `{GMT}`, the level,
+//! the thread and the namespace that speak there, and the message; or, on request, the JSON objects
+//! of its `--logging-json`. The time of a line is the run's start plus the run's own time, never
+//! the clock's: a seeded run writes the same log every time.
 
 use std::fmt::{self, Display, Write};
 use std::path::Path;

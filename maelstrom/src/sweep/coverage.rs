@@ -238,7 +238,7 @@ fn is_between_servers(message: &Message) -> bool {
 impl Observer for Watcher {
     fn operation(&mut self, op: &Op) {
         if op.process == ProcessId::Nemesis {
-            let started = Fault::NAMED.iter().find(|fault| fault.operations().0 == &*op.f);
+            let started = Fault::ALL.iter().find(|fault| fault.operations().0 == &*op.f);
             if let Some(fault) = started {
                 *self.faults.entry(fault.name()).or_default() += 1;
             }

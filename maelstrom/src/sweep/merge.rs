@@ -66,7 +66,7 @@ impl Case {
 
     /// What no seed exercised: a sentence each.
     pub fn never(&self) -> Vec<String> {
-        let asked = crate::Fault::NAMED.iter().copied();
+        let asked = crate::Fault::ALL.iter().copied();
         let is_asked = |fault: &crate::Fault| self.plan.faults.iter().any(|it| it == fault.name());
         self.tally.coverage.never(&asked.filter(is_asked).collect::<Vec<_>>())
     }
@@ -94,9 +94,10 @@ impl Merged {
         self.cases.iter().map(|case| case.tally.undecided()).sum()
     }
 
-    /// Whether every seed was run, and every file could be used.
+    /// Whether every seed was run and could be judged, and every file could be used.
     pub fn is_whole(&self) -> bool {
-        self.notes.is_empty() && self.cases.iter().all(|case| case.missing.is_empty())
+        let is_whole = |case: &Case| case.missing.is_empty() && case.tally.undecided() == 0;
+        self.notes.is_empty() && self.cases.iter().all(is_whole)
     }
 
     /// Everything but the times, which alone differ from one sweep to the next: JSON.

@@ -20,7 +20,7 @@ const TABLES: &str = ".counts { border-collapse: collapse; font-size: 13px; marg
 
 /// The page.
 pub fn page(merged: &Merged) -> String {
-    let class = match (merged.failed(), merged.is_whole() && merged.undecided() == 0) {
+    let class = match (merged.failed(), merged.is_whole()) {
         (0, true) => "valid",
         (0, false) => "unknown",
         _ => "invalid",
@@ -39,7 +39,9 @@ pub fn page(merged: &Merged) -> String {
                 header {
                     p.crumb { "sweep, version " (version) }
                     h1.(class) { (headline(merged)) }
-                    p.files { a href="merged.json" { "results" } " " a href="report.txt" { "text" } }
+                    p.files {
+                        a href="merged.json" { "results" } " " a href="report.txt" { "text" }
+                    }
                 }
                 main {
                     @for note in &merged.notes { p.unknown { (note) } }
@@ -59,8 +61,8 @@ fn cases(merged: &Merged) -> Markup {
         div.scroll { table.counts {
             thead { tr {
                 th { "case" } th.number { "seeds" } th.number { "of" } th.number { "failed" }
-                th.number { "unknown" } th.number { "run twice" } th.number { "seeds a second, on a core" }
-                th { "settings of its own" }
+                th.number { "unknown" } th.number { "run twice" }
+                th.number { "seeds a second, on a core" } th { "settings of its own" }
             } }
             tbody {
                 @for case in &merged.cases {

@@ -114,7 +114,7 @@ pub fn run(runner: &dyn Runner, seed: u64) -> Result<Seed, String> {
             failure = Some(not_deterministic(runner, seed, &options)?);
         } else if let (Some(failure), Some(tracks)) = (&mut failure, second.tape) {
             let workload = runner.workload().name().to_owned();
-            failure.tape = Some(TapeFile { workload, seed, tracks });
+            failure.tape = Some(TapeFile { workload, seed, edits: false, tracks });
         }
     }
     Ok(Seed { seed, micros, is_compared, coverage: first.coverage, failure })

@@ -73,15 +73,18 @@ impl Tally {
 
     /// How many seeds failed.
     pub fn failed(&self) -> u64 {
-        let failed = self.failures.iter().filter(|(kind, _)| !is_undecided(kind));
-        failed.map(|(_, count)| count).sum()
+        self.count(|kind| !is_undecided(kind))
     }
 
     /// Of how many seeds nobody can say whether they failed: too little happened, or it was too
     /// much to judge.
     pub fn undecided(&self) -> u64 {
-        let undecided = self.failures.iter().filter(|(kind, _)| is_undecided(kind));
-        undecided.map(|(_, count)| count).sum()
+        self.count(is_undecided)
+    }
+
+    fn count(&self, is_counted: impl Fn(&str) -> bool) -> u64 {
+        let counted = self.failures.iter().filter(|(kind, _)| is_counted(kind));
+        counted.map(|(_, count)| count).sum()
     }
 
     /// Counts a seed.
@@ -241,7 +244,8 @@ impl ShardFile {
             Some(contents) => {
                 if let Some(difference) = plan.difference(&contents.plan) {
                     return Err(format!(
-                        "{shown} is of another sweep: {difference}. Give another --out, or remove it"
+                        "{shown} is of another sweep: {difference}. Give another --out, or \
+                         remove it"
                     ));
                 }
                 contents

@@ -72,7 +72,8 @@ pub enum Stop {
 }
 
 /// Runs seeds and gives each result to `take`, on this thread and in the order of the seeds.
-/// `begins` hears of each seed that is run alone, before it is, and of nobody when the others begin.
+/// `begins` hears of each seed that is run alone, before it is, and of nobody when the others
+/// begin.
 ///
 /// # Errors
 /// What ended the work early. All results that were given until then are those of the first seeds.

@@ -9,7 +9,7 @@ use rustc_hash::FxHasher;
 
 use super::{Link, TapedOperation, TapedStrike, Tracks};
 use crate::edn::{Edn, Reader};
-use crate::nemesis::{Clock, Fault, Victims};
+use crate::nemesis::{Clock, DiskFault, Fault, Victims};
 use crate::net::Verdict;
 use crate::workload::Workload;
 
@@ -26,6 +26,8 @@ pub struct TapeFile {
     pub workload: String,
     /// Where everything is drawn from that the tape does not say.
     pub seed: u64,
+    /// Whether it says only what is other than in the run that the seed draws.
+    pub edits: bool,
     /// What it says.
     pub tracks: Tracks,
 }
@@ -91,11 +93,15 @@ impl TapeFile {
     /// The text of the file.
     pub fn to_text(&self) -> String {
         let Tracks { operations, strikes, fates, draws, node_seeds } = &self.tracks;
-        let header = Edn::map([
+        let mut header = vec![
             ("tape", Edn::Int(VERSION)),
             ("workload", Edn::from(self.workload.as_str())),
             ("seed", whole(self.seed)),
-        ]);
+        ];
+        if self.edits {
+            header.push(("edits", Edn::Bool(true)));
+        }
+        let header = keyed(header);
         let operations = operations.iter().map(operation_entry);
         let strikes = strikes.values().flatten().map(strike_entry);
         let fates = fates.iter().map(|(link, fates)| {
@@ -132,30 +138,51 @@ fn strike_entry(strike: &TapedStrike) -> Edn {
         ("fault", Edn::keyword(strike.fault.name())),
         ("starts", Edn::Bool(strike.starts)),
     ];
+    if strike.adds {
+        entries.push(("adds", Edn::Bool(true)));
+    }
     if strike.plan != Edn::Nil {
         entries.push(("plan", strike.plan.clone()));
     }
-    entries.extend(victims_entry(&strike.victims));
+    entries.extend(victims_entries(&strike.victims));
     if !strike.note.is_empty() {
         entries.push(("note", Edn::from(strike.note.as_str())));
     }
+    keyed(entries)
+}
+
+fn keyed(entries: Vec<(&str, Edn)>) -> Edn {
     Edn::Map(entries.into_iter().map(|(key, value)| (Edn::keyword(key), value)).collect())
 }
 
-fn victims_entry(victims: &Victims) -> Option<(&'static str, Edn)> {
+fn victims_entries(victims: &Victims) -> Vec<(&'static str, Edn)> {
     let name = |node: &NodeId| Edn::from(node.as_str());
     let link = |(from, to): &(NodeId, NodeId)| Edn::Vector(vec![name(from), name(to)]);
     let clock = |clock: &Clock| {
         let numbers = [clock.rate_per_mille, clock.jump.as_millis() as u64].map(whole);
         Edn::Vector([name(&clock.node)].into_iter().chain(numbers).collect())
     };
-    Some(match victims {
-        Victims::Nobody => return None,
-        Victims::Links(links) => ("links", Edn::Vector(links.iter().map(link).collect())),
-        Victims::Nodes(nodes) => ("nodes", Edn::Vector(nodes.iter().map(name).collect())),
-        Victims::Messages(per_mille) => ("per-mille", whole(u64::from(*per_mille))),
-        Victims::Clocks(clocks) => ("clocks", Edn::Vector(clocks.iter().map(clock).collect())),
-    })
+    let names = |nodes: &[NodeId]| Edn::Vector(nodes.iter().map(name).collect());
+    match victims {
+        Victims::Nobody => vec![],
+        Victims::Links(links) => vec![("links", Edn::Vector(links.iter().map(link).collect()))],
+        Victims::Nodes(nodes) => vec![("nodes", names(nodes))],
+        Victims::Members { wanted, ends } => {
+            vec![("nodes", names(wanted)), ("ends", Edn::Bool(*ends))]
+        }
+        Victims::Messages(per_mille) => vec![("per-mille", whole(u64::from(*per_mille)))],
+        Victims::Clocks(clocks) => {
+            vec![("clocks", Edn::Vector(clocks.iter().map(clock).collect()))]
+        }
+        Victims::Disks(disks) => {
+            let disk = |(node, fault): &(NodeId, DiskFault)| {
+                let (kind, number) = fault.in_words();
+                let words = [name(node), Edn::keyword(kind)].into_iter();
+                Edn::Vector(words.chain(number.map(whole)).collect())
+            };
+            vec![("disks", Edn::Vector(disks.iter().map(disk).collect()))]
+        }
+    }
 }
 
 /// When it was sent, and then what becomes of it.
@@ -195,7 +222,9 @@ fn header(entry: &Edn) -> Result<TapeFile, String> {
         }
     }
     let workload = text_at(entry, "workload")?.to_owned();
-    Ok(TapeFile { workload, seed: whole_of(at(entry, "seed")?)?, tracks: Tracks::default() })
+    let seed = whole_of(at(entry, "seed")?)?;
+    let edits = entry.get("edits") == Some(&Edn::Bool(true));
+    Ok(TapeFile { workload, seed, edits, tracks: Tracks::default() })
 }
 
 /// Adds what a line says.
@@ -236,28 +265,33 @@ fn operation(entry: &Edn) -> Result<TapedOperation, String> {
 
 fn strike(entry: &Edn) -> Result<TapedStrike, String> {
     let name = name_of(at(entry, "fault")?)?;
-    let fault = Fault::NAMED.into_iter().find(|fault| fault.name() == name);
+    let fault = Fault::ALL.into_iter().find(|fault| fault.name() == name);
     let fault = fault.ok_or_else(|| format!("there is no fault {name}"))?;
     let starts = *at(entry, "starts")? == Edn::Bool(true);
+    let adds = entry.get("adds") == Some(&Edn::Bool(true));
     Ok(TapedStrike {
         at: time_of(at(entry, "at")?)?,
         fault,
         starts,
+        adds,
         plan: entry.get("plan").cloned().unwrap_or(Edn::Nil),
-        victims: if starts { victims(fault, entry)? } else { Victims::Nobody },
+        victims: if starts || adds { victims(fault, entry)? } else { Victims::Nobody },
         note: entry.get("note").and_then(Edn::as_str).unwrap_or_default().to_owned(),
     })
 }
 
-/// Whom a fault strikes that starts.
+/// Whom a fault strikes that starts, or whom alone it lets go as it stops.
 fn victims(fault: Fault, entry: &Edn) -> Result<Victims, String> {
     Ok(match fault {
         Fault::Partition | Fault::OneWay => {
             Victims::Links(list_of(at(entry, "links")?, link_of)?.into_iter().collect())
         }
-        Fault::Kill | Fault::Pause | Fault::Membership => {
-            Victims::Nodes(list_of(at(entry, "nodes")?, node_of)?)
-        }
+        Fault::Kill | Fault::Pause => Victims::Nodes(list_of(at(entry, "nodes")?, node_of)?),
+        Fault::Membership => Victims::Members {
+            wanted: list_of(at(entry, "nodes")?, node_of)?,
+            ends: entry.get("ends") == Some(&Edn::Bool(true)),
+        },
+        Fault::Disk => Victims::Disks(list_of(at(entry, "disks")?, disk_of)?),
         Fault::Skew => Victims::Clocks(list_of(at(entry, "clocks")?, clock_of)?),
         Fault::Loss | Fault::Duplicate => match whole_of(at(entry, "per-mille")?)? {
             share @ 0..=1000 => Victims::Messages(share as u32),
@@ -290,6 +324,16 @@ fn clock_of(value: &Edn) -> Result<Clock, String> {
     }
     let jump = Duration::from_millis(jump_ms);
     Ok(Clock { node: node_of(node)?, rate_per_mille, jump })
+}
+
+fn disk_of(value: &Edn) -> Result<(NodeId, DiskFault), String> {
+    let (node, kind, number) = match value.as_slice() {
+        Some([node, kind]) => (node, kind, None),
+        Some([node, kind, number]) => (node, kind, Some(whole_of(number)?)),
+        _ => return Err(format!("a disk is a node's name and what happens to it, not {value}")),
+    };
+    let fault = DiskFault::from_words(name_of(kind)?, number);
+    Ok((node_of(node)?, fault.ok_or_else(|| format!("nothing like this befalls a disk: {value}"))?))
 }
 
 fn at<'a>(entry: &'a Edn, key: &str) -> Result<&'a Edn, String> {
@@ -368,9 +412,12 @@ mod tests {
 {:at 1200, :thread 3, :f :cas, :value [0 [1 2]]}
 {:at 5000000000, :fault :partition, :starts true, :plan :one, :links [["n0" "n1"] ["n1" "n0"]], :note "n0 \"cut off\""}
 {:at 9000000000, :fault :partition, :starts false}
+{:at 9000000001, :fault :partition, :starts false, :adds true, :links [["n0" "n1"]]}
 {:at 1, :fault :kill, :starts true, :plan :all, :nodes ["n0" "n1"]}
 {:at 2, :fault :loss, :starts true, :plan 0.3, :per-mille 300}
 {:at 3, :fault :skew, :starts true, :plan :one, :clocks [["n1" 500 100]]}
+{:at 4, :fault :membership, :starts true, :nodes ["n0" "n2"], :ends true}
+{:at 5, :fault :disk, :starts true, :disks [["n0" :power-cut] ["n1" :full] ["n2" :slow 300] ["n3" :rot 17]]}
 {:from "n0", :to "n1", :type "append", :fates [[0 3000000] [1 nil] [2 1 2] [2 0]]}
 {:from "n0", :to "n1", :type "vote", :fates [[4 5]]}
 {:node "n0", :seeds [1 2]}
@@ -383,6 +430,9 @@ mod tests {
         assert_eq!(file.to_text(), TAPE);
         assert_eq!(file.seed, u64::MAX);
         assert_eq!(file.tracks.operations[1].at, Duration::from_nanos(1200));
+        let edits = TAPE.replacen("N}", "N, :edits true}", 1);
+        assert_eq!(TapeFile::parse(&edits).unwrap(), TapeFile { edits: true, ..file.clone() });
+        assert_eq!(TapeFile::parse(&edits).unwrap().to_text(), edits);
         let with_comments = TAPE.replace('\n', "\n\n; a comment\n");
         assert_eq!(TapeFile::parse(&with_comments).unwrap(), file);
         assert_eq!(TapeFile::parse(&file.to_line()).unwrap(), file);
@@ -410,6 +460,9 @@ mod tests {
             ("{:at 1, :fault :one-way, :starts true, :links [\"n0\"]}", "two nodes"),
             ("{:at 1, :fault :loss, :starts true, :per-mille 1001}", "too many"),
             ("{:at 1, :fault :skew, :starts true, :clocks [[\"n0\" 0 0]]}", "no clock"),
+            ("{:at 1, :fault :disk, :starts true, :disks [\"n0\"]}", "what happens to it"),
+            ("{:at 1, :fault :disk, :starts true, :disks [[\"n0\" :slow]]}", "befalls a disk"),
+            ("{:at 1, :fault :disk, :starts true, :disks [[\"n0\" :wet 1]]}", "befalls a disk"),
             ("{:from \"a\", :to \"b\", :type \"c\", :fates [[1]]}", "when the message is sent"),
             ("{:from \"a\", :to \"b\", :type \"c\", :fates [3]}", "when the message is sent"),
             ("{:from \"a\", :to \"b\", :type \"c\", :fates 3}", "vector"),

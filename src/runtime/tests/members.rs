@@ -6,13 +6,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use crate::protocols::raft::MemberChange;
 use crate::protocols::replicated::Options;
 use crate::runtime::replicated::Replicated;
 use crate::runtime::{Ctx, Node, Process, Runtime};
 use crate::state_machines::key_value::{Change, Registers, Request, Response};
 use crate::storage::MemoryDisk;
-use crate::types::{Body, Error, Message, NodeId, Time};
+use crate::types::{Body, Error, MemberChange, Message, NodeId, Time};
 
 const LATENCY: Duration = Duration::from_millis(2);
 

@@ -21,6 +21,8 @@ const TOP: f64 = 58.0;
 const STEP: f64 = 9.0;
 /// Of a letter, about.
 const LETTER: f64 = 6.8;
+/// The same in bold, as the sentence is.
+const BOLD_LETTER: f64 = 7.4;
 const LABEL_CHARACTERS: usize = 26;
 /// Beside the sentence.
 const MARGIN: f64 = 12.0;
@@ -142,7 +144,7 @@ fn write_moment(svg: &mut String, layout: &Layout, stuck: &Bar, sentence: &str) 
 }
 
 fn sentence_width(sentence: &str) -> f64 {
-    sentence.chars().count() as f64 * LETTER
+    sentence.chars().count() as f64 * BOLD_LETTER
 }
 
 fn write_bar(svg: &mut String, layout: &Layout, bar: &Bar) {

@@ -174,7 +174,9 @@ fn operations(explanation: &Explanation, involved: &AllInvolved) -> Markup {
     html! {
         @if !rows.is_empty() {
             div.scroll { table.operations {
-                thead { tr { th { "operation" } th { "which" } th { "what" } th { "who" } th { "when" } } }
+                thead { tr {
+                    th { "operation" } th { "which" } th { "what" } th { "who" } th { "when" }
+                } }
                 tbody { @for (operation, roles) in rows.iter().take(POINTED_TO) { tr {
                     td { a.op href={ "#op-" (operation.number) } { (operation.number) } }
                     td { (roles.join(", ")) }

@@ -14,7 +14,7 @@ pub fn section(recorded: &Recorded) -> Markup {
         section #ran aria-label="What ran" {
             @if !figures.is_empty() { (of_figures(&figures)) }
             // A history from anywhere else does not say.
-            @if *recorded.ran != Ran::default() { (what_ran(recorded.ran)) }
+            @if *recorded.ran != Ran::default() { (what_ran(recorded.ran, recorded.playground)) }
         }
     }
 }
@@ -26,7 +26,7 @@ fn of_figures(figures: &[Figure]) -> Markup {
 }
 
 /// The program, its arguments, the flags, the seed, the version, and how to repeat it.
-fn what_ran(ran: &Ran) -> Markup {
+fn what_ran(ran: &Ran, playground: Option<&str>) -> Markup {
     let flags = ran.flags_line();
     html! {
         dl {
@@ -38,7 +38,11 @@ fn what_ran(ran: &Ran) -> Markup {
             }
             dt { "flags" }
             dd {
-                @if flags.is_empty() { "all have their default values" } @else { code { (words(&flags)) } }
+                @if flags.is_empty() {
+                    "all have their default values"
+                } @else {
+                    code { (words(&flags)) }
+                }
             }
             dt { "seed" }
             dd {
@@ -50,6 +54,11 @@ fn what_ran(ran: &Ran) -> Markup {
             @if !ran.version.is_empty() { dt { "version" } dd { (ran.version) } }
             @if !ran.again.is_empty() {
                 dt { "repeat it" } dd { code.command { (words(&ran.again)) } }
+            }
+            @if let Some(address) = playground {
+                dt { "change it" }
+                dd { a href=(address) { "open in the playground" } ", which " code { "make playground" }
+                    " serves" }
             }
         }
     }
