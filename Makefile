@@ -7,19 +7,27 @@
 #   NODE_ARG="…"    an argument for the node's own program
 #   SOLUTION=1      `make exercise-…`: the solution in place of the stub
 #   CHAPTER=03      `make book-test` and `book-update`: the commands of this chapter only
+#   PROFILE=release `make test-…` and `make serve`: optimized programs, as everything else has
 #   MAELSTROM=path  use that bench instead of the built-in one, the original for instance
 
 SHELL := /bin/bash
 # Everything but the host layer must compile for a browser: the playground consists of that.
 WASM := wasm32-unknown-unknown
 CARGO ?= cargo
-BUILT_IN := target/release/maelstrom
-MAELSTROM ?= $(BUILT_IN)
-BIN := target/release
 
 WORKLOADS := echo unique-ids broadcast g-set g-counter g-counter-kv pn-counter \
 	kafka kafka-single kafka-kv lin-kv lin-kv-single lin-kv-proxy \
 	txn-list-append txn-list-append-datomic txn-rw-register txn-rw-register-raft
+# Whoever waits for a run in real time waits for its clock, so what it needs is built quickly, and
+# not optimized. The rest is optimized: it runs thousands of seeds, or is measured.
+ifndef MAELSTROM
+IS_QUICK := $(if $(MAKECMDGOALS),$(if $(filter-out $(WORKLOADS:%=test-%) serve,$(MAKECMDGOALS)),,1))
+endif
+PROFILE ?= $(if $(IS_QUICK),quick,release)
+BIN := target/$(PROFILE)
+BUILT_IN := $(BIN)/maelstrom
+MAELSTROM ?= $(BUILT_IN)
+
 # Nodes with a bug each.
 BUGS := $(patsubst bugs/src/bin/%.rs,%,$(wildcard bugs/src/bin/*.rs))
 # Of the Gossip Glomers.
@@ -70,7 +78,7 @@ help: ## Show this list
 
 # Here and below `--workspace` does not mean that all of it is built. Cargo then gives every library
 # the features that any member asks for, and so builds it once for all targets.
-build: ## Build all nodes and the bench
+build: ## Build all nodes and the bench, optimized, into target/release
 	@$(CARGO) build --release --quiet --workspace --bin maelstrom \
 	  $(patsubst src/bin/%.rs,--bin %,$(wildcard src/bin/*.rs))
 
@@ -80,7 +88,7 @@ NODE = $(notdir $(filter $(BIN)/%,$(FLAGS)))
 define build_node
 @[ -e $(BIN)/$(NODE) ] || echo "Building $(NODE)$(if $(IS_BUILT_IN), and the bench)." \
   "The first time this takes some minutes." >&2
-@$(CARGO) build --release --workspace --bin $(NODE) $(if $(IS_BUILT_IN),--bin maelstrom)
+@$(CARGO) build --profile $(PROFILE) --workspace --bin $(NODE) $(if $(IS_BUILT_IN),--bin maelstrom)
 endef
 
 # One program for the tests of all nodes, `tests/nodes.rs`, instead of one for each.
@@ -248,7 +256,8 @@ sweep: sweep-nodes ## Run every node over SEEDS (1000 of them) with every fault,
 test-slurm: build sweep-nodes ## Sweep under a real Slurm, with a node killed (needs its packages)
 	@deploy/test-slurm $(BUILT_IN) $(SWEEP)/nodes
 
-serve: build ## Show the runs in store/ in a browser, at port 8080
+serve: ## Show the runs in store/ in a browser, at port 8080
+	@$(CARGO) build --profile $(PROFILE) --quiet --workspace --bin maelstrom
 	@$(BUILT_IN) serve $(ARGS)
 
 # One file: the page with its styles and programs, and the module, packed, in it.

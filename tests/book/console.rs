@@ -81,7 +81,11 @@ fn run(root: &Path, text: &str, limit_secs: u32) -> Result<Vec<String>, String> 
         command.env_remove(name);
     }
     // `make` would build what is built already, only differently: see `make book-test`.
-    command.env("CARGO", "true").env("LC_ALL", "C.UTF-8").env("TERM", "dumb");
+    command
+        .env("CARGO", "true")
+        .env("PROFILE", "release")
+        .env("LC_ALL", "C.UTF-8")
+        .env("TERM", "dumb");
     let output = command.output().map_err(|error| format!("timeout cannot be run: {error}."))?;
     // The second of the two is of a command that had to be killed.
     if matches!(output.status.code(), Some(124 | 137)) {
