@@ -5,7 +5,7 @@
 //                              { scene, seed, flags, tape, edits }: a tape in the place of the
 //                              scene's, if there is one, and lines of a tape of edits; with a
 //                              workload besides, the scene is a node's program, and the bench
-//                              wrote the link (maelstrom/src/run/playground.rs)
+//                              wrote the link (maelstrom/bench/src/run/playground.rs)
 //   #2.q1a…                    version 2: the same as a list, in which frequent words are one
 //                              character each: without zlib's header, so that a small run is short
 

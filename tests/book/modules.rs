@@ -7,7 +7,8 @@ use crate::Failure;
 use crate::page::Page;
 
 /// Where modules are.
-const SOURCES: [&str; 4] = ["src", "maelstrom/src", "checker/src", "bugs/src"];
+const SOURCES: [&str; 5] =
+    ["src", "maelstrom/src", "maelstrom/bench/src", "checker/src", "bugs/src"];
 
 /// Checks that a module to which a chapter leads has a line
 /// `//! Chapter 3 of the book, `book/03-broadcast.md`, reads this.`, and that the chapter which such

@@ -34,19 +34,19 @@ pub mod goals;
 mod illustrate;
 mod involved;
 mod keys;
-#[cfg(feature = "program")]
+#[cfg(feature = "plots")]
 mod lag;
-#[cfg_attr(not(feature = "program"), allow(dead_code, reason = "the plots use the rest"))]
+#[cfg_attr(not(feature = "plots"), allow(dead_code, reason = "the plots use the rest"))]
 mod logs;
 mod messages;
 mod page;
-#[cfg(feature = "program")]
+#[cfg(feature = "plots")]
 mod plots;
-#[cfg_attr(not(feature = "program"), allow(dead_code, reason = "the plots use the rest"))]
+#[cfg_attr(not(feature = "plots"), allow(dead_code, reason = "the plots use the rest"))]
 mod series;
 mod slices;
 mod timeline;
-#[cfg(feature = "program")]
+#[cfg(feature = "plots")]
 mod unseen;
 mod waits;
 
@@ -153,11 +153,11 @@ pub fn write(
                 Ok(page::page(recorded, pointers, &explanations.shown, involved, data).into())
             }),
         ),
-        #[cfg(feature = "program")]
+        #[cfg(feature = "plots")]
         ("latency-raw.png", Box::new(move || plots::latency_raw(name, activity))),
-        #[cfg(feature = "program")]
+        #[cfg(feature = "plots")]
         ("latency-quantiles.png", Box::new(move || plots::latency_quantiles(name, activity))),
-        #[cfg(feature = "program")]
+        #[cfg(feature = "plots")]
         ("rate.png", Box::new(move || plots::rate(name, activity))),
         ("timeline.html", Box::new(move || Ok(activity.timeline.page(name).into()))),
         ("messages.svg", Box::new(move || Ok(messages::diagram(recorded.journal).into()))),
@@ -178,7 +178,7 @@ fn write_logs(
     recorded: &Recorded,
     write: &mut dyn FnMut(&str, &[u8]) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    #[cfg(feature = "program")]
+    #[cfg(feature = "plots")]
     {
         let (name, activity) = (recorded.workload, recorded.activity);
         let lags = lag::lags(recorded.history, activity.end(), recorded.options.concurrency)?;

@@ -6,7 +6,7 @@ use gyre::DiskTrouble;
 
 /// A kind of fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "program", derive(clap::ValueEnum))]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 pub enum Fault {
     /// Cuts the network between nodes into parts.
     Partition,

@@ -22,7 +22,7 @@ use crate::seeds::{Concern, Seeds};
 /// How latencies are distributed around their mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-#[cfg_attr(feature = "program", derive(clap::ValueEnum))]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 pub enum LatencyDistribution {
     /// Always the mean.
     Constant,
