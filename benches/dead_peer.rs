@@ -241,6 +241,10 @@ impl Disk for CountingDisk {
         Ok(())
     }
 
+    fn sync_folder(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
     fn truncate(&mut self, _: &str, _: u64) -> io::Result<()> {
         Ok(())
     }

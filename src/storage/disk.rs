@@ -7,6 +7,9 @@ use std::io;
 ///
 /// - What was appended to a file survives a crash only once `sync` of that file has returned.
 ///   Before that it may be there or not, in part, or later bytes without earlier ones.
+/// - That there is a file of this name survives a crash only once `sync_folder` has returned after
+///   it was made: a file whose name is lost is lost with all that was synced of it. Pillai et al.,
+///   "All File Systems Are Not Created Equal" (OSDI 2014), found programs that forget this.
 /// - A file that was removed may be there again after a crash, with what was synced of it. It is
 ///   never mixed with a new file of the same name.
 ///
@@ -24,6 +27,7 @@ use std::io;
 ///     fn read(&mut self, _: &str) -> Result<Option<Vec<u8>>> { Ok(None) }
 ///     fn append(&mut self, _: &str, _: &[u8]) -> Result<()> { Err(ErrorKind::StorageFull.into()) }
 ///     fn sync(&mut self, _: &str) -> Result<()> { Ok(()) }
+///     fn sync_folder(&mut self) -> Result<()> { Ok(()) }
 ///     fn truncate(&mut self, _: &str, _: u64) -> Result<()> { Ok(()) }
 ///     fn remove(&mut self, _: &str) -> Result<()> { Ok(()) }
 ///     fn list(&mut self) -> Result<Vec<String>> { Ok(Vec::new()) }
@@ -46,11 +50,17 @@ pub trait Disk {
     /// When the disk fails or is full.
     fn append(&mut self, file: &str, bytes: &[u8]) -> io::Result<()>;
 
-    /// Makes everything done to a file survive a crash.
+    /// Makes everything done to a file survive a crash, but for its name.
     ///
     /// # Errors
     /// When the disk fails.
     fn sync(&mut self, file: &str) -> io::Result<()>;
+
+    /// Makes the names of all files survive a crash.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    fn sync_folder(&mut self) -> io::Result<()>;
 
     /// Cuts a file to its first `length` bytes.
     ///
@@ -102,6 +112,10 @@ impl Disk for MemoryDisk {
     }
 
     fn sync(&mut self, _: &str) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn sync_folder(&mut self) -> io::Result<()> {
         Ok(())
     }
 

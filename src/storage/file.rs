@@ -21,6 +21,7 @@ const LOCK: &str = "lock";
 /// let mut disk = FileDisk::open(directory.path())?;
 /// disk.append("log", b"add 1")?;
 /// disk.sync("log")?;
+/// disk.sync_folder()?; // its name, too
 /// assert!(FileDisk::open(directory.path()).is_err()); // it belongs to one node
 /// drop(disk);
 /// assert_eq!(FileDisk::open(directory.path())?.read("log")?.unwrap(), b"add 1");
@@ -81,8 +82,10 @@ impl Disk for FileDisk {
     }
 
     fn sync(&mut self, file: &str) -> io::Result<()> {
-        self.file(file)?.sync_data()?;
-        // A file whose name is lost is as lost as one without content.
+        self.file(file)?.sync_data()
+    }
+
+    fn sync_folder(&mut self) -> io::Result<()> {
         if self.has_new_names {
             sync_directory(&self.directory)?;
             self.has_new_names = false;

@@ -106,10 +106,14 @@ impl Files {
         if log.synced == log.length {
             return Ok(());
         }
+        let is_new = log.synced == 0;
         log.synced = log.length;
         let (generation, length) = (log.generation, log.length);
         let (file, marks) = (log_file(generation), marks_file(generation));
         self.disk.sync(&file).map_err(failed("sync", &file))?;
+        if is_new {
+            self.sync_folder()?;
+        }
         let mark = frames::encode_mark(generation, length);
         self.disk.append(&marks, &mark).map_err(failed("append to", &marks))
     }
@@ -155,6 +159,7 @@ impl Files {
         let file = snapshot_file(generation);
         // Before the older files go, the snapshot that stands for them must be there to stay.
         self.disk.sync(&file).map_err(failed("sync", &file))?;
+        self.sync_folder()?;
         let snapshot_bytes = self.unfinished.take().map_or(0, |unfinished| unfinished.length);
         let log = self.log()?;
         (log.snapshot_bytes, log.older_bytes) = (snapshot_bytes, 0);
@@ -184,6 +189,13 @@ impl Files {
         unfinished.length += frame.len() as u64;
         let file = snapshot_file(generation);
         self.disk.append(&file, &frame).map_err(failed("append to", &file))
+    }
+
+    /// A file whose name is lost is as lost as one without content.
+    fn sync_folder(&mut self) -> Result<(), Error> {
+        self.disk.sync_folder().map_err(|error| {
+            Error::crash(format!("could not sync the node's data directory: {error}"))
+        })
     }
 
     fn remove(&mut self, file: &str) -> Result<(), Error> {
@@ -236,6 +248,8 @@ impl Files {
             (log.generation, log.length) = (generation, next.length);
             records.extend(next.records);
         }
+        // The names, too, may be in the system's cache only.
+        self.sync_folder()?;
         self.continue_log(&mut log)?;
         self.clean_up(&generations, base, log.generation)?;
         self.log = Some(log);
@@ -289,12 +303,14 @@ impl Files {
         self.disk.sync(&file).map_err(failed("sync", &file))?;
         log.synced = log.length;
         // The former marks stay: a kill may come before the new one.
-        let torn = self.read(&marks)?.len() % frames::MARK;
+        let marked = self.read(&marks)?.len();
+        let torn = marked % frames::MARK;
         let fill = vec![0; (frames::MARK - torn) % frames::MARK];
         let mark = frames::encode_mark(log.generation, log.length);
         let bytes = [fill, mark.to_vec()].concat();
         self.disk.append(&marks, &bytes).map_err(failed("append to", &marks))?;
-        self.disk.sync(&marks).map_err(failed("sync", &marks))
+        self.disk.sync(&marks).map_err(failed("sync", &marks))?;
+        if marked == 0 { self.sync_folder() } else { Ok(()) }
     }
 
     /// Removes what no start needs any more: what is older than the snapshot, snapshots that

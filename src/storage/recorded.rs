@@ -11,7 +11,8 @@
 //! operation the disk looks there.
 //!
 //! The record is a row of operations: a line such as `append log-1 5`, `truncate log-1 40`,
-//! `sync log-1 0`, `remove log-1 0` or `crash all 42`, and after the first so many bytes.
+//! `sync log-1 0`, `sync-folder all 0`, `remove log-1 0` or `crash all 42`, and after the first so
+//! many bytes.
 //! It is never shortened: the lives of a node in a test are few and short. In real time a kill may
 //! come while an operation is recorded. Then its record is torn, and it has not happened.
 
@@ -111,6 +112,7 @@ fn replay(record: &[u8], disk: &mut SimDisk) -> io::Result<u64> {
             "append" => disk.append(file, bytes)?,
             "truncate" => disk.truncate(file, number)?,
             "sync" => disk.sync(file)?,
+            "sync-folder" => disk.sync_folder()?,
             "remove" => disk.remove(file)?,
             _ => disk.crash_with_seed(number),
         }
@@ -128,8 +130,8 @@ fn split_line(record: &[u8]) -> Option<(&[u8], &[u8])> {
 fn operation(line: &[u8]) -> Option<(&str, &str, u64)> {
     let mut words = str::from_utf8(line).ok()?.split(' ');
     let (verb, file, number) = (words.next()?, words.next()?, words.next()?.parse().ok()?);
-    let is_known = ["append", "truncate", "sync", "remove", "crash"].contains(&verb);
-    is_known.then_some((verb, file, number))
+    let verbs = ["append", "truncate", "sync", "sync-folder", "remove", "crash"];
+    verbs.contains(&verb).then_some((verb, file, number))
 }
 
 impl Disk for RecordedDisk {
@@ -153,6 +155,12 @@ impl Disk for RecordedDisk {
             std::thread::sleep(self.disk.take_time());
         }
         Ok(())
+    }
+
+    fn sync_folder(&mut self) -> io::Result<()> {
+        self.look()?;
+        self.record("sync-folder", "all", 0, b"")?;
+        self.disk.sync_folder()
     }
 
     fn truncate(&mut self, file: &str, length: u64) -> io::Result<()> {

@@ -28,6 +28,7 @@ use super::{Disk, DiskTrouble};
 ///     let mut disk = SimDisk::new();
 ///     disk.append("log", b"synced")?;
 ///     disk.sync("log")?;
+///     disk.sync_folder()?; // the name of the file
 ///     disk.append("log", b", not synced")?;
 ///     disk.crash_with_seed(seed);
 ///     left.insert(disk.read("log")?.unwrap());
@@ -56,6 +57,8 @@ struct SimFile {
     current: Option<Vec<u8>>,
     /// What a crash cannot take.
     durable: Option<Vec<u8>>,
+    /// Whether the folder has its name for good. Without, all of it can go.
+    is_named: bool,
     /// What was done since, in order.
     unsynced: Vec<Change>,
 }
@@ -96,7 +99,8 @@ impl SimDisk {
     /// Synced content is safe. Of what is not, `rng` decides, file by file: all is lost, all
     /// is still there and still not synced, or each write survives, is lost (zeros or stale
     /// bytes where a later one survives) or is torn. A file that was removed may be back; what
-    /// was then written to a new one of that name is lost.
+    /// was then written to a new one of that name is lost. Where all that was not synced is lost,
+    /// so is a file whose name is not, with all that is in it.
     pub fn crash(&self, rng: &mut impl Rng) {
         let mut state = self.0.borrow_mut();
         if matches!(state.trouble, Some(DiskTrouble::Rot(_))) {
@@ -174,15 +178,25 @@ impl SimFile {
     }
 
     fn sync(&mut self) {
-        for change in self.unsynced.drain(..) {
-            change.apply(&mut self.durable);
+        for change in std::mem::take(&mut self.unsynced) {
+            self.keep(&change);
         }
+    }
+
+    /// From now on a crash cannot take this change.
+    fn keep(&mut self, change: &Change) {
+        change.apply(&mut self.durable);
+        // What comes after is another file of that name.
+        self.is_named &= !matches!(change, Change::Remove);
     }
 
     fn crash(&mut self, rng: &mut impl Rng) {
         match rng.random_range(0..4) {
             // The power went before anything was written.
-            0 => self.unsynced.clear(),
+            0 => {
+                self.unsynced.clear();
+                self.durable.take_if(|_| !self.is_named);
+            }
             // Only the process died: all is there, and all is still in danger.
             1 => return,
             // Each write fares for itself.
@@ -204,7 +218,7 @@ impl SimFile {
         let end = removals.get(survivors).copied().unwrap_or(changes.len());
         for change in &changes[start..end] {
             match change {
-                Change::Remove => change.apply(&mut self.durable),
+                Change::Remove => self.keep(change),
                 Change::Truncate(_) => {
                     if rng.random() {
                         change.apply(&mut self.durable);
@@ -267,6 +281,13 @@ impl Disk for SimDisk {
             state.time_taken += time;
         }
         state.files.entry(file.to_owned()).or_default().sync();
+        Ok(())
+    }
+
+    fn sync_folder(&mut self) -> io::Result<()> {
+        for file in self.0.borrow_mut().files.values_mut() {
+            file.is_named |= file.current.is_some();
+        }
         Ok(())
     }
 

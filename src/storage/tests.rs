@@ -232,6 +232,25 @@ fn a_slow_disk_says_how_long_it_took() {
     assert_eq!(disk.take_time(), Duration::ZERO);
 }
 
+#[test]
+fn a_file_is_lost_with_its_name_unless_the_folder_was_synced() {
+    let left = |syncs_folder: bool| {
+        let is_left = |seed: &u64| {
+            let mut disk = SimDisk::new();
+            disk.append("log", b"synced").unwrap();
+            disk.sync("log").unwrap();
+            if syncs_folder {
+                disk.sync_folder().unwrap();
+            }
+            disk.crash_with_seed(*seed);
+            disk.read("log").unwrap().is_some()
+        };
+        (0..100).filter(is_left).count()
+    };
+    assert_eq!(left(true), 100);
+    assert!((50..100).contains(&left(false)), "{}", left(false));
+}
+
 /// Two disks that must never differ.
 struct Both(RecordedDisk, SimDisk);
 
@@ -250,6 +269,10 @@ impl Disk for Both {
 
     fn sync(&mut self, file: &str) -> io::Result<()> {
         self.0.sync(file).and_then(|()| self.1.sync(file))
+    }
+
+    fn sync_folder(&mut self) -> io::Result<()> {
+        self.0.sync_folder().and_then(|()| self.1.sync_folder())
     }
 
     fn truncate(&mut self, file: &str, length: u64) -> io::Result<()> {
@@ -293,6 +316,10 @@ impl Disk for PowerCut {
 
     fn sync(&mut self, file: &str) -> io::Result<()> {
         self.spend().and_then(|()| self.disk.sync(file))
+    }
+
+    fn sync_folder(&mut self) -> io::Result<()> {
+        self.spend().and_then(|()| self.disk.sync_folder())
     }
 
     fn truncate(&mut self, file: &str, length: u64) -> io::Result<()> {
@@ -401,6 +428,10 @@ impl Disk for Counting {
 
     fn sync(&mut self, file: &str) -> io::Result<()> {
         self.disk.borrow_mut().sync(file)
+    }
+
+    fn sync_folder(&mut self) -> io::Result<()> {
+        self.disk.borrow_mut().sync_folder()
     }
 
     fn truncate(&mut self, file: &str, length: u64) -> io::Result<()> {

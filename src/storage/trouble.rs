@@ -47,7 +47,7 @@ pub const SIMULATED_DISK_FILE: &str = "simulated-disk";
 pub enum DiskTrouble {
     /// It is full: of what is appended half is written, and then it fails.
     Full,
-    /// Each sync takes so long.
+    /// Each sync of a file takes so long.
     Slow(Duration),
     /// One bit of what was synced is read wrong, in the order of files and bytes the one with
     /// this number, modulo how many there are. A crash takes nothing meanwhile: else nobody could

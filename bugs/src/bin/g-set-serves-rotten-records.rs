@@ -85,7 +85,8 @@ impl Node for Set {
                 let record = [element.to_le_bytes(), (!element).to_le_bytes()].concat();
                 let kept = ctx.storage().with_disk(|disk| {
                     disk.append(LOG, &record)?;
-                    disk.sync(LOG)
+                    disk.sync(LOG)?;
+                    disk.sync_folder()
                 });
                 kept.unwrap_or_else(|error| Failure::raise(error));
                 self.elements.borrow_mut().insert(element);

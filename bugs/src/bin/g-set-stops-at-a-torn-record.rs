@@ -68,6 +68,7 @@ impl Set {
             if !log.is_empty() {
                 // What only the process's end has left is not safe yet.
                 disk.sync(LOG)?;
+                disk.sync_folder()?;
             }
             Ok(records.into_iter().collect())
         });
@@ -87,7 +88,9 @@ impl Node for Set {
                 let appended = ctx.storage().with_disk(|disk| disk.append(LOG, &record));
                 // Others that come meanwhile share the sync.
                 ctx.sleep(SYNC_AFTER).await;
-                let kept = appended.and_then(|()| ctx.storage().with_disk(|disk| disk.sync(LOG)));
+                let kept = appended.and_then(|()| {
+                    ctx.storage().with_disk(|disk| disk.sync(LOG).and_then(|()| disk.sync_folder()))
+                });
                 kept.unwrap_or_else(|error| Failure::raise(error));
                 self.elements.borrow_mut().insert(element);
                 Ok(Response::AddOk {})

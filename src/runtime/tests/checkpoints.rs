@@ -203,6 +203,10 @@ impl Disk for Watched {
         self.disk.borrow_mut().sync(file)
     }
 
+    fn sync_folder(&mut self) -> io::Result<()> {
+        self.disk.borrow_mut().sync_folder()
+    }
+
     fn truncate(&mut self, file: &str, length: u64) -> io::Result<()> {
         self.disk.borrow_mut().truncate(file, length)
     }
