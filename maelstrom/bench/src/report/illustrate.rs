@@ -20,6 +20,10 @@ use super::drawings::lanes::{Fault, Lanes};
 use super::faults::FaultSpan;
 use crate::checker::{Finding, Judgement, Validity};
 use crate::history::Op;
+use crate::journal::Flight;
+
+/// So many lost messages are named.
+const LOSSES: usize = 3;
 
 /// So many findings of a kind are drawn.
 const DRAWN: usize = 6;
@@ -148,11 +152,16 @@ fn label(span: &FaultSpan) -> String {
     }
 }
 
-/// The faults that were in force at some time between these, in a sentence.
+/// The faults that were in force at some time between these, in a sentence; or else the messages
+/// that did not arrive, for a tape can lose some without a fault.
 fn faults_in_words(recorded: &Recorded, time: (i64, i64)) -> String {
     let mut spans = in_force(recorded, time);
     if spans.is_empty() {
-        return "No fault was in force meanwhile: look into the node.".into();
+        let no_fault = "No fault was in force meanwhile";
+        return match losses_in_words(recorded, time) {
+            Some(losses) => format!("{no_fault}, but the network did not deliver {losses}."),
+            None => format!("{no_fault}: look into the node."),
+        };
     }
     spans.sort_by_key(|span| span.start);
     let mut text = String::from("The fault to blame may be: ");
@@ -165,6 +174,29 @@ fn faults_in_words(recorded: &Recorded, time: (i64, i64)) -> String {
         write!(text, "; and {} more", spans.len() - 3).expect("text");
     }
     text + "."
+}
+
+/// The messages from node to node that were sent between these and never arrived: the first few.
+fn losses_in_words(recorded: &Recorded, (from, to): (i64, i64)) -> Option<String> {
+    let journal = recorded.journal;
+    let name = |number: u32| &journal.names()[number as usize];
+    let is_node = |number: u32| recorded.options.nodes.contains(name(number));
+    let mut lost: Vec<Flight> = journal
+        .flights()
+        .filter(|flight| flight.received.is_none() && (from..=to).contains(&flight.sent))
+        .filter(|flight| is_node(flight.src) && is_node(flight.dest))
+        .collect();
+    lost.sort_by_key(|flight| flight.sent);
+    let words = |flight: &Flight| {
+        let kind = &journal.kinds()[flight.kind as usize];
+        let (src, dest) = (name(flight.src), name(flight.dest));
+        format!("the {kind} that {src} sent to {dest} at {}", at(flight.sent))
+    };
+    let mut text = lost.iter().take(LOSSES).map(words).collect::<Vec<_>>().join(", ");
+    if lost.len() > LOSSES {
+        write!(text, ", and {} more", lost.len() - LOSSES).expect("text");
+    }
+    (!lost.is_empty()).then_some(text)
 }
 
 /// A moment of the run.

@@ -195,6 +195,47 @@ fn a_lost_element_is_drawn_with_who_had_it_when_and_the_fault_to_blame() {
     }
 }
 
+/// A tape may lose one message, and no fault is in force.
+#[test]
+fn a_message_that_was_lost_without_a_fault_is_named() {
+    let mut history = String::new();
+    for (process, f, asked, told, ms) in [
+        (0, "broadcast", "7", "7", 100),
+        (0, "read", "nil", "[7]", 200),
+        (1, "read", "nil", "[]", 900),
+    ] {
+        for (kind, value) in [("invoke", asked), ("ok", told)] {
+            let index = history.lines().count();
+            history += &format!(
+                "{{:process {process}, :type :{kind}, :f :{f}, :value {value}, :index {index}, \
+                 :time {ms}000000}}\n"
+            );
+        }
+    }
+    let mut made = Made { history: History::parse(&history).unwrap(), ..Made::default() };
+    let judged = crate::checker::set_full::check(&made.history, "broadcast");
+    let results = Judgement::of_parts([("workload", judged)]);
+    let page = |made: &Made| text(&made.files(&results), "index.html").to_owned();
+    let words = "No fault was in force meanwhile: look into the node.";
+    assert!(page(&made).contains(words));
+
+    let mut journal = Journal::new(10);
+    journal.begin_main_phase(Time::ZERO);
+    let message = |src: &str, dest: &str| {
+        let line = format!(r#"{{"src":"{src}","dest":"{dest}","body":{{"type":"tell"}}}}"#);
+        Message::parse(&line).unwrap()
+    };
+    // What a client was told belongs elsewhere.
+    for (id, (src, dest)) in [("n1", "c4"), ("n1", "n2")].into_iter().enumerate() {
+        journal.record_send(Time::from_nanos(150_000_000), id as u64, &message(src, dest));
+    }
+    made.journal = Some(journal);
+    let words =
+        "meanwhile, but the network did not deliver the tell that n1 sent to n2 at 0.150 s.";
+    let page = page(&made);
+    assert!(page.contains(words), "{page}");
+}
+
 #[test]
 fn a_run_in_which_nothing_happened_has_every_file() {
     let files = Made::default().files(&results(Validity::Unknown));
