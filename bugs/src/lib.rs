@@ -12,6 +12,7 @@
 
 pub mod exhibit;
 pub mod lin_kv;
+pub mod liveness;
 mod program;
 pub mod quorum;
 pub mod recorded;

@@ -7,6 +7,7 @@ use gyre::key_value::{Change, Registers, Request, Response};
 use gyre::raft::{Config, Configuration, Durable, Invariants};
 use gyre::replicated::{Options, RaftRecord};
 use gyre::{Ctx, Error, MemberChange, Node, NodeId, Replicated, async_trait};
+use maelstrom::checker::availability::Availability;
 use maelstrom::simulation::Check;
 
 /// The Raft of the paper, with frequent elections and entries that travel alone.
@@ -109,6 +110,27 @@ pub fn check_members_of(
         .faults(faults.iter().copied().chain([maelstrom::Fault::Membership]))
 }
 
+/// How the bench catches a standstill: by operations that nobody answers for five seconds, which is
+/// as long as ten elections. See [`liveness`](crate::liveness).
+pub fn check_liveness(
+    options: impl Fn(&Ctx) -> Options + Send + Sync + 'static,
+    nodes: usize,
+    faults: &[maelstrom::Fault],
+) -> Check<LinKv> {
+    maelstrom::check("lin-kv", move |ctx| LinKv::new(ctx, options(ctx)))
+        .nodes(nodes)
+        .faults(faults.iter().copied())
+        .fixed_latency()
+        .time_limit_secs(20.0)
+        .options(|options| {
+            options.latency_ms = 5;
+            options.concurrency = 4 * nodes;
+            options.nemesis_interval_secs = 5.0;
+            options.calm_secs = 0.0;
+            options.availability = Some(Availability::Within(5.0));
+        })
+}
+
 /// Whether this node is a member, as far as what is on its disk says, or else `init`.
 ///
 /// # Panics
@@ -124,6 +146,15 @@ pub fn is_member_by_its_disk(ctx: &Ctx) -> bool {
     let in_state = || durable.configuration.map(|configured| configured.configuration);
     let at_first = || Configuration::of(ctx.initial_members().iter().cloned());
     in_log.or_else(in_state).unwrap_or_else(at_first).contains(ctx.id())
+}
+
+/// Whether nothing is on the disk of this node yet.
+///
+/// # Panics
+/// When the disk cannot be read.
+pub fn is_first_life(ctx: &Ctx) -> bool {
+    let recovered = ctx.storage().load().expect("the disk is well");
+    recovered.snapshot.is_empty() && recovered.records.is_empty()
 }
 
 /// The bench must find it.

@@ -11,6 +11,7 @@ use maelstrom::shrink::Shrunk;
 use maelstrom::simulation::{Check, Failure, Smallest};
 
 use crate::exhibit::{Exhibit, mended};
+use crate::liveness::Beside;
 use crate::recorded::{RecordedRun, SEARCHED, Shown, Until};
 
 /// How many seeds are shrunk of each bug.
@@ -163,7 +164,8 @@ fn operations_of<N: Node>(check: &Check<N>, seed: u64) -> Result<(usize, usize),
 /// Makes the first seeds that fail small, and prints a row for each.
 fn shrink<N: Node>(exhibit: &Exhibit, check: &Check<N>) -> Result<(), String> {
     let anomaly = exhibit.anomaly.as_deref();
-    let seeds = check.seeds_that_fail(anomaly, SEARCHED, SHRUNK_SEEDS);
+    let bench = Beside::of(check, anomaly);
+    let seeds = check.seeds_that_fail_on(&bench, anomaly, SEARCHED, SHRUNK_SEEDS);
     let mut is_whole = seeds.len() == SHRUNK_SEEDS;
     for seed in seeds {
         match row(&exhibit.name, check, seed, anomaly) {
@@ -185,7 +187,8 @@ fn row<N: Node>(
     anomaly: Option<&str>,
 ) -> Result<String, String> {
     let started_at = Instant::now();
-    let shrunk = check.shrink(seed, anomaly, &Until::in_a_minute())?;
+    let bench = Beside::of(check, anomaly);
+    let shrunk = check.shrink_on(&bench, seed, anomaly, &Until::in_a_minute())?;
     let seconds = started_at.elapsed().as_secs_f64();
     let Shrunk { kind, before, left, case, .. } = &shrunk;
     if std::env::args().nth(2).as_deref() == Some("--tape") {

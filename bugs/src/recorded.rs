@@ -18,9 +18,19 @@ use maelstrom::tape::{Tape, TapeFile};
 use serde::{Deserialize, Serialize};
 
 use crate::exhibit::{Exhibit, folder};
+use crate::liveness::Beside;
 
 /// The seeds among which one is looked for that fails.
 pub const SEARCHED: std::ops::Range<u64> = 0..2_000;
+
+/// How many of those that fail are tried, until one becomes small.
+const TRIED_SEEDS: usize = 5;
+
+/// Nobody reads a run of more operations.
+const OPERATIONS_MAX: usize = 30;
+
+/// Nor a page with more messages.
+const MESSAGES_SHOWN_MAX: usize = 120;
 
 /// How long a search for a smaller run may take.
 const SHRINK_TIME: Duration = Duration::from_secs(60);
@@ -149,12 +159,7 @@ impl<N: Node> Shown for Check<N> {
 
     fn record(&self, exhibit: &Exhibit) -> Result<RecordedRun, String> {
         let anomaly = exhibit.anomaly.as_deref();
-        let seed = *self.seeds_that_fail(anomaly, SEARCHED, 1).first().ok_or_else(|| {
-            format!("none of the seeds {SEARCHED:?} fails by {}", anomaly.unwrap_or("an invariant"))
-        })?;
-        let started_at = Instant::now();
-        let shrunk = self.shrink(seed, anomaly, &Until::in_a_minute())?;
-        let messages_shown = self.messages_shown(&shrunk);
+        let Candidate { seed, shrunk, messages_shown, seconds } = candidate(self, anomaly)?;
         let Shrunk { case: Case { options, tape }, kind, before, left, .. } = shrunk;
         let facts = Facts {
             seed,
@@ -166,7 +171,7 @@ impl<N: Node> Shown for Check<N> {
             latency_distribution: options.latency_distribution,
             part: kind.part,
             kind: kind.kind,
-            seconds: (started_at.elapsed().as_secs_f64() * 10.0).round() / 10.0,
+            seconds,
             before,
             left,
             messages_shown,
@@ -179,6 +184,54 @@ impl<N: Node> Shown for Check<N> {
             .map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
         Ok(run)
     }
+}
+
+/// A run that was made small.
+struct Candidate {
+    seed: u64,
+    shrunk: Shrunk,
+    messages_shown: usize,
+    seconds: f64,
+}
+
+impl Candidate {
+    /// Whether somebody can read it.
+    fn is_small(&self) -> bool {
+        self.shrunk.left.operations <= OPERATIONS_MAX && self.messages_shown <= MESSAGES_SHOWN_MAX
+    }
+}
+
+/// The run of the first seed that becomes small, or of a few the smallest.
+fn candidate<N: Node>(check: &Check<N>, anomaly: Option<&str>) -> Result<Candidate, String> {
+    let bench = Beside::of(check, anomaly);
+    let name = anomaly.unwrap_or("an invariant");
+    let mut sentence = format!("none of the seeds {SEARCHED:?} fails by {name}");
+    let mut best: Option<Candidate> = None;
+    let mut left = SEARCHED;
+    for _ in 0..TRIED_SEEDS {
+        let seeds = check.seeds_that_fail_on(&bench, anomaly, left.clone(), 1);
+        let Some(&seed) = seeds.first() else { break };
+        left.start = seed + 1;
+        let started_at = Instant::now();
+        let shrunk = match check.shrink_on(&bench, seed, anomaly, &Until::in_a_minute()) {
+            Ok(shrunk) => shrunk,
+            Err(problem) => {
+                sentence = format!("seed {seed}: {problem}");
+                continue;
+            }
+        };
+        let messages_shown = check.messages_shown(&shrunk);
+        let seconds = (started_at.elapsed().as_secs_f64() * 10.0).round() / 10.0;
+        let candidate = Candidate { seed, shrunk, messages_shown, seconds };
+        let size = |it: &Candidate| (it.shrunk.left.operations, it.messages_shown);
+        if best.as_ref().is_none_or(|best| size(&candidate) < size(best)) {
+            best = Some(candidate);
+        }
+        if best.as_ref().is_some_and(Candidate::is_small) {
+            break;
+        }
+    }
+    best.ok_or(sentence)
 }
 
 impl RecordedRun {

@@ -184,6 +184,8 @@ pub struct CheckOptions {
     pub anomalies: Vec<String>,
     /// Transactions over registers: what the order of versions may be told from.
     pub version_orders: elle::VersionOrders,
+    /// Logs: committed offsets must never go back. Kafka allows that they do.
+    pub monotonic_commits: bool,
     /// What the search for a linearization may take: each key of lin-kv has one.
     pub budget: Budget,
     /// Objects that must be linearizable: see [`Model::per_key`].
@@ -259,7 +261,10 @@ const WORKLOADS: [Row; 10] = [
     (Workload::Echo, "echo", Common::Nothing, |_| Ok(echo::Echo::default().into())),
     (Workload::GCounter, "g-counter", Common::Nothing, |_| Ok(counter::Counter::default().into())),
     (Workload::GSet, "g-set", Common::Nothing, |_| Ok(set_full::SetFull::new("add").into())),
-    (Workload::Kafka, "kafka", Common::Nothing, |_| Ok(Judge::whole(kafka::check))),
+    (Workload::Kafka, "kafka", Common::Nothing, |options| {
+        let monotonic = options.monotonic_commits;
+        Ok(Judge::whole(move |all| kafka::check_commits(all, monotonic)))
+    }),
     (Workload::LinKv, "lin-kv", Common::Key, |options| {
         let budget = options.budget.clone();
         Ok(Judge::whole(move |all| linear::check_lin_kv(all, &budget)))

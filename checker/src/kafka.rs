@@ -17,7 +17,7 @@
 //! | `int-nonmonotonic-send` | the same within one operation |
 //! | `int-send-skip` (allowed) | others sent between two messages of one operation |
 //! | `unprocessed-commit` | an offset was committed that nobody had polled |
-//! | `nonmonotonic-commit` (allowed) | a committed offset went back |
+//! | `nonmonotonic-commit` (allowed, unless asked for) | a committed offset went back |
 //!
 //! Any time linear in the history, but for sorting, and whatever the offsets are: none, huge,
 //! negative, or the same for all. Source: Jepsen's `tests/kafka.clj`, where most types have
@@ -58,7 +58,10 @@ pub use lag::Lag;
 pub use order::{Orders, Slot};
 
 /// What is reported, but does not make a history invalid.
-const ALLOWED: [&str; 2] = ["int-send-skip", "nonmonotonic-commit"];
+const ALLOWED: [&str; 2] = ["int-send-skip", BACKWARDS];
+
+/// A committed offset went back. Kafka itself allows it, and a system may promise more.
+const BACKWARDS: &str = "nonmonotonic-commit";
 
 /// Everything that is known of a history, for the verdict and for drawing it.
 pub struct Analysis<'a> {
@@ -103,6 +106,11 @@ impl<'a> Analysis<'a> {
 
 /// Judges a history.
 pub fn check(operations: &Operations) -> Judgement {
+    check_commits(operations, false)
+}
+
+/// Judges a history of logs whose committed offsets, if `are_monotonic`, must never go back.
+pub fn check_commits(operations: &Operations, are_monotonic: bool) -> Judgement {
     let analysis = match Analysis::new(operations) {
         Ok(analysis) => analysis,
         Err(sentence) => return Judgement::bad_input(sentence),
@@ -115,7 +123,7 @@ pub fn check(operations: &Operations) -> Judgement {
         let types = errors.keys().filter(|name| wanted(name)).map(|name| Edn::keyword(name));
         Edn::List(types.collect())
     };
-    let is_bad = |name: &str| !ALLOWED.contains(&name);
+    let is_bad = |name: &str| !ALLOWED.contains(&name) || are_monotonic && name == BACKWARDS;
     let invalid = errors.keys().any(|name| is_bad(name));
     let is_empty = analysis.events.messages() == 0 || !analysis.has_success();
     let valid = match (invalid, is_empty) {

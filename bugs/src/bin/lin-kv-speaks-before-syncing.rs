@@ -20,7 +20,10 @@ fn options() -> Options {
 
 /// How the bench catches it.
 fn check() -> Check<LinKv> {
-    bugs::lin_kv::check(options, &Fault::COMMON, 1.0)
+    bugs::lin_kv::check(options, &[Fault::Kill], 0.2)
+        .time_limit_secs(4.0)
+        .rate(5.0)
+        .options(|options| options.concurrency = 10)
 }
 
 bugs::exhibit!("lin-kv-speaks-before-syncing", check, |ctx| LinKv::new(ctx, options()));

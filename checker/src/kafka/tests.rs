@@ -9,11 +9,11 @@ use super::notation::{Item, Step, history, parse};
 use super::slow;
 use crate::edn::Edn;
 use crate::history::{History, OpType};
-use crate::{Judgement, Validity};
+use crate::{CheckOptions, Judgement, Validity, Workload};
 
 /// As it is judged for users.
 fn check(history: &History) -> Judgement {
-    history.judge(crate::Workload::Kafka)
+    history.judge(Workload::Kafka)
 }
 
 /// How many errors the checker found of each type.
@@ -85,6 +85,18 @@ fn each_type_has_its_smallest_example() {
         assert_eq!(found.join(" "), *expected, "{text}");
         let bad = found.iter().any(|name| !ALLOWED.contains(&name.as_str()));
         assert_eq!(result.verdict, Validity::from(!bad), "{text}");
+    }
+}
+
+#[test]
+fn committed_offsets_must_not_go_back_where_that_is_asked_for() {
+    for (text, is_right) in [
+        ("sends x1@0 | polls x1@0 | 1 assigns x", false),
+        ("sends x1@0 | polls x1@0 | 1 assigns x@0", true),
+    ] {
+        let options = CheckOptions { monotonic_commits: true, ..CheckOptions::default() };
+        let judgement = history(&parse(text)).judge(Workload::Kafka.judge(&options).unwrap());
+        assert_eq!(judgement.verdict, Validity::from(is_right), "{text}");
     }
 }
 

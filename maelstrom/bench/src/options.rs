@@ -47,6 +47,8 @@ pub struct TestOptions {
     pub consistency_models: Vec<String>,
     /// For transactions over registers: what the order of versions may be told from.
     pub version_orders: VersionOrders,
+    /// For logs: whether committed offsets must never go back.
+    pub monotonic_commits: bool,
     /// What the search for a linearization may take.
     pub budget: Budget,
     /// How many keys transactions and logs work on at once; `None` for the workload's default.
@@ -76,6 +78,7 @@ impl Default for TestOptions {
             topology: "grid".into(),
             consistency_models: vec!["strict-serializable".into()],
             version_orders: VersionOrders::default(),
+            monotonic_commits: false,
             budget: Budget::default(),
             key_count: None,
             max_txn_length: 4,
@@ -90,6 +93,7 @@ impl TestOptions {
         CheckOptions {
             consistency_models: self.consistency_models.clone(),
             version_orders: self.version_orders,
+            monotonic_commits: self.monotonic_commits,
             budget: self.budget.clone(),
             ..CheckOptions::default()
         }
@@ -136,6 +140,7 @@ impl TestOptions {
             topology,
             consistency_models,
             version_orders,
+            monotonic_commits,
             budget: _,
             key_count,
             max_txn_length,
@@ -185,6 +190,7 @@ impl TestOptions {
         ] {
             differs(value != usual, flag, value.to_string());
         }
+        differs(*monotonic_commits, "--monotonic-commits", "true".into());
         let key_count_text = key_count.map(|count| count.to_string()).unwrap_or_default();
         differs(key_count.is_some(), "--key-count", key_count_text);
         let is_other_length = *max_txn_length != default.max_txn_length;

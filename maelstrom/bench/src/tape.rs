@@ -138,6 +138,17 @@ impl Tape {
         Tape { recorded: Some(Tracks::default()), ..self }
     }
 
+    /// A tape that says what this one still has to say, and is not recorded. With a seed, what the
+    /// nodes and the services draw is drawn from that.
+    pub fn copy(&self, redrawn: Option<u64>) -> Tape {
+        let mut replayed = self.replayed.clone();
+        if let (Some(_), Some(tracks)) = (redrawn, &mut replayed) {
+            tracks.node_seeds.clear();
+            tracks.draws.clear();
+        }
+        Tape::new(redrawn.map_or(self.seeds, Seeds::new), replayed, self.edits)
+    }
+
     /// What was recorded, if it was.
     pub fn into_recorded(self) -> Option<Tracks> {
         self.recorded

@@ -64,6 +64,10 @@ pub struct CheckFlags {
     #[arg(short, long, value_name = "ANOMALIES", value_delimiter = ',')]
     anomalies: Vec<String>,
 
+    /// For logs: committed offsets must never go back. Kafka allows that they do.
+    #[arg(long, value_name = "BOOL", default_value_t = false, action = ArgAction::Set)]
+    monotonic_commits: bool,
+
     #[command(flatten)]
     version_orders: VersionOrderFlags,
 
@@ -205,6 +209,7 @@ impl CheckFlags {
                 ..self.version_orders.version_orders()
             },
             anomalies: self.anomalies.clone(),
+            monotonic_commits: self.monotonic_commits,
             budget,
             per_key: self.models.per_key,
             jepsen: self.models.options(),

@@ -242,7 +242,8 @@ pub struct RunFlags {
     )]
     member_count: Option<usize>,
 
-    /// The share of operations that must succeed: a number from 0 to 1, or "total".
+    /// The share of operations that must succeed: a number from 0 to 1, or "total". Or a time such
+    /// as 5s: for so long operations may go unanswered, and no longer.
     #[arg(long, value_name = "SHARE", help_heading = "Judgement")]
     pub(super) availability: Option<Availability>,
 
@@ -256,6 +257,16 @@ pub struct RunFlags {
         help_heading = "Judgement"
     )]
     pub(super) consistency_models: Vec<String>,
+
+    /// For logs: committed offsets must never go back. Kafka allows that they do.
+    #[arg(
+        long,
+        value_name = "BOOL",
+        default_value_t = false,
+        action = ArgAction::Set,
+        help_heading = "Judgement"
+    )]
+    monotonic_commits: bool,
 
     /// Say at the end whether the goal of this challenge of the Gossip Glomers is met: 1, 2, 3a to
     /// 3e, 4, 5a to 5c, 6a to 6c.
@@ -378,6 +389,7 @@ impl RunFlags {
             topology: self.topology.clone(),
             consistency_models: trimmed(&self.consistency_models),
             version_orders: self.version_orders.version_orders(),
+            monotonic_commits: self.monotonic_commits,
             budget: self.budget.budget(),
             key_count: self.key_count,
             max_txn_length: self.max_txn_length,

@@ -57,6 +57,13 @@ pub struct Config {
     /// is the Raft of the paper. It is as safe, but it elects more often and a deposed leader
     /// does not notice: the ground on which planted bugs show.
     pub stable_leadership: bool,
+    /// Whether check quorum is in use with the rest: without it, a leader that hears from nobody
+    /// goes on leading. Anything but `true` is a planted bug.
+    pub check_quorum: bool,
+    /// Whether who asks for a pre-vote in a past term is told that the term is past. Without, a
+    /// node with the latest term and one with the longest log may keep each other from leading for
+    /// good: etcd-io/etcd issue 8501. Anything but `true` is a planted bug.
+    pub answers_late_pre_votes: bool,
     /// The safety rules. Anything but [`Rules::RAFT`] is a planted bug.
     pub rules: Rules,
 }
@@ -79,6 +86,8 @@ impl Config {
             uncommitted_bytes_max: 64 << 20,
             log_kept_bytes: 4 << 20,
             stable_leadership: true,
+            check_quorum: true,
+            answers_late_pre_votes: true,
             rules: Rules::RAFT,
         }
     }

@@ -434,6 +434,7 @@ impl<C: Clone + Serialize> Raft<C> {
     fn turn_down(&mut self, from: NodeId, message: Message<C>) {
         let term = self.state.term;
         let reply = match message {
+            Message::PreVote { .. } if !self.config.answers_late_pre_votes => return,
             Message::PreVote { .. } => Message::PreVoteReply { term, granted: false },
             Message::RequestVote { .. } => Message::RequestVoteReply { term, granted: false },
             // Not the message's round: rounds are counted anew in each term, and its sender may

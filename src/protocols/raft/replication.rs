@@ -102,7 +102,7 @@ impl Leader {
 
     fn lease_end(&self, config: &Config) -> Time {
         let forever = Time::from_nanos(u64::MAX);
-        if !config.stable_leadership {
+        if !config.stable_leadership || !config.check_quorum {
             return forever;
         }
         self.reached(forever, |_, follower| follower.heard) + config.election_timeout

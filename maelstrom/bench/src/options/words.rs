@@ -77,6 +77,7 @@ impl TestOptions {
             "--linearizable-keys" => {
                 self.version_orders.linearizable_keys = number(flag, value, |_| true)?;
             }
+            "--monotonic-commits" => self.monotonic_commits = number(flag, value, |_| true)?,
             "--key-count" => self.key_count = Some(number(flag, value, |count| *count > 0)?),
             "--max-txn-length" => self.max_txn_length = number(flag, value, |count| *count > 0)?,
             "--max-writes-per-key" => {
@@ -135,13 +136,14 @@ mod tests {
             time_limit_secs: 3.25,
             latency_ms: 7,
             latency_distribution: LatencyDistribution::Uniform,
-            availability: Some(Availability::Total),
+            availability: Some(Availability::Within(2.5)),
             faults: Fault::ALL.into(),
             nemesis_interval_secs: 0.5,
             calm_secs: 1.5,
             member_count: Some(2),
             topology: "line".into(),
             consistency_models: vec!["read-atomic".into(), "causal".into()],
+            monotonic_commits: true,
             key_count: Some(3),
             max_txn_length: 2,
             max_writes_per_key: 9,

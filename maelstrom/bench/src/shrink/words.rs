@@ -38,6 +38,12 @@ pub fn command(
     if case.tape.workload.starts_with("txn-") {
         flag("--consistency-models", case.options.consistency_models.join(","));
     }
+    if let Some(share) = case.options.availability {
+        flag("--availability", share.to_string());
+    }
+    if case.options.monotonic_commits {
+        flag("--monotonic-commits", "true".into());
+    }
     let inline = case.tape.to_line();
     flag("--tape", if inline.len() <= INLINE_BYTES { inline } else { tape_file.into() });
     words.extend(program.iter().cloned());
@@ -64,6 +70,12 @@ pub fn in_process_test(case: &Case, kind: &Kind, node: &str) -> String {
     ];
     if case.options.calm_secs > 0.0 {
         options.push(format!("options.calm_secs = {:?};", case.options.calm_secs));
+    }
+    if let Some(share) = case.options.availability {
+        options.push(format!("options.set(\"--availability\", \"{share}\").unwrap();"));
+    }
+    if case.options.monotonic_commits {
+        options.push("options.monotonic_commits = true;".into());
     }
     if case.tape.workload.starts_with("txn-") {
         let models: Vec<String> = case
@@ -151,6 +163,19 @@ mod tests {
         let long = format!("{tape}{}", "{:at 9, :thread 0, :f :echo, :value \"b\"}".repeat(4));
         let words = command(&case(&long), &program, "x/tape.edn", &[]);
         assert!(words.contains(&"x/tape.edn".to_owned()), "{words:?}");
+    }
+
+    #[test]
+    fn what_is_asked_of_the_run_is_asked_again() {
+        let mut case = case("{:tape 2, :workload \"kafka\", :seed 0}");
+        case.options.set("--availability", "0.5").unwrap();
+        case.options.monotonic_commits = true;
+        let line = command(&case, &[], "x/tape.edn", &[]).join(" ");
+        assert!(line.contains("--availability 0.5 --monotonic-commits true"), "{line}");
+        let kind = Kind { part: "workload".into(), kind: "lost".into(), object: "nothing" };
+        let text = in_process_test(&case, &kind, "Node");
+        assert!(text.contains("options.set(\"--availability\", \"0.5\").unwrap();"), "{text}");
+        assert!(text.contains("options.monotonic_commits = true;"), "{text}");
     }
 
     #[test]

@@ -58,8 +58,22 @@ impl<N: Node> Check<N> {
         pinned: Option<&str>,
         watch: &dyn Watch,
     ) -> Result<Shrunk, String> {
+        self.shrink_on(self, seed, pinned, watch)
+    }
+
+    /// Like [`Check::shrink`], on a bench that has its own say in what fails.
+    ///
+    /// # Errors
+    /// As [`Check::shrink`].
+    pub fn shrink_on(
+        &self,
+        bench: &dyn Bench,
+        seed: u64,
+        pinned: Option<&str>,
+        watch: &dyn Watch,
+    ) -> Result<Shrunk, String> {
         let options = self.options_for(seed);
-        shrink::shrink(&options, self.workload, &Source::Seed(seed), pinned, self, watch)
+        shrink::shrink(&options, self.workload, &Source::Seed(seed), pinned, bench, watch)
     }
 
     /// The first of these seeds, at most `count`, that fail by this kind of anomaly, or without one
@@ -70,10 +84,24 @@ impl<N: Node> Check<N> {
         seeds: Range<u64>,
         count: usize,
     ) -> Vec<u64> {
+        self.seeds_that_fail_on(self, anomaly, seeds, count)
+    }
+
+    /// Like [`Check::seeds_that_fail`], on a bench that has its own say in what fails. The anomaly
+    /// may be the name of a checker, such as `availability`.
+    pub fn seeds_that_fail_on(
+        &self,
+        bench: &dyn Bench,
+        anomaly: Option<&str>,
+        seeds: Range<u64>,
+        count: usize,
+    ) -> Vec<u64> {
         let fails = |seed: &u64| {
-            let trial = Bench::run(self, &self.options_for(*seed), Seeds::new(*seed).into(), false);
+            let trial = bench.run(&self.options_for(*seed), Seeds::new(*seed).into(), false);
             match anomaly {
-                Some(anomaly) => trial.kinds.iter().any(|kind| kind.kind == anomaly),
+                Some(anomaly) => {
+                    trial.kinds.iter().any(|kind| kind.kind == anomaly || kind.part == anomaly)
+                }
                 None => trial.kinds.first().is_some_and(|kind| kind.part != "stats"),
             }
         };
