@@ -290,7 +290,7 @@ impl Node for SetNode {
     async fn handle(&self, _: &Ctx, request: SetRequest, _: NodeId) -> Result<SetResponse, Error> {
         Ok(match request {
             SetRequest::Add { element } => {
-                self.0.request(GSet::add(element)).await;
+                self.0.request(GSet::add(element).into()).await;
                 SetResponse::AddOk {}
             }
             SetRequest::Read {} => {

@@ -122,7 +122,7 @@ mod types;
 
 #[doc(no_inline)]
 pub use async_trait::async_trait;
-pub use protocols::{causal, crdt, gossip, raft, replicated, single};
+pub use protocols::{causal, crdt, gossip, members, raft, replicated, single};
 pub use runtime::{
     Ctx, Failure, Kv, Node, Process, Replicated, RetryPolicy, Rpc, Runtime, Sleep, Tso, driver,
     join_all, run, state_text,

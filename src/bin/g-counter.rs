@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use gyre::crdt::{AntiEntropy, GCounter};
 use gyre::driver::Driver;
-use gyre::{Ctx, Error, Node, NodeId, async_trait};
+use gyre::{Ctx, Error, MemberChange, Node, NodeId, async_trait};
 use serde::{Deserialize, Serialize};
 
 struct CounterNode {
@@ -35,7 +35,8 @@ enum Response {
 impl CounterNode {
     fn new(ctx: &Ctx) -> CounterNode {
         let replica = Driver::start(ctx, |records, now, rng| {
-            AntiEntropy::new(ctx.id(), ctx.nodes(), records, now, rng)
+            let (nodes, members) = (ctx.nodes(), ctx.initial_members());
+            AntiEntropy::with_members(ctx.id(), nodes, members, records, now, rng)
         });
         CounterNode { replica }
     }
@@ -47,6 +48,7 @@ impl Node for CounterNode {
     type Response = Response;
 
     async fn handle(&self, _: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
+        self.replica.check_membership()?;
         Ok(match request {
             Request::Add { delta } => {
                 self.add(delta).await?;
@@ -56,6 +58,10 @@ impl Node for CounterNode {
                 value: self.replica.read(|replica| replica.state().value()).await,
             },
         })
+    }
+
+    async fn change_members(&self, ctx: &Ctx, change: MemberChange) -> Result<(), Error> {
+        self.replica.change_members(ctx, change).await
     }
 }
 
@@ -69,7 +75,7 @@ impl CounterNode {
         let delta = delta.ok_or_else(|| {
             Error::precondition_failed("this node has counted as far as 64 bits go")
         })?;
-        self.replica.request(delta).await;
+        self.replica.request(delta.into()).await;
         Ok(())
     }
     // ANCHOR_END: add
@@ -88,6 +94,17 @@ mod tests {
     #[test]
     fn sim() {
         maelstrom::check("g-counter", CounterNode::new).faults(Fault::COMMON).seeds(0..100);
+    }
+
+    /// Nodes join and leave: alone, and with all other faults.
+    #[test]
+    fn sim_membership() {
+        for faults in [&[Fault::Membership][..], &Fault::ALL] {
+            maelstrom::check("g-counter", CounterNode::new)
+                .faults(faults.iter().copied())
+                .time_limit_secs(30.0)
+                .seeds(0..50);
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use gyre::crdt::{AntiEntropy, GSet};
 use gyre::driver::Driver;
-use gyre::{Ctx, Error, Json, Node, NodeId, async_trait};
+use gyre::{Ctx, Error, Json, MemberChange, Node, NodeId, async_trait};
 use serde::{Deserialize, Serialize};
 
 struct SetNode {
@@ -32,7 +32,8 @@ enum Response {
 impl SetNode {
     fn new(ctx: &Ctx) -> SetNode {
         let replica = Driver::start(ctx, |records, now, rng| {
-            AntiEntropy::new(ctx.id(), ctx.nodes(), records, now, rng)
+            let (nodes, members) = (ctx.nodes(), ctx.initial_members());
+            AntiEntropy::with_members(ctx.id(), nodes, members, records, now, rng)
         });
         SetNode { replica }
     }
@@ -44,15 +45,20 @@ impl Node for SetNode {
     type Response = Response;
 
     async fn handle(&self, _: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
+        self.replica.check_membership()?;
         Ok(match request {
             Request::Add { element } => {
-                self.replica.request(GSet::add(element)).await;
+                self.replica.request(GSet::add(element).into()).await;
                 Response::AddOk {}
             }
             Request::Read {} => Response::ReadOk {
                 value: self.replica.read(|replica| replica.state().clone()).await,
             },
         })
+    }
+
+    async fn change_members(&self, ctx: &Ctx, change: MemberChange) -> Result<(), Error> {
+        self.replica.change_members(ctx, change).await
     }
 }
 
@@ -76,6 +82,17 @@ mod tests {
     fn sim_disk() {
         for faults in [&[Fault::Disk][..], &[Fault::Disk, Fault::Kill, Fault::Partition]] {
             maelstrom::check("g-set", SetNode::new).faults(faults.iter().copied()).seeds(0..50);
+        }
+    }
+
+    /// Nodes join and leave: alone, and with all other faults.
+    #[test]
+    fn sim_membership() {
+        for faults in [&[Fault::Membership][..], &Fault::ALL] {
+            maelstrom::check("g-set", SetNode::new)
+                .faults(faults.iter().copied())
+                .time_limit_secs(30.0)
+                .seeds(0..50);
         }
     }
 

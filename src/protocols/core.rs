@@ -70,7 +70,7 @@ pub type RequestId = u64;
 /// let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
 /// let nodes = ["n1", "n2"].map(NodeId::from);
 /// let mut core = AntiEntropy::new(&nodes[0], &nodes, Vec::new(), Time::ZERO, &mut rng);
-/// core.step(Time::ZERO, Input::Local { id: 1, request: GSet::add(7) }, &mut rng);
+/// core.step(Time::ZERO, Input::Local { id: 1, request: GSet::add(7).into() }, &mut rng);
 /// core.step(Time::ZERO, Input::Cancel { id: 1 }, &mut rng);
 /// assert!(core.outputs().reply.is_empty());
 /// assert!(core.state().iter().eq(&[7]));

@@ -5,6 +5,7 @@
 //! |---|---|---|
 //! | [`gossip`] | everybody gets every value | broadcast |
 //! | [`crdt`] | replicas that merge | g-set, g-counter, pn-counter |
+//! | [`members`] | nodes that join and leave, where nobody leads | g-set, g-counter, pn-counter |
 //! | [`causal`] | registers that are always available, read-atomic and causal | txn-rw-register |
 //! | [`raft`] | a log that a majority agrees on | what follows |
 //! | [`single`] | a state machine on one node | lin-kv-single, kafka-single |
@@ -42,6 +43,7 @@ pub mod causal;
 pub mod core;
 pub mod crdt;
 pub mod gossip;
+pub mod members;
 pub mod raft;
 pub mod replicated;
 pub mod simulator;

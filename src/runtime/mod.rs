@@ -18,6 +18,7 @@ mod failure;
 mod join;
 #[cfg(feature = "stdio")]
 mod lockstep;
+mod members;
 mod network;
 mod node;
 mod process;

@@ -306,7 +306,7 @@ impl Core for CausalStore {
                 let (reply, delta) = self.execute(request);
                 self.outputs.reply.push((id, reply));
                 let Some(request) = delta else { return };
-                Input::Local { id, request }
+                Input::Local { id, request: request.into() }
             }
             Input::Cancel { id } => {
                 self.outputs.reply.retain(|(other, _)| *other != id);

@@ -209,6 +209,7 @@ fn a_delta_that_nobody_can_have_made_is_refused() {
             update: Some(update),
             ask: None,
             answer: None,
+            members: None,
         };
         let input = Input::Message { from: nodes[1].clone(), message };
         store.step(Time::ZERO, input, &mut rng);

@@ -49,6 +49,15 @@
 //! sequence of pieces that an empty peer would be sent, and it is taken while the state changes:
 //! what it shows of later changes is stored again behind it, and to join it twice does no harm.
 //!
+//! # Nodes that join and leave
+//!
+//! Who is a member is in [`members`](crate::members). Only members are sent what they lack, and
+//! whoever joins, and a leaver sends what it has until a member has it all. The marks of those who
+//! have left are not stored any more: each is a number that tells where to go on, and to begin at 0
+//! is always right. The entry of a departed node in a counter is something else. It is part of
+//! the value, and stays: nodes would have to agree on when to add it to another one. There is one
+//! such entry for each disk that ever was.
+//!
 //! Chapter 4 of the book, `book/04-crdts.md`, reads this.
 
 use std::cell::{Ref, RefCell};
@@ -63,9 +72,10 @@ use serde_json::{Value, json};
 
 use super::Crdt;
 use super::changes::{Changes, Origin, Piece};
-use super::message::{Mark, Message, Record, Update};
+use super::message::{Mark, Message, Record, Request, Update};
 use super::peer::Peer;
 use crate::protocols::core::{Core, Input, Outputs};
+use crate::protocols::members::{Members, Membership};
 use crate::types::{Incarnation, NodeId, Time};
 
 /// How often a node sends.
@@ -80,7 +90,7 @@ const MARKS_AFTER: Duration = Duration::from_secs(2);
 const HERE: Origin = 0;
 
 /// One node's part: a state machine without I/O or clock. Chance is passed in. What a client
-/// wants of it, [`Core::Local`], is a change as a delta.
+/// wants of it, [`Core::Local`], is a [`Request`]: mostly a change as a delta.
 ///
 /// Three nodes count in a partition. When it is over, they agree:
 ///
@@ -99,7 +109,7 @@ const HERE: Origin = 0;
 /// for rank in 0..3 {
 ///     let core = cluster.core(rank).unwrap();
 ///     let delta = core.state().add(core.incarnation(), 5).unwrap();
-///     cluster.request(rank, delta);
+///     cluster.request(rank, delta.into());
 /// }
 /// cluster.run_until(Time::from_millis(2_000));
 /// assert_eq!([0, 1].map(|rank| cluster.core(rank).unwrap().state().value()), [5, 10]);
@@ -125,27 +135,36 @@ pub struct AntiEntropy<C: Crdt> {
     /// The index of the peer whose pieces are kept aside, and when the last of them came.
     staging: Option<(usize, Time)>,
     tick_at: Option<Time>,
-    outputs: Outputs<Record<C>, Message<C>, ()>,
+    membership: Membership,
+    outputs: Outputs<Record<C>, Message<C>, bool>,
 }
 
 impl<C> Core for AntiEntropy<C>
 where
     C: Crdt + Serialize + DeserializeOwned + 'static,
 {
-    type Local = C;
-    /// The change is durable, and will be everywhere.
-    type Reply = ();
+    type Local = Request<C>;
+    /// Whether it is done: a change of the state is durable, and will be everywhere. A change of
+    /// the members may be made later, if it is not made yet.
+    type Reply = bool;
     type Message = Message<C>;
     type Record = Record<C>;
 
-    fn step(&mut self, now: Time, input: Input<C, Message<C>>, rng: &mut ChaCha8Rng) {
+    fn step(&mut self, now: Time, input: Input<Request<C>, Message<C>>, rng: &mut ChaCha8Rng) {
         match input {
-            Input::Local { id, request } => {
-                self.join(&request, HERE);
-                self.outputs.reply.push((id, ()));
+            Input::Local { id, request: Request::Change(delta) } => {
+                self.join(&delta, HERE);
+                self.outputs.reply.push((id, true));
+            }
+            Input::Local { id, request: Request::Members(change) } => {
+                let position = self.number();
+                self.membership.request(now, id, &change, position);
             }
             Input::Message { from, message } => self.receive(now, &from, message),
-            Input::Cancel { id } => self.outputs.reply.retain(|(other, ())| *other != id),
+            Input::Cancel { id } => {
+                self.membership.cancel(id);
+                self.outputs.reply.retain(|(other, _)| *other != id);
+            }
             Input::Wake | Input::Checkpointed | Input::Stop => {}
         }
         if self.tick_at.is_some_and(|at| at <= now) {
@@ -156,11 +175,16 @@ where
             self.marks_at = None;
             self.marks_are_due = true;
         }
+        let (peers, membership) = (&self.peers, &mut self.membership);
+        membership.advance(now, |node| reached(peers, node), rng);
+        self.outputs.reply.extend(membership.take_done());
         self.schedule_tick(now);
     }
 
-    fn outputs(&mut self) -> Outputs<Record<C>, Message<C>, ()> {
+    fn outputs(&mut self) -> Outputs<Record<C>, Message<C>, bool> {
+        self.say_words();
         let mut outputs = std::mem::take(&mut self.outputs);
+        outputs.persist.extend(self.membership.take_news().map(Record::Members));
         if self.stored < self.number() {
             outputs.persist.extend(pieces(&self.changes, self.stored));
             self.stored = self.number();
@@ -174,30 +198,39 @@ where
     }
 
     fn must_persist(&self) -> bool {
-        self.stored < self.number() || self.marks_are_due || !self.outputs.persist.is_empty()
+        self.stored < self.number()
+            || self.marks_are_due
+            || self.membership.must_store()
+            || !self.outputs.persist.is_empty()
     }
 
-    /// `None` when everybody has everything.
+    /// `None` when everybody has everything, and all nodes are members.
     fn next_wake(&self) -> Option<Time> {
-        [self.tick_at, self.marks_at].into_iter().flatten().min()
+        [self.tick_at, self.marks_at, self.membership.next_wake()].into_iter().flatten().min()
     }
 
     fn checkpoint(&self) -> Box<dyn Iterator<Item = Record<C>>> {
         let me = std::iter::once(Record::Incarnation(self.me.clone()));
         let marks = std::iter::once(Record::Marks(self.marks()));
-        Box::new(me.chain(pieces(&self.changes, 0)).chain(marks))
+        let members = Some(self.membership.members()).filter(|_| !self.membership.is_fixed());
+        let members = members.cloned().map(Record::Members).into_iter();
+        Box::new(me.chain(members).chain(pieces(&self.changes, 0)).chain(marks))
     }
 
     fn inspect(&self) -> Value {
         let names = |which: &dyn Fn(&&Peer<C>) -> bool| -> Vec<&str> {
             self.peers.iter().filter(which).map(|peer| peer.name.as_str()).collect()
         };
-        json!({
+        let mut shown = json!({
             "value": self.state().inspect(),
             "changes": self.number(),
-            "owes": names(&|peer| peer.lacks(self.number())),
+            "owes": names(&|peer| self.owes(peer)),
             "silent": names(&|peer| peer.asks > 1),
-        })
+        });
+        if !self.membership.is_fixed() {
+            shown["members"] = self.members().iter().map(NodeId::as_str).collect();
+        }
+        shown
     }
 }
 
@@ -217,11 +250,30 @@ fn pieces<C: Crdt + Serialize + 'static>(
     })
 }
 
+/// Up to which change a node has those here, for all that is known.
+fn reached<C>(peers: &[Peer<C>], node: &NodeId) -> u64 {
+    let peer = peers.iter().find(|peer| peer.name == *node);
+    peer.and_then(|peer| Some(peer.acknowledged?.max(peer.covered))).unwrap_or(0)
+}
+
 impl<C: Crdt + Serialize + 'static> AntiEntropy<C> {
-    /// The state of `node` after a start, from what its storage holds.
+    /// The state of `node` after a start, from what its storage holds. All `nodes` are members.
     pub fn new(
         node: &NodeId,
         nodes: &[NodeId],
+        records: Vec<Record<C>>,
+        now: Time,
+        rng: &mut ChaCha8Rng,
+    ) -> AntiEntropy<C> {
+        AntiEntropy::with_members(node, nodes, nodes, records, now, rng)
+    }
+
+    /// The same, where the cluster begins with the `initial` ones of all nodes that there will
+    /// ever be.
+    pub fn with_members(
+        node: &NodeId,
+        nodes: &[NodeId],
+        initial: &[NodeId],
         records: Vec<Record<C>>,
         now: Time,
         rng: &mut ChaCha8Rng,
@@ -239,12 +291,15 @@ impl<C: Crdt + Serialize + 'static> AntiEntropy<C> {
             last_ask: rng.random_range(0..1 << 52),
             staging: None,
             tick_at: None,
+            membership: Membership::new(node, nodes, initial, now),
             outputs: Outputs::default(),
         };
+        core.membership.number_orders_from(core.last_ask);
         if records.is_empty() {
             core.outputs.persist.push(Record::Incarnation(core.me.clone()));
         }
         core.recover(records);
+        core.membership.begin(core.number());
         core.schedule_tick(now);
         core
     }
@@ -265,6 +320,7 @@ impl<C: Crdt + Serialize + 'static> AntiEntropy<C> {
                     self.changes.borrow_mut().recover(upto, &delta, HERE);
                 }
                 Record::Marks(marks) => marks.into_iter().for_each(|mark| self.recover_mark(mark)),
+                Record::Members(members) => self.membership.recover(&members),
             }
         }
         if !begun.is_bottom() {
@@ -291,14 +347,30 @@ impl<C: Crdt + Serialize + 'static> AntiEntropy<C> {
         &self.me
     }
 
+    /// Who is a member, as far as this node knows.
+    pub fn members(&self) -> &Members {
+        self.membership.members()
+    }
+
+    /// Whether this node is a member, and may take requests.
+    pub fn is_member(&self) -> bool {
+        self.membership.is_member()
+    }
+
     fn number(&self) -> u64 {
         self.changes.borrow().number()
     }
 
-    /// What this node has of the changes of others.
+    /// Whether a peer is to be brought up to date, and may not be.
+    fn owes(&self, peer: &Peer<C>) -> bool {
+        peer.lacks(self.number()) && self.membership.serves(&peer.name)
+    }
+
+    /// What this node has of the changes of other members.
     fn marks(&self) -> Vec<Mark> {
         let mark = |peer: &Peer<C>| Some(Mark { of: peer.life.clone()?, number: peer.joined });
-        self.peers.iter().filter_map(mark).collect()
+        let members = self.peers.iter().filter(|peer| self.members().is_member(&peer.name));
+        members.filter_map(mark).collect()
     }
 
     /// Joins a delta into the state, and whoever it came from has that change already.
@@ -333,6 +405,10 @@ impl<C: Crdt + Serialize + 'static> AntiEntropy<C> {
         let brings_changes = message.update.as_ref().is_some_and(|update| update.delta.is_some());
         if let Some(update) = message.update.filter(|_| is_for_me) {
             self.take_update(now, index, update);
+        }
+        if let Some(word) = message.members {
+            let (reached, position) = (reached(&self.peers, from), self.number());
+            self.membership.hear(from, word, reached, position);
         }
         if brings_changes || message.ask.is_some() {
             self.send(now, index, true, message.ask);
@@ -377,8 +453,7 @@ impl<C: Crdt + Serialize + 'static> AntiEntropy<C> {
     }
 
     fn schedule_tick(&mut self, now: Time) {
-        let number = self.number();
-        let lacking = self.peers.iter().filter(|peer| peer.lacks(number));
+        let lacking = self.peers.iter().filter(|peer| self.owes(peer));
         let due = lacking.map(|peer| peer.wait_until).min().map(|at| at.max(now + INTERVAL));
         self.tick_at = due.map(|due| self.tick_at.map_or(due, |tick_at| tick_at.min(due)));
     }
@@ -386,10 +461,9 @@ impl<C: Crdt + Serialize + 'static> AntiEntropy<C> {
     /// Sends to a few of those that lack something, chosen by chance.
     // ANCHOR: tick
     fn tick(&mut self, now: Time, rng: &mut ChaCha8Rng) {
-        let number = self.number();
         let due = |index: &usize| {
             let peer = &self.peers[*index];
-            peer.lacks(number) && peer.wait_until <= now
+            self.owes(peer) && peer.wait_until <= now
         };
         let mut due: Vec<usize> = (0..self.peers.len()).filter(due).collect();
         for _ in 0..FANOUT.min(due.len()) {
@@ -403,8 +477,9 @@ impl<C: Crdt + Serialize + 'static> AntiEntropy<C> {
     /// any case: it tells what this node has.
     fn send(&mut self, now: Time, index: usize, is_reply: bool, answer: Option<u64>) {
         let number = self.number();
+        let owes = self.owes(&self.peers[index]);
         let peer = &mut self.peers[index];
-        let is_free = peer.wait_until <= now && peer.lacks(number);
+        let is_free = peer.wait_until <= now && owes;
         let asks = is_free && (peer.acknowledged.is_none() || peer.is_overdue(now));
         if asks {
             self.last_ask += 1;
@@ -429,10 +504,27 @@ impl<C: Crdt + Serialize + 'static> AntiEntropy<C> {
         let mut updates = updates.into_iter();
         let (mut ask, mut answer) = (asks.then_some(self.last_ask), answer);
         for _ in 0..count {
-            let acknowledged = peer.life.clone().map(|of| Mark { of, number: peer.seen });
+            let acknowledged = peer.acknowledgement();
             let (update, ask, answer) = (updates.next(), ask.take(), answer.take());
-            let message = Message { from: self.me.clone(), acknowledged, update, ask, answer };
+            let (from, members) = (self.me.clone(), self.membership.word());
+            let message = Message { from, acknowledged, update, ask, answer, members };
             self.outputs.send.push((peer.name.clone(), message));
+        }
+    }
+
+    /// Sends what is to be said about members alone.
+    fn say_words(&mut self) {
+        for (to, word) in self.membership.take_words() {
+            let peer = self.peers.iter().find(|peer| peer.name == to);
+            let message = Message {
+                from: self.me.clone(),
+                acknowledged: peer.and_then(Peer::acknowledgement),
+                update: None,
+                ask: None,
+                answer: None,
+                members: Some(word),
+            };
+            self.outputs.send.push((to, message));
         }
     }
 

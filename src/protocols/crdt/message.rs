@@ -3,7 +3,32 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::types::Incarnation;
+use crate::protocols::members::{Members, Word};
+use crate::types::{Incarnation, MemberChange};
+
+/// What a client wants of a node.
+///
+/// ```
+/// use gyre::MemberChange;
+/// use gyre::crdt::{GSet, Request};
+///
+/// let change: Request<GSet<u64>> = GSet::add(7).into();
+/// assert_eq!(change, Request::Change(GSet::add(7)));
+/// assert_ne!(change, Request::Members(MemberChange::remove("n3".into())));
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub enum Request<C> {
+    /// A change of the state, as a delta.
+    Change(C),
+    /// A change of who is a member. The node is one itself.
+    Members(MemberChange),
+}
+
+impl<C> From<C> for Request<C> {
+    fn from(delta: C) -> Request<C> {
+        Request::Change(delta)
+    }
+}
 
 /// What one node tells another.
 ///
@@ -36,6 +61,9 @@ pub struct Message<C> {
     /// This answers the ask with this number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<u64>,
+    /// What the sender says of who is a member; nothing where all nodes are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub members: Option<Word>,
 }
 
 // `default` alone would ask for `C: Default` of whoever deserializes.
@@ -128,4 +156,6 @@ pub enum Record<C> {
     },
     /// What the node has of the changes of others.
     Marks(Vec<Mark>),
+    /// Who is a member, as far as the node knows.
+    Members(Members),
 }

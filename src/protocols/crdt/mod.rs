@@ -48,6 +48,8 @@ mod anti_entropy;
 mod changes;
 mod counter;
 #[cfg(test)]
+mod joining;
+#[cfg(test)]
 mod laws;
 mod message;
 mod peer;
@@ -61,7 +63,7 @@ use serde_json::Value;
 
 pub use anti_entropy::AntiEntropy;
 pub use counter::{GCounter, PnCounter};
-pub use message::{Mark, Message, Record, Update};
+pub use message::{Mark, Message, Record, Request, Update};
 pub use set::GSet;
 
 /// A type whose states form a join-semilattice with a least element, the default.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::changes::Origin;
-use super::message::Update;
+use super::message::{Mark, Update};
 use crate::types::{Incarnation, NodeId, Time};
 
 /// How many pieces may be on their way to one peer. (Few in tests, so that tests reach it.)
@@ -74,6 +74,11 @@ impl<C: Default> Peer<C> {
             asked: None,
             asks: 0,
         }
+    }
+
+    /// What it is told of how much of its changes has come.
+    pub(super) fn acknowledgement(&self) -> Option<Mark> {
+        self.life.clone().map(|of| Mark { of, number: self.seen })
     }
 
     /// It is another life than the one that was last heard: what that one had and sent is void.

@@ -51,7 +51,7 @@ fn run<C: Crdt + Debug + PartialEq + Serialize + DeserializeOwned + 'static>(
             let amount = network.rng.random_range(-5..5);
             let replica = network.core(rank).unwrap();
             let delta = change(&replica.state(), replica.incarnation(), amount);
-            changes.insert(network.request(rank, delta), amount);
+            changes.insert(network.request(rank, delta.into()), amount);
         }
         if network.rng.random_bool(0.2) {
             network.trouble();
@@ -149,7 +149,7 @@ fn a_peer_out_of_reach_costs_a_few_pieces_and_then_an_ask_now_and_then() {
     network.run_until(Time::from_millis(1_000));
     network.crash(1);
     for element in 0..10_000 {
-        network.request(0, GSet::add(element));
+        network.request(0, GSet::add(element).into());
     }
     let traffic = traffic(&mut network);
     network.run_until(Time::from_millis(11_000));
@@ -174,7 +174,7 @@ fn a_peer_out_of_reach_costs_a_few_pieces_and_then_an_ask_now_and_then() {
 fn a_restart_costs_an_ask_and_not_the_state() {
     let mut network: Network<GSet<u64>> = network(3, 0);
     for element in 0..500 {
-        network.request(element as usize % 3, GSet::add(element));
+        network.request(element as usize % 3, GSet::add(element).into());
     }
     network.run_until(Time::from_millis(60_000));
     let traffic = traffic(&mut network);
@@ -205,12 +205,13 @@ fn nonsense_is_survived() {
         update: Some(update),
         ask: Some(u64::MAX),
         answer: message.ask,
+        members: None,
     };
     for from in ["n1", "n2", "n2", "c1", "nobody"] {
         let input = Input::Message { from: NodeId::from(from), message: message.clone() };
         replica.step(Time::from_millis(200), input, &mut rng);
     }
     let delta = replica.state().add(replica.incarnation(), 1).unwrap();
-    replica.step(Time::from_millis(200), Input::Local { id: 1, request: delta }, &mut rng);
+    replica.step(Time::from_millis(200), Input::Local { id: 1, request: delta.into() }, &mut rng);
     assert!(replica.next_wake().is_some(), "the change has yet to be sent");
 }

@@ -25,7 +25,7 @@ use crate::protocols::core::Core;
 ///     let Start { node, nodes, records, now, rng, .. } = start;
 ///     AntiEntropy::new(node, nodes, records, now, rng)
 /// });
-/// (0..3).for_each(|rank| drop(cluster.request(rank, GSet::add(rank as u64))));
+/// (0..3).for_each(|rank| drop(cluster.request(rank, GSet::add(rank as u64).into())));
 /// cluster.run_until(Time::from_millis(60_000));
 /// assert!(cluster.cores().all(|(_, core)| core.state().iter().eq(&[0, 1, 2])));
 /// ```
