@@ -5,7 +5,7 @@
 //! nothing together. So each node alone decides whether it is a member, and tells the others:
 //! [`Members`] has a number for each node that this node alone raises, and gossip spreads it.
 //!
-//! Two things are still easy to get wrong:
+//! Three things are still easy to get wrong:
 //!
 //! - **Leaving.** What only the leaver has is lost when it goes. So it takes no more requests,
 //!   and the removal is done when some *member* has acknowledged all that the leaver has. A member
