@@ -23,6 +23,22 @@
 //! each other's change. This is the price: where members may change, no cluster is ever silent.
 //! As long as all nodes are members from the beginning, nothing of this is said.
 //!
+//! ```
+//! use gyre::NodeId;
+//! use gyre::members::Members;
+//!
+//! // n0 has heard that n2 has left, and n1 that n3 has joined. They tell each other.
+//! let mut at_n0 = Members::of(&["n0", "n1", "n2"].map(NodeId::from));
+//! let mut at_n1 = at_n0.clone();
+//! at_n0.join(&serde_json::from_str(r#"{"n2":2}"#)?);
+//! at_n1.join(&serde_json::from_str(r#"{"n3":1}"#)?);
+//! at_n0.join(&at_n1);
+//! at_n1.join(&at_n0);
+//! assert_eq!(at_n0, at_n1);
+//! assert!(at_n0.iter().eq(&["n0", "n1", "n3"].map(NodeId::from)));
+//! # Ok::<(), serde_json::Error>(())
+//! ```
+//!
 //! Sources: the numbers are the clusterwide incarnations of SWIM (Das, Gupta and Motivala, 2002,
 //! section 4.2), which a member alone raises, also against a higher one that it hears; that
 //! anti-entropy spreads them is from Lakshman and Malik, "Cassandra" (2010), section 5.3.
