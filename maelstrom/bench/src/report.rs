@@ -17,7 +17,7 @@
 //! from what was recorded to bytes, with no clock and no chance, so that a seeded run has the
 //! same files every time. Whoever has a folder writes them there.
 //!
-//! The plots need the feature `program`: a bench inside something else draws none, and its
+//! The plots need the feature `plots`: a bench inside something else draws none, and its
 //! page has all that they show.
 //!
 //! Absent: judging. Reports show what the checkers found and never find anything themselves.
@@ -65,7 +65,7 @@ pub use activity::Activity;
 pub use drawings::ticks;
 pub use explanations::{Explanation, Explanations, OTHER_FOLDER, of as explain};
 pub use findings::headline;
-pub use format::{count, duration_ms, shorten, shortened, words};
+pub use format::{count, duration_ms, grouped, shorten, shortened, words};
 pub use page::STYLE;
 
 /// Everything that a report is made of.

@@ -26,8 +26,7 @@ pub enum Fault {
     /// remove_member only).
     Membership,
     /// Cuts the power of nodes, which lose what they have not synced; fills their disks, makes
-    /// them slow, or lets a bit of what was synced rot (in virtual time, and nodes on gyre's
-    /// storage only).
+    /// them slow, or lets a bit of what was synced rot (nodes on gyre's storage only).
     Disk,
 }
 

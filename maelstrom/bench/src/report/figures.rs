@@ -74,7 +74,7 @@ fn availability(activity: &Activity, verdict: Validity) -> Option<String> {
         no => format!(
             "{of} {verb}; {} of them were told that the value is another, or that \
              there is none",
-            grouped(no)
+            grouped(no as u64)
         ),
     })
 }
@@ -98,7 +98,7 @@ fn messages(results: &Judgement) -> Option<String> {
 /// What is particular to the workload.
 fn about(workload: &str, results: &Judgement) -> Vec<(&'static str, Option<String>)> {
     let of = |name: &str| number(results, &["workload", name]);
-    let whole = |name: &str| of(name).map(|number| grouped(number as usize));
+    let whole = |name: &str| of(name).map(|number| grouped(number as u64));
     match workload {
         "broadcast" | "g-set" => {
             let latency = |share| number(results, &["workload", "stable-latencies", share]);

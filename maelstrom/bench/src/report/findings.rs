@@ -57,14 +57,14 @@ fn share(ended: Ended, verdict: Validity) -> String {
     if did == ended.all {
         return format!("{}{all} {verb}", if did == 1 { "" } else { "all " });
     }
-    let mut text = format!("{} of {all} {verb}", grouped(did));
+    let mut text = format!("{} of {all} {verb}", grouped(did as u64));
     match ended.failed() {
         0 => {}
-        failed => text += &format!(", {} met a fault", grouped(failed)),
+        failed => text += &format!(", {} met a fault", grouped(failed as u64)),
     }
     match ended.unknown {
         0 => {}
-        unknown => text += &format!(", of {} nobody knows", grouped(unknown)),
+        unknown => text += &format!(", of {} nobody knows", grouped(unknown as u64)),
     }
     text
 }

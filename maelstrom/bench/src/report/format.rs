@@ -94,11 +94,11 @@ pub fn duration_ms(milliseconds: f64) -> String {
 /// A count with its noun: `1 message`, `2 messages`.
 pub fn count(number: usize, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
-    format!("{} {noun}{plural}", grouped(number))
+    format!("{} {noun}{plural}", grouped(number as u64))
 }
 
 /// A number with its thousands apart: `12,345`.
-pub fn grouped(number: usize) -> String {
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {
@@ -129,7 +129,9 @@ mod tests {
 
     #[test]
     fn numbers_are_read_at_a_glance() {
-        assert_eq!(grouped(1234567), "1,234,567");
+        for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (1234567, "1,234,567")] {
+            assert_eq!(grouped(number), text);
+        }
         assert_eq!(count(1, "key") + &count(1000, "key"), "1 key1,000 keys");
         assert_eq!(
             duration_ms(0.25) + &duration_ms(1.5) + &duration_ms(5000.0),

@@ -5,8 +5,8 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::coverage::{Coverage, Fates};
 use super::merge::{Case, FailureKind, Merged};
 use super::seed::is_undecided;
-use super::text::{grouped, headline};
-use crate::report::{STYLE, count, duration_ms};
+use super::text::headline;
+use crate::report::{STYLE, count, duration_ms, grouped};
 
 /// Besides the style of a run's page: numbers stand below one another, and on a narrow screen a
 /// table is moved, not folded.

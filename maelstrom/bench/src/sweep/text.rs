@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::merge::{Case, Merged};
 use super::seed::is_undecided;
-use crate::report::{count, duration_ms};
+use crate::report::{count, duration_ms, grouped};
 
 /// The report: what was run, what failed and how to see it again, and what was not exercised.
 pub fn report(merged: &Merged) -> String {
@@ -92,29 +92,4 @@ fn of_case(case: &Case) -> String {
         text += &format!("\n{}: the slowest seed is {seed}, which took {time}\n", case.plan.case);
     }
     text
-}
-
-/// A number with its digits in threes.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn long_numbers_are_grouped() {
-        for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (1234567, "1,234,567")] {
-            assert_eq!(grouped(number), text);
-        }
-    }
 }
