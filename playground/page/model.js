@@ -60,7 +60,7 @@ class Run {
       const [time, sentence, effect, whom] = rest;
       this.strikes.push({ ...this.moment(time), sentence, effect, whom });
     } else if (word === "end") {
-      this.end = this.moment(rest[0]).time;
+      this.moment(rest[0]);
       [, this.failure] = rest;
     } else if (word === "panic") {
       const [node, sentence, place] = rest;
@@ -100,9 +100,10 @@ class Run {
   // Everything was taken in.
   finish() {
     const latency = Number(this.flag("--latency") ?? 0) * 1e6 || 20e6;
+    // Where a node panics, nobody says that the run is over.
+    this.end = this.moments.at(-1)?.time ?? 0;
     this.flights = [];
     for (const send of this.sends) {
-      this.end = Math.max(this.end, send.time);
       if (isClient(send.from) || isClient(send.to)) continue;
       if (!this.kinds.includes(send.kind)) this.kinds.push(send.kind);
       for (const name of [send.from, send.to])

@@ -24,11 +24,22 @@ function fill(target, key, make) {
 
 const SYMBOLS = { true: ["✓", "valid"], unknown: ["?", "unknown"], false: ["✗", "invalid"] };
 
+// When it is seen that the run is wrong: at an entry of its history, or where a node breaks it off.
+function wrongAt(run, final) {
+  if (final?.part === "run") return run.end;
+  return final?.since ? run.operations[final.since - 1].time : Infinity;
+}
+
+const WRONG = { workload: "The history is wrong", availability: "Too little was answered",
+  run: "The run broke off" };
+// What is seen of that before the end, where only the end shows it.
+const EARLY = { workload: "Not yet: if the run ended here, it would be wrong",
+  availability: "Not all is answered yet" };
+
 function showVerdict(app) {
   const { run, time, final, soFar } = app;
   const panel = byId("verdict");
-  const isWrong = final?.since !== undefined && final.since !== null &&
-    run.entriesAt(time) >= final.since;
+  const isWrong = time >= wrongAt(run, final);
   const isOver = time >= run.end;
   const judged = isWrong || isOver ? final : soFar;
   const verdict = isWrong ? "false" : judged?.verdict ?? "unknown";
@@ -39,7 +50,7 @@ function showVerdict(app) {
   const words = judged?.words ?? "";
   const headline = { true: isOver ? "The history is valid" : "Nothing is wrong so far",
     unknown: isOver ? "Nobody can tell" : "Nothing to judge yet",
-    false: isEarly ? "Not yet: if the run ended here, it would be wrong" : "The history is wrong" }[verdict];
+    false: isEarly ? EARLY[judged?.part] : WRONG[judged?.part] }[verdict];
   const findings = verdict === "true" || isEarly ? [] : judged?.findings ?? [];
   const canShrink = verdict === "false" && !isEarly && !app.asked.tape &&
     !app.scene().isTape;
@@ -205,6 +216,6 @@ function drawStrip(run, final) {
     element("rect", { class: pair.ended.type, x: x(pair.until), width: 1.2, y: 12, height: 8 }, strip);
   for (const { time } of run.leaders)
     element("rect", { class: "leader", x: x(time), width: 3, y: 1, height: 9 }, strip);
-  const wrong = final?.since && run.operations[final.since - 1];
-  if (wrong) element("rect", { class: "wrong", x: x(wrong.time) - 2, width: 4, y: 0, height: 22 }, strip);
+  const wrong = wrongAt(run, final);
+  if (wrong < Infinity) element("rect", { class: "wrong", x: x(wrong) - 2, width: 4, y: 0, height: 22 }, strip);
 }

@@ -3,6 +3,9 @@
 
 const KIND_COLOURS = 8;
 
+// The heading in the list under which nodes with bugs stand.
+const MUSEUM = "The museum of bugs";
+
 const app = {
   run: null, time: 0, isPlaying: false, chosen: {}, changes: new Changes(), asked: null,
   final: null, soFar: null, isWrong: false, judged: -1,
@@ -64,9 +67,9 @@ async function makeRun(time = 0) {
     return;
   }
   const hasPanicked = run.panic !== null;
-  trouble(hasPanicked ? panicWords(run.panic) : trap ? `The run ended early: ${trap}.` :
-    run.failure ? `The run broke off: ${run.failure}.` : null);
   run.finish();
+  trouble(hasPanicked ? panicWords(run) : trap ? `The run ended early: ${trap}.` :
+    run.failure ? `The run broke off: ${run.failure}.` : null);
   Object.assign(app, { run, final: null, soFar: null, judged: -1, isWrong: false, text });
   byId("figures").textContent = `${(run.atOf(run.end) / SECOND).toFixed(1)} s of virtual time and ${run.sends.length.toLocaleString("en")} messages took ${took.toFixed(0)} ms.`;
   openStage();
@@ -79,14 +82,21 @@ async function makeRun(time = 0) {
   await linked;
   if (number !== asking) return;
   app.final = judgement ? JSON.parse(judgement) : { verdict: "unknown", words: "The checker broke off." };
+  if (hasPanicked && app.final.verdict !== "false")
+    app.final = { verdict: "false", part: "run", words: run.panic.sentence, findings: [] };
   drawStrip(run, app.final);
   app.isReady = true;
   show();
 }
 
-function panicWords({ node, sentence, place }) {
-  const who = node === null ? "The bench" : `Node ${node}`;
-  return `${who} panicked: ${sentence}\n(${place}). The run is shown as far as it came. The command below runs the same.`;
+// What is wrong stands with the verdict, once it is seen.
+function panicWords(run) {
+  const { node, place } = run.panic;
+  const who = node === null ? "The bench" : `Node ${node}`, { group, name } = app.scene();
+  const where = `${seconds(run.atOf(run.end))}, in ${String(place).replace(/^.*\.\.\//, "")}`;
+  return `${who} breaks the run off at ${where}. ` + (group === MUSEUM ?
+    `Outside of this page make bug-${name} does the same; under the command below, where nobody looks into all nodes, the run may go on.` :
+    "The command below runs the same.");
 }
 
 function trouble(words) {
@@ -190,9 +200,9 @@ function frame(now) {
   const passed = Math.min(now - last, isStill.matches ? STILL_MS : FRAME_MS_MAX);
   last = now;
   const before = app.isWrong, to = app.time + passed * 1e6 * Number(byId("speed").value);
-  const wrong = app.final?.since && app.run.operations[app.final.since - 1].time;
+  const wrong = wrongAt(app.run, app.final);
   // It stops where the verdict turns.
-  seek(wrong && !before && app.time < wrong && to >= wrong ? wrong : to);
+  seek(!before && app.time < wrong && to >= wrong ? wrong : to);
   if (app.time >= app.run.end) pause();
 }
 

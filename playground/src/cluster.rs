@@ -20,8 +20,12 @@ pub fn cluster<N: Node>(
     names: &[NodeId],
     make: impl Fn(&Ctx) -> N + Send + Sync + 'static,
 ) -> BoxedCluster {
-    let nodes = Watched(simulation::nodes(names, Arc::new(make)));
-    Box::new(VirtualCluster::new(names.len(), nodes, || false))
+    cluster_of(simulation::nodes(names, Arc::new(make)), names.len())
+}
+
+/// So many nodes that these make, none of them started.
+pub fn cluster_of(nodes: impl NodeFactory + 'static, count: usize) -> BoxedCluster {
+    Box::new(VirtualCluster::new(count, Watched(nodes), || false))
 }
 
 thread_local! {

@@ -12,7 +12,7 @@
 //!   a cluster of any of them.
 //! - `request` understands what the page asks for, and says the command that does the same.
 //! - [`run`] runs it, and `events` tells the page what happens, line by line.
-//! - [`judge`] has the bench's checker judge a history as far as somebody has seen it.
+//! - [`judge`] has the bench's checkers judge a history as far as somebody has seen it.
 //! - [`shrink`] makes a run small that fails.
 //! - `page` is what the browser calls.
 //!
@@ -37,5 +37,5 @@ mod shrinking;
 pub use cluster::running_node;
 pub use judging::judge;
 pub use running::run;
-pub use scenes::{UNSEEN, list as scenes, names as scene_names};
+pub use scenes::{list as scenes, names as scene_names};
 pub use shrinking::shrink;

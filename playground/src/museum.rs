@@ -21,8 +21,11 @@ pub struct Exhibit {
     pub run: &'static str,
     /// The options of its simulated test.
     pub options: fn() -> TestOptions,
-    /// Makes a cluster of such nodes.
+    /// Makes a cluster of its programs.
     pub make: MakeCluster,
+    /// Makes the cluster of its simulated test, which may look at all nodes together: an invariant
+    /// that does not hold is a panic.
+    pub watched: MakeCluster,
 }
 
 /// Whether the nodes have their bugs: here they do.
@@ -39,6 +42,9 @@ macro_rules! exhibit {
             run: RUN,
             options: || $check().options_for(0),
             make: |names| crate::cluster::cluster(names, $make),
+            watched: |names| {
+                crate::cluster::cluster_of($check().nodes_of_a_run(names), names.len())
+            },
         };
     };
 }

@@ -24,7 +24,7 @@ node!(g_set, "g-set.rs", cluster: SetNode::new);
 node!(kafka, "kafka.rs", cluster: Kafka::new);
 node!(kafka_kv, "kafka-kv.rs", cluster: KafkaKv::new);
 node!(kafka_single, "kafka-single.rs", cluster: KafkaSingle::new);
-node!(lin_kv, "lin-kv.rs", cluster: LinKv::new);
+node!(lin_kv, "lin-kv.rs", cluster: LinKv::new, by_joint_consensus: LinKv::joint);
 node!(lin_kv_proxy, "lin-kv-proxy.rs", cluster: LinKvProxy::new);
 node!(lin_kv_single, "lin-kv-single.rs", cluster: LinKvSingle::new);
 node!(pn_counter, "pn-counter.rs", cluster: CounterNode::new);
@@ -46,6 +46,7 @@ pub const ALL: &[(&str, crate::cluster::MakeCluster)] = &[
     ("kafka-kv", kafka_kv::cluster),
     ("kafka-single", kafka_single::cluster),
     ("lin-kv", lin_kv::cluster),
+    ("lin-kv --joint", lin_kv::by_joint_consensus),
     ("lin-kv-proxy", lin_kv_proxy::cluster),
     ("lin-kv-single", lin_kv_single::cluster),
     ("pn-counter", pn_counter::cluster),

@@ -52,10 +52,8 @@ extern "C" fn scenes() {
 #[unsafe(no_mangle)]
 extern "C" fn run() {
     panic::set_hook(Box::new(|panic| {
-        let failure = panic.payload().downcast_ref::<gyre::Failure>().map(ToString::to_string);
-        let said = || panic.payload_as_str().unwrap_or("it said nothing").to_owned();
+        let sentence = maelstrom::simulation::panic_sentence(panic.payload());
         let place = panic.location().map(ToString::to_string);
-        let sentence = failure.unwrap_or_else(said);
         say(&json!(["panic", crate::running_node(), sentence, place]).to_string());
     }));
     crate::run(&taken(), say);

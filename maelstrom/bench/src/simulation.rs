@@ -29,7 +29,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-use gyre::{Ctx, Node};
+use gyre::{Ctx, Node, NodeId};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -189,6 +189,13 @@ impl<N: Node> Check<N> {
         options
     }
 
+    /// The nodes of one run, none of them started, for whoever has an engine of his own. What
+    /// nodes of an earlier run on this thread shared is forgotten.
+    pub fn nodes_of_a_run(&self, names: &[NodeId]) -> InProcess<N> {
+        (self.before_run)();
+        in_process::nodes(names, Arc::clone(&self.make))
+    }
+
     /// Runs one seed, and says what happened and what the checkers found.
     ///
     /// # Panics
@@ -263,9 +270,9 @@ impl<N: Node> Check<N> {
         journal_events: usize,
     ) -> (Outcome, Judgement) {
         let workload = self.workload;
-        (self.before_run)();
         workload.validate(options).unwrap_or_else(|sentence| panic!("{sentence}"));
-        let mut cluster = in_process::cluster(&options.nodes, Arc::clone(&self.make));
+        let nodes = self.nodes_of_a_run(&options.nodes);
+        let mut cluster = in_process::cluster_of(options.nodes.len(), nodes);
         let engine = Engine::new(options, workload, &mut cluster, observer, tape, journal_events);
         let outcome = engine.run();
         let results = results::check(&outcome, workload, options);
@@ -307,8 +314,8 @@ impl<N: Node> Check<N> {
     }
 }
 
-/// What an assertion said that did not hold.
-pub(crate) fn panic_sentence(panic: &(dyn std::any::Any + Send)) -> String {
+/// What a node's failure says, or an assertion that did not hold.
+pub fn panic_sentence(panic: &(dyn std::any::Any + Send)) -> String {
     if let Some(failure) = panic.downcast_ref::<gyre::Failure>() {
         return format!("a node failed: {failure}");
     }
@@ -318,7 +325,7 @@ pub(crate) fn panic_sentence(panic: &(dyn std::any::Any + Send)) -> String {
 }
 
 /// What is wrong, from the first part that is as bad as the whole, and the first case of it.
-pub(crate) fn first_problem(results: &Judgement) -> String {
+pub fn first_problem(results: &Judgement) -> String {
     let bad = results.parts.iter().find(|(_, part)| part.verdict == results.verdict);
     let (name, part) = bad.map_or(("the result", results), |(name, part)| (*name, part));
     let mut text = part.summary.clone();

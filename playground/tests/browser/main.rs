@@ -300,15 +300,34 @@ fn a_link_that_is_none_gets_a_sentence() {
 #[test]
 fn a_node_that_panics_is_named_and_the_run_is_shown_so_far() {
     let Some(page) = page() else { return };
-    let script = "app.seek(app.run.end);\
-         return JSON.stringify([text('trouble'), app.run.pairs.length, text('command')]);";
-    let Some(saw) = Window::visit(page, "#lin-kv-installs-old-snapshots", DESK, script) else {
-        return;
-    };
-    let (trouble, operations, command): (String, usize, String) =
-        serde_json::from_str(&saw).unwrap();
-    assert!(trouble.starts_with("Node n"), "{trouble}");
-    assert!(trouble.contains("panicked: a snapshot brings what is not here"), "{trouble}");
-    assert!(trouble.contains("snapshot.rs:"), "{trouble}");
-    assert!(operations > 0 && command.contains("--tape"), "{command}");
+    let script = "const before = text('verdict'); app.seek(app.run.end);\
+         return JSON.stringify([text('trouble'), before, text('verdict'), text('command')]);";
+    let visit = |hash| Window::visit(page, hash, DESK, script);
+    for (hash, place, wrong) in [
+        ("#lin-kv-installs-old-snapshots", "snapshot.rs:", "a snapshot brings what is not here"),
+        ("#lin-kv-forgets-its-vote", "bugs/src/lin_kv.rs:", "election safety: n"),
+    ] {
+        let Some(saw) = visit(hash) else { return };
+        let (trouble, before, verdict, command): (String, String, String, String) =
+            serde_json::from_str(&saw).unwrap();
+        assert!(trouble.starts_with("Node n") && trouble.contains(place), "{trouble}");
+        assert!(trouble.contains(&hash.replace('#', "make bug-")), "{trouble}");
+        assert!(!before.contains(wrong), "{before}");
+        assert!(verdict.contains("The run broke off"), "{verdict}");
+        assert!(verdict.contains(&format!("an assertion failed: {wrong}")), "{verdict}");
+        assert!(command.contains("--tape"), "{command}");
+    }
+}
+
+#[test]
+fn a_standstill_is_seen_when_it_has_lasted_too_long() {
+    let Some(page) = page() else { return };
+    let script = "const since = wrongAt(app.run, app.final);\
+         app.seek(app.run.stepFrom(since, -1)); const before = text('verdict');\
+         app.seek(since); return JSON.stringify([before, text('verdict')]);";
+    let Some(saw) = Window::visit(page, "#lin-kv-leads-unheard", DESK, script) else { return };
+    let (before, verdict): (String, String) = serde_json::from_str(&saw).unwrap();
+    assert!(!before.contains("answered"), "{before}");
+    assert!(verdict.contains("Too little was answered"), "{verdict}");
+    assert!(verdict.contains("availability is false: nothing was answered for 5"), "{verdict}");
 }

@@ -11,6 +11,10 @@ fn the_command_under_a_scene_makes_the_same_history_byte_for_byte() {
         json!({ "scene": "lin-kv", "edits": kills }),
         json!({ "scene": "figure-8" }),
         json!({ "scene": "broadcast-hub" }),
+        json!({ "scene": "membership-joint" }),
+        json!({ "scene": "lin-kv --joint", "workload": "lin-kv", "seed": "7",
+            "flags": [["--concurrency", "2n"], ["--nemesis", "membership"]] }),
+        json!({ "scene": "lin-kv-leads-unheard" }),
         json!({ "scene": "g-counter-kv", "flags": [["--nemesis", "partition,kill"]] }),
         json!({ "scene": "txn-list-append", "seed": "18446744073709551615" }),
     ] {
@@ -20,7 +24,7 @@ fn the_command_under_a_scene_makes_the_same_history_byte_for_byte() {
             .filter(|line| line[0] == "operation")
             .map(|line| line[2].as_str().unwrap())
             .collect();
-        let command = told[0][1]["command"].as_str().unwrap();
+        let command = told[0][1]["command"].as_str().unwrap_or_else(|| panic!("{asked}: {told:?}"));
         let Some(native) = command::history_of(command) else { return };
         assert!(native.lines().count() > 10, "{command}: {native}");
         assert!(native == history.concat(), "another history: {command}");

@@ -114,8 +114,3 @@ pub fn nodes<N: Node>(names: &[NodeId], make: Make<N>) -> InProcess<N> {
 pub fn cluster_of<F: NodeFactory>(count: usize, nodes: F) -> VirtualCluster<F> {
     VirtualCluster::new(count, nodes, || false)
 }
-
-/// A virtual cluster of the nodes that `make` makes.
-pub fn cluster<N: Node>(names: &[NodeId], make: Make<N>) -> VirtualCluster<InProcess<N>> {
-    cluster_of(names.len(), nodes(names, make))
-}

@@ -38,8 +38,7 @@ impl<N: Node> Check<N> {
         observer: &mut dyn Observer,
         journal_events: usize,
     ) -> (Outcome, Judgement) {
-        (self.before_run)();
-        let nodes = in_process::nodes(&options.nodes, self.make.clone());
+        let nodes = self.nodes_of_a_run(&options.nodes);
         let mut cluster = in_process::cluster_of(options.nodes.len(), Guarded(nodes));
         let workload = self.workload;
         let engine = Engine::new(options, workload, &mut cluster, observer, tape, journal_events);
