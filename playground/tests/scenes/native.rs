@@ -14,7 +14,6 @@ fn the_command_under_a_scene_makes_the_same_history_byte_for_byte() {
         json!({ "scene": "membership-joint" }),
         json!({ "scene": "lin-kv --joint", "workload": "lin-kv", "seed": "7",
             "flags": [["--concurrency", "2n"], ["--nemesis", "membership"]] }),
-        json!({ "scene": "lin-kv-leads-unheard" }),
         json!({ "scene": "g-counter-kv", "flags": [["--nemesis", "partition,kill"]] }),
         json!({ "scene": "txn-list-append", "seed": "18446744073709551615" }),
     ] {
