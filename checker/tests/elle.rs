@@ -1,9 +1,9 @@
 //! Each anomaly by its smallest example, and histories that nobody should have to judge.
 
-#[path = "elle/notation.rs"]
+pub(crate) mod database;
 mod notation;
-#[path = "elle/version_orders.rs"]
-mod version_orders;
+pub(crate) mod verify;
+pub(crate) mod version_orders;
 
 use std::collections::BTreeSet;
 

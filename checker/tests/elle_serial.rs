@@ -4,21 +4,16 @@
 //! All is judged as `maelstrom check` does it: entry by entry, and where real time counts with the
 //! options that a user gets who asks for nothing.
 
-#[path = "elle/database.rs"]
-mod database;
-#[path = "elle/version_orders.rs"]
-mod version_orders;
-
 use std::collections::BTreeMap;
 
+use crate::elle::database::{self, Level, Workload};
+use crate::elle::version_orders::version_orders;
 use checker::edn::Edn;
 use checker::elle::VersionOrders;
 use checker::history::{History, Op, OpType};
 use checker::{CheckOptions, Validity};
-use database::{Level, Workload};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use version_orders::version_orders;
 
 const SEEDS: u64 = 10_000;
 

@@ -8,20 +8,15 @@
 //! checked, step by step, against the history.
 #![expect(clippy::disallowed_methods, reason = "the histories are files")]
 
-mod verdicts;
-#[path = "elle/verify.rs"]
-mod verify;
-#[path = "elle/version_orders.rs"]
-mod version_orders;
-
 use std::collections::BTreeSet;
 
+use crate::elle::verify;
+use crate::elle::version_orders::version_orders;
+use crate::verdicts::{self, Row};
 use checker::Judgement;
 use checker::edn::Edn;
 use checker::elle::{self, Options};
 use checker::history::History;
-use verdicts::Row;
-use version_orders::version_orders;
 
 const TIMEOUT: &str = "cycle-search-timeout";
 

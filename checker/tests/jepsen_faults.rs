@@ -1,11 +1,7 @@
 //! Planted faults: ten for each checker of Jepsen's tests, all of which it must find.
 
-mod faults;
-#[path = "faults/tables.rs"]
-mod tables;
-
+use crate::faults::tables::{Table, find_all};
 use checker::{CheckOptions, Judge};
-use tables::{Table, find_all};
 
 const TABLES: &[Table<&str>] = &[
     Table {

@@ -1,17 +1,14 @@
 //! Jepsen's checkers of counters, sets, queues and ids, against their rules written down in the most
 //! obvious way, on 10,000 small random histories each.
 
-mod oracle;
-mod rules;
-
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::oracle::{Kind, number};
+use crate::rules::{PLAIN, Said, compare, history_of, items, numbers, of, plain, with};
 use checker::Validity;
 use checker::edn::Edn;
 use checker::history::{Op, OpType};
-use oracle::{Kind, number};
 use rand::RngExt;
-use rules::{PLAIN, Said, compare, history_of, items, numbers, of, plain, with};
 
 /// How often a value is among those of such operations.
 fn copies(ops: &[Op], kind: OpType, f: &str, value: &Edn) -> usize {

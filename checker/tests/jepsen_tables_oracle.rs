@@ -1,18 +1,15 @@
 //! The checkers of Jepsen's tests with transactions and tables, against their rules written down in
 //! the most obvious way, on 10,000 small random histories each.
 
-mod oracle;
-mod rules;
-
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::oracle::{Kind, number};
+use crate::rules::{PLAIN, Said, compare, history_of, items, numbers, of, plain, with};
 use checker::Validity;
 use checker::edn::Edn;
 use checker::history::{History, Op, OpType};
-use oracle::{Kind, number};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
-use rules::{PLAIN, Said, compare, history_of, items, numbers, of, plain, with};
 
 /// Three accounts, and 10 in all.
 const BANK: Kind = Kind {

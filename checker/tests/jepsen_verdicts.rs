@@ -8,15 +8,13 @@
 //!   wrong way round; ours counts them.
 #![expect(clippy::disallowed_methods, reason = "the histories are files")]
 
-mod verdicts;
-
 use std::collections::BTreeMap;
 
+use crate::verdicts::{self, Row};
 use checker::edn::Edn;
 use checker::history::{History, OpType};
 use checker::jepsen::{self, bank};
 use checker::{CheckOptions, Judge};
-use verdicts::Row;
 
 /// The options of Jepsen's bank test.
 fn bank(negative_balances: bool) -> jepsen::Options {

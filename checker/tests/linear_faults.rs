@@ -3,11 +3,9 @@
 //! Each table has a valid history, a line an entry: `process type f value`. A fault is another
 //! text for some of its lines (counted from 0; `-` takes the line out).
 
-mod faults;
-
+use crate::faults::history;
 use checker::edn::read_one;
 use checker::{Judge, Model, Validity, linear};
-use faults::history;
 
 /// A model, how the object begins, a valid history, and its faults.
 struct Table {

@@ -5,12 +5,10 @@
 //! results that were changed afterwards. Besides the verdict, the operation that cannot be
 //! linearized must be the same.
 
-mod oracle;
-
 use std::collections::BTreeSet;
 
+use crate::oracle::{Kind, NIL, compare, nothing, number};
 use checker::edn::Edn;
-use oracle::{Kind, NIL, compare, nothing, number};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 

@@ -3,11 +3,9 @@
 //! What an object holds is a list of numbers. A lock's operations say their client in the value;
 //! a lock holds `[holder, times held, its fence, greatest fence]`, and 0 stands for nobody.
 
-mod oracle;
-
+use crate::oracle::{Kind, compare, compare_as, nothing, number};
 use checker::Model;
 use checker::edn::Edn;
-use oracle::{Kind, compare, compare_as, nothing, number};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 

@@ -4,11 +4,9 @@
 //! one it is, the oracle in `linear_oracle.rs` vouches for on smaller histories.
 #![expect(clippy::disallowed_methods, reason = "the histories are files that the caller names")]
 
-mod verdicts;
-
+use crate::verdicts::{self, Row};
 use checker::Validity;
 use checker::linear::{self, budget::Budget};
-use verdicts::Row;
 
 /// The tables, each with the model that it is about.
 const TABLES: [(&str, &str); 7] = [

@@ -2,10 +2,8 @@
 
 #![expect(clippy::disallowed_methods, reason = "the test reads the models in a folder")]
 
-mod faults;
-
+use crate::faults::history;
 use checker::{Judgement, Model, Validity};
-use faults::history;
 
 /// A model's file, a valid history, a line an entry, and lines that are wrong in place of others.
 type Table = (&'static str, &'static str, &'static [(usize, &'static str)]);

@@ -4,12 +4,8 @@
 //! The other workloads have their judges in common with the checkers of `jepsen_faults.rs`, and
 //! with the objects of `linear_faults.rs`.
 
-mod faults;
-#[path = "faults/tables.rs"]
-mod tables;
-
+use crate::faults::tables::{Table, find_all};
 use checker::{Judge, Workload};
-use tables::{Table, find_all};
 
 const TABLES: &[Table<Workload>] = &[
     Table {

@@ -3,7 +3,6 @@
 
 #![expect(clippy::disallowed_methods, reason = "real processes run by a real clock")]
 
-#[path = "children/languages.rs"]
 mod languages;
 
 use std::fs;
@@ -430,7 +429,7 @@ fn nothing_outlives_a_bench_that_is_killed() {
     for started in [1, 2, 5, NODES] {
         let dir = TempDir::new().unwrap();
         let mut bench = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "nothing_outlives_a_bench_that_is_killed", "--nocapture"])
+            .args(["--exact", "children::nothing_outlives_a_bench_that_is_killed", "--nocapture"])
             .env("CHILDREN_TEST_DIR", dir.path())
             .stdout(Stdio::piped())
             .spawn()

@@ -17,9 +17,7 @@
     reason = "the original's histories are files, and which there are the environment says"
 )]
 
-#[path = "statistics/measure.rs"]
 mod measure;
-#[path = "statistics/yes.rs"]
 mod yes;
 
 use std::collections::{BTreeMap, BTreeSet};

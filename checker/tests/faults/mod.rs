@@ -1,5 +1,7 @@
 //! How a history is written in a table of planted faults.
 
+pub mod tables;
+
 use checker::history::History;
 
 /// The history that such lines stand for, each `process type f value`; `-` stands for none.

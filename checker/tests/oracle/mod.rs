@@ -1,7 +1,5 @@
 //! Small random histories of an object, and an oracle that tries every order of the operations.
 
-#![allow(dead_code, reason = "not every test needs all of it")]
-
 use std::collections::BTreeSet;
 
 use checker::edn::{Edn, read_one};
