@@ -87,15 +87,15 @@ fn place(trial: &Trial) -> Option<usize> {
     trial.kinds.iter().position(|kind| kind.part == STANDSTILL)
 }
 
-/// The bench must find it.
+/// The bench must find it. The search begins with this seed, for few show it.
 ///
 /// # Panics
 /// When it does not.
-pub fn is_caught<N: Node>(check: Check<N>) {
+pub fn is_caught_by<N: Node>(seed: u64, check: Check<N>) {
     let bench = Beside::of(&check, Some(STANDSTILL));
-    let fails = |seed: &u64| {
-        let trial = bench.run(&check.options_for(*seed), Seeds::new(*seed).into(), false);
+    let fails = |seed: u64| {
+        let trial = bench.run(&check.options_for(seed), Seeds::new(seed).into(), false);
         place(&trial).is_some()
     };
-    assert!((0..crate::SEEDS).any(|seed| fails(&seed)), "the bench must catch it");
+    assert!((seed..crate::SEEDS).chain(0..seed).any(fails), "the bench must catch it");
 }

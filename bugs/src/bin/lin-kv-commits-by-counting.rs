@@ -40,6 +40,6 @@ bugs::exhibit!("lin-kv-commits-by-counting", check, |ctx| LinKv::new(ctx, option
 mod tests {
     #[test]
     fn is_caught() {
-        bugs::lin_kv::is_caught(super::check());
+        bugs::lin_kv::is_caught_by(185, super::check());
     }
 }

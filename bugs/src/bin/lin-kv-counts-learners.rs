@@ -53,6 +53,6 @@ bugs::exhibit!("lin-kv-counts-learners", check, |ctx| LinKv::new(ctx, options())
 mod tests {
     #[test]
     fn is_caught() {
-        bugs::lin_kv::is_caught(super::check());
+        bugs::lin_kv::is_caught_by(197, super::check());
     }
 }

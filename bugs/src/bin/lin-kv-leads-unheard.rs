@@ -35,6 +35,6 @@ bugs::exhibit!("lin-kv-leads-unheard", check, |ctx| LinKv::new(ctx, options(ctx)
 mod tests {
     #[test]
     fn is_caught() {
-        bugs::liveness::is_caught(super::check());
+        bugs::liveness::is_caught_by(20, super::check());
     }
 }

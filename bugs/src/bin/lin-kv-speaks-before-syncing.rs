@@ -32,6 +32,6 @@ bugs::exhibit!("lin-kv-speaks-before-syncing", check, |ctx| LinKv::new(ctx, opti
 mod tests {
     #[test]
     fn is_caught() {
-        bugs::lin_kv::is_caught(super::check());
+        bugs::lin_kv::is_caught_by(31, super::check());
     }
 }
