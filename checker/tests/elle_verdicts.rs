@@ -6,7 +6,6 @@
 //! not, depending on unrelated transactions in front (`:varies`), and those by which it says
 //! that there is a cycle that it did not find (`…-cycle-exists`). Each cycle that ours names is
 //! checked, step by step, against the history.
-#![expect(clippy::disallowed_methods, reason = "the histories are files")]
 
 use std::collections::BTreeSet;
 

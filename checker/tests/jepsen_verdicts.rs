@@ -6,7 +6,6 @@
 //! - Where an original threw an exception its `:error` names it; ours is a sentence.
 //! - `set-full` never reports copies of an element in one read, for a comparison in it is the
 //!   wrong way round; ours counts them.
-#![expect(clippy::disallowed_methods, reason = "the histories are files")]
 
 use std::collections::BTreeMap;
 

@@ -49,7 +49,7 @@ fn visit_in(browser: &str, address: &str, size: &str) -> String {
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"])
         .args([&format!("--window-size={size}"), "--virtual-time-budget=20000"])
         .arg(format!("--user-data-dir={}", profile.path().display()));
-    // For whoever wants to look: `SCREENSHOTS=/tmp cargo test --test browser`.
+    // For whoever wants to look: `SCREENSHOTS=/tmp cargo test -p maelstrom --test all browser`.
     if let Ok(folder) = std::env::var("SCREENSHOTS") {
         let name: String =
             address.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();

@@ -9,7 +9,7 @@
 //!   histories is judged here, with its own results to compare with.
 //!
 //! What differs on purpose stands in [`DIFFERENCES`], each with its reason. To write the lines
-//! anew: `GYRE_WRITE_SHAPES=1 cargo test -p maelstrom --test shapes`.
+//! anew: `GYRE_WRITE_SHAPES=1 cargo test -p maelstrom --test all shapes`.
 #![allow(
     clippy::disallowed_methods,
     clippy::print_stdout,

@@ -1,7 +1,7 @@
 //! The nodes of `node-in-your-language/`, by both clocks: what they answer, and that a seed
 //! decides all of it. A language that is not installed is not tested, which is said.
 //!
-//! `SEEDS=1000 cargo test -p maelstrom --test children languages` runs so many seeds.
+//! `SEEDS=1000 cargo test -p maelstrom --test all children::languages` runs so many seeds.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
