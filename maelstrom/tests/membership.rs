@@ -221,6 +221,44 @@ fn nodes_that_do_not_answer_are_asked_again() {
     assert!(hints >= 5, "{:?}", seen.said);
 }
 
+/// Who is asked for which change.
+#[derive(Default)]
+struct Asked(Vec<(String, String, Value)>);
+
+impl Observer for Asked {
+    fn message(&mut self, _: Time, direction: Direction, _: u64, message: &Message) {
+        let kind = message.body.kind();
+        if direction == Direction::Receive && ["add_member", "remove_member"].contains(&kind) {
+            let body: Value = serde_json::from_str(message.body.as_json()).unwrap();
+            let node = body["node_id"].clone();
+            self.0.push((message.dest.to_string(), kind.to_owned(), node));
+        }
+    }
+}
+
+/// A change waits for the one before it, unless it is somebody else's.
+#[test]
+fn a_change_that_adds_is_asked_for_at_once() {
+    let asked = |adds: bool| {
+        let tape = format!(
+            r#"{{:tape 2, :workload "echo", :seed 1}}
+            {{:at 0, :fault :membership, :starts true, :nodes ["n0" "n1"], :ends false}}
+            {{:at 1000000000, :fault :membership, :starts false}}
+            {{:at 1000000000, :fault :membership, :starts true, :adds {adds}, :nodes ["n0" "n3"]}}"#
+        );
+        let mut seen = Asked::default();
+        let tape = TapeFile::parse(&tape).unwrap();
+        let check = check(|_| Silent).time_limit_secs(3.0);
+        check.options(|options| options.calm_secs = 0.0).replay_observed(tape, &mut seen);
+        seen.0
+    };
+    let asked_for = |of: &str, kind: &str, node: &str| (of.into(), kind.into(), json!(node));
+    // n3 is not there, and cannot join before it is started.
+    let both = [asked_for("n0", "remove_member", "n2"), asked_for("n1", "remove_member", "n1")];
+    assert_eq!(asked(true), both);
+    assert_eq!(asked(false), both[..1]);
+}
+
 /// Answers `init` a second late, and all else at once.
 #[derive(Default)]
 struct Slow {

@@ -86,12 +86,14 @@ pub enum Effect {
     Duplicate(u32),
     /// Let these nodes' clocks jump, and from now on run at this rate, in thousandths.
     Skew(Vec<(usize, u64, Duration)>),
-    /// Make these nodes the members, one change after another.
+    /// Make these nodes the members.
     ChangeMembers {
         /// Who is to be a member.
         wanted: Vec<usize>,
         /// Whether the nodes that leave end for good. Otherwise they stay, as members no more.
         ends: bool,
+        /// Whether all of it is asked for at once, not one change after another.
+        at_once: bool,
     },
     /// Want no more changes. One that was asked for is made.
     KeepMembers,
@@ -261,6 +263,10 @@ impl Nemesis {
             Effect::Kill(nodes) | Effect::Pause(nodes) => {
                 nodes.retain(|node| struck.contains(node))
             }
+            Effect::ChangeMembers { at_once, .. } => {
+                *at_once = true;
+                strike.sentence += ", and that is asked for at once";
+            }
             _ => {}
         }
         all.extend(struck);
@@ -313,7 +319,7 @@ impl Nemesis {
                 };
                 Victims::Clocks(changes.iter().map(clock).collect())
             }
-            Effect::ChangeMembers { wanted, ends } => {
+            Effect::ChangeMembers { wanted, ends, .. } => {
                 Victims::Members { wanted: wanted.iter().map(name).collect(), ends: *ends }
             }
             Effect::HarmDisks(disks) => {
@@ -495,7 +501,8 @@ impl Nemesis {
         let names = self.names(&wanted);
         let others = if ends { "; whoever leaves ends" } else { "" };
         let sentence = format!("the members are to be {}{others}", names.join(", "));
-        let (outcome, effect) = (Edn::from(names), Effect::ChangeMembers { wanted, ends });
+        let outcome = Edn::from(names);
+        let effect = Effect::ChangeMembers { wanted, ends, at_once: false };
         Strike { fault: Fault::Membership, starts: true, plan, outcome, sentence, effect }
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use gyre::{Body, Message, NodeId};
 use rustc_hash::FxHashMap;
 
+use super::members::Step as MemberStep;
 use super::{Address, Engine, Event, Phase, shown};
 use crate::client::{Client, Completion, Operation, ReplyFault, RequestError, Step};
 use crate::edn::Edn;
@@ -23,6 +24,8 @@ pub enum Purpose {
     Thread(usize),
     /// Changing who is a member.
     Members,
+    /// One change of that, besides others.
+    Besides(MemberStep),
 }
 
 /// A client as the network sees it: a name, and at most one request outstanding.

@@ -114,7 +114,9 @@ impl Engine<'_> {
                     self.cluster.skew(node, rate_per_mille, jump, now, &mut self.outputs);
                 }
             }
-            Effect::ChangeMembers { wanted, ends } => self.change_members(wanted, *ends),
+            Effect::ChangeMembers { wanted, ends, at_once } => {
+                self.change_members(wanted, *ends, *at_once);
+            }
             Effect::KeepMembers => {}
             Effect::HarmDisks(disks) => {
                 disks.iter().for_each(|&(node, fault)| self.harm_disk(node, fault));

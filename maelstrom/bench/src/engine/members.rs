@@ -6,6 +6,9 @@
 //! it is so, and only then comes the next request. So it is known at any time who is a member, but
 //! for the one node that the present request is about.
 //!
+//! On a tape a change may also come `:adds true`: as somebody else's, who does not wait for that.
+//! What it takes is asked for at once, and each request of it once, besides the one under way.
+//!
 //! A client whose node is not there talks to a member in its place. A client of a node that is
 //! there and no member talks to that, and is told so by error 40.
 //!
@@ -55,8 +58,10 @@ pub struct Members {
 
 /// One change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
+pub enum Step {
+    /// This node is to be a member.
     Add(usize),
+    /// This node is to be none any more.
     Remove(usize),
 }
 
@@ -108,20 +113,30 @@ impl Members {
     /// The next change on the way to what is wanted. Never are there fewer members than before and
     /// after, nor more than one more.
     fn next_step(&self) -> Option<Step> {
-        let joins = self.wanted.difference(&self.now).next().map(|&node| Step::Add(node));
-        let leaves = self.now.difference(&self.wanted).next().map(|&node| Step::Remove(node));
+        let (joins, leaves) = (self.joins().next(), self.leaves().next());
         match self.now.len() <= self.wanted.len() {
             true => joins.or(leaves),
             false => leaves.or(joins),
         }
     }
+
+    fn joins(&self) -> impl Iterator<Item = Step> {
+        self.wanted.difference(&self.now).map(|&node| Step::Add(node))
+    }
+
+    fn leaves(&self) -> impl Iterator<Item = Step> {
+        self.now.difference(&self.wanted).map(|&node| Step::Remove(node))
+    }
 }
 
 impl Engine<'_> {
     /// Has these nodes be the members, as soon as that can be.
-    pub(super) fn change_members(&mut self, wanted: &[usize], ends: bool) {
+    pub(super) fn change_members(&mut self, wanted: &[usize], ends: bool, at_once: bool) {
         self.members.wanted = wanted.iter().copied().collect();
         self.members.ends = ends;
+        if at_once {
+            self.ask_besides();
+        }
         if !self.members.waits {
             self.go_on_changing();
         }
@@ -143,11 +158,34 @@ impl Engine<'_> {
             }
             return self.pause_changing();
         }
+        match self.next_asked() {
+            Some(asked) => self.ask_for(step, asked),
+            None => self.pause_changing(),
+        }
+    }
+
+    /// The member whose turn it is.
+    fn next_asked(&mut self) -> Option<usize> {
         let is_up = |node: &usize| self.nodes[*node].state == NodeState::Up;
         let there: Vec<usize> = self.members.now.iter().copied().filter(is_up).collect();
-        match there.get(self.members.turn % there.len().max(1)) {
-            Some(&asked) => self.ask_for(step, asked),
-            None => self.pause_changing(),
+        let asked = there.get(self.members.turn % there.len().max(1)).copied()?;
+        self.members.turn += 1;
+        Some(asked)
+    }
+
+    /// Asks for all that is wanted, but for what is asked for already. A node that is not up cannot
+    /// join yet: it has to wait until it is started.
+    fn ask_besides(&mut self) {
+        let steps: Vec<Step> = self.members.leaves().chain(self.members.joins()).collect();
+        let is_up = |step: &Step| self.nodes[step.node()].state == NodeState::Up;
+        let can_be = |step: &Step| matches!(step, Step::Remove(_)) || is_up(step);
+        let is_new = |step: &Step| self.members.step != Some(*step);
+        let steps = steps.into_iter().filter(|step| is_new(step) && can_be(step));
+        for step in steps.collect::<Vec<_>>() {
+            if let Some(asked) = self.next_asked() {
+                let connection = self.open_connection(Purpose::Besides(step));
+                self.send_request_for(step, connection, asked);
+            }
         }
     }
 
@@ -158,12 +196,15 @@ impl Engine<'_> {
 
     fn ask_for(&mut self, step: Step, asked: usize) {
         self.members.waits = true;
-        self.members.turn += 1;
         let connection = match self.members.connection {
             Some(connection) => connection,
             None => self.open_connection(Purpose::Members),
         };
         self.members.connection = Some(connection);
+        self.send_request_for(step, connection, asked);
+    }
+
+    fn send_request_for(&mut self, step: Step, connection: usize, asked: usize) {
         let name = &self.options.nodes[step.node()];
         let body = json!({"type": step.kind(), "node_id": name});
         let body = Body::new(&body).expect("a request is an object with a type");
@@ -172,31 +213,51 @@ impl Engine<'_> {
 
     pub(super) fn on_members_reply(&mut self, reply: &Message) {
         let Some(step) = self.members.step else { return };
+        match self.is_made(step, reply) {
+            Some(true) => {
+                self.members.step = None;
+                self.make(step);
+                self.go_on_changing();
+            }
+            Some(false) => self.pause_changing(),
+            None => {}
+        }
+    }
+
+    /// The answer to a request besides others. Nobody repeats it.
+    pub(super) fn on_reply_besides(&mut self, step: Step, reply: &Message) {
+        if self.is_made(step, reply) == Some(true) {
+            self.make(step);
+        }
+    }
+
+    /// Whether the change is made, by this answer. `None` if the run cannot go on.
+    fn is_made(&mut self, step: Step, reply: &Message) -> Option<bool> {
         self.members.was_answered = true;
         let (kind, name) = (step.kind(), &reply.src);
         if reply.body.kind() == "error" {
             let error = error_of(&reply.body);
             if error.code == ErrorCode::NotSupported {
-                return self.fail(format!(
+                self.fail(format!(
                     "node {name} does not know {kind}: {error}. With --nemesis membership every \
                      node has to; `maelstrom doc` says what is asked of it"
                 ));
+                return None;
             }
             let sentence = format!("node {name} did not do {kind}: {error}");
             self.say(&sentence);
-            return self.pause_changing();
+            return Some(false);
         }
         if reply.body.kind() != format!("{kind}_ok") {
             let line = reply.to_line();
-            return self.fail(format!("expected {kind}_ok from node {name}, but received {line}"));
+            self.fail(format!("expected {kind}_ok from node {name}, but received {line}"));
+            return None;
         }
-        self.make(step);
-        self.go_on_changing();
+        Some(true)
     }
 
     /// A change is made.
     fn make(&mut self, step: Step) {
-        self.members.step = None;
         match step {
             Step::Add(node) => self.members.now.insert(node),
             Step::Remove(node) => self.members.now.remove(&node),

@@ -197,6 +197,10 @@ impl Engine<'_> {
                 self.on_setup_reply(node, message);
             }
             Purpose::Members => self.on_members_reply(message),
+            Purpose::Besides(step) => {
+                self.close_connection(connection);
+                self.on_reply_besides(step, message);
+            }
             Purpose::Thread(thread) if body.kind() == "error" => {
                 let error = error_of(body);
                 self.on_request_error(thread, RequestError::Node(error));
@@ -250,6 +254,7 @@ impl Engine<'_> {
         match purpose {
             Purpose::Thread(thread) => self.on_request_error(thread, RequestError::Timeout),
             Purpose::Members => self.on_members_timeout(),
+            Purpose::Besides(_) => self.close_connection(connection),
             Purpose::Init(node) if self.cluster.is_paused(node) => {
                 // A node that was paused before it could answer has an excuse.
                 self.clients.wait_on(connection, msg_id);
