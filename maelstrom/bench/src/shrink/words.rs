@@ -32,6 +32,9 @@ pub fn command(
         LatencyDistribution::Uniform => flag("--latency-dist", "uniform".into()),
         LatencyDistribution::Exponential => flag("--latency-dist", "exponential".into()),
     }
+    if let Some(members) = case.options.member_count {
+        flag("--member-count", members.to_string());
+    }
     if case.tape.workload == "broadcast" {
         flag("--topology", case.options.topology.clone());
     }
@@ -70,6 +73,9 @@ pub fn in_process_test(case: &Case, kind: &Kind, node: &str) -> String {
     ];
     if case.options.calm_secs > 0.0 {
         options.push(format!("options.calm_secs = {:?};", case.options.calm_secs));
+    }
+    if let Some(members) = case.options.member_count {
+        options.push(format!("options.member_count = Some({members});"));
     }
     if let Some(share) = case.options.availability {
         options.push(format!("options.set(\"--availability\", \"{share}\").unwrap();"));
