@@ -18,6 +18,7 @@ pub mod quorum;
 pub mod recorded;
 
 use gyre::Node;
+use maelstrom::checker::Validity;
 use maelstrom::simulation::{Check, Smallest};
 
 pub use exhibit::planted;
@@ -69,6 +70,19 @@ pub fn is_caught<N: Node>(check: Check<N>, anomaly: &str) {
         failure.is_some_and(|failure| failure.anomaly_types().contains(&anomaly))
     };
     assert!((0..SEEDS).any(|seed| shows(&seed)), "{anomaly} must be found within {SEEDS} seeds");
+}
+
+/// Has the checker find the bug in the run that was written by hand for it, and nothing where the
+/// right lines run.
+///
+/// # Panics
+/// When it does not.
+pub fn is_caught_by_hand<N: Node>(name: &str, check: Check<N>) {
+    let tape = recorded::written_by_hand(name).unwrap_or_else(|sentence| panic!("{sentence}"));
+    let tape = tape.expect("there is such a run");
+    let verdict = || check.replay(tape.clone()).1.part("workload").map(|part| part.verdict);
+    assert_eq!(verdict(), Some(Validity::False), "the bench must catch it");
+    assert_eq!(exhibit::mended(verdict), Some(Validity::True), "the right node must not fail");
 }
 
 /// Leaves the page of a bug's smallest run in the store. It is the recorded one, unless that does

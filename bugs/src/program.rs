@@ -12,7 +12,7 @@ use maelstrom::simulation::{Check, Failure, Smallest};
 
 use crate::exhibit::{Exhibit, mended};
 use crate::liveness::Beside;
-use crate::recorded::{RecordedRun, SEARCHED, Shown, Until};
+use crate::recorded::{RecordedRun, SEARCHED, Shown, Until, written_by_hand};
 
 /// How many seeds are shrunk of each bug.
 const SHRUNK_SEEDS: usize = 3;
@@ -161,15 +161,22 @@ fn operations_of<N: Node>(check: &Check<N>, seed: u64) -> Result<(usize, usize),
     outcome.failure.map_or(Ok(counts), Err)
 }
 
-/// Makes the first seeds that fail small, and prints a row for each.
+/// Makes the first seeds that fail small, or the tape written by hand, and prints a row for each.
 fn shrink<N: Node>(exhibit: &Exhibit, check: &Check<N>) -> Result<(), String> {
     let anomaly = exhibit.anomaly.as_deref();
     let bench = Beside::of(check, anomaly);
+    let started_at = Instant::now();
+    if let Some(tape) = written_by_hand(&exhibit.name)? {
+        let shrunk = check.shrink_tape_on(&bench, tape, anomaly, &Until::in_a_minute())?;
+        print(&row(&exhibit.name, "by hand", check, shrunk, started_at));
+        return Ok(());
+    }
     let seeds = check.seeds_that_fail_on(&bench, anomaly, SEARCHED, SHRUNK_SEEDS);
     let mut is_whole = seeds.len() == SHRUNK_SEEDS;
     for seed in seeds {
-        match row(&exhibit.name, check, seed, anomaly) {
-            Ok(row) => print(&row),
+        let started_at = Instant::now();
+        match check.shrink_on(&bench, seed, anomaly, &Until::in_a_minute()) {
+            Ok(shrunk) => print(&row(&exhibit.name, &seed.to_string(), check, shrunk, started_at)),
             Err(sentence) => {
                 eprintln!("seed {seed}: {sentence}");
                 is_whole = false;
@@ -179,16 +186,14 @@ fn shrink<N: Node>(exhibit: &Exhibit, check: &Check<N>) -> Result<(), String> {
     if is_whole { Ok(()) } else { Err(format!("fewer than {SHRUNK_SEEDS} seeds were made small")) }
 }
 
-/// A seed made small, as a row of the table.
+/// A run made small since `started_at`, as a row of the table.
 fn row<N: Node>(
     bug: &str,
+    made_from: &str,
     check: &Check<N>,
-    seed: u64,
-    anomaly: Option<&str>,
-) -> Result<String, String> {
-    let started_at = Instant::now();
-    let bench = Beside::of(check, anomaly);
-    let shrunk = check.shrink_on(&bench, seed, anomaly, &Until::in_a_minute())?;
+    shrunk: Shrunk,
+    started_at: Instant,
+) -> String {
     let seconds = started_at.elapsed().as_secs_f64();
     let Shrunk { kind, before, left, case, .. } = &shrunk;
     if std::env::args().nth(2).as_deref() == Some("--tape") {
@@ -197,8 +202,8 @@ fn row<N: Node>(
     }
     let shown = check.messages_shown(&shrunk);
     let seen_by = if kind.part == "run" { "an invariant" } else { "clients" };
-    Ok(format!(
-        "| {bug} | {seed} | {kind} | {seen_by} | {} | {} | {} | {} | {} | {} | {} | {} | {} | \
+    format!(
+        "| {bug} | {made_from} | {kind} | {seen_by} | {} | {} | {} | {} | {} | {} | {} | {} | {} | \
          {seconds:.1} |",
         before.operations,
         left.operations,
@@ -209,5 +214,5 @@ fn row<N: Node>(
         before.messages,
         left.messages,
         shown,
-    ))
+    )
 }

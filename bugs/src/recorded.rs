@@ -1,5 +1,8 @@
 //! The smallest run that shows a bug, recorded in `bugs/runs/`.
 //!
+//! It was made from the run of a seed, or, where no seed shows the bug, from a tape that was written
+//! by hand, in `bugs/tapes/`.
+//!
 //! The file is a tape. Its first line is a comment for whoever reads tapes, and says of the run
 //! what no tape says: how many nodes and clients there are, how long it takes, how it fails, and
 //! what was in the run that it was made from.
@@ -53,8 +56,8 @@ impl Watch for Until {
 /// What the first line says.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Facts {
-    /// The seed whose run was made small.
-    pub seed: u64,
+    /// The seed whose run was made small; none if that run was written by hand.
+    pub seed: Option<u64>,
     nodes: Vec<String>,
     concurrency: usize,
     time_limit_secs: f64,
@@ -159,7 +162,11 @@ impl<N: Node> Shown for Check<N> {
 
     fn record(&self, exhibit: &Exhibit) -> Result<RecordedRun, String> {
         let anomaly = exhibit.anomaly.as_deref();
-        let Candidate { seed, shrunk, messages_shown, seconds } = candidate(self, anomaly)?;
+        let candidate = match written_by_hand(&exhibit.name)? {
+            Some(tape) => of_tape(self, tape, anomaly)?,
+            None => candidate(self, anomaly)?,
+        };
+        let Candidate { seed, shrunk, messages_shown, seconds } = candidate;
         let Shrunk { case: Case { options, tape }, kind, before, left, .. } = shrunk;
         let facts = Facts {
             seed,
@@ -188,7 +195,7 @@ impl<N: Node> Shown for Check<N> {
 
 /// A run that was made small.
 struct Candidate {
-    seed: u64,
+    seed: Option<u64>,
     shrunk: Shrunk,
     messages_shown: usize,
     seconds: f64,
@@ -199,6 +206,34 @@ impl Candidate {
     fn is_small(&self) -> bool {
         self.shrunk.left.operations <= OPERATIONS_MAX && self.messages_shown <= MESSAGES_SHOWN_MAX
     }
+}
+
+/// The run of a bug that no seed shows: a tape in `bugs/tapes/`, if there is one.
+///
+/// # Errors
+/// A sentence, when it cannot be read.
+pub fn written_by_hand(name: &str) -> Result<Option<TapeFile>, String> {
+    let path = folder().join(format!("tapes/{name}.edn"));
+    if !path.exists() {
+        return Ok(None);
+    }
+    let text = std::fs::read_to_string(&path).map_err(|error| error.to_string());
+    let tape = text.and_then(|text| TapeFile::parse(&text));
+    tape.map(Some).map_err(|problem| format!("{}: {problem}", path.display()))
+}
+
+/// The run of a tape that was written by hand, made small.
+fn of_tape<N: Node>(
+    check: &Check<N>,
+    tape: TapeFile,
+    anomaly: Option<&str>,
+) -> Result<Candidate, String> {
+    let started_at = Instant::now();
+    let bench = Beside::of(check, anomaly);
+    let shrunk = check.shrink_tape_on(&bench, tape, anomaly, &Until::in_a_minute())?;
+    let messages_shown = check.messages_shown(&shrunk);
+    let seconds = (started_at.elapsed().as_secs_f64() * 10.0).round() / 10.0;
+    Ok(Candidate { seed: None, shrunk, messages_shown, seconds })
 }
 
 /// The run of the first seed that becomes small, or of a few the smallest.
@@ -222,7 +257,7 @@ fn candidate<N: Node>(check: &Check<N>, anomaly: Option<&str>) -> Result<Candida
         };
         let messages_shown = check.messages_shown(&shrunk);
         let seconds = (started_at.elapsed().as_secs_f64() * 10.0).round() / 10.0;
-        let candidate = Candidate { seed, shrunk, messages_shown, seconds };
+        let candidate = Candidate { seed: Some(seed), shrunk, messages_shown, seconds };
         let size = |it: &Candidate| (it.shrunk.left.operations, it.messages_shown);
         if best.as_ref().is_none_or(|best| size(&candidate) < size(best)) {
             best = Some(candidate);

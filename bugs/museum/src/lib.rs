@@ -127,8 +127,8 @@ fn page(exhibit: &Exhibit, run: &RecordedRun, difference: &str, command: &str) -
          their place.</p>\n<pre>{lines}</pre>\n\
          <p><b>What would have caught it in review:</b> {review}</p>\n\
          <h2>The smallest run that shows it</h2>\n\
-         <p>It fails by <b>{kind}</b>, as {seen} see. It has {left}; the run of seed {seed}, from \
-         which it was made, has {before}.</p>\n\
+         <p>It fails by <b>{kind}</b>, as {seen} see. It has {left}; the {first}, from which \
+         it was made, has {before}.</p>\n\
          <p><a href={RUN}/index.html>The page of this run</a></p>\n\
          <iframe src={RUN}/index.html title=\"the page of the run\"></iframe>\n\
          <p>Again:</p><pre>{command}</pre>\n\
@@ -139,7 +139,10 @@ fn page(exhibit: &Exhibit, run: &RecordedRun, difference: &str, command: &str) -
         review = prose(review),
         kind = escape(&run.fails_by()),
         left = facts.left,
-        seed = facts.seed,
+        first = facts.seed.map_or_else(
+            || "tape that was written by hand".into(),
+            |seed| format!("run of seed {seed}")
+        ),
         before = facts.before,
         command = escape(command),
     )
@@ -190,7 +193,7 @@ fn table(shelved: &[Shelved]) -> String {
                  | {:.1} |\n",
                 run.fails_by().replace('|', "\\|"),
                 if run.is_seen_by_clients() { "yes" } else { "no" },
-                facts.seed,
+                facts.seed.map_or_else(|| "by hand".into(), |seed| seed.to_string()),
                 facts.before.operations,
                 facts.left.operations,
                 facts.before.messages,

@@ -60,6 +60,7 @@ bugs! {
     lin_kv_asks_a_sequential_store "../../src/bin/lin-kv-asks-a-sequential-store.rs"
     lin_kv_breaks_no_ties "../../src/bin/lin-kv-breaks-no-ties.rs"
     lin_kv_caches_reads "../../src/bin/lin-kv-caches-reads.rs"
+    lin_kv_changes_members_early "../../src/bin/lin-kv-changes-members-early.rs"
     lin_kv_commits_by_counting "../../src/bin/lin-kv-commits-by-counting.rs"
     lin_kv_counts_learners "../../src/bin/lin-kv-counts-learners.rs"
     lin_kv_forgets_its_vote "../../src/bin/lin-kv-forgets-its-vote.rs"

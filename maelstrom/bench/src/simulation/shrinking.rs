@@ -75,6 +75,21 @@ impl<N: Node> Check<N> {
         shrink::shrink(&options, self.workload, &Source::Seed(seed), pinned, bench, watch)
     }
 
+    /// The same for the run of a tape, under the options of its seed.
+    ///
+    /// # Errors
+    /// As [`Check::shrink`].
+    pub fn shrink_tape_on(
+        &self,
+        bench: &dyn Bench,
+        tape: TapeFile,
+        pinned: Option<&str>,
+        watch: &dyn Watch,
+    ) -> Result<Shrunk, String> {
+        let options = self.options_for(tape.seed);
+        shrink::shrink(&options, self.workload, &Source::Tape(tape), pinned, bench, watch)
+    }
+
     /// The first of these seeds, at most `count`, that fail by this kind of anomaly, or without one
     /// in any way that is no mere lack of success.
     pub fn seeds_that_fail(
