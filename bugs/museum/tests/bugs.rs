@@ -63,6 +63,7 @@ bugs! {
     lin_kv_changes_members_early "../../src/bin/lin-kv-changes-members-early.rs"
     lin_kv_commits_by_counting "../../src/bin/lin-kv-commits-by-counting.rs"
     lin_kv_counts_learners "../../src/bin/lin-kv-counts-learners.rs"
+    lin_kv_deposes_its_leaders "../../src/bin/lin-kv-deposes-its-leaders.rs"
     lin_kv_forgets_its_vote "../../src/bin/lin-kv-forgets-its-vote.rs"
     lin_kv_forgets_sessions_at_a_snapshot "../../src/bin/lin-kv-forgets-sessions-at-a-snapshot.rs"
     lin_kv_ignores_late_pre_votes "../../src/bin/lin-kv-ignores-late-pre-votes.rs"
