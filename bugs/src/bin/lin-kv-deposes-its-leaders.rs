@@ -44,6 +44,6 @@ bugs::exhibit!("lin-kv-deposes-its-leaders", check, |ctx| LinKv::new(ctx, option
 mod tests {
     #[test]
     fn is_caught() {
-        bugs::liveness::is_caught(super::check());
+        bugs::liveness::is_caught_by(11, super::check());
     }
 }
