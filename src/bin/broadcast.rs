@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 use gyre::driver::Driver;
 use gyre::gossip::{Gossip, Setting};
-use gyre::{Ctx, Error, Json, Node, NodeId, async_trait};
+use gyre::{Ctx, Error, Json, MemberChange, Node, NodeId, async_trait};
 use imbl::Vector;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
@@ -47,7 +47,8 @@ pub(crate) enum Response {
 impl Broadcast {
     pub(crate) fn new(ctx: &Ctx, setting: Setting) -> Broadcast {
         let gossip = Driver::start(ctx, |records, now, rng| {
-            Gossip::new(setting, ctx.id(), ctx.nodes(), records, rng.random(), now)
+            let (nodes, members, number) = (ctx.nodes(), ctx.initial_members(), rng.random());
+            Gossip::with_members(setting, ctx.id(), nodes, members, records, number, now)
         });
         Broadcast { gossip }
     }
@@ -60,10 +61,13 @@ impl Node for Broadcast {
 
     // ANCHOR: handle
     async fn handle(&self, _: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
+        if !matches!(request, Request::Topology {}) {
+            self.gossip.check_membership()?;
+        }
         Ok(match request {
             Request::Topology {} => Response::TopologyOk {},
             Request::Broadcast { message } => {
-                self.gossip.request(message).await;
+                self.gossip.request(message.into()).await;
                 Response::BroadcastOk {}
             }
             Request::Read {} => Response::ReadOk {
@@ -72,6 +76,10 @@ impl Node for Broadcast {
         })
     }
     // ANCHOR_END: handle
+
+    async fn change_members(&self, ctx: &Ctx, change: MemberChange) -> Result<(), Error> {
+        self.gossip.change_members(ctx, change).await
+    }
 }
 
 /// The value of `--preset`; without one, low latency.
@@ -125,6 +133,19 @@ mod tests {
         maelstrom::check("broadcast", with(Setting::LOW_TRAFFIC))
             .faults(Fault::COMMON)
             .seeds(0..100);
+    }
+
+    /// Nodes join and leave: alone, and with all other faults.
+    #[test]
+    fn sim_membership() {
+        for setting in [Setting::LOW_LATENCY, Setting::LOW_TRAFFIC] {
+            for faults in [&[Fault::Membership][..], &Fault::ALL] {
+                maelstrom::check("broadcast", with(setting))
+                    .faults(faults.iter().copied())
+                    .time_limit_secs(30.0)
+                    .seeds(0..50);
+            }
+        }
     }
 
     #[test]

@@ -19,7 +19,7 @@
 //! use gyre::gossip::{Gossip, Setting};
 //! use gyre::key_value::{Change, Registers};
 //! use gyre::protocols::core::{Core, Input};
-//! use gyre::{NodeId, Time, single::Single};
+//! use gyre::{Json, NodeId, Time, single::Single};
 //! # use rand::SeedableRng;
 //!
 //! /// How many records must be durable before a client gets its reply.
@@ -34,7 +34,7 @@
 //!
 //! let nodes = ["n1", "n2"].map(NodeId::from);
 //! let gossip = Gossip::new(Setting::LOW_LATENCY, &nodes[0], &nodes, Vec::new(), 17, Time::ZERO);
-//! assert_eq!(records(gossip, "news".into()), 2); // its new name, and the message
+//! assert_eq!(records(gossip, Json::from("news").into()), 2); // its new name, and the message
 //! ```
 //!
 //! Chapter 14 of the book, `book/14-your-own.md`, reads this.

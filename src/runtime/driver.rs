@@ -50,7 +50,7 @@
 //!     // …
 //!     async fn handle(&self, _: &Ctx, request: Request, _: NodeId) -> Result<Response, Error> {
 //!         let Request::Broadcast { message } = request;
-//!         self.0.request(message).await;
+//!         self.0.request(message.into()).await;
 //!         Ok(Response::BroadcastOk {})
 //!     }
 //! }

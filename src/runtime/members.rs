@@ -1,18 +1,12 @@
 //! Members of a cluster in which nobody leads, as a node's requests change them. What needs
 //! deciding is in [`members`](crate::members).
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
-use crate::protocols::crdt::{AntiEntropy, Crdt, Request};
+use crate::protocols::members::HasMembers;
 use crate::runtime::ctx::Ctx;
 use crate::runtime::driver::Driver;
 use crate::types::{Error, MemberChange};
 
-impl<C> Driver<AntiEntropy<C>>
-where
-    C: Crdt + Serialize + DeserializeOwned + 'static,
-{
+impl<K: HasMembers + 'static> Driver<K> {
     /// Whether this node may take a client's request.
     ///
     /// # Errors
@@ -40,7 +34,7 @@ where
         if change.members_after(&members).is_empty() {
             return Err(Error::precondition_failed("a cluster keeps at least one member"));
         }
-        if self.request(Request::Members(change)).await {
+        if self.request(K::member_request(change)).await {
             return Ok(());
         }
         Err(Error::timeout(

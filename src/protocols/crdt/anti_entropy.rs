@@ -72,11 +72,11 @@ use serde_json::{Value, json};
 
 use super::Crdt;
 use super::changes::{Changes, Origin, Piece};
-use super::message::{Mark, Message, Record, Request, Update};
+use super::message::{Mark, Message, Record, Update};
 use super::peer::Peer;
-use crate::protocols::core::{Core, Input, Outputs};
-use crate::protocols::members::{Members, Membership};
-use crate::types::{Incarnation, NodeId, Time};
+use crate::protocols::core::{Core, Input, Outputs, with_state};
+use crate::protocols::members::{HasMembers, Members, Membership, Request};
+use crate::types::{Incarnation, MemberChange, NodeId, Time};
 
 /// How often a node sends.
 pub const INTERVAL: Duration = Duration::from_millis(100);
@@ -119,10 +119,10 @@ const HERE: Origin = 0;
 /// ```
 #[derive(Debug)]
 pub struct AntiEntropy<C: Crdt> {
-    me: Incarnation,
-    peers: Vec<Peer<C>>,
+    pub(super) me: Incarnation,
+    pub(super) peers: Vec<Peer<C>>,
     /// Checkpoints under way read it too.
-    changes: Rc<RefCell<Changes<C>>>,
+    pub(super) changes: Rc<RefCell<Changes<C>>>,
     /// How many origins of changes were given out.
     origins: Origin,
     /// Up to which number the changes were given out to be stored.
@@ -131,12 +131,12 @@ pub struct AntiEntropy<C: Crdt> {
     marks_at: Option<Time>,
     marks_are_due: bool,
     /// The number of the last ask. Random at each start.
-    last_ask: u64,
+    pub(super) last_ask: u64,
     /// The index of the peer whose pieces are kept aside, and when the last of them came.
     staging: Option<(usize, Time)>,
     tick_at: Option<Time>,
-    membership: Membership,
-    outputs: Outputs<Record<C>, Message<C>, bool>,
+    pub(super) membership: Membership<u64>,
+    pub(super) outputs: Outputs<Record<C>, Message<C>, bool>,
 }
 
 impl<C> Core for AntiEntropy<C>
@@ -212,8 +212,7 @@ where
     fn checkpoint(&self) -> Box<dyn Iterator<Item = Record<C>>> {
         let me = std::iter::once(Record::Incarnation(self.me.clone()));
         let marks = std::iter::once(Record::Marks(self.marks()));
-        let members = Some(self.membership.members()).filter(|_| !self.membership.is_fixed());
-        let members = members.cloned().map(Record::Members).into_iter();
+        let members = self.membership.stored().map(Record::Members).into_iter();
         Box::new(me.chain(members).chain(pieces(&self.changes, 0)).chain(marks))
     }
 
@@ -221,16 +220,30 @@ where
         let names = |which: &dyn Fn(&&Peer<C>) -> bool| -> Vec<&str> {
             self.peers.iter().filter(which).map(|peer| peer.name.as_str()).collect()
         };
-        let mut shown = json!({
+        let shown = json!({
             "value": self.state().inspect(),
             "changes": self.number(),
             "owes": names(&|peer| self.owes(peer)),
             "silent": names(&|peer| peer.asks > 1),
         });
-        if !self.membership.is_fixed() {
-            shown["members"] = self.members().iter().map(NodeId::as_str).collect();
-        }
-        shown
+        with_state(shown, self.membership.inspect())
+    }
+}
+
+impl<C> HasMembers for AntiEntropy<C>
+where
+    C: Crdt + Serialize + DeserializeOwned + 'static,
+{
+    fn members(&self) -> &Members {
+        self.membership.members()
+    }
+
+    fn is_member(&self) -> bool {
+        self.membership.is_member()
+    }
+
+    fn member_request(change: MemberChange) -> Request<C> {
+        Request::Members(change)
     }
 }
 
@@ -347,29 +360,20 @@ impl<C: Crdt + Serialize + 'static> AntiEntropy<C> {
         &self.me
     }
 
-    /// Who is a member, as far as this node knows.
-    pub fn members(&self) -> &Members {
-        self.membership.members()
-    }
-
-    /// Whether this node is a member, and may take requests.
-    pub fn is_member(&self) -> bool {
-        self.membership.is_member()
-    }
-
-    fn number(&self) -> u64 {
+    pub(super) fn number(&self) -> u64 {
         self.changes.borrow().number()
     }
 
     /// Whether a peer is to be brought up to date, and may not be.
-    fn owes(&self, peer: &Peer<C>) -> bool {
+    pub(super) fn owes(&self, peer: &Peer<C>) -> bool {
         peer.lacks(self.number()) && self.membership.serves(&peer.name)
     }
 
     /// What this node has of the changes of other members.
     fn marks(&self) -> Vec<Mark> {
         let mark = |peer: &Peer<C>| Some(Mark { of: peer.life.clone()?, number: peer.joined });
-        let members = self.peers.iter().filter(|peer| self.members().is_member(&peer.name));
+        let members =
+            self.peers.iter().filter(|peer| self.membership.members().is_member(&peer.name));
         members.filter_map(mark).collect()
     }
 
@@ -408,7 +412,7 @@ impl<C: Crdt + Serialize + 'static> AntiEntropy<C> {
         }
         if let Some(word) = message.members {
             let (reached, position) = (reached(&self.peers, from), self.number());
-            self.membership.hear(from, word, reached, position);
+            self.membership.hear(from, word, &reached, &position);
         }
         if brings_changes || message.ask.is_some() {
             self.send(now, index, true, message.ask);
@@ -472,84 +476,4 @@ impl<C: Crdt + Serialize + 'static> AntiEntropy<C> {
         }
     }
     // ANCHOR_END: tick
-
-    /// Sends a peer what it lacks, or asks it, unless it is to be let alone. A reply is sent in
-    /// any case: it tells what this node has.
-    fn send(&mut self, now: Time, index: usize, is_reply: bool, answer: Option<u64>) {
-        let number = self.number();
-        let owes = self.owes(&self.peers[index]);
-        let peer = &mut self.peers[index];
-        let is_free = peer.wait_until <= now && owes;
-        let asks = is_free && (peer.acknowledged.is_none() || peer.is_overdue(now));
-        if asks {
-            self.last_ask += 1;
-            peer.is_asked(self.last_ask, now);
-        }
-        let mut updates = if is_free && !asks { self.next_updates(index) } else { Vec::new() };
-        let peer = &mut self.peers[index];
-        if let Some(last) = updates.last() {
-            peer.is_sent(last.upto, last.is_last, now);
-        } else if is_reply {
-            // What came from there alone is worth no message, but it can go with this one.
-            let acknowledged = peer.acknowledged.filter(|since| *since == peer.sent);
-            let since = acknowledged.filter(|since| *since < number && peer.covered == number);
-            updates.extend(since.map(|since| Update {
-                since,
-                upto: number,
-                delta: None,
-                is_last: true,
-            }));
-        }
-        let count = updates.len().max(usize::from(is_reply || asks));
-        let mut updates = updates.into_iter();
-        let (mut ask, mut answer) = (asks.then_some(self.last_ask), answer);
-        for _ in 0..count {
-            let acknowledged = peer.acknowledgement();
-            let (update, ask, answer) = (updates.next(), ask.take(), answer.take());
-            let (from, members) = (self.me.clone(), self.membership.word());
-            let message = Message { from, acknowledged, update, ask, answer, members };
-            self.outputs.send.push((peer.name.clone(), message));
-        }
-    }
-
-    /// Sends what is to be said about members alone.
-    fn say_words(&mut self) {
-        for (to, word) in self.membership.take_words() {
-            let peer = self.peers.iter().find(|peer| peer.name == to);
-            let message = Message {
-                from: self.me.clone(),
-                acknowledged: peer.and_then(Peer::acknowledgement),
-                update: None,
-                ask: None,
-                answer: None,
-                members: Some(word),
-            };
-            self.outputs.send.push((to, message));
-        }
-    }
-
-    /// The next pieces of what a peer lacks, as many as its window allows.
-    fn next_updates(&mut self, index: usize) -> Vec<Update<C>> {
-        let changes = self.changes.borrow();
-        let peer = &mut self.peers[index];
-        let mut updates = Vec::new();
-        let mut since = peer.acknowledged.expect("it has said what it has");
-        while updates.len() < peer.window {
-            let Piece { delta, upto, is_last } = changes.piece(since, Some(peer.origin));
-            match updates.last_mut() {
-                _ if delta.is_some() => updates.push(Update { since, upto, delta, is_last }),
-                // All the rest came from there.
-                Some(last) => (last.upto, last.is_last) = (upto, is_last),
-                None if peer.in_transfer => {
-                    updates.push(Update { since, upto, delta: Some(C::default()), is_last });
-                }
-                None => peer.covered = upto,
-            }
-            if is_last {
-                break;
-            }
-            since = upto;
-        }
-        updates
-    }
 }

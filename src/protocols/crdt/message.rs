@@ -4,31 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::protocols::members::{Members, Word};
-use crate::types::{Incarnation, MemberChange};
-
-/// What a client wants of a node.
-///
-/// ```
-/// use gyre::MemberChange;
-/// use gyre::crdt::{GSet, Request};
-///
-/// let change: Request<GSet<u64>> = GSet::add(7).into();
-/// assert_eq!(change, Request::Change(GSet::add(7)));
-/// assert_ne!(change, Request::Members(MemberChange::remove("n3".into())));
-/// ```
-#[derive(Clone, Debug, PartialEq)]
-pub enum Request<C> {
-    /// A change of the state, as a delta.
-    Change(C),
-    /// A change of who is a member. The node is one itself.
-    Members(MemberChange),
-}
-
-impl<C> From<C> for Request<C> {
-    fn from(delta: C) -> Request<C> {
-        Request::Change(delta)
-    }
-}
+use crate::types::Incarnation;
 
 /// What one node tells another.
 ///

@@ -53,6 +53,7 @@ mod joining;
 mod laws;
 mod message;
 mod peer;
+mod sending;
 mod set;
 #[cfg(test)]
 mod tests;
@@ -63,8 +64,10 @@ use serde_json::Value;
 
 pub use anti_entropy::AntiEntropy;
 pub use counter::{GCounter, PnCounter};
-pub use message::{Mark, Message, Record, Request, Update};
+pub use message::{Mark, Message, Record, Update};
 pub use set::GSet;
+
+pub use crate::protocols::members::Request;
 
 /// A type whose states form a join-semilattice with a least element, the default.
 ///

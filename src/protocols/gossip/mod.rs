@@ -55,8 +55,20 @@
 //! storage lives, however late it arrives; and when a node comes back with an empty storage,
 //! its new incarnation tells its peers to forget what they knew about it.
 //!
-//! Deliberately absent: any order between messages, a removal of old ones (a reader may ask
-//! for all of them at any time), and membership that changes.
+//! # Nodes that join and leave
+//!
+//! Who is a member is in [`members`](crate::members). The hub is a member, and *everybody* is all
+//! members, for the routes as for what is stable. How much a node has is its vector, so whoever
+//! leaves is done when the vector of one member covers its own, and whoever joins, when its vector
+//! covers that of the member who was asked to add it. They do not wait for the tree: each asks
+//! and is sent what is missing at once, along an edge of its own (`joining.rs`).
+//!
+//! A vector has one number for each incarnation that ever had a message, also of those who have
+//! left. It cannot be dropped: it says that a message which comes late is an old one. So a cluster
+//! pays some 30 bytes in each vector for each disk that ever was.
+//!
+//! Deliberately absent: any order between messages, and a removal of old ones (a reader may ask
+//! for all of them at any time).
 //!
 //! Of five nodes one is told something. The window and one latency later it is everywhere:
 //!
@@ -72,7 +84,7 @@
 //!     let Start { node, nodes, records, now, rng, .. } = start;
 //!     Gossip::new(Setting::LOW_LATENCY, node, nodes, records, rng.next_u64(), now)
 //! });
-//! cluster.request(0, "news".into());
+//! cluster.request(0, Json::from("news").into());
 //! let has = |gossip: &Gossip| gossip.messages().contains(&Json::from("news"));
 //! cluster.run_until(Time::from_millis(41));
 //! assert_eq!(cluster.cores().filter(|(_, core)| has(core)).count(), 1);
@@ -83,6 +95,10 @@
 //! Chapter 3 of the book, `book/03-broadcast.md`, reads this.
 
 mod archive;
+mod joining;
+#[cfg(test)]
+mod joining_tests;
+mod message;
 mod peer;
 mod repair;
 mod setting;
@@ -94,20 +110,25 @@ use std::time::Duration;
 
 use imbl::Vector;
 use rand_chacha::ChaCha8Rng;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub use archive::Batch;
+pub use message::{Record, Rumor};
 pub use setting::{Route, Setting};
 
 use archive::Archive;
 use peer::Peer;
 
-use crate::protocols::core::{Core, Input, Outputs, RequestId, shown};
+use crate::protocols::core::{Core, Input, Outputs, RequestId, shown, with_state};
+use crate::protocols::members::{Membership, Request};
 use crate::types::{Incarnation, Json, NodeId, Time, VersionVector};
 
 /// Of what a node has, so many values are shown that came last.
 const LATEST_MAX: usize = 5;
+
+/// Numbers of orders have so many bits less than those of incarnations, so that whatever reads JSON
+/// keeps them as they are.
+const ORDER_SHIFT: u32 = 12;
 
 /// How long a spoke keeps news to itself, hoping for a message to put its vector on.
 const REPORT_AFTER: Duration = Duration::from_secs(2);
@@ -119,84 +140,16 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How long an ask may stay unanswered before the node is suspected.
 const SUSPECT_AFTER: Duration = Duration::from_secs(2);
 
-/// What one node tells another.
-///
-/// What a rumor leaves open is not written:
-///
-/// ```
-/// use gyre::Incarnation;
-/// use gyre::gossip::Rumor;
-///
-/// let ask = Rumor {
-///     from: Incarnation::new(&"n2".into(), 17),
-///     hub: "n1".into(),
-///     batches: Vec::new(),
-///     have: None,
-///     stable: None,
-///     ask: true,
-///     answer: false,
-/// };
-/// let text = r#"{"from":"n2/0000000000000011","hub":"n1","ask":true}"#;
-/// assert_eq!(serde_json::to_string(&ask)?, text);
-/// # Ok::<(), serde_json::Error>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-// ANCHOR: rumor
-pub struct Rumor {
-    /// The sender's incarnation.
-    pub from: Incarnation,
-    /// Whom the sender takes for the hub.
-    pub hub: NodeId,
-    /// Messages, as many as the sender wants the receiver to have.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub batches: Vec<Batch>,
-    /// What the sender has.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub have: Option<VersionVector>,
-    /// What every node has, as far as the sender knows.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stable: Option<VersionVector>,
-    /// The sender wants an answer at once.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub ask: bool,
-    /// This answers an ask.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub answer: bool,
-}
-// ANCHOR_END: rumor
-
-/// What a node must find in its storage after a crash.
-///
-/// ```
-/// use gyre::gossip::{Batch, Gossip, Record, Setting};
-/// use gyre::{Incarnation, Time};
-///
-/// let source = Incarnation::new(&"n1".into(), 17);
-/// let batch = Batch { source: source.clone(), first: 0, values: vec![7.into(), 8.into()] };
-/// let records = vec![Record::Incarnation(source), Record::Batch(batch)];
-/// // After a crash, n1 has its two messages, and the next will be number 2.
-/// let nodes = ["n1".into(), "n2".into()];
-/// let n1 = Gossip::new(Setting::LOW_TRAFFIC, &nodes[0], &nodes, records, 18, Time::ZERO);
-/// assert!(n1.messages().iter().eq(&[7.into(), 8.into()]));
-/// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Record {
-    /// The name under which the node numbers its messages; the first record.
-    Incarnation(Incarnation),
-    /// Messages of this or another node.
-    Batch(Batch),
-}
-
-/// One node's part of the broadcast: a state machine without I/O, clock or randomness. What a
-/// client wants of it, [`Core::Local`], is the message to broadcast.
+/// One node's part of the broadcast: a state machine without I/O or clock. Chance is passed in,
+/// and used where members may change. What a client wants of it, [`Core::Local`], is a
+/// [`Request`]: mostly a message to broadcast.
 ///
 /// Two nodes, step by step:
 ///
 /// ```
 /// use gyre::gossip::{Gossip, Setting};
 /// use gyre::protocols::core::{Core, Input};
-/// use gyre::{NodeId, Time};
+/// use gyre::{Json, NodeId, Time};
 /// # use rand::SeedableRng;
 /// # let rng = &mut rand_chacha::ChaCha8Rng::seed_from_u64(1);
 ///
@@ -204,7 +157,7 @@ pub enum Record {
 /// let [mut n1, mut n2] = [(0, 17), (1, 18)].map(|(rank, number)| {
 ///     Gossip::new(Setting::LOW_LATENCY, &nodes[rank], &nodes, Vec::new(), number, Time::ZERO)
 /// });
-/// n1.step(Time::ZERO, Input::Local { id: 1, request: "news".into() }, rng);
+/// n1.step(Time::ZERO, Input::Local { id: 1, request: Json::from("news").into() }, rng);
 /// assert!(n1.outputs().send.is_empty()); // more may come: the window is open
 /// let later = n1.next_wake().unwrap();
 /// n1.step(later, Input::Wake, rng);
@@ -223,6 +176,9 @@ pub struct Gossip {
     my_rank: usize,
     /// What is known about each node, by rank. The entry of this node itself is not used.
     peers: Vec<Peer>,
+    membership: Membership<VersionVector>,
+    /// The ranks of the other members, and of others that are to get what they lack.
+    others: Vec<usize>,
 
     archive: Archive,
     /// What every node has.
@@ -250,62 +206,77 @@ pub struct Gossip {
     /// doubled each time that none answers.
     probes: usize,
 
-    outputs: Outputs<Record, Rumor, ()>,
+    outputs: Outputs<Record, Rumor, bool>,
 }
 
 impl Core for Gossip {
-    type Local = Json;
-    /// The message is durable, and will be everywhere.
-    type Reply = ();
+    type Local = Request<Json>;
+    /// Whether it is done: a message is durable, and will be everywhere. A change of the members
+    /// may be made later, if it is not made yet.
+    type Reply = bool;
     type Message = Rumor;
     type Record = Record;
 
-    fn step(&mut self, now: Time, input: Input<Json, Rumor>, _: &mut ChaCha8Rng) {
+    fn step(&mut self, now: Time, input: Input<Request<Json>, Rumor>, rng: &mut ChaCha8Rng) {
         match input {
-            Input::Local { id, request } => self.broadcast(now, id, request),
+            Input::Local { id, request: Request::Change(message) } => {
+                self.broadcast(now, id, message);
+            }
+            Input::Local { id, request: Request::Members(change) } => {
+                self.change_members(now, id, &change);
+            }
             Input::Message { from, message } => self.hear(now, &from, message),
-            Input::Wake | Input::Cancel { .. } | Input::Checkpointed | Input::Stop => {}
+            Input::Cancel { id } => self.membership.cancel(id),
+            Input::Wake | Input::Checkpointed | Input::Stop => {}
         }
+        self.advance_membership(now, rng);
         self.do_what_is_due(now);
     }
 
-    fn outputs(&mut self) -> Outputs<Record, Rumor, ()> {
-        std::mem::take(&mut self.outputs)
+    fn outputs(&mut self) -> Outputs<Record, Rumor, bool> {
+        self.say_words();
+        let mut outputs = std::mem::take(&mut self.outputs);
+        outputs.persist.extend(self.membership.take_news().map(Record::Members));
+        outputs
     }
 
     fn must_persist(&self) -> bool {
-        !self.outputs.persist.is_empty()
+        !self.outputs.persist.is_empty() || self.membership.must_store()
     }
 
-    /// `None` when everything is everywhere.
+    /// `None` when everything is everywhere, and all nodes are members.
     fn next_wake(&self) -> Option<Time> {
-        [self.flush_at, self.tick_at].into_iter().flatten().min()
+        [self.flush_at, self.tick_at, self.membership.next_wake()].into_iter().flatten().min()
     }
 
     fn checkpoint(&self) -> Box<dyn Iterator<Item = Record>> {
         let name = std::iter::once(Record::Incarnation(self.me.clone()));
-        Box::new(name.chain(self.archive.all().map(Record::Batch)))
+        let members = self.membership.stored().map(Record::Members);
+        Box::new(name.chain(members).chain(self.archive.all().map(Record::Batch)))
     }
 
     fn inspect(&self) -> Value {
         let suspected = |rank: &usize| self.peers[*rank].suspected_at.is_some();
         let owed = |rank: &usize| !self.peers[*rank].has.covers(self.archive.have());
         let names = |which: &dyn Fn(&usize) -> bool| -> Vec<&str> {
-            self.others().filter(which).map(|rank| self.nodes[rank].as_str()).collect()
+            let ranks = self.others.iter().filter(|rank| which(rank));
+            ranks.map(|rank| self.nodes[*rank].as_str()).collect()
         };
         let latest = self.archive.messages().iter().rev().take(LATEST_MAX);
-        json!({
+        let shown = json!({
             "hub": self.nodes[self.hub()].as_str(),
             "messages": self.archive.messages().len(),
             "latest": latest.map(shown).collect::<Vec<_>>(),
             "owes": names(&owed),
             "suspects": names(&suspected),
-        })
+        });
+        with_state(shown, self.membership.inspect())
     }
 }
 
 impl Gossip {
-    /// The state of `node` after a start at `now`, from what its storage holds.
+    /// The state of `node` after a start at `now`, from what its storage holds. All `nodes` are
+    /// members.
     ///
     /// `number` is drawn at random: it names a new incarnation when `records` is empty.
     ///
@@ -319,16 +290,37 @@ impl Gossip {
         number: u64,
         now: Time,
     ) -> Gossip {
+        Gossip::with_members(setting, node, nodes, nodes, records, number, now)
+    }
+
+    /// The same, where the cluster begins with the `initial` ones of all nodes that there will
+    /// ever be.
+    ///
+    /// # Panics
+    /// When `node` is not among `nodes`.
+    pub fn with_members(
+        setting: Setting,
+        node: &NodeId,
+        nodes: &[NodeId],
+        initial: &[NodeId],
+        records: Vec<Record>,
+        number: u64,
+        now: Time,
+    ) -> Gossip {
         let my_rank = nodes.iter().position(|other| other == node).expect("a node of the cluster");
         let fresh = records.is_empty();
         let mut me = Incarnation::new(node, number);
         let mut archive = Archive::default();
+        let mut membership = Membership::new(node, nodes, initial, now);
+        membership.number_orders_from(number >> ORDER_SHIFT);
         for record in records {
             match record {
                 Record::Incarnation(stored) => me = stored,
                 Record::Batch(batch) => drop(archive.insert(batch)),
+                Record::Members(members) => membership.recover(&members),
             }
         }
+        membership.begin(archive.have().clone());
         // A fresh cluster soon speaks for itself; a node that comes back has something to ask.
         let hello_at = if fresh { now + Duration::from_secs(1) } else { now };
         let mut gossip = Gossip {
@@ -336,6 +328,8 @@ impl Gossip {
             nodes: nodes.to_vec(),
             my_rank,
             peers: nodes.iter().map(|_| Peer::new(now)).collect(),
+            membership,
+            others: Vec::new(),
             stable: VersionVector::default(),
             settled: archive.have().clone(),
             unsettled: archive.have().clone(),
@@ -357,6 +351,7 @@ impl Gossip {
             let name = Record::Incarnation(gossip.me.clone());
             gossip.outputs.persist.push(name);
         }
+        gossip.find_others();
         gossip.do_what_is_due(now);
         gossip
     }
@@ -379,7 +374,7 @@ impl Gossip {
 
     // ANCHOR: broadcast
     fn broadcast(&mut self, now: Time, id: RequestId, message: Json) {
-        self.outputs.reply.push((id, ()));
+        self.outputs.reply.push((id, true));
         if self.archive.contains(&message) {
             return;
         }
@@ -404,29 +399,25 @@ impl Gossip {
         Some(new)
     }
 
-    /// The rank of the hub: the first in the list that is not suspected.
+    /// The rank of the hub: the first member in the list that is not suspected. Who is no member
+    /// has none but itself.
     // ANCHOR: hub
     fn hub(&self) -> usize {
-        let suspected = |rank: &usize| self.peers[*rank].suspected_at.is_some();
-        (0..self.my_rank).find(|rank| !suspected(rank)).unwrap_or(self.my_rank)
+        let first = (0..self.my_rank).find(|rank| self.peers[*rank].may_be_hub());
+        first.filter(|_| self.membership.is_member()).unwrap_or(self.my_rank)
     }
     // ANCHOR_END: hub
 
     /// Whether an edge of the tree leads down to this peer: it takes this node for the hub, or
-    /// this node takes itself for the hub.
+    /// this node takes itself for the hub. Whoever is to join is below who adds it.
     fn is_below(&self, rank: usize, hub: usize) -> bool {
-        hub == self.my_rank || self.peers[rank].hub == Some(self.my_rank)
+        let peer = &self.peers[rank];
+        hub == self.my_rank || peer.hub == Some(self.my_rank) || !peer.is_member
     }
 
     /// Whether an edge of the tree leads to this peer.
     fn is_neighbour(&self, rank: usize, hub: usize) -> bool {
         rank == hub || self.is_below(rank, hub)
-    }
-
-    /// The ranks of all other nodes.
-    fn others(&self) -> impl Iterator<Item = usize> + use<> {
-        let my_rank = self.my_rank;
-        (0..self.nodes.len()).filter(move |rank| *rank != my_rank)
     }
 
     /// Opens the window, unless it is open. A spoke has none on the way to the hub: a window
@@ -448,7 +439,7 @@ impl Gossip {
         let own = self.archive.range(&self.me, self.sent_own, end);
         let relay = std::mem::take(&mut self.relay);
         self.sent_own = end;
-        for rank in self.others() {
+        for rank in self.others.clone() {
             let neighbour = self.is_neighbour(rank, hub);
             if self.peers[rank].suspected_at.is_some()
                 || !neighbour && self.setting.route == Route::Hub
@@ -468,15 +459,8 @@ impl Gossip {
     /// Sends a rumor. Along an edge of the tree, and in asks and answers, it carries the vectors.
     fn send(&mut self, now: Time, rank: usize, batches: Vec<Batch>, ask: bool, answer: bool) {
         let hub = self.hub();
-        let mut rumor = Rumor {
-            from: self.me.clone(),
-            hub: self.nodes[hub].clone(),
-            batches,
-            have: None,
-            stable: None,
-            ask,
-            answer,
-        };
+        let members = self.membership.word();
+        let mut rumor = Rumor { batches, ask, answer, members, ..self.rumor(hub) };
         let neighbour = self.is_neighbour(rank, hub);
         let peer = &mut self.peers[rank];
         if neighbour || ask || answer {
@@ -492,5 +476,19 @@ impl Gossip {
             peer.asked(now);
         }
         self.outputs.send.push((self.nodes[rank].clone(), rumor));
+    }
+
+    /// A rumor that says nothing yet.
+    fn rumor(&self, hub: usize) -> Rumor {
+        Rumor {
+            from: self.me.clone(),
+            hub: self.nodes[hub].clone(),
+            batches: Vec::new(),
+            have: None,
+            stable: None,
+            ask: false,
+            answer: false,
+            members: None,
+        }
     }
 }

@@ -16,6 +16,8 @@ const SUSPICION: Duration = Duration::from_secs(5);
 /// One other node, as seen from here.
 #[derive(Debug)]
 pub(super) struct Peer {
+    /// Whether it is a member, as far as this node knows.
+    pub(super) is_member: bool,
     /// The incarnation that was last heard; `None` before the first word.
     life: Option<Incarnation>,
     /// What it said it has.
@@ -51,6 +53,7 @@ impl Peer {
     /// Nothing is known at the start.
     pub(super) fn new(now: Time) -> Peer {
         Peer {
+            is_member: false,
             life: None,
             has: VersionVector::default(),
             hub: None,
@@ -83,17 +86,26 @@ impl Peer {
         if self.life.as_ref() == Some(from) {
             return None;
         }
-        // Its memory is a new one: what it had and was told before is void.
+        self.forget();
+        self.life.replace(from.clone())
+    }
+
+    /// Its memory is a new one, or may be: what it had and was told before is void.
+    pub(super) fn forget(&mut self) {
         self.has = VersionVector::default();
         self.in_flight = VersionVector::default();
         self.told_have = 0;
         self.told_stable = 0;
-        self.life.replace(from.clone())
     }
 
     /// Whether it is known by another name than this.
     pub(super) fn is_other_than(&self, life: &Incarnation) -> bool {
         self.life.as_ref().is_some_and(|known| known != life)
+    }
+
+    /// Whether this node may take it for the hub.
+    pub(super) fn may_be_hub(&self) -> bool {
+        self.is_member && self.suspected_at.is_none()
     }
 
     /// It answered: it hears this node, and this node hears it.

@@ -35,13 +35,19 @@ impl Gossip {
         if let Some(have) = &rumor.have {
             self.peers[rank].has.join(have);
         }
+        if let Some(word) = rumor.members {
+            self.hear_of_members(from, rank, word);
+        }
         if rumor.stable.is_some_and(|stable| self.stable.join(&stable)) {
             self.stable_changes += 1;
         }
         for batch in &rumor.batches {
             // On the direct route a message's own node sends it to everybody. What comes round
-            // another way was missed by somebody, so it is passed on.
-            let pass_on = self.setting.route == Route::Hub || batch.source != rumor.from;
+            // another way was missed by somebody, so it is passed on; and so is what a node leaves
+            // behind.
+            let pass_on = self.setting.route == Route::Hub
+                || batch.source != rumor.from
+                || self.hands_over(rank);
             if let Some(new) = self.take_in(batch).filter(|_| pass_on) {
                 self.relay.push(new);
                 self.schedule_flush(now);
@@ -54,7 +60,9 @@ impl Gossip {
             // A word from its former life may have overtaken one from its present: only an
             // answer is certain to be up to date.
             self.adopt_orphans(now, &former_life);
-            self.send(now, rank, Vec::new(), true, false);
+            if self.others.contains(&rank) {
+                self.send(now, rank, Vec::new(), true, false);
+            }
         }
         self.respond(now, rank, rumor.ask, rumor.answer);
         if self.peers[rank].has.covers(self.archive.have()) {
@@ -64,7 +72,7 @@ impl Gossip {
         self.stay_awake(now);
     }
 
-    fn rank_of(&self, node: &str) -> Option<usize> {
+    pub(super) fn rank_of(&self, node: &str) -> Option<usize> {
         self.nodes.iter().position(|other| other.as_str() == node)
     }
 
@@ -78,7 +86,11 @@ impl Gossip {
     }
 
     /// Broadcasts what came from a former incarnation with a gap before it, as this node's own.
+    /// Who is no member broadcasts nothing.
     fn adopt_orphans(&mut self, now: Time, source: &Incarnation) {
+        if !self.membership.is_member() {
+            return;
+        }
         let values = self.archive.orphans(source);
         if !values.is_empty() {
             let batch =
@@ -94,14 +106,16 @@ impl Gossip {
         let below = self.is_below(rank, hub);
         let mut batches = Vec::new();
         let mut more = false;
-        if below || rank == hub || asked || answered {
+        let is_edge = below || rank == hub || asked || answered;
+        if is_edge && self.others.contains(&rank) {
             // Upwards only one's own: otherwise all spokes would send the hub what one of its
             // links lost. Unless it was asked and still lacks it: then its node may be gone.
             let everything = below || answered;
             (batches, more) = self.repair(now, rank, everything);
         }
         if asked || !batches.is_empty() {
-            self.send(now, rank, batches, more, asked);
+            let ask = more || !batches.is_empty() && self.hands_over(rank);
+            self.send(now, rank, batches, ask, asked);
         }
         let peer = &mut self.peers[rank];
         if peer.has.covers(&self.settled) {
@@ -117,7 +131,9 @@ impl Gossip {
     fn repair(&mut self, now: Time, rank: usize, everything: bool) -> (Vec<Batch>, bool) {
         let has = self.peers[rank].has_or_gets(now);
         let mut upto = VersionVector::default();
-        if everything {
+        if self.hands_over(rank) {
+            upto = self.archive.have().clone();
+        } else if everything {
             upto = self.settled.clone();
         } else {
             upto.raise(&self.me, self.settled.get(&self.me));
@@ -136,7 +152,7 @@ impl Gossip {
 
     /// The hub's part: what everybody has. It is announced at once when that is everything.
     fn find_stable(&mut self, now: Time) {
-        if self.hub() != self.my_rank {
+        if self.hub() != self.my_rank || !self.membership.is_member() {
             return;
         }
         let news = self.archive.have().iter().filter_map(|(source, count)| {
@@ -153,7 +169,7 @@ impl Gossip {
         }
         self.stable_changes += 1;
         if self.flush_at.is_none() && self.stable.covers(self.archive.have()) {
-            for rank in self.others() {
+            for rank in self.others.clone() {
                 self.send(now, rank, Vec::new(), false, false);
             }
         }
@@ -163,18 +179,18 @@ impl Gossip {
     /// time they are not, and some node that is asked early shows it.
     fn count_of_all(&self, source: &Incarnation, mine: u64, known: u64) -> u64 {
         let mut count = mine;
-        for rank in self.others() {
+        for rank in &self.others {
             if count <= known {
                 break;
             }
-            count = count.min(self.peers[rank].has.get(source));
+            count = count.min(self.peers[*rank].has.get(source));
         }
         count
     }
 
     /// Makes sure of a next tick.
     pub(super) fn stay_awake(&mut self, now: Time) {
-        if self.nodes.len() > 1 {
+        if !self.others.is_empty() {
             self.tick_at.get_or_insert(now + TICK);
         }
     }
@@ -190,7 +206,7 @@ impl Gossip {
         let hub = self.hub();
         let mut busy = self.hello_at.is_some() || self.flush_at.is_some();
         busy |= !self.gaps.is_empty();
-        for rank in self.others() {
+        for rank in self.others.clone() {
             if self.is_neighbour(rank, hub) {
                 busy |= self.look_after(now, rank, hub);
             } else {
@@ -218,14 +234,17 @@ impl Gossip {
     /// Asks a neighbour, or tells it the news, when it is time. True while either is to come.
     fn look_after(&mut self, now: Time, rank: usize, hub: usize) -> bool {
         let above = rank == hub;
+        let hands_over = self.hands_over(rank);
+        let due = if hands_over { self.archive.have() } else { &self.settled };
         let peer = &mut self.peers[rank];
-        let lacking = !peer.has.covers(&self.settled);
+        let lacking = !peer.has.covers(due);
         if lacking {
             peer.lacking_since.get_or_insert(now);
         }
         let restless =
             above && !self.stable.covers(&self.settled) && now.since(peer.heard_at) >= SILENCE;
-        let out_of_patience = peer.lacking_since.is_some_and(|at| now.since(at) >= PATIENCE);
+        let patience = if hands_over { Duration::ZERO } else { PATIENCE };
+        let out_of_patience = peer.lacking_since.is_some_and(|at| now.since(at) >= patience);
         // An ask is repeated until it is answered.
         if peer.asked_since.is_some() || restless || lacking && out_of_patience {
             if peer.may_ask(now) {
@@ -252,14 +271,14 @@ impl Gossip {
     /// Suspects whoever has left asks unanswered for too long; looks for a new hub if need be.
     fn suspect(&mut self, now: Time) {
         let old_hub = self.hub();
-        for rank in self.others() {
+        for rank in self.others.clone() {
             let peer = &mut self.peers[rank];
             if peer.asked_since.is_some_and(|at| now.since(at) >= SUSPECT_AFTER) {
                 peer.suspected_at.get_or_insert(now);
             }
         }
         let hub = self.hub();
-        for rank in self.others() {
+        for rank in self.others.clone() {
             if self.peers[rank].suspected_at.is_some() && !self.is_neighbour(rank, hub) {
                 self.peers[rank].stop_asking();
             }
@@ -268,8 +287,7 @@ impl Gossip {
             return;
         }
         self.probes = (self.probes * 2).min(self.nodes.len());
-        let candidates =
-            (hub..self.my_rank).filter(|rank| self.peers[*rank].suspected_at.is_none());
+        let candidates = (hub..self.my_rank).filter(|rank| self.peers[*rank].may_be_hub());
         for rank in candidates.take(self.probes / 2).collect::<Vec<_>>() {
             self.send(now, rank, Vec::new(), true, false);
         }
@@ -292,7 +310,7 @@ impl Gossip {
         let old = self.gaps.iter().filter(|(_, since)| now.since(**since) >= GAP_PATIENCE);
         for source in old.map(|(source, _)| source.clone()).collect::<Vec<_>>() {
             match self.rank_of(source.node()) {
-                Some(rank) if !self.is_past(&source) => {
+                Some(rank) if !self.is_past(&source) && self.others.contains(&rank) => {
                     if self.peers[rank].may_ask(now) {
                         self.send(now, rank, Vec::new(), true, false);
                     }
@@ -302,14 +320,15 @@ impl Gossip {
         }
     }
 
-    /// After a start: asks the hub (a hub asks the next in the list), which then knows what
+    /// After a start: a member asks the hub (a hub asks the next in the list), which then knows what
     /// this incarnation has, and sends it the rest.
     fn say_hello(&mut self, now: Time) {
-        if self.hello_at.is_none_or(|at| now < at) {
+        if self.hello_at.is_none_or(|at| now < at) || !self.membership.is_member() {
             return;
         }
         let hub = self.hub();
-        let next = self.others().find(|rank| self.peers[*rank].suspected_at.is_none());
+        let is_heard = |rank: &usize| self.peers[*rank].suspected_at.is_none();
+        let next = self.others.iter().copied().find(is_heard);
         let host = if hub == self.my_rank { next } else { Some(hub) };
         match host {
             Some(rank) if !self.knows_me(rank) => {

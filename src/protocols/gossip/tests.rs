@@ -22,7 +22,7 @@ fn network(setting: Setting, size: usize, seed: u64) -> Network {
 }
 
 fn broadcast(network: &mut Network, rank: usize, message: u64) {
-    network.request(rank, Json::from(message));
+    network.request(rank, Json::from(message).into());
 }
 
 fn known(network: &Network, rank: usize) -> BTreeSet<u64> {
@@ -47,7 +47,7 @@ fn survives(setting: Setting, seed: u64, size: usize, memory_only: bool) {
         network.run_until(Time::from_millis(message * 50));
         let rank = network.rng.random_range(0..size);
         if network.is_up(rank) {
-            asked.insert(network.request(rank, Json::from(message)), message);
+            asked.insert(network.request(rank, Json::from(message).into()), message);
         }
         if network.rng.random_bool(0.2) {
             network.trouble();
@@ -164,6 +164,7 @@ fn a_checkpoint_keeps_what_is_beyond_a_gap() {
             stable: None,
             ask: false,
             answer: false,
+            members: None,
         };
         network.step(0, Input::Message { from: NodeId::from("n1"), message });
         network.flush(0);
@@ -199,6 +200,7 @@ fn nonsense_is_survived() {
         stable: Some(have),
         ask: true,
         answer: true,
+        members: None,
     };
     for from in ["n0", "n1", "n2", "c1", "nobody"] {
         let from = NodeId::from(from);

@@ -48,9 +48,9 @@ pub struct Start<'a, R> {
 /// Messages may be taken off the network, and delivered when and if a test wants it:
 ///
 /// ```
-/// use gyre::Time;
 /// use gyre::gossip::{Gossip, Setting};
 /// use gyre::protocols::simulator::{Faults, Letter, Simulator, Start};
+/// use gyre::{Json, Time};
 /// use std::time::Duration;
 ///
 /// let faults = Faults::none(Duration::from_millis(10));
@@ -58,7 +58,7 @@ pub struct Start<'a, R> {
 ///     let Start { rank, node, nodes, records, now, .. } = start;
 ///     Gossip::new(Setting::LOW_LATENCY, node, nodes, records, rank as u64, now)
 /// });
-/// cluster.request(0, "news".into());
+/// cluster.request(0, Json::from("news").into());
 /// cluster.run_until(Time::from_millis(40)); // sent, and not there yet
 /// for letter in cluster.take_letters(|Letter { from, .. }| *from == 0) {
 ///     if letter.to == 1 {

@@ -30,9 +30,9 @@
 //! for it, and disks that tear or forget what was synced, which are the storage's to cope with.
 //!
 //! ```
-//! use gyre::Time;
 //! use gyre::gossip::{Gossip, Setting};
 //! use gyre::protocols::simulator::{Faults, Simulator, Start};
+//! use gyre::{Json, Time};
 //! use rand::Rng;
 //! use std::time::Duration;
 //!
@@ -42,7 +42,7 @@
 //!     Gossip::new(Setting::LOW_TRAFFIC, node, nodes, records, rng.next_u64(), now)
 //! });
 //! cluster.partition(&[3, 4]);
-//! cluster.request(0, "news".into());
+//! cluster.request(0, Json::from("news").into());
 //! cluster.run_until(Time::from_millis(1_000));
 //! assert_eq!([2, 3].map(|rank| cluster.core(rank).unwrap().messages().len()), [1, 0]);
 //! cluster.heal(latency);
