@@ -157,10 +157,8 @@ impl<C> From<C> for Request<C> {
 /// use gyre::{NodeId, Time};
 ///
 /// let nodes = ["n1", "n2", "n3"].map(NodeId::from);
-/// let [initial, none] = [&nodes[..2], &[]];
-/// let n3 = Gossip::with_members(
-///     Setting::LOW_LATENCY, &nodes[2], &nodes, initial, none.to_vec(), 17, Time::ZERO,
-/// );
+/// let (initial, setting) = (&nodes[..2], Setting::LOW_LATENCY);
+/// let n3 = Gossip::with_members(setting, &nodes[2], &nodes, initial, vec![], 17, Time::ZERO);
 /// assert!(!n3.is_member() && n3.members().iter().eq(initial));
 /// let change = MemberChange::add(nodes[2].clone());
 /// assert_eq!(Gossip::member_request(change.clone()), Request::Members(change));
