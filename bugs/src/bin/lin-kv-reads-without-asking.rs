@@ -38,7 +38,7 @@ mod tests {
 
     #[test]
     fn is_caught() {
-        bugs::lin_kv::is_caught(super::check());
+        bugs::lin_kv::is_caught_by(11, super::check());
     }
 
     /// The Raft of the paper without a bug.

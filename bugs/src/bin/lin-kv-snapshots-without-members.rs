@@ -40,6 +40,6 @@ bugs::exhibit!("lin-kv-snapshots-without-members", check, |ctx| LinKv::new(ctx, 
 mod tests {
     #[test]
     fn is_caught() {
-        bugs::lin_kv::is_caught(super::check());
+        bugs::lin_kv::is_caught_by(79, super::check());
     }
 }

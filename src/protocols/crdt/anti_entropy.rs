@@ -158,6 +158,13 @@ where
             }
             Input::Local { id, request: Request::Members(change) } => {
                 let position = self.number();
+                for peer in &mut self.peers {
+                    let is_member = self.membership.members().is_member(&peer.name);
+                    if change.add.contains(&peer.name) && !is_member {
+                        // It may be back without its disk.
+                        peer.must_be_asked(now);
+                    }
+                }
                 self.membership.request(now, id, &change, position);
             }
             Input::Message { from, message } => self.receive(now, &from, message),

@@ -116,6 +116,30 @@ fn a_late_order_does_nothing() {
     assert!(cluster.network.core(1).unwrap().is_member());
 }
 
+#[test]
+fn who_is_back_without_its_disk_gets_everything_before_it_joins() {
+    let mut cluster = cluster::<GSet<u64>>(3, 0);
+    cluster.network.start(2);
+    cluster.network.request(0, GSet::add(7).into());
+    for change in [MemberChange::add("n2".into()), MemberChange::remove("n2".into())] {
+        let id = cluster.ask(0, change);
+        cluster.pass(Duration::from_secs(3));
+        assert_eq!(cluster.replied(id), Some(true));
+    }
+    cluster.network.crash(2);
+    cluster.network.set_records(2, Vec::new());
+    cluster.network.start(2);
+
+    cluster.ask(0, MemberChange::add("n2".into()));
+    let is_member =
+        |cluster: &Cluster<AntiEntropy<GSet<u64>>>| cluster.network.core(2).unwrap().is_member();
+    while !is_member(&cluster) {
+        assert!(cluster.network.now < Time::from_millis(20_000), "it joins");
+        cluster.pass(Duration::from_millis(1));
+    }
+    assert!(cluster.network.core(2).unwrap().state().iter().eq(&[7]));
+}
+
 /// What the nodes of two clusters, each of which has heard nothing of the other, would be for ever,
 /// if members asked members only.
 #[test]

@@ -132,6 +132,12 @@ impl<C: Default> Peer<C> {
         self.wait_until = now + PATIENCE;
     }
 
+    /// Nothing is known any more of what it has of the changes here.
+    pub(super) fn must_be_asked(&mut self, now: Time) {
+        (self.acknowledged, self.covered, self.asks) = (None, 0, 0);
+        self.wait_until = now;
+    }
+
     /// It is asked what it has. Each time that it does not answer, the next ask comes later.
     pub(super) fn is_asked(&mut self, number: u64, now: Time) {
         self.asked = Some(number);

@@ -1,4 +1,6 @@
 //! What nodes that broadcast tell each other, and what each stores.
+//!
+//! Chapter 3 of the book, `book/03-broadcast.md`, reads this.
 
 use serde::{Deserialize, Serialize};
 

@@ -66,6 +66,8 @@ pub(crate) struct Membership<P> {
     me: NodeId,
     others: Vec<NodeId>,
     members: Members,
+    /// Whether all nodes are members, as in the beginning. It is looked at in every step.
+    is_fixed: bool,
     /// Whether this node has done what it was ordered since its disk was last empty.
     has_obeyed: bool,
     must_store: bool,
@@ -86,10 +88,11 @@ impl<P: Position> Membership<P> {
         initial: &[NodeId],
         now: Time,
     ) -> Membership<P> {
-        Membership {
+        let mut membership = Membership {
             me: me.clone(),
             others: nodes.iter().filter(|node| *node != me).cloned().collect(),
             members: Members::of(initial),
+            is_fixed: false,
             has_obeyed: false,
             must_store: false,
             pending: Vec::new(),
@@ -99,7 +102,9 @@ impl<P: Position> Membership<P> {
             talk_at: now,
             words: Vec::new(),
             done: Vec::new(),
-        }
+        };
+        membership.find_whether_fixed();
+        membership
     }
 
     /// Orders have higher numbers than this one, which is drawn at random: those of an earlier life
@@ -111,6 +116,7 @@ impl<P: Position> Membership<P> {
     /// Takes in what the storage holds, at a start.
     pub(crate) fn recover(&mut self, members: &Members) {
         self.members.join(members);
+        self.find_whether_fixed();
         self.has_obeyed = true;
     }
 
@@ -132,8 +138,13 @@ impl<P: Position> Membership<P> {
 
     /// Whether all nodes are members, as in the beginning. Then nobody says a word of this.
     pub(crate) fn is_fixed(&self) -> bool {
+        self.is_fixed
+    }
+
+    /// To be called after every change of the members.
+    fn find_whether_fixed(&mut self) {
         let mut nodes = self.others.iter().chain([&self.me]);
-        nodes.all(|node| self.members.number(node) == 1)
+        self.is_fixed = nodes.all(|node| self.members.number(node) == 1);
     }
 
     /// Whether another node is to get what it lacks: a member does, also from somebody who leaves;
@@ -183,6 +194,7 @@ impl<P: Position> Membership<P> {
     fn flip(&mut self, joins: bool, position: P) {
         let number = self.members.number(&self.me) + 1;
         self.members.0.insert(self.me.clone(), number);
+        self.find_whether_fixed();
         self.has_obeyed = true;
         self.must_store = true;
         self.waiting.clear();
@@ -193,7 +205,10 @@ impl<P: Position> Membership<P> {
     /// one has what `reached` says.
     pub(crate) fn hear(&mut self, from: &NodeId, word: Word, reached: &P, position: &P) {
         let (known, was_member) = (self.members.number(from), self.is_member());
-        self.must_store |= self.members.join(&word.members);
+        if self.members.join(&word.members) {
+            self.must_store = true;
+            self.find_whether_fixed();
+        }
         if was_member != self.is_member() {
             // This node has said so before its disk was lost. Who has been ordered since goes by
             // that, and says so with a number that is higher still.
