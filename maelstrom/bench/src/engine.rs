@@ -17,6 +17,7 @@
 mod clients;
 pub mod cluster;
 mod faults;
+mod member_step;
 mod members;
 mod messages;
 mod observer;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use gyre::{Body, Message, NodeId};
 use rustc_hash::FxHashMap;
 
-use super::members::Step as MemberStep;
+use super::member_step::MemberStep;
 use super::{Address, Engine, Event, Phase, shown};
 use crate::client::{Client, Completion, Operation, ReplyFault, RequestError, Step};
 use crate::edn::Edn;

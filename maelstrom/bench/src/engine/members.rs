@@ -22,6 +22,7 @@ use gyre::{Body, ErrorCode, Message};
 use serde_json::json;
 
 use super::clients::Purpose;
+use super::member_step::MemberStep;
 use super::{Engine, Event, NodeState, Phase};
 use crate::client::error_of;
 use crate::nemesis::Fault;
@@ -45,7 +46,7 @@ pub struct Members {
     wanted: BTreeSet<usize>,
     /// Whether those who leave end.
     ends: bool,
-    step: Option<Step>,
+    step: Option<MemberStep>,
     /// Whether a request is under way, or a pause before the next.
     waits: bool,
     /// The client that asks.
@@ -54,31 +55,6 @@ pub struct Members {
     turn: usize,
     /// Whether any node has ever answered.
     was_answered: bool,
-}
-
-/// One change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// This node is to be a member.
-    Add(usize),
-    /// This node is to be none any more.
-    Remove(usize),
-}
-
-impl Step {
-    /// The type of its request.
-    fn kind(self) -> &'static str {
-        match self {
-            Step::Add(_) => "add_member",
-            Step::Remove(_) => "remove_member",
-        }
-    }
-
-    /// The node that it is about.
-    fn node(self) -> usize {
-        let (Step::Add(node) | Step::Remove(node)) = self;
-        node
-    }
 }
 
 impl Members {
@@ -112,7 +88,7 @@ impl Members {
 
     /// The next change on the way to what is wanted. Never are there fewer members than before and
     /// after, nor more than one more.
-    fn next_step(&self) -> Option<Step> {
+    fn next_step(&self) -> Option<MemberStep> {
         let (joins, leaves) = (self.joins().next(), self.leaves().next());
         match self.now.len() <= self.wanted.len() {
             true => joins.or(leaves),
@@ -120,12 +96,12 @@ impl Members {
         }
     }
 
-    fn joins(&self) -> impl Iterator<Item = Step> {
-        self.wanted.difference(&self.now).map(|&node| Step::Add(node))
+    fn joins(&self) -> impl Iterator<Item = MemberStep> {
+        self.wanted.difference(&self.now).map(|&node| MemberStep::Add(node))
     }
 
-    fn leaves(&self) -> impl Iterator<Item = Step> {
-        self.now.difference(&self.wanted).map(|&node| Step::Remove(node))
+    fn leaves(&self) -> impl Iterator<Item = MemberStep> {
+        self.now.difference(&self.wanted).map(|&node| MemberStep::Remove(node))
     }
 }
 
@@ -149,7 +125,7 @@ impl Engine<'_> {
             self.members.step = self.members.next_step();
         }
         let Some(step) = self.members.step else { return };
-        if let Step::Add(node) = step
+        if let MemberStep::Add(node) = step
             && self.nodes[node].state != NodeState::Up
         {
             if self.nodes[node].state == NodeState::Absent {
@@ -176,10 +152,10 @@ impl Engine<'_> {
     /// Asks for all that is wanted, but for what is asked for already. A node that is not up cannot
     /// join yet: it has to wait until it is started.
     fn ask_besides(&mut self) {
-        let steps: Vec<Step> = self.members.leaves().chain(self.members.joins()).collect();
-        let is_up = |step: &Step| self.nodes[step.node()].state == NodeState::Up;
-        let can_be = |step: &Step| matches!(step, Step::Remove(_)) || is_up(step);
-        let is_new = |step: &Step| self.members.step != Some(*step);
+        let steps: Vec<MemberStep> = self.members.leaves().chain(self.members.joins()).collect();
+        let is_up = |step: &MemberStep| self.nodes[step.node()].state == NodeState::Up;
+        let can_be = |step: &MemberStep| matches!(step, MemberStep::Remove(_)) || is_up(step);
+        let is_new = |step: &MemberStep| self.members.step != Some(*step);
         let steps = steps.into_iter().filter(|step| is_new(step) && can_be(step));
         for step in steps.collect::<Vec<_>>() {
             if let Some(asked) = self.next_asked() {
@@ -194,7 +170,7 @@ impl Engine<'_> {
         self.queue.push(self.now + PAUSE, Event::Members);
     }
 
-    fn ask_for(&mut self, step: Step, asked: usize) {
+    fn ask_for(&mut self, step: MemberStep, asked: usize) {
         self.members.waits = true;
         let connection = match self.members.connection {
             Some(connection) => connection,
@@ -204,7 +180,7 @@ impl Engine<'_> {
         self.send_request_for(step, connection, asked);
     }
 
-    fn send_request_for(&mut self, step: Step, connection: usize, asked: usize) {
+    fn send_request_for(&mut self, step: MemberStep, connection: usize, asked: usize) {
         let name = &self.options.nodes[step.node()];
         let body = json!({"type": step.kind(), "node_id": name});
         let body = Body::new(&body).expect("a request is an object with a type");
@@ -225,14 +201,14 @@ impl Engine<'_> {
     }
 
     /// The answer to a request besides others. Nobody repeats it.
-    pub(super) fn on_reply_besides(&mut self, step: Step, reply: &Message) {
+    pub(super) fn on_reply_besides(&mut self, step: MemberStep, reply: &Message) {
         if self.is_made(step, reply) == Some(true) {
             self.make(step);
         }
     }
 
     /// Whether the change is made, by this answer. `None` if the run cannot go on.
-    fn is_made(&mut self, step: Step, reply: &Message) -> Option<bool> {
+    fn is_made(&mut self, step: MemberStep, reply: &Message) -> Option<bool> {
         self.members.was_answered = true;
         let (kind, name) = (step.kind(), &reply.src);
         if reply.body.kind() == "error" {
@@ -257,20 +233,20 @@ impl Engine<'_> {
     }
 
     /// A change is made.
-    fn make(&mut self, step: Step) {
+    fn make(&mut self, step: MemberStep) {
         match step {
-            Step::Add(node) => self.members.now.insert(node),
-            Step::Remove(node) => self.members.now.remove(&node),
+            MemberStep::Add(node) => self.members.now.insert(node),
+            MemberStep::Remove(node) => self.members.now.remove(&node),
         };
         let nodes = &self.options.nodes;
         let names = self.members.now.iter().map(|&node| nodes[node].as_str());
         let names = names.collect::<Vec<_>>().join(", ");
         let sentence = match step {
-            Step::Add(node) => format!("{} is a member now: {names}", nodes[node]),
-            Step::Remove(node) => format!("{} is a member no more: {names}", nodes[node]),
+            MemberStep::Add(node) => format!("{} is a member now: {names}", nodes[node]),
+            MemberStep::Remove(node) => format!("{} is a member no more: {names}", nodes[node]),
         };
         self.say(&sentence);
-        if let (Step::Remove(node), true) = (step, self.members.ends) {
+        if let (MemberStep::Remove(node), true) = (step, self.members.ends) {
             self.kill_node(node);
             self.nodes[node].state = NodeState::Absent;
             self.nodes[node].backlog.clear();
