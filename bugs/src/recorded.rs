@@ -202,6 +202,18 @@ struct Candidate {
 }
 
 impl Candidate {
+    /// What was made of the run of this seed, or of a tape, since `started_at`.
+    fn new<N: Node>(
+        check: &Check<N>,
+        seed: Option<u64>,
+        shrunk: Shrunk,
+        started_at: Instant,
+    ) -> Candidate {
+        let messages_shown = check.messages_shown(&shrunk);
+        let seconds = (started_at.elapsed().as_secs_f64() * 10.0).round() / 10.0;
+        Candidate { seed, shrunk, messages_shown, seconds }
+    }
+
     /// Whether somebody can read it.
     fn is_small(&self) -> bool {
         self.shrunk.left.operations <= OPERATIONS_MAX && self.messages_shown <= MESSAGES_SHOWN_MAX
@@ -231,9 +243,7 @@ fn of_tape<N: Node>(
     let started_at = Instant::now();
     let bench = Beside::of(check, anomaly);
     let shrunk = check.shrink_tape_on(&bench, tape, anomaly, &Until::in_a_minute())?;
-    let messages_shown = check.messages_shown(&shrunk);
-    let seconds = (started_at.elapsed().as_secs_f64() * 10.0).round() / 10.0;
-    Ok(Candidate { seed: None, shrunk, messages_shown, seconds })
+    Ok(Candidate::new(check, None, shrunk, started_at))
 }
 
 /// The run of the first seed that becomes small, or of a few the smallest.
@@ -255,9 +265,7 @@ fn candidate<N: Node>(check: &Check<N>, anomaly: Option<&str>) -> Result<Candida
                 continue;
             }
         };
-        let messages_shown = check.messages_shown(&shrunk);
-        let seconds = (started_at.elapsed().as_secs_f64() * 10.0).round() / 10.0;
-        let candidate = Candidate { seed: Some(seed), shrunk, messages_shown, seconds };
+        let candidate = Candidate::new(check, Some(seed), shrunk, started_at);
         let size = |it: &Candidate| (it.shrunk.left.operations, it.messages_shown);
         if best.as_ref().is_none_or(|best| size(&candidate) < size(best)) {
             best = Some(candidate);
