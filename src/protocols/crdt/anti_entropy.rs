@@ -74,7 +74,7 @@ use super::Crdt;
 use super::changes::{Changes, Origin, Piece};
 use super::message::{Mark, Message, Record, Update};
 use super::peer::Peer;
-use crate::protocols::core::{Core, Input, Outputs, with_state};
+use crate::protocols::core::{Core, Input, Outputs, RequestId, with_state};
 use crate::protocols::members::{HasMembers, Members, Membership, Request};
 use crate::types::{Incarnation, MemberChange, NodeId, Time};
 
@@ -157,15 +157,7 @@ where
                 self.outputs.reply.push((id, true));
             }
             Input::Local { id, request: Request::Members(change) } => {
-                let position = self.number();
-                for peer in &mut self.peers {
-                    let is_member = self.membership.members().is_member(&peer.name);
-                    if change.add.contains(&peer.name) && !is_member {
-                        // It may be back without its disk.
-                        peer.must_be_asked(now);
-                    }
-                }
-                self.membership.request(now, id, &change, position);
+                self.change_members(now, id, &change);
             }
             Input::Message { from, message } => self.receive(now, &from, message),
             Input::Cancel { id } => {
@@ -365,6 +357,18 @@ impl<C: Crdt + Serialize + 'static> AntiEntropy<C> {
     /// The name under which this node makes its changes.
     pub fn incarnation(&self) -> &Incarnation {
         &self.me
+    }
+
+    /// A client of this node wants other members.
+    fn change_members(&mut self, now: Time, id: RequestId, change: &MemberChange) {
+        for peer in &mut self.peers {
+            let is_member = self.membership.members().is_member(&peer.name);
+            if change.add.contains(&peer.name) && !is_member {
+                // It may be back without its disk.
+                peer.must_be_asked(now);
+            }
+        }
+        self.membership.request(now, id, change, self.number());
     }
 
     pub(super) fn number(&self) -> u64 {
