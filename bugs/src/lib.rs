@@ -17,7 +17,6 @@ mod program;
 pub mod quorum;
 pub mod recorded;
 
-use gyre::Node;
 use maelstrom::checker::Validity;
 use maelstrom::simulation::{Check, Smallest};
 
@@ -25,7 +24,7 @@ pub use exhibit::planted;
 pub use program::run;
 
 use exhibit::Exhibit;
-use recorded::{RecordedRun, Shown};
+use recorded::RecordedRun;
 
 /// What makes a file an exhibit: its name, its simulated test, and what makes its node. It is the
 /// file's `main`, and for the museum, which has all bugs in one program, a function `shown`.
@@ -37,8 +36,8 @@ macro_rules! exhibit {
         }
 
         #[allow(dead_code, reason = "the museum calls it")]
-        pub(crate) fn shown() -> Box<dyn $crate::recorded::Shown> {
-            Box::new($check().run_by(&[concat!("target/release/", $name)]))
+        pub(crate) fn shown() -> ::maelstrom::simulation::Check {
+            $check().run_by(&[concat!("target/release/", $name)])
         }
     };
 }
@@ -50,7 +49,7 @@ const SEEDS: u64 = 500;
 ///
 /// # Panics
 /// When it finds none: the checker must catch the bug.
-pub fn kafka_is_caught<N: Node>(check: Check<N>, anomaly: &str) {
+pub fn kafka_is_caught(check: Check, anomaly: &str) {
     let keyword = format!(":{anomaly}");
     let is_named = (0..SEEDS).filter_map(|seed| check.fails(seed)).any(|failure| {
         let workload = failure.results.to_edn().get("workload").cloned();
@@ -64,7 +63,7 @@ pub fn kafka_is_caught<N: Node>(check: Check<N>, anomaly: &str) {
 ///
 /// # Panics
 /// When it finds none: the checker must catch the bug.
-pub fn is_caught<N: Node>(check: Check<N>, anomaly: &str) {
+pub fn is_caught(check: Check, anomaly: &str) {
     let shows = |seed: &u64| {
         let failure = check.fails(*seed);
         failure.is_some_and(|failure| failure.anomaly_types().contains(&anomaly))
@@ -77,7 +76,7 @@ pub fn is_caught<N: Node>(check: Check<N>, anomaly: &str) {
 ///
 /// # Panics
 /// When it does not.
-pub fn is_caught_by_hand<N: Node>(name: &str, check: Check<N>) {
+pub fn is_caught_by_hand(name: &str, check: Check) {
     let tape = recorded::written_by_hand(name).unwrap_or_else(|sentence| panic!("{sentence}"));
     let tape = tape.expect("there is such a run");
     let verdict = || check.replay(tape.clone()).1.part("workload").map(|part| part.verdict);
@@ -90,9 +89,9 @@ pub fn is_caught_by_hand<N: Node>(name: &str, check: Check<N>) {
 ///
 /// # Errors
 /// A sentence: no seed fails, or the run cannot be recorded.
-pub fn shown(exhibit: &Exhibit, check: &dyn Shown) -> Result<(RecordedRun, Smallest), String> {
+pub fn shown(exhibit: &Exhibit, check: &Check) -> Result<(RecordedRun, Smallest), String> {
     let recorded = RecordedRun::read(&exhibit.name).and_then(|run| {
-        let trial = check.replay(&run);
+        let trial = run.replay(check);
         if run.fails_in(&trial) {
             return Ok((run, trial));
         }
@@ -102,14 +101,14 @@ pub fn shown(exhibit: &Exhibit, check: &dyn Shown) -> Result<(RecordedRun, Small
         Ok(recorded) => recorded,
         Err(sentence) => {
             eprintln!("{sentence}: looking for the smallest run that fails");
-            let run = check.record(exhibit)?;
-            let trial = check.replay(&run);
+            let run = RecordedRun::record(exhibit, check)?;
+            let trial = run.replay(check);
             (run, trial)
         }
     };
     if !run.fails_in(&trial) {
         return Err(format!("{}: the run that was just recorded does not fail", exhibit.name));
     }
-    let smallest = check.leave(&run, &trial);
+    let smallest = run.leave(check, &trial);
     Ok((run, smallest))
 }

@@ -78,7 +78,7 @@ pub fn check(
     options: fn() -> Options,
     faults: &[maelstrom::Fault],
     nemesis_interval_secs: f64,
-) -> Check<LinKv> {
+) -> Check {
     maelstrom::check("lin-kv", move |ctx| LinKv::watched(ctx, options()))
         .options(|options| {
             options.concurrency = 20;
@@ -93,7 +93,7 @@ pub fn check(
 
 /// How the bench catches a bug in changes of the members: by what clients see, or by what a node
 /// finds in its own log that cannot be.
-pub fn check_members(options: fn() -> Options, faults: &[maelstrom::Fault]) -> Check<LinKv> {
+pub fn check_members(options: fn() -> Options, faults: &[maelstrom::Fault]) -> Check {
     check_members_of(move |ctx| LinKv::new(ctx, options()), faults)
 }
 
@@ -101,7 +101,7 @@ pub fn check_members(options: fn() -> Options, faults: &[maelstrom::Fault]) -> C
 pub fn check_members_of(
     make: impl Fn(&Ctx) -> LinKv + Send + Sync + 'static,
     faults: &[maelstrom::Fault],
-) -> Check<LinKv> {
+) -> Check {
     maelstrom::check("lin-kv", make)
         .options(|options| {
             options.concurrency = 10;
@@ -116,7 +116,7 @@ pub fn check_liveness(
     options: impl Fn(&Ctx) -> Options + Send + Sync + 'static,
     nodes: usize,
     faults: &[maelstrom::Fault],
-) -> Check<LinKv> {
+) -> Check {
     maelstrom::check("lin-kv", move |ctx| LinKv::new(ctx, options(ctx)))
         .nodes(nodes)
         .faults(faults.iter().copied())
@@ -161,7 +161,7 @@ pub fn is_first_life(ctx: &Ctx) -> bool {
 ///
 /// # Panics
 /// When it does not.
-pub fn is_caught(check: Check<LinKv>) {
+pub fn is_caught(check: Check) {
     is_caught_by(0, check);
 }
 
@@ -169,7 +169,7 @@ pub fn is_caught(check: Check<LinKv>) {
 ///
 /// # Panics
 /// When no seed shows it.
-pub fn is_caught_by(seed: u64, check: Check<LinKv>) {
+pub fn is_caught_by(seed: u64, check: Check) {
     let failure = check.first_anomaly(seed..1_000).or_else(|| check.first_anomaly(0..seed));
     let failure = failure.expect("the bench must catch it");
     eprintln!("caught by seed {}: {}", failure.seed, failure.sentence);

@@ -10,7 +10,6 @@
 //! Source of the measure: Howard and Abraham, *Raft does not Guarantee Liveness in the face of
 //! Network Faults* (2020): a majority that can talk to each other should be enough.
 
-use gyre::Node;
 use maelstrom::checker::availability::Availability;
 use maelstrom::options::TestOptions;
 use maelstrom::seeds::Seeds;
@@ -30,14 +29,14 @@ const DRAWS: u64 = 3;
 const SMALL: usize = 60;
 
 /// A bench that runs the right node beside the one with the bug.
-pub struct Beside<'a, N> {
-    check: &'a Check<N>,
+pub struct Beside<'a> {
+    check: &'a Check,
     compares: bool,
 }
 
-impl<'a, N: Node> Beside<'a, N> {
+impl<'a> Beside<'a> {
     /// The bench for a bug that fails by this anomaly. Only a standstill needs the right node.
-    pub fn of(check: &'a Check<N>, anomaly: Option<&str>) -> Beside<'a, N> {
+    pub fn of(check: &'a Check, anomaly: Option<&str>) -> Beside<'a> {
         Beside { check, compares: anomaly == Some(STANDSTILL) }
     }
 
@@ -57,7 +56,7 @@ impl<'a, N: Node> Beside<'a, N> {
     }
 }
 
-impl<N: Node> Bench for Beside<'_, N> {
+impl Bench for Beside<'_> {
     fn run(&self, options: &TestOptions, tape: Tape, listens: bool) -> Trial {
         let again = tape.copy(None);
         let mut trial = Bench::run(self.check, options, tape, listens);
@@ -91,7 +90,7 @@ fn place(trial: &Trial) -> Option<usize> {
 ///
 /// # Panics
 /// When it does not.
-pub fn is_caught_by<N: Node>(seed: u64, check: Check<N>) {
+pub fn is_caught_by(seed: u64, check: Check) {
     let bench = Beside::of(&check, Some(STANDSTILL));
     let fails = |seed: u64| {
         let trial = bench.run(&check.options_for(seed), Seeds::new(seed).into(), false);

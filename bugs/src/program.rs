@@ -12,7 +12,7 @@ use maelstrom::simulation::{Check, Failure, Smallest};
 
 use crate::exhibit::{Exhibit, mended};
 use crate::liveness::Beside;
-use crate::recorded::{RecordedRun, SEARCHED, Shown, Until, written_by_hand};
+use crate::recorded::{RecordedRun, SEARCHED, Until, written_by_hand};
 
 /// How many seeds are shrunk of each bug.
 const SHRUNK_SEEDS: usize = 3;
@@ -38,7 +38,7 @@ const VERBS: [&str; 5] = ["--show", "--seed", "--shrink", "--to-mend", "--judge"
 /// - `--judge` says whether the bug is mended; `--judge --solution` judges the right lines.
 pub fn run<N: Node>(
     name: &str,
-    check: fn() -> Check<N>,
+    check: fn() -> Check,
     make: impl FnOnce(&Ctx) -> N + 'static,
 ) -> ExitCode {
     let asked = std::env::args().nth(1).unwrap_or_default();
@@ -73,7 +73,7 @@ fn print(text: &str) {
 }
 
 /// Says what the bug is, and shows the smallest run of it.
-fn show<N: Node>(exhibit: &Exhibit, check: &Check<N>) -> Result<(), String> {
+fn show(exhibit: &Exhibit, check: &Check) -> Result<(), String> {
     let Exhibit { name, words, from, found_in, review, .. } = exhibit;
     print(&format!("{words}\n"));
     let (run, Smallest { page, command, .. }) = crate::shown(exhibit, check)?;
@@ -93,7 +93,7 @@ fn show<N: Node>(exhibit: &Exhibit, check: &Check<N>) -> Result<(), String> {
 }
 
 /// Runs one seed, or looks for the first that fails, and says how it ends.
-fn say_how_it_ends<N: Node>(check: &Check<N>, seed: Option<&str>) -> Result<(), String> {
+fn say_how_it_ends(check: &Check, seed: Option<&str>) -> Result<(), String> {
     // What an assertion says is said once, below.
     std::panic::set_hook(Box::new(|_| {}));
     let failure = match seed.map(str::parse) {
@@ -109,10 +109,10 @@ fn say_how_it_ends<N: Node>(check: &Check<N>, seed: Option<&str>) -> Result<(), 
 }
 
 /// Whether the node of this program has the bug no more.
-fn judge<N: Node>(name: &str, check: &Check<N>) -> Result<(), String> {
+fn judge(name: &str, check: &Check) -> Result<(), String> {
     std::panic::set_hook(Box::new(|_| {}));
     let run = RecordedRun::read(name)?;
-    if run.fails_in(&Shown::replay(check, &run)) {
+    if run.fails_in(&run.replay(check)) {
         return Err(format!(
             "The bug is still there: its smallest run fails by {}. `make bug-{name}` shows it.",
             run.fails_by()
@@ -148,7 +148,7 @@ fn judge<N: Node>(name: &str, check: &Check<N>) -> Result<(), String> {
 ///
 /// # Errors
 /// A sentence, when the run shows that the node is not right.
-fn operations_of<N: Node>(check: &Check<N>, seed: u64) -> Result<(usize, usize), String> {
+fn operations_of(check: &Check, seed: u64) -> Result<(usize, usize), String> {
     if let Some(failure) = check.fails(seed).filter(Failure::is_anomaly) {
         return Err(failure.sentence);
     }
@@ -162,7 +162,7 @@ fn operations_of<N: Node>(check: &Check<N>, seed: u64) -> Result<(usize, usize),
 }
 
 /// Makes the first seeds that fail small, or the tape written by hand, and prints a row for each.
-fn shrink<N: Node>(exhibit: &Exhibit, check: &Check<N>) -> Result<(), String> {
+fn shrink(exhibit: &Exhibit, check: &Check) -> Result<(), String> {
     let anomaly = exhibit.anomaly.as_deref();
     let bench = Beside::of(check, anomaly);
     let started_at = Instant::now();
@@ -187,13 +187,7 @@ fn shrink<N: Node>(exhibit: &Exhibit, check: &Check<N>) -> Result<(), String> {
 }
 
 /// A run made small since `started_at`, as a row of the table.
-fn row<N: Node>(
-    bug: &str,
-    made_from: &str,
-    check: &Check<N>,
-    shrunk: Shrunk,
-    started_at: Instant,
-) -> String {
+fn row(bug: &str, made_from: &str, check: &Check, shrunk: Shrunk, started_at: Instant) -> String {
     let seconds = started_at.elapsed().as_secs_f64();
     let Shrunk { kind, before, left, case, .. } = &shrunk;
     if std::env::args().nth(2).as_deref() == Some("--tape") {

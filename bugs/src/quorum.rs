@@ -228,7 +228,7 @@ impl Node for Quorum {
 }
 
 /// How the bench catches a bug of it: by what clients see.
-pub fn check(policy: fn() -> Policy, nodes: usize, faults: &[Fault]) -> Check<Quorum> {
+pub fn check(policy: fn() -> Policy, nodes: usize, faults: &[Fault]) -> Check {
     maelstrom::check("lin-kv", move |ctx| Quorum::new(ctx, policy()))
         .nodes(nodes)
         .options(|options| {

@@ -12,7 +12,6 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use gyre::Node;
 use maelstrom::net::LatencyDistribution;
 use maelstrom::options::TestOptions;
 use maelstrom::shrink::{Bench, Case, Kind, Left, Shrunk, Trial, Watch};
@@ -125,46 +124,33 @@ impl RecordedRun {
     }
 }
 
-/// A bug's simulated test, whatever its node's type is.
-pub trait Shown {
-    /// Runs the recorded run, and says in which ways it fails.
-    fn replay(&self, run: &RecordedRun) -> Trial;
+impl RecordedRun {
+    /// Runs it with the bug's simulated test, and says in which ways it fails.
+    pub fn replay(&self, check: &Check) -> Trial {
+        let Case { options, tape } = self.case(check.options_for(0));
+        Bench::run(check, &options, Tape::from(tape), false)
+    }
 
-    /// Whether a seed's run fails by an anomaly: its sentence.
-    fn anomaly(&self, seed: u64) -> Option<String>;
+    /// Runs it, and leaves its files and its page in the store. `trial` is how it failed.
+    ///
+    /// # Panics
+    /// When it did not fail as it was recorded.
+    pub fn leave(&self, check: &Check, trial: &Trial) -> Smallest {
+        let case = self.case(check.options_for(0));
+        let kind = trial.kinds.iter().find(|kind| self.is(kind)).cloned().expect("it fails so");
+        let Facts { before, left, .. } = self.facts;
+        check.leave(Shrunk { case, kind, before, left, is_unfinished: false })
+    }
 
-    /// Runs the recorded run, and leaves its files and its page in the store.
-    fn leave(&self, run: &RecordedRun, trial: &Trial) -> Smallest;
-
-    /// Finds the smallest run, and records it.
+    /// Finds the smallest run of a bug, and records it.
     ///
     /// # Errors
     /// A sentence: no seed fails, or the run cannot be made small or written.
-    fn record(&self, exhibit: &Exhibit) -> Result<RecordedRun, String>;
-}
-
-impl<N: Node> Shown for Check<N> {
-    fn replay(&self, run: &RecordedRun) -> Trial {
-        let Case { options, tape } = run.case(self.options_for(0));
-        Bench::run(self, &options, Tape::from(tape), false)
-    }
-
-    fn anomaly(&self, seed: u64) -> Option<String> {
-        Some(self.fails(seed).filter(maelstrom::simulation::Failure::is_anomaly)?.sentence)
-    }
-
-    fn leave(&self, run: &RecordedRun, trial: &Trial) -> Smallest {
-        let case = run.case(self.options_for(0));
-        let kind = trial.kinds.iter().find(|kind| run.is(kind)).cloned().expect("it fails so");
-        let Facts { before, left, .. } = run.facts;
-        Check::leave(self, Shrunk { case, kind, before, left, is_unfinished: false })
-    }
-
-    fn record(&self, exhibit: &Exhibit) -> Result<RecordedRun, String> {
+    pub fn record(exhibit: &Exhibit, check: &Check) -> Result<RecordedRun, String> {
         let anomaly = exhibit.anomaly.as_deref();
         let candidate = match written_by_hand(&exhibit.name)? {
-            Some(tape) => of_tape(self, tape, anomaly)?,
-            None => candidate(self, anomaly)?,
+            Some(tape) => of_tape(check, tape, anomaly)?,
+            None => candidate(check, anomaly)?,
         };
         let Candidate { seed, shrunk, messages_shown, seconds } = candidate;
         let Shrunk { case: Case { options, tape }, kind, before, left, .. } = shrunk;
@@ -203,12 +189,7 @@ struct Candidate {
 
 impl Candidate {
     /// What was made of the run of this seed, or of a tape, since `started_at`.
-    fn new<N: Node>(
-        check: &Check<N>,
-        seed: Option<u64>,
-        shrunk: Shrunk,
-        started_at: Instant,
-    ) -> Candidate {
+    fn new(check: &Check, seed: Option<u64>, shrunk: Shrunk, started_at: Instant) -> Candidate {
         let messages_shown = check.messages_shown(&shrunk);
         let seconds = (started_at.elapsed().as_secs_f64() * 10.0).round() / 10.0;
         Candidate { seed, shrunk, messages_shown, seconds }
@@ -235,11 +216,7 @@ pub fn written_by_hand(name: &str) -> Result<Option<TapeFile>, String> {
 }
 
 /// The run of a tape that was written by hand, made small.
-fn of_tape<N: Node>(
-    check: &Check<N>,
-    tape: TapeFile,
-    anomaly: Option<&str>,
-) -> Result<Candidate, String> {
+fn of_tape(check: &Check, tape: TapeFile, anomaly: Option<&str>) -> Result<Candidate, String> {
     let started_at = Instant::now();
     let bench = Beside::of(check, anomaly);
     let shrunk = check.shrink_tape_on(&bench, tape, anomaly, &Until::in_a_minute())?;
@@ -247,7 +224,7 @@ fn of_tape<N: Node>(
 }
 
 /// The run of the first seed that becomes small, or of a few the smallest.
-fn candidate<N: Node>(check: &Check<N>, anomaly: Option<&str>) -> Result<Candidate, String> {
+fn candidate(check: &Check, anomaly: Option<&str>) -> Result<Candidate, String> {
     let bench = Beside::of(check, anomaly);
     let name = anomaly.unwrap_or("an invariant");
     let mut sentence = format!("none of the seeds {SEARCHED:?} fails by {name}");

@@ -37,25 +37,25 @@ pub trait Task {
 pub type Limits = fn(&Outcome, &Judgement) -> Result<(), String>;
 
 /// A node that must pass this test.
-pub fn node<N: Node>(check: Check<N>, make: fn(&Ctx) -> N) -> Box<dyn Task> {
+pub fn node<N: Node>(check: Check, make: fn(&Ctx) -> N) -> Box<dyn Task> {
     Box::new(NodeTask { check, make, cost: None })
 }
 
 /// A node that must pass this test and, in another run, stay within limits. These are given what
 /// happened in that run, and what the checkers say of it.
 pub fn node_within<N: Node>(
-    check: Check<N>,
+    check: Check,
     make: fn(&Ctx) -> N,
-    measured: Check<N>,
+    measured: Check,
     limits: Limits,
 ) -> Box<dyn Task> {
     Box::new(NodeTask { check, make, cost: Some((measured, limits)) })
 }
 
 struct NodeTask<N> {
-    check: Check<N>,
+    check: Check,
     make: fn(&Ctx) -> N,
-    cost: Option<(Check<N>, Limits)>,
+    cost: Option<(Check, Limits)>,
 }
 
 impl<N: Node> Task for NodeTask<N> {

@@ -92,7 +92,7 @@ impl Observer for Said {
     }
 }
 
-fn one_node<N: Node>(make: impl Fn(&Ctx) -> N + Send + Sync + 'static) -> Check<N> {
+fn one_node<N: Node>(make: impl Fn(&Ctx) -> N + Send + Sync + 'static) -> Check {
     maelstrom::check("g-set", make).nodes(1).time_limit_secs(20.0).fixed_latency().options(
         |options| {
             options.concurrency = 4;

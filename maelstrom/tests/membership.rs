@@ -77,7 +77,7 @@ impl Node for Silent {
     }
 }
 
-fn check<N: Node>(make: impl Fn(&Ctx) -> N + Send + Sync + 'static) -> Check<N> {
+fn check<N: Node>(make: impl Fn(&Ctx) -> N + Send + Sync + 'static) -> Check {
     maelstrom::check("echo", make).faults([Fault::Membership]).time_limit_secs(40.0)
 }
 

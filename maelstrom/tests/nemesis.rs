@@ -59,7 +59,7 @@ impl Node for TellOnce {
 
 /// `maelstrom test -w broadcast --time-limit 10 --nemesis partition`, all else as it is by
 /// default.
-fn tell_once() -> Check<TellOnce> {
+fn tell_once() -> Check {
     maelstrom::check("broadcast", |_| TellOnce::default()).fixed_latency().options(|options| {
         let faults = BTreeSet::from([Fault::Partition]);
         let nodes = numbered_nodes(5);

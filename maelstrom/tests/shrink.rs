@@ -66,7 +66,7 @@ impl Node for Forgetful {
 }
 
 /// One node, two clients, and about ten operations.
-fn forgetful(reads: u32) -> Check<Forgetful> {
+fn forgetful(reads: u32) -> Check {
     maelstrom::check("g-set", move |_: &Ctx| Forgetful {
         reads,
         elements: RefCell::default(),
@@ -79,7 +79,7 @@ fn forgetful(reads: u32) -> Check<Forgetful> {
 }
 
 /// How many operations the smallest part of this tape has that fails by this kind.
-fn optimum(check: &Check<Forgetful>, tape: &TapeFile, kind: &Kind) -> Option<usize> {
+fn optimum(check: &Check, tape: &TapeFile, kind: &Kind) -> Option<usize> {
     let all: Vec<_> = tape.tracks.operations.iter().cloned().collect();
     let options = check.options_for(tape.seed);
     let fails = |bits: u32| {
@@ -154,8 +154,7 @@ fn the_smallest_run_is_a_test_that_fails_until_the_node_is_mended() {
     let seed = check.seeds_that_fail(Some("lost"), 0..100, 1)[0];
     let shrunk = check.shrink(seed, None, &Unwatched).unwrap();
     let tape = shrunk.case.tape.to_text();
-    let as_shrunk =
-        |check: Check<Forgetful>| check.options(|options| *options = shrunk.case.options.clone());
+    let as_shrunk = |check: Check| check.options(|options| *options = shrunk.case.options.clone());
     let broken = as_shrunk(forgetful(2));
     let failed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| broken.passes(&tape)));
     let sentence = *failed.unwrap_err().downcast::<String>().unwrap();

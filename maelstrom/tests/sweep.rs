@@ -90,7 +90,7 @@ impl Node for Echo {
 fn simulate(wrong: Wrong) {
     let is_swept = std::env::var_os("MAELSTROM_SWEEP").is_some();
     let wrong = if is_swept { wrong } else { Wrong::Nothing };
-    let check: Check<Echo> = maelstrom::check("echo", move |ctx| Echo::new(ctx, wrong));
+    let check: Check = maelstrom::check("echo", move |ctx| Echo::new(ctx, wrong));
     check.nodes(2).time_limit_secs(2.0).options(|options| options.calm_secs = 0.0).seeds(0..4);
 }
 

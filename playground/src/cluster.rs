@@ -2,7 +2,6 @@
 //! sees a panic can say whose it is.
 
 use std::cell::RefCell;
-use std::sync::Arc;
 use std::time::Duration;
 
 use gyre::{Ctx, DiskTrouble, Message, Node, NodeId, Process, Time};
@@ -20,7 +19,7 @@ pub fn cluster<N: Node>(
     names: &[NodeId],
     make: impl Fn(&Ctx) -> N + Send + Sync + 'static,
 ) -> BoxedCluster {
-    cluster_of(simulation::nodes(names, Arc::new(make)), names.len())
+    cluster_of(simulation::nodes(names, simulation::making(make)), names.len())
 }
 
 /// So many nodes that these make, none of them started.

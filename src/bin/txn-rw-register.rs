@@ -54,7 +54,7 @@ mod tests {
 
     use super::TxnRwRegister;
 
-    fn at(model: &str) -> Check<TxnRwRegister> {
+    fn at(model: &str) -> Check {
         maelstrom::check("txn-rw-register", TxnRwRegister::new)
             .options(|options| options.consistency_models = vec![model.into()])
     }

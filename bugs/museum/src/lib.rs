@@ -9,8 +9,9 @@ use std::fs;
 use std::path::Path;
 
 use bugs::exhibit::{Exhibit, folder, mended};
-use bugs::recorded::{Facts, RecordedRun, Shown};
+use bugs::recorded::{Facts, RecordedRun};
 use bugs::shown;
+use maelstrom::simulation::{Check, Failure};
 
 /// On so many seeds the right node must pass.
 const SEEDS: u64 = 5;
@@ -28,7 +29,7 @@ pub struct Shelved {
 ///
 /// # Errors
 /// A sentence: the bug is not caught, or the right node is.
-pub fn shelve(name: &str, check: &dyn Shown, museum: &Path) -> Result<Shelved, String> {
+pub fn shelve(name: &str, check: &Check, museum: &Path) -> Result<Shelved, String> {
     let exhibit = Exhibit::read(name)?;
     let difference = exhibit.difference()?;
     let (run, smallest) = shown(&exhibit, check)?;
@@ -48,15 +49,15 @@ pub fn shelve(name: &str, check: &dyn Shown, museum: &Path) -> Result<Shelved, S
 /// A sentence: it does not.
 pub fn is_right_when_mended(
     run: &RecordedRun,
-    check: &dyn Shown,
+    check: &Check,
     mut seeds: std::ops::Range<u64>,
 ) -> Result<(), String> {
     mended(|| {
-        if run.fails_in(&check.replay(run)) {
+        if run.fails_in(&run.replay(check)) {
             return Err("the right node fails as the one with the bug does".into());
         }
-        match seeds.find_map(|seed| Some((seed, check.anomaly(seed)?))) {
-            Some((seed, sentence)) => {
+        match seeds.find_map(|seed| check.fails(seed).filter(Failure::is_anomaly)) {
+            Some(Failure { seed, sentence, .. }) => {
                 Err(format!("the right node fails on seed {seed}: {sentence}"))
             }
             None => Ok(()),

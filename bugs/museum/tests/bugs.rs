@@ -7,7 +7,8 @@ use std::fs;
 use std::path::Path;
 
 use bugs::exhibit::Exhibit;
-use bugs::recorded::{RecordedRun, Shown};
+use bugs::recorded::RecordedRun;
+use maelstrom::simulation::Check;
 
 /// The bugs: each file is a module here, and has its simulated test in the list.
 macro_rules! bugs {
@@ -18,7 +19,7 @@ macro_rules! bugs {
         )*
 
         /// Every bug, with its simulated test.
-        fn all() -> Vec<(&'static str, Box<dyn Shown>)> {
+        fn all() -> Vec<(&'static str, Check)> {
             let name = |file: &'static str| -> &'static str {
                 file.trim_start_matches("../../src/bin/").trim_end_matches(".rs")
             };
@@ -125,8 +126,8 @@ fn every_exhibit_is_whole() {
             continue;
         }
         let run = RecordedRun::read(name).unwrap();
-        assert!(run.fails_in(&check.replay(&run)), "the recorded run of {name} does not fail");
-        museum::is_right_when_mended(&run, &*check, 0..0)
+        assert!(run.fails_in(&run.replay(&check)), "the recorded run of {name} does not fail");
+        museum::is_right_when_mended(&run, &check, 0..0)
             .unwrap_or_else(|sentence| panic!("{name}: {sentence}"));
     }
 }
@@ -143,7 +144,7 @@ fn museum() {
     let folder = Path::new(&folder);
     let (mut shelved, mut wrong) = (Vec::new(), Vec::new());
     for (name, check) in all() {
-        match museum::shelve(name, &*check, folder) {
+        match museum::shelve(name, &check, folder) {
             Ok(bug) => shelved.push(bug),
             Err(sentence) => {
                 eprintln!("{name}: {sentence}");

@@ -124,7 +124,7 @@ impl Node for Broadcast {
 }
 
 /// How the bench catches it.
-fn check() -> Check<Broadcast> {
+fn check() -> Check {
     maelstrom::check("broadcast", Broadcast::new).nodes(3).faults([Fault::Loss])
 }
 

@@ -105,7 +105,7 @@ impl Node for Broadcast {
 }
 
 /// How the bench catches it.
-fn check() -> Check<Broadcast> {
+fn check() -> Check {
     maelstrom::check("broadcast", Broadcast::new).nodes(2).faults([Fault::Loss])
 }
 

@@ -82,7 +82,7 @@ impl Node for Broadcast {
 }
 
 /// How the bench catches it.
-fn check() -> Check<Broadcast> {
+fn check() -> Check {
     maelstrom::check("broadcast", Broadcast::new).faults([Fault::Loss])
 }
 

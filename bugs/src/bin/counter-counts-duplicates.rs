@@ -91,7 +91,7 @@ impl Node for Counter {
 }
 
 /// How the bench catches it.
-fn check() -> Check<Counter> {
+fn check() -> Check {
     maelstrom::check("pn-counter", Counter::new).faults([Fault::Duplicate])
 }
 

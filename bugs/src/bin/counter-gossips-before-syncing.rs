@@ -108,7 +108,7 @@ impl Node for Counter {
 }
 
 /// How the bench catches it.
-fn check() -> Check<Counter> {
+fn check() -> Check {
     maelstrom::check("g-counter", Counter::new).nodes(3).faults([Fault::Kill]).options(|options| {
         options.nemesis_interval_secs = 1.0;
     })

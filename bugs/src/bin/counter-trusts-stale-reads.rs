@@ -68,7 +68,7 @@ impl Node for Counter {
 }
 
 /// How the bench catches it.
-fn check() -> Check<Counter> {
+fn check() -> Check {
     maelstrom::check("g-counter", Counter::new)
 }
 

@@ -55,7 +55,7 @@ impl Node for Echo {
 }
 
 /// How the bench catches it.
-fn check() -> Check<Echo> {
+fn check() -> Check {
     maelstrom::check("echo", Echo::new)
 }
 

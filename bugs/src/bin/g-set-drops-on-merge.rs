@@ -80,7 +80,7 @@ impl Node for GSet {
 }
 
 /// How the bench catches it.
-fn check() -> Check<GSet> {
+fn check() -> Check {
     maelstrom::check("g-set", GSet::new)
 }
 

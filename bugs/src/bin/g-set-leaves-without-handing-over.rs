@@ -94,7 +94,7 @@ impl Node for SetNode {
 }
 
 /// How the bench catches it.
-fn check() -> Check<SetNode> {
+fn check() -> Check {
     maelstrom::check("g-set", SetNode::new)
         .options(|options| options.nemesis_interval_secs = 1.0)
         .faults([Fault::Membership, Fault::Partition])

@@ -79,7 +79,7 @@ impl Node for Set {
 }
 
 /// How the bench catches it.
-fn check() -> Check<Set> {
+fn check() -> Check {
     maelstrom::check("g-set", Set::new).nodes(1).faults([Fault::Kill])
 }
 

@@ -54,7 +54,7 @@ impl Node for Ids {
 }
 
 /// How the bench catches it.
-fn check() -> Check<Ids> {
+fn check() -> Check {
     maelstrom::check("unique-ids", Ids::new).faults([Fault::Kill])
 }
 

@@ -49,7 +49,7 @@ impl Node for Ids {
 }
 
 /// How the bench catches it.
-fn check() -> Check<Ids> {
+fn check() -> Check {
     maelstrom::check("unique-ids", Ids::new)
         .nodes(1)
         .rate(500.0)

@@ -139,7 +139,7 @@ impl Node for Kafka {
 }
 
 /// How the bench catches it.
-fn check() -> Check<Kafka> {
+fn check() -> Check {
     maelstrom::check("kafka", Kafka::new).faults([Fault::Kill])
 }
 

@@ -83,7 +83,7 @@ impl Node for Kafka {
 }
 
 /// How the bench catches it.
-fn check() -> Check<Kafka> {
+fn check() -> Check {
     maelstrom::check("kafka", Kafka::new).nodes(1).options(|options| options.concurrency = 4)
 }
 

@@ -64,7 +64,7 @@ impl Node for Kafka {
 }
 
 /// How the bench catches it.
-fn check() -> Check<Kafka> {
+fn check() -> Check {
     maelstrom::check("kafka", Kafka::new).nodes(1).faults([Fault::Kill]).options(|options| {
         options.concurrency = 4;
         options.rate = 50.0;

@@ -68,7 +68,7 @@ impl Node for LinKv {
 }
 
 /// How the bench catches it.
-fn check() -> Check<LinKv> {
+fn check() -> Check {
     maelstrom::check("lin-kv", LinKv::new).nodes(1).rate(50.0).faults([Fault::Kill]).options(
         |options| {
             options.concurrency = 4;

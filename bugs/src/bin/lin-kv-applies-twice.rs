@@ -20,7 +20,7 @@ fn options() -> Options {
 // ANCHOR_END: options
 
 /// How the bench catches it.
-fn check() -> Check<LinKv> {
+fn check() -> Check {
     bugs::lin_kv::check(options, &Fault::COMMON, 1.0)
 }
 

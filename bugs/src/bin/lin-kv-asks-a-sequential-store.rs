@@ -40,7 +40,7 @@ impl Node for LinKv {
 }
 
 /// How the bench catches it.
-fn check() -> Check<LinKv> {
+fn check() -> Check {
     maelstrom::check("lin-kv", LinKv::new)
         .nodes(3)
         .rate(50.0)

@@ -39,7 +39,7 @@ fn options() -> Options {
 // ANCHOR_END: options
 
 /// How the bench catches it.
-fn check() -> Check<LinKv> {
+fn check() -> Check {
     bugs::lin_kv::check_members(options, &[Fault::Partition]).fixed_latency().nodes(4).options(
         |options| {
             options.concurrency = 8;

@@ -31,7 +31,7 @@ fn options(_: &Ctx) -> Options {
 }
 
 /// How the bench catches it.
-fn check() -> Check<LinKv> {
+fn check() -> Check {
     bugs::lin_kv::check_liveness(options, 5, &[Fault::Partition])
         // An election, its no-op and a write take three times there and back: as long as it takes
         // until the next one disturbs.

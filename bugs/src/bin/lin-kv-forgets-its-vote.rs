@@ -31,7 +31,7 @@ fn options() -> Options {
 // ANCHOR_END: options
 
 /// How the bench catches it.
-fn check() -> Check<LinKv> {
+fn check() -> Check {
     bugs::lin_kv::check(options, &[Fault::Kill, Fault::Partition, Fault::Loss, Fault::OneWay], 0.1)
 }
 

@@ -31,7 +31,7 @@ fn migrated(config: Config) -> Config {
 }
 
 /// How the bench catches it.
-fn check() -> Check<LinKv> {
+fn check() -> Check {
     // Of two nodes both are needed, as of three of which one is away for long.
     bugs::lin_kv::check_liveness(options, 2, &[Fault::Kill, Fault::Partition])
         .options(|options| options.nemesis_interval_secs = 1.5)

@@ -25,7 +25,7 @@ fn options() -> Options {
 }
 
 /// How the bench catches it.
-fn check() -> Check<LinKv> {
+fn check() -> Check {
     bugs::lin_kv::check(options, &Fault::COMMON, 1.0)
 }
 

@@ -25,7 +25,7 @@ fn options(_: &Ctx) -> Options {
 }
 
 /// How the bench catches it.
-fn check() -> Check<LinKv> {
+fn check() -> Check {
     bugs::lin_kv::check_liveness(options, 3, &[Fault::OneWay])
 }
 

@@ -19,7 +19,7 @@ fn policy() -> Policy {
 }
 
 /// How the bench catches it.
-fn check() -> Check<Quorum> {
+fn check() -> Check {
     bugs::quorum::check(policy, 3, &[Fault::Loss])
 }
 

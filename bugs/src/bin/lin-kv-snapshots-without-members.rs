@@ -30,7 +30,7 @@ fn options() -> Options {
 // ANCHOR_END: options
 
 /// How the bench catches it.
-fn check() -> Check<LinKv> {
+fn check() -> Check {
     bugs::lin_kv::check_members(options, &[Fault::Partition, Fault::Kill])
 }
 

@@ -19,7 +19,7 @@ fn options() -> Options {
 }
 
 /// How the bench catches it.
-fn check() -> Check<LinKv> {
+fn check() -> Check {
     bugs::lin_kv::check(options, &[Fault::Kill], 0.2)
         .time_limit_secs(4.0)
         .rate(5.0)

@@ -20,7 +20,7 @@ fn policy() -> Policy {
 }
 
 /// How the bench catches it.
-fn check() -> Check<Quorum> {
+fn check() -> Check {
     bugs::quorum::check(policy, 4, &[Fault::Partition])
 }
 

@@ -32,7 +32,7 @@ fn wipe_if_removed(ctx: &Ctx) {
 // ANCHOR_END: start
 
 /// How the bench catches it.
-fn check() -> Check<LinKv> {
+fn check() -> Check {
     bugs::lin_kv::check_members_of(start, &[Fault::Partition, Fault::Kill])
 }
 

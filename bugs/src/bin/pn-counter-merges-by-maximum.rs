@@ -93,7 +93,7 @@ impl Node for Counter {
 }
 
 /// How the bench catches it.
-fn check() -> Check<Counter> {
+fn check() -> Check {
     maelstrom::check("pn-counter", Counter::new).nodes(3).time_limit_secs(5.0)
 }
 

@@ -57,7 +57,7 @@ impl Node for CircularFlow {
 }
 
 /// One node, so that nothing but the bug is to blame, and five clients at once.
-fn at(model: &str) -> Check<CircularFlow> {
+fn at(model: &str) -> Check {
     maelstrom::check("txn-list-append", CircularFlow::new).nodes(1).rate(100.0).options(|options| {
         options.concurrency = 5;
         options.consistency_models = vec![model.into()];
@@ -65,7 +65,7 @@ fn at(model: &str) -> Check<CircularFlow> {
 }
 
 /// How the bench catches it.
-fn check() -> Check<CircularFlow> {
+fn check() -> Check {
     at("read-committed")
 }
 

@@ -51,7 +51,7 @@ impl Node for DirtyRead {
 }
 
 /// One node, so that nothing but the bug is to blame, and five clients at once.
-fn at(model: &str) -> Check<DirtyRead> {
+fn at(model: &str) -> Check {
     maelstrom::check("txn-list-append", DirtyRead::new).nodes(1).rate(100.0).options(|options| {
         options.concurrency = 5;
         options.consistency_models = vec![model.into()];
@@ -59,7 +59,7 @@ fn at(model: &str) -> Check<DirtyRead> {
 }
 
 /// How the bench catches it.
-fn check() -> Check<DirtyRead> {
+fn check() -> Check {
     at("read-committed")
 }
 

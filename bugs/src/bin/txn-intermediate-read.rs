@@ -54,7 +54,7 @@ impl Node for IntermediateRead {
 }
 
 /// One node, so that nothing but the bug is to blame, and five clients at once.
-fn at(model: &str) -> Check<IntermediateRead> {
+fn at(model: &str) -> Check {
     maelstrom::check("txn-list-append", IntermediateRead::new).nodes(1).rate(100.0).options(
         |options| {
             options.concurrency = 5;
@@ -64,7 +64,7 @@ fn at(model: &str) -> Check<IntermediateRead> {
 }
 
 /// How the bench catches it.
-fn check() -> Check<IntermediateRead> {
+fn check() -> Check {
     at("read-committed")
 }
 

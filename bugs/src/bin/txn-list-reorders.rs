@@ -82,7 +82,7 @@ impl Node for Reorders {
 }
 
 /// How the bench catches it.
-fn check() -> Check<Reorders> {
+fn check() -> Check {
     maelstrom::check("txn-list-append", Reorders::new)
         .nodes(3)
         .options(|options| options.consistency_models = vec!["read-committed".into()])

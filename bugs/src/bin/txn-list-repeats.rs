@@ -62,7 +62,7 @@ impl Node for Repeats {
 }
 
 /// How the bench catches it.
-fn check() -> Check<Repeats> {
+fn check() -> Check {
     maelstrom::check("txn-list-append", Repeats::new)
         .nodes(3)
         .faults([Fault::Loss])

@@ -118,7 +118,7 @@ impl Node for LongFork {
 }
 
 /// How the bench catches it.
-fn check() -> Check<LongFork> {
+fn check() -> Check {
     maelstrom::check("txn-list-append", LongFork::new).nodes(3).rate(100.0).options(|options| {
         options.concurrency = 6;
         options.consistency_models = vec!["snapshot-isolation".into()];

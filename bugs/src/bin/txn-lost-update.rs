@@ -59,7 +59,7 @@ impl Node for LostUpdate {
 }
 
 /// One node, so that nothing but the bug is to blame, and five clients at once.
-fn at(model: &str) -> Check<LostUpdate> {
+fn at(model: &str) -> Check {
     maelstrom::check("txn-rw-register", LostUpdate::new).nodes(1).rate(100.0).options(|options| {
         options.concurrency = 5;
         options.consistency_models = vec![model.into()];
@@ -67,7 +67,7 @@ fn at(model: &str) -> Check<LostUpdate> {
 }
 
 /// How the bench catches it.
-fn check() -> Check<LostUpdate> {
+fn check() -> Check {
     at("snapshot-isolation")
 }
 

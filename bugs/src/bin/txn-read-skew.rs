@@ -54,7 +54,7 @@ impl Node for ReadSkew {
 }
 
 /// One node, so that nothing but the bug is to blame, and five clients at once.
-fn at(model: &str) -> Check<ReadSkew> {
+fn at(model: &str) -> Check {
     maelstrom::check("txn-list-append", ReadSkew::new).nodes(1).rate(100.0).options(|options| {
         options.concurrency = 5;
         options.consistency_models = vec![model.into()];
@@ -62,7 +62,7 @@ fn at(model: &str) -> Check<ReadSkew> {
 }
 
 /// How the bench catches it.
-fn check() -> Check<ReadSkew> {
+fn check() -> Check {
     at("snapshot-isolation")
 }
 

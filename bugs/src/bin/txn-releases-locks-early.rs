@@ -58,7 +58,7 @@ impl Node for EarlyRelease {
 }
 
 /// How the bench catches it.
-fn check() -> Check<EarlyRelease> {
+fn check() -> Check {
     maelstrom::check("txn-list-append", EarlyRelease::new)
         .nodes(1)
         .rate(100.0)

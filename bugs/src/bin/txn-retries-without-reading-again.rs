@@ -59,7 +59,7 @@ impl Node for Retries {
 }
 
 /// How the bench catches it.
-fn check() -> Check<Retries> {
+fn check() -> Check {
     maelstrom::check("txn-rw-register", Retries::new)
         .nodes(3)
         .rate(50.0)

@@ -82,14 +82,14 @@ impl Node for StaleRead {
     }
 }
 
-fn at(model: &str) -> Check<StaleRead> {
+fn at(model: &str) -> Check {
     maelstrom::check("txn-list-append", StaleRead::new)
         .nodes(3)
         .options(|options| options.consistency_models = vec![model.into()])
 }
 
 /// How the bench catches it.
-fn check() -> Check<StaleRead> {
+fn check() -> Check {
     at("strict-serializable")
 }
 

@@ -53,7 +53,7 @@ impl Node for WriteCycle {
 }
 
 /// One node, so that nothing but the bug is to blame, and five clients at once.
-fn at(model: &str) -> Check<WriteCycle> {
+fn at(model: &str) -> Check {
     maelstrom::check("txn-list-append", WriteCycle::new).nodes(1).rate(100.0).options(|options| {
         options.concurrency = 5;
         options.consistency_models = vec![model.into()];
@@ -61,7 +61,7 @@ fn at(model: &str) -> Check<WriteCycle> {
 }
 
 /// How the bench catches it.
-fn check() -> Check<WriteCycle> {
+fn check() -> Check {
     at("read-uncommitted")
 }
 

@@ -60,7 +60,7 @@ impl Node for WriteSkew {
 }
 
 /// One node, so that nothing but the bug is to blame, and five clients at once.
-fn at(model: &str) -> Check<WriteSkew> {
+fn at(model: &str) -> Check {
     maelstrom::check("txn-list-append", WriteSkew::new).nodes(1).rate(100.0).options(|options| {
         options.concurrency = 5;
         options.consistency_models = vec![model.into()];
@@ -68,7 +68,7 @@ fn at(model: &str) -> Check<WriteSkew> {
 }
 
 /// How the bench catches it.
-fn check() -> Check<WriteSkew> {
+fn check() -> Check {
     at("serializable")
 }
 

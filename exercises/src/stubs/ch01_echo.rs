@@ -52,7 +52,7 @@ impl Node for Echo {
 }
 
 /// What judges such a node: one node, ten seconds.
-pub fn check<N: Node>(make: fn(&Ctx) -> N) -> Check<N> {
+pub fn check<N: Node>(make: fn(&Ctx) -> N) -> Check {
     maelstrom::check("echo", make).nodes(1).rate(5.0).time_limit_secs(10.0)
 }
 

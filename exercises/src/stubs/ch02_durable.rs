@@ -58,7 +58,7 @@ impl Node for Ids {
 }
 
 /// What judges such a node: three nodes, ten seconds, some are killed and started again.
-pub fn check<N: Node>(make: fn(&Ctx) -> N) -> Check<N> {
+pub fn check<N: Node>(make: fn(&Ctx) -> N) -> Check {
     maelstrom::check("unique-ids", make).nodes(3).time_limit_secs(10.0).faults([Fault::Kill])
 }
 

@@ -53,7 +53,7 @@ impl Node for Ids {
 }
 
 /// What judges such a node: three nodes, five seconds.
-pub fn check<N: Node>(make: fn(&Ctx) -> N) -> Check<N> {
+pub fn check<N: Node>(make: fn(&Ctx) -> N) -> Check {
     maelstrom::check("unique-ids", make).nodes(3).time_limit_secs(5.0)
 }
 

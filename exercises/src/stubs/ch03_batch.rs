@@ -92,7 +92,7 @@ impl Node for Broadcast {
 
 /// What such a node is measured by: five nodes, a hundred operations a second, 10 ms from any node
 /// to any other, no faults.
-pub fn measured<N: Node>(make: fn(&Ctx) -> N) -> Check<N> {
+pub fn measured<N: Node>(make: fn(&Ctx) -> N) -> Check {
     let check = maelstrom::check("broadcast", make).rate(100.0).time_limit_secs(5.0);
     check.options(|options| options.latency_ms = 10).fixed_latency()
 }

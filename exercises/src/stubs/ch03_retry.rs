@@ -82,7 +82,7 @@ impl Node for Broadcast {
 }
 
 /// What judges such a node: three nodes, ten seconds, messages are lost, links are cut.
-pub fn check<N: Node>(make: fn(&Ctx) -> N) -> Check<N> {
+pub fn check<N: Node>(make: fn(&Ctx) -> N) -> Check {
     let check = maelstrom::check("broadcast", make).nodes(3).time_limit_secs(10.0);
     // Faults end two seconds before the run does.
     check.options(|options| options.calm_secs = 2.0).faults([Fault::Loss, Fault::Partition])

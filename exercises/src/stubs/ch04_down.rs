@@ -118,7 +118,7 @@ impl Node for Counter {
 }
 
 /// What judges such a node: three nodes, and a network that loses, doubles and cuts.
-pub fn check<N: Node>(make: fn(&Ctx) -> N) -> Check<N> {
+pub fn check<N: Node>(make: fn(&Ctx) -> N) -> Check {
     let faults = [Fault::Loss, Fault::Duplicate, Fault::Partition];
     maelstrom::check("pn-counter", make).nodes(3).time_limit_secs(5.0).faults(faults)
 }

@@ -51,7 +51,7 @@ impl Node for Proxy {
 }
 
 /// What judges such a node: two nodes, and two clients of each.
-pub fn check<N: Node>(make: fn(&Ctx) -> N) -> Check<N> {
+pub fn check<N: Node>(make: fn(&Ctx) -> N) -> Check {
     maelstrom::check("lin-kv", make).nodes(2).options(|options| options.concurrency = 4)
 }
 

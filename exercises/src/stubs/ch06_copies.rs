@@ -100,7 +100,7 @@ impl Node for Copies {
 }
 
 /// What judges such a node: three nodes, four clients of each, and a network that is cut.
-pub fn check<N: Node>(make: fn(&Ctx) -> N) -> Check<N> {
+pub fn check<N: Node>(make: fn(&Ctx) -> N) -> Check {
     maelstrom::check("lin-kv", make)
         .nodes(3)
         .faults([Fault::Partition])

@@ -44,7 +44,7 @@ impl Node for LinKv {
 }
 
 /// What judges such a node: three nodes, six clients, links are cut.
-pub fn check<N: Node>(make: fn(&Ctx) -> N) -> Check<N> {
+pub fn check<N: Node>(make: fn(&Ctx) -> N) -> Check {
     maelstrom::check("lin-kv", make)
         .nodes(3)
         .options(|options| options.concurrency = 6)

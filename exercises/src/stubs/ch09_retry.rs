@@ -110,7 +110,7 @@ impl Node for Store {
 }
 
 /// What judges such a node: three nodes, twelve clients, messages are lost or come twice.
-pub fn check<N: Node>(make: fn(&Ctx) -> N) -> Check<N> {
+pub fn check<N: Node>(make: fn(&Ctx) -> N) -> Check {
     maelstrom::check("lin-kv", make)
         .nodes(3)
         .options(|options| options.concurrency = 12)

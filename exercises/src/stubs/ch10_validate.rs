@@ -59,7 +59,7 @@ impl Node for Validating {
 }
 
 /// What judges such a node: it is alone, has five clients, and must be serializable.
-pub fn check<N: Node>(make: fn(&Ctx) -> N) -> Check<N> {
+pub fn check<N: Node>(make: fn(&Ctx) -> N) -> Check {
     maelstrom::check("txn-list-append", make).nodes(1).rate(100.0).time_limit_secs(5.0).options(
         |options| {
             options.concurrency = 5;

@@ -68,7 +68,7 @@ impl Node for Kafka {
 }
 
 /// What judges such a node: two nodes, four clients, no faults.
-pub fn check<N: Node>(make: fn(&Ctx) -> N) -> Check<N> {
+pub fn check<N: Node>(make: fn(&Ctx) -> N) -> Check {
     maelstrom::check("kafka", make)
         .nodes(2)
         .options(|options| options.concurrency = 4)

@@ -101,7 +101,7 @@ impl Node for Store {
 }
 
 /// What judges such a node: messages are lost, and what clients see must be linearizable.
-pub fn check<N: Node>(make: fn(&Ctx) -> N) -> Check<N> {
+pub fn check<N: Node>(make: fn(&Ctx) -> N) -> Check {
     let check = maelstrom::check("lin-kv", make).nodes(3).rate(20.0).time_limit_secs(10.0);
     check.faults([Fault::Loss]).options(|options| options.concurrency = 6)
 }

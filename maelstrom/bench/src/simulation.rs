@@ -45,7 +45,7 @@ use crate::seeds::Seeds;
 use crate::tape::{Tape, TapeFile};
 use crate::workload::{self, Workload};
 
-pub use in_process::{InProcess, Make, nodes};
+pub use in_process::{InProcess, Make, making, nodes};
 #[cfg(feature = "host")]
 pub use sweep::Smallest;
 
@@ -53,10 +53,7 @@ pub use sweep::Smallest;
 ///
 /// # Panics
 /// When there is no such workload.
-pub fn check<N: Node>(
-    workload: &str,
-    make: impl Fn(&Ctx) -> N + Send + Sync + 'static,
-) -> Check<N> {
+pub fn check<N: Node>(workload: &str, make: impl Fn(&Ctx) -> N + Send + Sync + 'static) -> Check {
     let workload = workload::by_name(workload).unwrap_or_else(|sentence| panic!("{sentence}"));
     let options = TestOptions {
         nodes: numbered_nodes(5),
@@ -75,12 +72,14 @@ pub fn check<N: Node>(
         #[cfg(feature = "host")]
         allowed: Vec::new(),
         before_run: || (),
-        make: Arc::new(make),
+        #[cfg(feature = "host")]
+        node: std::any::type_name::<N>(),
+        make: in_process::making(make),
     }
 }
 
 /// A simulated test that is being set up.
-pub struct Check<N> {
+pub struct Check {
     workload: &'static dyn Workload,
     options: TestOptions,
     varies: bool,
@@ -90,7 +89,10 @@ pub struct Check<N> {
     #[cfg(feature = "host")]
     allowed: Vec<String>,
     before_run: fn(),
-    make: in_process::Make<N>,
+    /// The type of its node, for a test that can be pasted.
+    #[cfg(feature = "host")]
+    node: &'static str,
+    make: Make,
 }
 
 /// A seed on which a node failed.
@@ -119,9 +121,9 @@ impl Failure {
     }
 }
 
-impl<N: Node> Check<N> {
+impl Check {
     /// With this many nodes, and as many clients.
-    pub fn nodes(self, count: usize) -> Check<N> {
+    pub fn nodes(self, count: usize) -> Check {
         self.options(|options| {
             options.nodes = numbered_nodes(count);
             options.concurrency = count;
@@ -129,50 +131,50 @@ impl<N: Node> Check<N> {
     }
 
     /// With these faults.
-    pub fn faults(self, faults: impl IntoIterator<Item = Fault>) -> Check<N> {
+    pub fn faults(self, faults: impl IntoIterator<Item = Fault>) -> Check {
         let faults: BTreeSet<Fault> = faults.into_iter().collect();
         self.options(|options| options.faults = faults)
     }
 
     /// With this many operations a second.
-    pub fn rate(self, rate: f64) -> Check<N> {
+    pub fn rate(self, rate: f64) -> Check {
         self.options(|options| options.rate = rate)
     }
 
     /// With a main phase of this many seconds.
-    pub fn time_limit_secs(self, seconds: f64) -> Check<N> {
+    pub fn time_limit_secs(self, seconds: f64) -> Check {
         self.options(|options| options.time_limit_secs = seconds)
     }
 
     /// With other options changed.
-    pub fn options(mut self, change: impl FnOnce(&mut TestOptions)) -> Check<N> {
+    pub fn options(mut self, change: impl FnOnce(&mut TestOptions)) -> Check {
         change(&mut self.options);
         self
     }
 
     /// With a latency fixed by [`Check::options`], instead of one that each seed draws.
-    pub fn fixed_latency(mut self) -> Check<N> {
+    pub fn fixed_latency(mut self) -> Check {
         self.varies = false;
         self
     }
 
     /// Under this name in the command that replays a failure: `make sim-<name> SEED=…`. Without
     /// one, it is the workload's.
-    pub fn named(mut self, name: &str) -> Check<N> {
+    pub fn named(mut self, name: &str) -> Check {
         self.name = Some(name.into());
         self
     }
 
     /// By this program with these arguments in the command that runs a small failing run. Without
     /// them it is the program that is running.
-    pub fn run_by(mut self, program: &[&str]) -> Check<N> {
+    pub fn run_by(mut self, program: &[&str]) -> Check {
         self.program = program.iter().map(|&word| word.to_owned()).collect();
         self
     }
 
     /// Calls this before each run, on its thread: for what the nodes of a run share and the next
     /// run must not find.
-    pub fn before_run(mut self, before_run: fn()) -> Check<N> {
+    pub fn before_run(mut self, before_run: fn()) -> Check {
         self.before_run = before_run;
         self
     }
@@ -191,7 +193,7 @@ impl<N: Node> Check<N> {
 
     /// The nodes of one run, none of them started, for whoever has an engine of his own. What
     /// nodes of an earlier run on this thread shared is forgotten.
-    pub fn nodes_of_a_run(&self, names: &[NodeId]) -> InProcess<N> {
+    pub fn nodes_of_a_run(&self, names: &[NodeId]) -> InProcess {
         (self.before_run)();
         in_process::nodes(names, Arc::clone(&self.make))
     }

@@ -239,22 +239,22 @@ impl Slot {
 }
 
 /// Nodes in virtual time.
-pub struct VirtualCluster<F> {
-    factory: F,
+pub struct VirtualCluster {
+    factory: Box<dyn NodeFactory>,
     slots: Vec<Slot>,
     interrupted: Box<dyn Fn() -> bool>,
     advances: u64,
     watches_states: bool,
 }
 
-impl<F: NodeFactory> VirtualCluster<F> {
+impl VirtualCluster {
     /// A cluster of this many nodes, none of them started. `interrupted` is asked now and then
     /// whether somebody wants the run to end.
     pub fn new(
         nodes: usize,
-        factory: F,
+        factory: impl NodeFactory + 'static,
         interrupted: impl Fn() -> bool + 'static,
-    ) -> VirtualCluster<F> {
+    ) -> VirtualCluster {
         let slot = |_| Slot {
             process: None,
             paused: false,
@@ -269,7 +269,7 @@ impl<F: NodeFactory> VirtualCluster<F> {
             state: String::new(),
         };
         VirtualCluster {
-            factory,
+            factory: Box::new(factory),
             slots: (0..nodes).map(slot).collect(),
             interrupted: Box::new(interrupted),
             advances: 0,
@@ -341,7 +341,7 @@ impl<F: NodeFactory> VirtualCluster<F> {
     }
 }
 
-impl<F: NodeFactory> Cluster for VirtualCluster<F> {
+impl Cluster for VirtualCluster {
     fn start(&mut self, node: usize, seed: u64, _now: Time) -> Result<(), String> {
         let process = self.factory.start(node, seed)?;
         let slot = &mut self.slots[node];

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use gyre::{DiskTrouble, Message, Process, Time};
 
-use super::panic_sentence;
+use super::{InProcess, panic_sentence};
 use crate::engine::cluster::{NodeFactory, SimulatedNode};
 
 /// Makes nodes whose assertions may fail.
-pub struct Guarded<F>(pub F);
+pub struct Guarded(pub InProcess);
 
-impl<F: NodeFactory> NodeFactory for Guarded<F> {
+impl NodeFactory for Guarded {
     fn start(&mut self, node: usize, seed: u64) -> Result<Box<dyn SimulatedNode>, String> {
         let made = quietly(|| self.0.start(node, seed))?;
         Ok(Box::new(Guard { node: Some(made?), failure: None }))

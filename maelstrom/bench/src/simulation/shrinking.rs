@@ -3,7 +3,6 @@
 
 use std::ops::Range;
 
-use gyre::Node;
 use rayon::prelude::*;
 
 use super::guarded::Guarded;
@@ -20,7 +19,7 @@ use crate::tape::{Tape, TapeFile};
 /// Of a small run no more messages are counted.
 const MESSAGES_COUNTED: usize = 1_000_000;
 
-impl<N: Node> Bench for Check<N> {
+impl Bench for Check {
     fn run(&self, options: &TestOptions, tape: Tape, listens: bool) -> Trial {
         let mut listener = Listener::new(listens);
         let (outcome, judgement) = self.run_guarded(options, tape, &mut listener, 0);
@@ -28,7 +27,7 @@ impl<N: Node> Bench for Check<N> {
     }
 }
 
-impl<N: Node> Check<N> {
+impl Check {
     /// Runs a tape under these options, and judges it. An assertion that does not hold breaks
     /// the run off, as the end of a program would.
     pub(super) fn run_guarded(

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use gyre::{Node, NodeId};
+use gyre::NodeId;
 
 use super::Check;
 use crate::checker::{Judgement, Validity};
@@ -34,7 +34,7 @@ use crate::workload::Workload;
 /// So often it is said how far the seeds are.
 const SAID_EVERY: Duration = Duration::from_secs(5);
 
-impl<N: Node> Runner for Check<N> {
+impl Runner for Check {
     fn workload(&self) -> &'static dyn Workload {
         self.workload
     }
@@ -57,7 +57,7 @@ impl<N: Node> Runner for Check<N> {
     }
 }
 
-impl<N: Node> Check<N> {
+impl Check {
     /// Runs these seeds, or those that the environment names instead.
     ///
     /// # Panics
@@ -76,7 +76,7 @@ impl<N: Node> Check<N> {
     }
 
     /// The same test with these flags.
-    fn with_flags(&self, flags: &[(String, String)]) -> Check<N> {
+    fn with_flags(&self, flags: &[(String, String)]) -> Check {
         let mut options = self.options.clone();
         for (flag, value) in flags {
             options.set(flag, value).unwrap_or_else(|sentence| panic!("{sentence}"));
@@ -90,6 +90,7 @@ impl<N: Node> Check<N> {
             program: self.program.clone(),
             allowed: self.allowed.clone(),
             before_run: self.before_run,
+            node: self.node,
             make: self.make.clone(),
         }
     }
@@ -233,7 +234,7 @@ impl Count {
 }
 
 /// Prints a failure the way that DESIGN's users know.
-fn print_failure<N: Node>(check: &Check<N>, seed: u64, failed: &Failed, replay: &str) {
+fn print_failure(check: &Check, seed: u64, failed: &Failed, replay: &str) {
     eprintln!("FAIL {}  seed {seed}  {}", check.workload.name(), failed.sentence);
     eprintln!("  options: {:?}", check.options_for(seed));
     eprintln!("  replay:  {replay}");
@@ -255,7 +256,7 @@ struct Run<'a> {
 }
 
 /// Runs a seed again and leaves its files in the store: it is the same run.
-fn write_seed<N: Node>(check: &Check<N>, seed: u64, replay: &str) {
+fn write_seed(check: &Check, seed: u64, replay: &str) {
     let options = &check.options_for(seed);
     let tape = crate::seeds::Seeds::new(seed).into();
     let name = RunName::Seed(seed).of(&check.ran(options).folder_name());
@@ -263,7 +264,7 @@ fn write_seed<N: Node>(check: &Check<N>, seed: u64, replay: &str) {
     write(check, Run { options, tape, name, seed, argv: None, again, files: Vec::new() });
 }
 
-fn write<N: Node>(check: &Check<N>, run: Run) -> Option<PathBuf> {
+fn write(check: &Check, run: Run) -> Option<PathBuf> {
     let name = run.name.to_string();
     let folder = Path::new("store").join(check.workload.name()).join(&name);
     // A run that ends in a failed assertion does so again, after its history has been written.
@@ -275,7 +276,7 @@ fn write<N: Node>(check: &Check<N>, run: Run) -> Option<PathBuf> {
     Some(folder)
 }
 
-fn try_write<N: Node>(check: &Check<N>, run: Run) -> anyhow::Result<()> {
+fn try_write(check: &Check, run: Run) -> anyhow::Result<()> {
     let workload = check.workload.name();
     let Run { options, tape, name, seed, argv, again, files } = run;
     let ran = &Ran { seed: Some(seed), again, ..check.ran(options) };
@@ -346,7 +347,7 @@ pub struct Smallest {
     test: String,
 }
 
-impl<N: Node> Check<N> {
+impl Check {
     /// Finds a small run that fails as this seed does, by the kind of anomaly that is `pinned` or
     /// by any, and leaves its files in the store. The search ends after a minute, and what it has
     /// by then is the result.
@@ -377,7 +378,7 @@ impl<N: Node> Check<N> {
         let program = ["--bin".to_owned(), program.clone()];
         let file = folder.join("tape.edn");
         let argv = shrink::command(case, &program, &file.to_string_lossy(), arguments);
-        let test = shrink::in_process_test(case, &shrunk.kind, std::any::type_name::<N>());
+        let test = shrink::in_process_test(case, &shrunk.kind, self.node);
         let run = Run {
             options: &case.options,
             tape: case.tape.clone().into(),
@@ -393,7 +394,7 @@ impl<N: Node> Check<N> {
 }
 
 /// Finds a small run that fails as this seed does, leaves its files, and says how to run it.
-fn shrink_seed<N: Node>(check: &Check<N>, seed: u64, pinned: Option<&str>) {
+fn shrink_seed(check: &Check, seed: u64, pinned: Option<&str>) {
     let smallest = match check.smallest_watched(seed, pinned, &Patience::new(true)) {
         Ok(smallest) => smallest,
         Err(sentence) => return eprintln!("  smallest: there is none: {sentence}"),
