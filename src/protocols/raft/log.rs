@@ -277,8 +277,7 @@ impl<C: Clone + Serialize> Log<C> {
     /// Replaces everything by a snapshot that ends at `base` and is on disk, and in which this
     /// configuration counts.
     pub fn reset(&mut self, base: LogId, configured: Configured) {
-        assert!(!self.contains(base), "a log that has an entry needs no snapshot of it");
-        assert!(base > self.base, "what is forgotten stays so");
+        assert!(base >= self.base, "what is forgotten stays so");
         *self = Log::new(base, configured, Vec::new());
     }
 

@@ -286,7 +286,7 @@ impl<C: Clone + Serialize> Raft<C> {
             let outcome = Outcome::Matched(self.commit);
             return self.send(from, Message::AppendEntriesReply { term, outcome, round });
         }
-        assert!(last.index > self.commit, "a snapshot brings what is not here");
+        assert!(last.index >= self.commit, "what is committed stays so");
         if self.storing.is_none() {
             self.take_piece(last, configuration, piece);
         }
@@ -328,7 +328,7 @@ impl<C: Clone + Serialize> Raft<C> {
     /// The state whose pieces have all arrived is on disk: this node goes on from there.
     pub(super) fn on_snapshot_stored(&mut self) {
         let last = self.storing.take().expect("a snapshot is being stored");
-        assert!(last.index > self.commit, "what is committed stays so");
+        assert!(last.index >= self.commit, "what is committed stays so");
         assert!(!self.is_leader(), "a leader has every committed entry");
         let configuration = self.arriving.take().and_then(|arriving| arriving.configuration);
         self.log.reset(last, self.config.configured(configuration));

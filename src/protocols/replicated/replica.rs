@@ -520,7 +520,7 @@ impl<S: StateMachine> Replica<S> {
         let checkpoint_index = self.checkpoint_index.get();
         let Some(index) = self.arrived.take_if(|index| *index == checkpoint_index) else { return };
         self.raft.step(self.now, Input::SnapshotStored);
-        assert!(index > self.applied, "the state never goes back");
+        assert!(index >= self.applied, "the state never goes back");
         let former = std::mem::replace(&mut self.image, std::mem::take(&mut self.arriving));
         self.leaving.push(former.state.into_parts());
         self.applied = index;
