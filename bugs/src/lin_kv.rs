@@ -91,6 +91,34 @@ pub fn check(
         .before_run(|| drop(INVARIANTS.take()))
 }
 
+/// How the bench catches it by what clients see alone, under the node's own settings: a seed shows
+/// it.
+pub fn check_by_clients(options: fn() -> Options, faults: &[maelstrom::Fault]) -> Check {
+    maelstrom::check("lin-kv", move |ctx| LinKv::new(ctx, options()))
+        .options(|options| {
+            options.concurrency = 10;
+            options.calm_secs = 1.0;
+        })
+        .time_limit_secs(10.0)
+        .faults(faults.iter().copied())
+}
+
+/// How the bench catches it in a run that was written by hand, for three nodes whose messages take
+/// so many milliseconds.
+pub fn check_by_hand(options: fn() -> Options, latency_ms: u64) -> Check {
+    maelstrom::check("lin-kv", move |ctx| LinKv::new(ctx, options()))
+        .nodes(3)
+        .fixed_latency()
+        .time_limit_secs(4.0)
+        .faults([maelstrom::Fault::Kill, maelstrom::Fault::Partition])
+        .options(|options| {
+            options.concurrency = 6;
+            options.latency_ms = latency_ms;
+            options.nemesis_interval_secs = 0.5;
+            options.calm_secs = 0.0;
+        })
+}
+
 /// How the bench catches a bug in changes of the members: by what clients see, or by what a node
 /// finds in its own log that cannot be.
 pub fn check_members(options: fn() -> Options, faults: &[maelstrom::Fault]) -> Check {

@@ -1,16 +1,19 @@
 //! `lin-kv` with a bug: a node forgets in a crash whom it voted for. It may vote again in the same
 //! term, for another candidate, and both may win.
 //!
+//! Of some hundred seeds none shows it to clients: two nodes must ask in one term, and the one
+//! that both ask must be killed between the two questions and be back in time for the second. So
+//! that run was written by hand: `bugs/tapes/lin-kv-forgets-its-vote.edn`.
+//!
 //! - **From**: Ongaro and Ousterhout, *In Search of an Understandable Consensus Algorithm*,
 //!   extended version (2014), figure 2: `currentTerm` and `votedFor` are on stable storage before
 //!   a node responds.
 //! - **Review**: “What is on disk when this vote is sent?” The term, and not for whom.
-//! - **Fails by**: an invariant
+//! - **Fails by**: not-linearizable
 
 use bugs::lin_kv::LinKv;
 use gyre::raft::{Config, HardState, Rules};
 use gyre::replicated::Options;
-use maelstrom::Fault;
 use maelstrom::simulation::Check;
 
 // ANCHOR: options
@@ -24,7 +27,7 @@ fn options() -> Options {
             },
             ..Rules::RAFT
         },
-        ..bugs::lin_kv::restless(config)
+        ..config
     };
     Options { configure, ..Options::default() }
 }
@@ -32,17 +35,15 @@ fn options() -> Options {
 
 /// How the bench catches it.
 fn check() -> Check {
-    bugs::lin_kv::check(options, &[Fault::Kill, Fault::Partition, Fault::Loss, Fault::OneWay], 0.1)
+    bugs::lin_kv::check_by_hand(options, 30)
 }
 
 bugs::exhibit!("lin-kv-forgets-its-vote", check, |ctx| LinKv::new(ctx, options()));
 
 #[cfg(test)]
 mod tests {
-    /// Two candidates of one term must not hear each other, and a node that has voted for one
-    /// must be back in time to vote for the other: lost votes and one-way cuts bring that about.
     #[test]
     fn is_caught() {
-        bugs::lin_kv::is_caught(super::check());
+        bugs::is_caught_by_hand("lin-kv-forgets-its-vote", super::check());
     }
 }
