@@ -211,6 +211,7 @@ fn wrong_arguments_are_254() {
         (&["test", "--bin", "/bin/cat", "--nemesis", "membership", "--nodes", "a"], "two members"),
         (&["test", "--bin", "/bin/cat", "--member-count", "6"], "of 5 nodes"),
         (&["test", "--bin", "/bin/cat", "--member-count", "0"], "whole number"),
+        (&["test", "--bin", "/bin/cat", "--administrators", "2"], "--nemesis membership"),
         (&["test", "-w", "echo", "--bin", "/bin/cat", "--nodes", "a,.."], "names its log file"),
         (
             &["test", "-w", "echo", "--bin", "/bin/cat", "--node-count", "9999999"],

@@ -259,6 +259,31 @@ fn a_change_that_adds_is_asked_for_at_once() {
     assert_eq!(asked(false), both[..1]);
 }
 
+/// A further administrator does not wait for the first, nor for itself, and a tape says what it did.
+#[test]
+fn a_second_administrator_asks_besides() {
+    let check = |administrators| {
+        check(|_| Silent).time_limit_secs(4.0).options(move |options| {
+            options.administrators = administrators;
+            options.nemesis_interval_secs = 0.5;
+            options.calm_secs = 0.0;
+        })
+    };
+    let mut seen = Asked::default();
+    check(1).run_observed(1, &mut seen, 0);
+    assert_eq!(seen.0.len(), 1, "the first one waits for an answer: {:?}", seen.0);
+    let mut seen = Asked::default();
+    check(2).run_observed(1, &mut seen, 0);
+    let steps: BTreeSet<_> = seen.0.iter().map(|(_, kind, node)| (kind, node.as_str())).collect();
+    assert!(steps.len() > 2, "the second one does not: {steps:?}");
+
+    let (outcome, _, tape) = check(2).record(1);
+    let adds = tape.tracks.strikes[&Fault::Membership].iter().filter(|strike| strike.adds);
+    assert!(adds.count() > 2);
+    let (replayed, _) = check(2).replay(tape);
+    assert_eq!(replayed.history.ops, outcome.history.ops);
+}
+
 /// Answers `init` a second late, and all else at once.
 #[derive(Default)]
 struct Slow {

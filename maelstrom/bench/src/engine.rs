@@ -98,6 +98,7 @@ enum Event {
     TapedOperation,
     Strike { fault: usize },
     Members,
+    Administrator,
     Edit(Box<TapedStrike>),
     Calm,
     TimeLimit,
@@ -367,6 +368,7 @@ impl<'a> Engine<'a> {
             Event::TapedOperation => self.on_taped_operation(),
             Event::Strike { fault } => self.on_strike(fault),
             Event::Members => self.go_on_changing(),
+            Event::Administrator => self.on_administrator(),
             Event::Edit(edit) => self.on_edit(*edit),
             Event::Calm => self.calm_down(),
             Event::TimeLimit => self.phase = Phase::Drain,
@@ -449,6 +451,7 @@ impl<'a> Engine<'a> {
                 self.schedule_strike(fault);
             }
         }
+        self.schedule_administrators();
         for edit in self.tape.take_edits() {
             self.queue.push(self.main_start + edit.at, Event::Edit(Box::new(edit)));
         }

@@ -13,6 +13,7 @@
 //! Chapter 12 of the book, `book/12-faults-and-time.md`, reads this.
 
 mod fault;
+mod members;
 mod partition;
 
 use std::collections::BTreeSet;
@@ -131,6 +132,7 @@ impl Strike {
 /// The fault injector.
 pub struct Nemesis {
     rng: ChaCha8Rng,
+    administrators: ChaCha8Rng,
     nodes: Vec<NodeId>,
     interval_secs: f64,
     /// The faults to inject.
@@ -169,6 +171,7 @@ impl Nemesis {
     ) -> Nemesis {
         Nemesis {
             rng: seeds.stream(Concern::Faults),
+            administrators: seeds.stream(Concern::Administrators),
             nodes: nodes.to_vec(),
             interval_secs,
             faults: faults.iter().map(|&fault| Scheduled::new(fault)).collect(),
@@ -242,13 +245,6 @@ impl Nemesis {
         self.note_members(strike);
     }
 
-    fn note_members(&mut self, strike: &Strike) {
-        if let Effect::ChangeMembers { wanted, .. } = &strike.effect {
-            self.members.clone_from(wanted);
-            self.were_members.extend(wanted);
-        }
-    }
-
     /// Lets a fault strike these victims besides those whom it strikes already.
     pub fn add(&mut self, number: usize, plan: Edn, victims: &Victims) -> Strike {
         let Scheduled { fault, victims: before, links, .. } = &self.faults[number];
@@ -266,6 +262,9 @@ impl Nemesis {
             Effect::ChangeMembers { at_once, .. } => {
                 *at_once = true;
                 strike.sentence += ", and that is asked for at once";
+                // Whether the changes of the first administrator are in force stays as it is.
+                self.note_members(&strike);
+                return strike;
             }
             _ => {}
         }
@@ -488,47 +487,6 @@ impl Nemesis {
         let outcome = Edn::from(self.names(&nodes));
         let effect = Effect::HarmDisks(disks);
         Strike { fault: Fault::Disk, starts: true, plan, outcome, sentence, effect }
-    }
-
-    /// A change of the members.
-    fn on_members(&self, plan: Edn, mut wanted: Vec<usize>, ends: bool) -> Strike {
-        if wanted.is_empty() {
-            // Somebody has to be one.
-            wanted.clone_from(&self.members);
-        }
-        wanted.sort_unstable();
-        wanted.dedup();
-        let names = self.names(&wanted);
-        let others = if ends { "; whoever leaves ends" } else { "" };
-        let sentence = format!("the members are to be {}{others}", names.join(", "));
-        let outcome = Edn::from(names);
-        let effect = Effect::ChangeMembers { wanted, ends, at_once: false };
-        Strike { fault: Fault::Membership, starts: true, plan, outcome, sentence, effect }
-    }
-
-    /// Who is to be a member next. New members are rather nodes that never were one.
-    fn choose_members(&self, rng: &mut impl Rng) -> (&'static str, Vec<usize>) {
-        let mut members = self.members.clone();
-        let mut others: Vec<usize> =
-            (0..self.nodes.len()).filter(|node| !members.contains(node)).collect();
-        members.shuffle(rng);
-        others.shuffle(rng);
-        others.sort_by_key(|node| self.were_members.contains(node));
-        let (some, are_spare) = (members.len() > 1, !others.is_empty());
-        let plans = [("grow", are_spare), ("shrink", some), ("replace", are_spare)];
-        let plans = plans.into_iter().chain([("replace-all", some && are_spare)]);
-        let plans: Vec<&str> = plans.filter(|(_, can)| *can).map(|(plan, _)| plan).collect();
-        // One node that is alone stays what it is.
-        let Some(&plan) = plans.get(rng.random_range(0..plans.len().max(1))) else {
-            return ("keep", members);
-        };
-        let (leave, join) = match plan {
-            "grow" => (0, 1),
-            "shrink" => (1, 0),
-            "replace" => (1, 1),
-            _ => (members.len().min(others.len()), members.len()),
-        };
-        (plan, members.into_iter().skip(leave).chain(others.into_iter().take(join)).collect())
     }
 
     fn names(&self, nodes: &[usize]) -> Vec<String> {

@@ -41,6 +41,9 @@ pub struct TestOptions {
     /// How many of the nodes, the first ones, are members of the cluster in the beginning; `None`
     /// for all, or with [`Fault::Membership`] for more than half of them.
     pub member_count: Option<usize>,
+    /// With [`Fault::Membership`]: how many people ask for changes of the members. Each but the
+    /// first does so whatever the others have asked for, and does not wait for that.
+    pub administrators: usize,
     /// The shape of the network that broadcast nodes are told.
     pub topology: String,
     /// The consistency models that transactions must satisfy.
@@ -75,6 +78,7 @@ impl Default for TestOptions {
             nemesis_interval_secs: 10.0,
             calm_secs: 0.0,
             member_count: None,
+            administrators: 1,
             topology: "grid".into(),
             consistency_models: vec!["strict-serializable".into()],
             version_orders: VersionOrders::default(),
@@ -137,6 +141,7 @@ impl TestOptions {
             nemesis_interval_secs,
             calm_secs,
             member_count,
+            administrators,
             topology,
             consistency_models,
             version_orders,
@@ -178,6 +183,8 @@ impl TestOptions {
         differs(*calm_secs != default.calm_secs, "--calm", calm_secs.to_string());
         let members = member_count.map(|count| count.to_string());
         differs(members.is_some(), "--member-count", members.unwrap_or_default());
+        let are_several = *administrators != default.administrators;
+        differs(are_several, "--administrators", administrators.to_string());
         differs(*topology != default.topology, "--topology", topology.clone());
         let are_other_models = *consistency_models != default.consistency_models;
         differs(are_other_models, "--consistency-models", consistency_models.join(","));

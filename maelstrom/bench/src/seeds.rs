@@ -16,6 +16,8 @@ pub enum Concern {
     Loss,
     /// Which faults strike, where and when.
     Faults,
+    /// Which changes of the members further administrators ask for, and when.
+    Administrators,
     /// Which operation comes next, and when.
     Generator,
     /// What a service answers where its consistency leaves a choice.
@@ -44,6 +46,7 @@ impl Seeds {
             Concern::Generator => (4, 0),
             Concern::Service(service) => (5, service as u64),
             Concern::Node(node, starts) => (6, ((node as u64) << 24) | u64::from(starts)),
+            Concern::Administrators => (7, 0),
         };
         let mut rng = ChaCha8Rng::seed_from_u64(self.0);
         rng.set_stream((kind << 56) | number);

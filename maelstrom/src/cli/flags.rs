@@ -242,6 +242,17 @@ pub struct RunFlags {
     )]
     member_count: Option<usize>,
 
+    /// With --nemesis membership: how many people change the members. Each but the first asks for
+    /// one change after another, whatever the others have asked for, and does not wait for that.
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        default_value_t = 1,
+        value_parser = whole(1, 100_usize),
+        help_heading = "Network and faults"
+    )]
+    administrators: usize,
+
     /// The share of operations that must succeed: a number from 0 to 1, or "total". Or a time such
     /// as 5s: for so long operations may go unanswered, and no longer.
     #[arg(long, value_name = "SHARE", help_heading = "Judgement")]
@@ -374,6 +385,11 @@ impl RunFlags {
                         --node-count 2 or more"
                 .into());
         }
+        if self.administrators > 1 && !self.nemesis.contains(&Fault::Membership) {
+            return Err("--administrators says who changes the members, and nobody does: add \
+                        --nemesis membership"
+                .into());
+        }
         Ok(TestOptions {
             nodes,
             concurrency,
@@ -386,6 +402,7 @@ impl RunFlags {
             nemesis_interval_secs: self.nemesis_interval,
             calm_secs: self.calm,
             member_count: self.member_count,
+            administrators: self.administrators,
             topology: self.topology.clone(),
             consistency_models: trimmed(&self.consistency_models),
             version_orders: self.version_orders.version_orders(),

@@ -24,6 +24,31 @@ impl Engine<'_> {
         self.schedule_strike(fault);
     }
 
+    /// The further administrators come, unless a tape says what they do.
+    pub(super) fn schedule_administrators(&mut self) {
+        let may_change = self.options.faults.contains(&Fault::Membership);
+        if may_change && !self.tape.is_replayed() {
+            (1..self.options.administrators).for_each(|_| self.schedule_administrator());
+        }
+    }
+
+    fn schedule_administrator(&mut self) {
+        let delay = self.nemesis.administrator_delay();
+        self.queue.push(self.now + delay, Event::Administrator);
+    }
+
+    /// One more administrator asks for a change, and does not wait for those of the others.
+    pub(super) fn on_administrator(&mut self) {
+        if self.phase != Phase::Main || self.is_calm {
+            return;
+        }
+        let strike = self.nemesis.change_besides();
+        let (victims, note) = (self.nemesis.victims(&strike), strike.sentence.clone());
+        let taped = TapedStrike { adds: true, victims, note, ..nothing(Fault::Membership) };
+        self.note_and_carry_out(strike, taped);
+        self.schedule_administrator();
+    }
+
     /// A move that comes besides those of the seed.
     pub(super) fn on_edit(&mut self, edit: TapedStrike) {
         if self.phase == Phase::Main && !self.is_calm {

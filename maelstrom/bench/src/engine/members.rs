@@ -6,8 +6,9 @@
 //! it is so, and only then comes the next request. So it is known at any time who is a member, but
 //! for the one node that the present request is about.
 //!
-//! On a tape a change may also come `:adds true`: as somebody else's, who does not wait for that.
-//! What it takes is asked for at once, and each request of it once, besides the one under way.
+//! A change may also be somebody else's, who does not wait for that: a further administrator's, or
+//! on a tape one that comes `:adds true`. What it takes is asked for at once, and each request of
+//! it once, besides the one under way.
 //!
 //! A client whose node is not there talks to a member in its place. A client of a node that is
 //! there and no member talks to that, and is told so by error 40.
@@ -204,6 +205,10 @@ impl Engine<'_> {
     pub(super) fn on_reply_besides(&mut self, step: MemberStep, reply: &Message) {
         if self.is_made(step, reply) == Some(true) {
             self.make(step);
+            // It may not be wanted any more.
+            if !self.members.waits {
+                self.go_on_changing();
+            }
         }
     }
 

@@ -65,6 +65,9 @@ impl TestOptions {
                 let can_be = |count: &usize| (1..=10_000).contains(count);
                 self.member_count = Some(number(flag, value, can_be)?);
             }
+            "--administrators" => {
+                self.administrators = number(flag, value, |count| (1..=100).contains(count))?;
+            }
             "--topology" => self.topology = value.to_owned(),
             "--consistency-models" => self.consistency_models = list().collect(),
             "--initial-state" => {
@@ -141,6 +144,7 @@ mod tests {
             nemesis_interval_secs: 0.5,
             calm_secs: 1.5,
             member_count: Some(2),
+            administrators: 3,
             topology: "line".into(),
             consistency_models: vec!["read-atomic".into(), "causal".into()],
             monotonic_commits: true,

@@ -79,6 +79,7 @@ pub fn explicit(case: &Case) -> Case {
     options.latency_distribution = LatencyDistribution::Constant;
     options.member_count = options.members_at_first(&options.faults);
     options.faults.clear();
+    options.administrators = 1;
     let tracks = &mut case.tape.tracks;
     if let Some(calm_at) = calm_at {
         for (&fault, strikes) in &mut tracks.strikes {
