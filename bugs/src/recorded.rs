@@ -1,7 +1,7 @@
 //! The smallest run that shows a bug, recorded in `bugs/runs/`.
 //!
-//! It was made from the run of a seed, or, where no seed shows the bug, from a tape that was written
-//! by hand, in `bugs/tapes/`.
+//! It was made from the run of a seed, or, where few seeds show the bug, from a tape that was
+//! written by hand, in `bugs/tapes/`.
 //!
 //! The file is a tape. Its first line is a comment for whoever reads tapes, and says of the run
 //! what no tape says: how many nodes and clients there are, how long it takes, how it fails, and
@@ -63,6 +63,9 @@ pub struct Facts {
     calm_secs: f64,
     latency_ms: u64,
     latency_distribution: LatencyDistribution,
+    /// How many of the nodes were members at first, if that was not all or was to change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    member_count: Option<usize>,
     part: String,
     kind: String,
     /// How many seconds it took to make it small.
@@ -118,6 +121,7 @@ impl RecordedRun {
             calm_secs: facts.calm_secs,
             latency_ms: facts.latency_ms,
             latency_distribution: facts.latency_distribution,
+            member_count: facts.member_count.or(options.member_count),
             ..options
         };
         Case { options, tape: self.tape.clone() }
@@ -162,6 +166,7 @@ impl RecordedRun {
             calm_secs: options.calm_secs,
             latency_ms: options.latency_ms,
             latency_distribution: options.latency_distribution,
+            member_count: options.member_count,
             part: kind.part,
             kind: kind.kind,
             seconds,
@@ -201,7 +206,7 @@ impl Candidate {
     }
 }
 
-/// The run of a bug that no seed shows: a tape in `bugs/tapes/`, if there is one.
+/// The run of a bug that hardly any seed shows: a tape in `bugs/tapes/`, if there is one.
 ///
 /// # Errors
 /// A sentence, when it cannot be read.

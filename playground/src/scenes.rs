@@ -110,6 +110,8 @@ struct RunFacts {
     calm_secs: f64,
     latency_ms: u64,
     latency_distribution: String,
+    #[serde(default)]
+    member_count: Option<usize>,
 }
 
 impl Scene {
@@ -184,6 +186,7 @@ impl Scene {
             faults: Default::default(),
             ..(exhibit.options)()
         };
+        options.member_count = facts.member_count.or(options.member_count);
         options.set("--latency-dist", &facts.latency_distribution)?;
         Ok(Scene {
             name,

@@ -68,6 +68,8 @@ bugs! {
     lin_kv_deposes_its_leaders "../../src/bin/lin-kv-deposes-its-leaders.rs"
     lin_kv_forgets_its_vote "../../src/bin/lin-kv-forgets-its-vote.rs"
     lin_kv_forgets_sessions_at_a_snapshot "../../src/bin/lin-kv-forgets-sessions-at-a-snapshot.rs"
+    lin_kv_gives_up_when_removed "../../src/bin/lin-kv-gives-up-when-removed.rs"
+    lin_kv_heeds_removed_nodes "../../src/bin/lin-kv-heeds-removed-nodes.rs"
     lin_kv_ignores_late_pre_votes "../../src/bin/lin-kv-ignores-late-pre-votes.rs"
     lin_kv_installs_old_snapshots "../../src/bin/lin-kv-installs-old-snapshots.rs"
     lin_kv_keeps_conflicts "../../src/bin/lin-kv-keeps-conflicts.rs"

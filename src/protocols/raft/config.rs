@@ -64,6 +64,10 @@ pub struct Config {
     /// node with the latest term and one with the longest log may keep each other from leading for
     /// good: etcd-io/etcd issue 8501. Anything but `true` is a planted bug.
     pub answers_late_pre_votes: bool,
+    /// Whether a node that is none by the last configuration in its log calls for elections until
+    /// that is committed (§4.2.2, figure 4.6). It may be the only one that knows, and then nobody
+    /// else can win one. Anything but `true` is a planted bug.
+    pub campaigns_until_removed: bool,
     /// The safety rules. Anything but [`Rules::RAFT`] is a planted bug.
     pub rules: Rules,
 }
@@ -88,6 +92,7 @@ impl Config {
             stable_leadership: true,
             check_quorum: true,
             answers_late_pre_votes: true,
+            campaigns_until_removed: true,
             rules: Rules::RAFT,
         }
     }

@@ -48,7 +48,9 @@ impl<C: Clone + Serialize> Raft<C> {
 
     /// No leader was heard from for too long. A node without a say waits to be told of one.
     pub(super) fn look_for_leader(&mut self) {
-        if !self.is_member() {
+        let is_named = self.configuration().contains(&self.config.id);
+        let may_campaign = is_named || self.config.campaigns_until_removed;
+        if !(self.is_member() && may_campaign) {
             self.follow(self.state.term, None);
             self.set_election_due();
         } else if self.config.stable_leadership {
