@@ -300,10 +300,10 @@ fn a_link_that_is_none_gets_a_sentence() {
 #[test]
 fn a_node_that_panics_is_named_and_the_run_is_shown_so_far() {
     let Some(page) = page() else { return };
-    // Two leaders of one term meet when the network heals.
+    // Two leaders of one term meet when the network heals, before a client has seen both.
     let script = "await change(() => open({ scene: 'lin-kv-forgets-its-vote',\
            flags: [['--time-limit', '4']] },\
-           ['{:at 2400000000, :fault :partition, :starts false}']));\
+           ['{:at 2280000000, :fault :partition, :starts false}']));\
          const before = text('verdict'); app.seek(app.run.end);\
          return JSON.stringify([text('trouble'), before, text('verdict'), text('command')]);";
     let Some(saw) = Window::visit(page, "#lin-kv-forgets-its-vote", DESK, script) else { return };
