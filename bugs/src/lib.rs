@@ -1,9 +1,9 @@
 //! The museum: nodes with one planted bug each, one file a bug, in `src/bin`.
 //!
 //! A checker that has never caught anything proves nothing. Each of these nodes is wrong in one
-//! known way, and its test shows that the bench catches it: by what clients see or, where that
-//! would take a long coincidence, by an invariant that does not hold. Every file is also a
-//! program that runs as a node under any bench.
+//! known way, and its test shows that the bench catches it by what clients see. Where that would
+//! take a long coincidence, the run was written by hand. Every file is also a program that runs as
+//! a node under any bench.
 //!
 //! All that is known of a bug stands in its own file: see [`mod@exhibit`]. `make museum` makes
 //! pages of that, and runs the tests of all (`bugs/museum`).

@@ -6,7 +6,8 @@
 //! - **From**: Ongaro, *Consensus: Bridging Theory and Practice* (2014), section 4.2.2 and figure
 //!   4.6: it still has to start elections, as it may be needed until its removal is committed.
 //! - **Found in**: RethinkDB: rethinkdb/rethinkdb issue 4234 (2015): a leader had written its own
-//!   removal to its own log only. And braft: baidu/braft pull request 432.
+//!   removal to its own log only. And braft: baidu/braft pull request 432; and with joint consensus
+//!   openraft: databendlabs/openraft issue 2091 (2026).
 //! - **Review**: “Who can lead while only those who leave have the last entry?” One of them.
 //! - **Fails by**: availability
 

@@ -21,18 +21,25 @@ pub struct Episode {
     pub stop: Option<usize>,
 }
 
-/// The faults of a tape, by kind and time.
+/// The faults of a tape, by kind and time. What comes `:adds true` while its fault is in force is an
+/// episode of its own, and so is each change of the members that somebody else asks for.
 pub fn episodes(tracks: &Tracks) -> Vec<Episode> {
     let mut episodes: Vec<Episode> = Vec::new();
     for (&fault, strikes) in &tracks.strikes {
-        let mut is_in_force = false;
+        let mut in_force = None;
         for (place, strike) in strikes.iter().enumerate() {
-            if strike.starts && !is_in_force {
-                episodes.push(Episode { fault, start: place, stop: None });
-            } else if !strike.starts && is_in_force {
-                episodes.last_mut().expect("one is in force").stop = Some(place);
+            let alone = Episode { fault, start: place, stop: None };
+            let is_besides = in_force.is_some() || fault == Fault::Membership;
+            if strike.adds && (is_besides || !strike.starts) {
+                episodes.push(alone);
+            } else if strike.starts && in_force.is_none() {
+                in_force = Some(episodes.len());
+                episodes.push(alone);
+            } else if !strike.starts
+                && let Some(open) = in_force.take()
+            {
+                episodes[open].stop = Some(place);
             }
-            is_in_force = strike.starts;
         }
     }
     episodes
@@ -41,13 +48,15 @@ pub fn episodes(tracks: &Tracks) -> Vec<Episode> {
 /// The case with these of its episodes only.
 pub fn with_episodes(case: &Case, kept: &[Episode]) -> Case {
     let mut case = case.clone();
-    let mut strikes: BTreeMap<Fault, _> = BTreeMap::new();
+    let mut places: BTreeMap<Fault, BTreeSet<usize>> = BTreeMap::new();
     for Episode { fault, start, stop } in kept {
-        let all = &case.tape.tracks.strikes[fault];
-        let moves = [Some(*start), *stop].into_iter().flatten().map(|place| all[place].clone());
-        strikes.entry(*fault).or_insert_with(std::collections::VecDeque::new).extend(moves);
+        places.entry(*fault).or_default().extend([Some(*start), *stop].into_iter().flatten());
     }
-    case.tape.tracks.strikes = strikes;
+    let all = std::mem::take(&mut case.tape.tracks.strikes);
+    let moves = |(fault, places): (Fault, BTreeSet<usize>)| {
+        (fault, places.into_iter().map(|place| all[&fault][place].clone()).collect())
+    };
+    case.tape.tracks.strikes = places.into_iter().map(moves).collect();
     case
 }
 
@@ -416,6 +425,31 @@ mod tests {
         assert_eq!(times, [10, 16, 26]);
         let text = moved.tape.to_text();
         assert!(text.contains("[[12 nil]]") && text.contains("[[18 0]]"), "{text}");
+    }
+
+    #[test]
+    fn what_comes_besides_a_fault_can_be_taken_out_alone() {
+        let tape = r#"{:tape 2, :workload "lin-kv", :seed 1}
+{:at 10, :fault :partition, :starts true, :links [["n0" "n2"]]}
+{:at 20, :fault :partition, :starts true, :adds true, :links [["n1" "n0"]]}
+{:at 30, :fault :partition, :starts false}
+{:at 5, :fault :membership, :starts true, :adds true, :nodes ["n0"], :ends false}
+{:at 10, :fault :membership, :starts true, :nodes ["n0" "n1"], :ends false}
+{:at 15, :fault :membership, :starts true, :adds true, :nodes ["n2"], :ends false}
+"#;
+        let case = Case { tape: TapeFile::parse(tape).unwrap(), ..case() };
+        let all = episodes(&case.tape.tracks);
+        assert_eq!(all.len(), 5);
+        assert_eq!(with_episodes(&case, &all).tape.to_text(), case.tape.to_text());
+        for (number, line) in [(1, 2), (2, 4), (3, 5), (4, 6)] {
+            let kept: Vec<Episode> =
+                (0..all.len()).filter(|n| *n != number).map(|n| all[n]).collect();
+            let without = tape.lines().enumerate().filter(|(place, _)| *place != line);
+            let without: Vec<&str> = without.map(|(_, text)| text).collect();
+            let left = with_episodes(&case, &kept).tape;
+            let expected = TapeFile::parse(&without.join("\n")).unwrap();
+            assert_eq!(left.to_text(), expected.to_text());
+        }
     }
 
     #[test]
