@@ -130,7 +130,8 @@ lint: ## Check format, lints and documentation
 	@! grep -rL --include=index.html -e 'book, <code>book/' -e 'http-equiv="refresh"' \
 	  target/doc/gyre | grep . || { \
 	  echo "The library's documentation names no chapter of the book on these pages."; exit 1; }
-	@if $(HAS_WASM); then $(CARGO) check --profile page --package playground --lib --target $(WASM) --quiet; \
+	@if $(HAS_WASM); then \
+	  $(CARGO) check --profile page --package playground --lib --target $(WASM) --quiet; \
 	else echo "not checked for $(WASM): rustup target add $(WASM)"; fi
 
 # Between servers, unless a workload says otherwise: without any, all that a request sets off

@@ -126,9 +126,7 @@ impl RecordedRun {
         };
         Case { options, tape: self.tape.clone() }
     }
-}
 
-impl RecordedRun {
     /// Runs it with the bug's simulated test, and says in which ways it fails.
     pub fn replay(&self, check: &Check) -> Trial {
         let Case { options, tape } = self.case(check.options_for(0));
