@@ -329,6 +329,10 @@ impl<C: Clone + Serialize> Raft<C> {
     pub(super) fn on_snapshot_stored(&mut self) {
         let last = self.storing.take().expect("a snapshot is being stored");
         assert!(last.index >= self.commit, "what is committed stays so");
+        // It was decided when the pieces came. Since then the log may have got there by itself.
+        let contains = self.log.contains(last);
+        let replaces = (self.config.rules.replaces)(last.index, self.commit, contains);
+        assert!(replaces, "a log that has an entry needs no snapshot of it");
         assert!(!self.is_leader(), "a leader has every committed entry");
         let configuration = self.arriving.take().and_then(|arriving| arriving.configuration);
         self.log.reset(last, self.config.configured(configuration));
