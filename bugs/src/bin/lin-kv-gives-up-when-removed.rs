@@ -18,20 +18,27 @@ use gyre::replicated::Options;
 use maelstrom::Fault;
 use maelstrom::simulation::Check;
 
-fn options(_: &Ctx) -> Options {
-    let configure = |config: Config| Config {
+fn configure(config: Config) -> Config {
+    Config {
         campaigns_until_removed: if bugs::planted() {
             false
         } else {
             config.campaigns_until_removed
         },
         ..config
-    };
+    }
+}
+
+fn options(_: &Ctx) -> Options {
     Options { configure, ..Options::default() }
 }
 
 /// How the bench catches it.
 fn check() -> Check {
+    check_of(options)
+}
+
+fn check_of(options: fn(&Ctx) -> Options) -> Check {
     let faults = [Fault::Membership, Fault::Partition, Fault::Kill];
     bugs::lin_kv::check_liveness(options, 3, &faults).options(|options| {
         options.latency_ms = 50;
@@ -43,8 +50,23 @@ bugs::exhibit!("lin-kv-gives-up-when-removed", check, |ctx| LinKv::new(ctx, opti
 
 #[cfg(test)]
 mod tests {
+    use gyre::raft::Changes;
+
+    use super::*;
+
     #[test]
     fn is_caught() {
-        bugs::liveness::is_caught_by(46, super::check());
+        bugs::liveness::is_caught_by(46, check());
+    }
+
+    /// Joint consensus does not help: the leader that appends the new configuration may not be in
+    /// it.
+    #[test]
+    fn is_caught_in_joint_consensus() {
+        let joint = |_: &Ctx| {
+            let configure = |config| Config { changes: Changes::Joint, ..configure(config) };
+            Options { configure, ..Options::default() }
+        };
+        bugs::liveness::is_caught_by(1518, check_of(joint));
     }
 }
