@@ -31,6 +31,14 @@ class Run {
     this.sends = []; this.states = new Map(); this.operations = []; this.strikes = [];
     this.kinds = []; this.services = []; this.terms = new Map();
     this.steps = 0; this.isStepwise = false; this.moments = [];
+    // There is no more to come.
+    this.isWhole = false;
+  }
+
+  // Takes in what has happened since, as lines of JSON. What was arranged is arranged anew.
+  addLines(lines) {
+    for (const line of lines) this.add(JSON.parse(line));
+    if (this.what !== null) this.arrange();
   }
 
   // Takes in one array of those that `playground/src/events.rs` describes.
@@ -97,8 +105,7 @@ class Run {
     return this.isStepwise ? this.moments.find((moment) => moment.at >= at)?.time ?? this.end : at;
   }
 
-  // Everything was taken in.
-  finish() {
+  arrange() {
     const latency = Number(this.flag("--latency") ?? 0) * 1e6 || 20e6;
     // Where a node panics, nobody says that the run is over.
     this.end = this.moments.at(-1)?.time ?? 0;

@@ -23,16 +23,18 @@ function startWorker() {
   const source = new Blob([byId("worker").textContent], { type: "text/javascript" });
   worker = new Worker(URL.createObjectURL(source));
   worker.onmessage = ({ data }) => {
-    if (data.said !== undefined) { app.hear(data.said); return; }
-    waiting.get(data.number)?.(data);
+    const { answer, hear } = waiting.get(data.number) ?? {};
+    if (data.said !== undefined) { hear?.(data.said); return; }
+    answer?.(data);
     waiting.delete(data.number);
   };
-  return ask(undefined, undefined, undefined, byId("module").textContent.trim());
+  return ask(undefined, undefined, { module: byId("module").textContent.trim() });
 }
 
-function ask(name, text, argument, module) {
+// The answer comes later. `hear` gets the lines that are told before that, and the answer the others.
+function ask(name, text, { argument, module, hear } = {}) {
   const number = calls += 1;
-  worker.postMessage({ number, name, text, argument, module });
+  worker.postMessage({ number, name, text, argument, module, isHeard: hear !== undefined });
   return new Promise((resolve) => {
     // Second by second: while a tab in the background is frozen, so is the worker, and no time counts.
     let waitedMs = 0;
@@ -45,7 +47,7 @@ function ask(name, text, argument, module) {
       startWorker();
       resolve({ told: [], trap: `nothing came back within ${app.patienceMs / 1000} s, so it was ended` });
     }, 1000);
-    waiting.set(number, (answer) => { clearInterval(patience); resolve(answer); });
+    waiting.set(number, { hear, answer: (data) => { clearInterval(patience); resolve(data); } });
   });
 }
 
@@ -53,40 +55,53 @@ function ask(name, text, argument, module) {
 
 let asking = 0;
 
-// Asks for the run, and shows it at this time.
+// Asks for the run, and shows it at this time. From its start it is shown as far as it is made.
 async function makeRun(time = 0) {
-  const number = asking += 1;
+  const number = asking += 1, run = new Run();
   const { scene, workload, seed, flags, tape } = app.asked;
   const text = JSON.stringify({ scene, workload, seed, flags, tape, edits: app.changes.text() });
-  const { told, trap, took } = await ask("run", text);
+  const hear = (told) => {
+    run.addLines(told);
+    if (number !== asking || run.what === null) return;
+    trouble(null);
+    showRun(run, text, time);
+  };
+  const { told, trap, took } = await ask("run", text, { hear: time === 0 ? hear : undefined });
   if (number !== asking) return;
-  const run = new Run();
-  for (const line of told) run.add(JSON.parse(line));
+  run.addLines(told);
   if (run.refused !== null || run.what === null) {
     trouble(run.refused ?? `The run could not be made: ${trap}.`);
     return;
   }
-  const hasPanicked = run.panic !== null;
-  run.finish();
-  trouble(hasPanicked ? panicWords(run) : trap ? `The run ended early: ${trap}.` :
+  run.isWhole = true;
+  trouble(run.panic ? panicWords(run) : trap ? `The run ended early: ${trap}.` :
     run.failure ? `The run broke off: ${run.failure}.` : null);
-  Object.assign(app, { run, final: null, soFar: null, judged: -1, isWrong: false, text });
   byId("figures").textContent = `${(run.atOf(run.end) / SECOND).toFixed(1)} s of virtual time and ${run.sends.length.toLocaleString("en")} messages took ${took.toFixed(0)} ms.`;
-  openStage();
-  showSettings();
-  byId("command").textContent = run.what.command;
-  app.chosen = app.chosen.node && run.states.has(app.chosen.node) ? app.chosen : {};
-  seek(Math.min(time, run.end));
+  showRun(run, text, time);
   const linked = updateLink();
-  const { told: [judgement] } = await ask("judge", `${text}\n${run.history(Infinity)}`, run.operations.length);
+  const { told: [judgement] } = await ask("judge", `${text}\n${run.history(Infinity)}`,
+    { argument: run.operations.length });
   await linked;
   if (number !== asking) return;
   app.final = judgement ? JSON.parse(judgement) : { verdict: "unknown", words: "The checker broke off." };
-  if (hasPanicked && app.final.verdict !== "false")
+  if (run.panic && app.final.verdict !== "false")
     app.final = { verdict: "false", part: "run", words: run.panic.sentence, findings: [] };
   drawStrip(run, app.final);
   app.isReady = true;
   show();
+}
+
+// Shows it at this time, or, if only more of it has been made, where it is.
+function showRun(run, text, time) {
+  const isNew = run !== app.run;
+  Object.assign(app, { run, final: null, soFar: null, judged: -1, isWrong: false, text });
+  openStage();
+  if (isNew) {
+    showSettings();
+    byId("command").textContent = run.what.command;
+    app.chosen = app.chosen.node && run.states.has(app.chosen.node) ? app.chosen : {};
+  }
+  seek(Math.min(isNew ? time : app.time, run.end));
 }
 
 // What is wrong stands with the verdict, once it is seen.
@@ -141,7 +156,8 @@ async function judgeSoFar() {
   if (judging || !app.final || app.judged === entries || app.isWrong) return;
   judging = true;
   app.judged = entries;
-  const { told: [judgement] } = await ask("judge", `${text}\n${run.history(entries)}`, entries);
+  const { told: [judgement] } = await ask("judge", `${text}\n${run.history(entries)}`,
+    { argument: entries });
   judging = false;
   if (run !== app.run) return;
   app.soFar = judgement ? JSON.parse(judgement) : null;
@@ -203,7 +219,8 @@ function frame(now) {
   const wrong = wrongAt(app.run, app.final);
   // It stops where the verdict turns.
   seek(!before && app.time < wrong && to >= wrong ? wrong : to);
-  if (app.time >= app.run.end) pause();
+  // More of it may be about to come.
+  if (app.time >= app.run.end && app.run.isWhole) pause();
 }
 
 function play() {
@@ -262,7 +279,8 @@ app.shrink = async () => {
   pause();
   app.isShrinking = true;
   app.hear("");
-  const { run } = app, { told, trap } = await ask("shrink", app.text, app.shrinkMs);
+  const { run } = app, { told, trap } = await ask("shrink", app.text,
+    { argument: app.shrinkMs, hear: (told) => app.hear(JSON.parse(told.at(-1))[1]) });
   app.isShrinking = false;
   if (run !== app.run) return;
   const [word, found] = told.length ? JSON.parse(told.at(-1)) : [];

@@ -151,6 +151,30 @@ fn a_leader_is_killed_and_another_is_elected() {
     assert!(by_command.is_none_or(|history| history == at("history")), "{}", at("command"));
 }
 
+/// While the rest is made, what is made of a run is shown: with each part of it, it is arranged as if
+/// all of it had come at once, and no part is told twice.
+#[test]
+fn a_run_comes_in_parts() {
+    let Some(page) = page() else { return };
+    let script = "const { told } = await ask('run', app.text), heard = [];\
+         const answer = await ask('run', app.text, { hear: (part) => heard.push(...part) });\
+         const isWhole = heard.concat(answer.told).join() === told.join();\
+         const run = new Run(); let differs = null;\
+         const shape = (run) => JSON.stringify([run.end, run.flights, run.pairs, run.leaders, run.kinds,\
+           run.faults, [...run.times], [...run.states]]);\
+         for (let n = 0; n < told.length; n += 700) {\
+           const until = n + 700, atOnce = new Run();\
+           run.addLines(told.slice(n, until)); atOnce.addLines(told.slice(0, until));\
+           if (shape(run) !== shape(atOnce)) differs ??= until; }\
+         return JSON.stringify({ isWhole, differs, lines: told.length });";
+    for scene in ["#lin-kv", "#split-vote"] {
+        let Some(saw) = Window::visit(page, scene, DESK, script) else { return };
+        let saw: serde_json::Value = serde_json::from_str(&saw).unwrap();
+        assert_eq!((&saw["isWhole"], &saw["differs"]), (&true.into(), &().into()), "{saw}");
+        assert!(saw["lines"].as_u64() > Some(700), "{saw}");
+    }
+}
+
 /// The bench's page has links of version 1, with a program in the place of a scene.
 #[test]
 fn a_link_of_the_bench_is_its_run() {
