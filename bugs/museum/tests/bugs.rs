@@ -41,6 +41,7 @@ bugs! {
     counter_trusts_stale_reads "../../src/bin/counter-trusts-stale-reads.rs"
     echo_mixes_up "../../src/bin/echo-mixes-up.rs"
     g_set_drops_on_merge "../../src/bin/g-set-drops-on-merge.rs"
+    g_set_forgets_who_has_left "../../src/bin/g-set-forgets-who-has-left.rs"
     g_set_leaves_without_handing_over "../../src/bin/g-set-leaves-without-handing-over.rs"
     g_set_serves_rotten_records "../../src/bin/g-set-serves-rotten-records.rs"
     g_set_stops_at_a_torn_record "../../src/bin/g-set-stops-at-a-torn-record.rs"
