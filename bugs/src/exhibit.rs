@@ -4,8 +4,7 @@
 //!   facts: `- **From**: ` the paper that it comes from, `- **Found in**: ` the program that had
 //!   it, or the like, and the report that says so (one of these two may be missing),
 //!   `- **Review**: ` what would have caught it in review, and `- **Fails by**: ` the kind of
-//!   anomaly that the checker finds, such as `lost`; `an invariant` when only a look inside the
-//!   nodes shows it.
+//!   anomaly that the checker finds, such as `lost`.
 //! - `if bugs::planted() { wrong } else { right }` is the bug, or `if !bugs::planted() { right }`.
 //!   Both sides are compiled and run, so the difference that is shown is the one that there is.
 //! - `bugs/runs/` has the smallest run that shows it: see [`recorded`](crate::recorded).
@@ -20,9 +19,6 @@ const CONTEXT: usize = 3;
 
 /// What switches a bug on, and what switches the right lines on where the bug is to have none.
 const SWITCHES: [&str; 2] = ["if bugs::planted() {", "if !bugs::planted() {"];
-
-/// In the place of an anomaly: only an invariant that is checked inside the nodes shows it.
-const INVARIANT: &str = "an invariant";
 
 thread_local! {
     static IS_MENDED: Cell<bool> = const { Cell::new(false) };
@@ -59,8 +55,8 @@ pub struct Exhibit {
     pub found_in: Option<String>,
     /// What would have caught it in review.
     pub review: String,
-    /// The kind of anomaly, unless only an invariant shows it.
-    pub anomaly: Option<String>,
+    /// The kind of anomaly.
+    pub anomaly: String,
     /// The file without its tests.
     code: String,
 }
@@ -102,7 +98,6 @@ impl Exhibit {
         if found_in.is_none() {
             from.as_ref().map_err(String::clone)?;
         }
-        let anomaly = fact("Fails by")?;
         let code = text.split("\n#[cfg(test)]\nmod tests").next().unwrap_or_default();
         Ok(Exhibit {
             name: name.into(),
@@ -110,7 +105,7 @@ impl Exhibit {
             from: from.ok(),
             found_in,
             review: fact("Review")?,
-            anomaly: Some(anomaly).filter(|anomaly| anomaly != INVARIANT),
+            anomaly: fact("Fails by")?,
             code: format!("{}\n", code.trim_end()),
         })
     }
@@ -332,7 +327,7 @@ mod tests {}
         assert_eq!(exhibit.words, "It forgets.\n\nMore.");
         assert_eq!(exhibit.from.as_deref(), Some("a paper, of 1990."));
         assert_eq!(exhibit.found_in, None);
-        assert_eq!(exhibit.anomaly.as_deref(), Some("lost"));
+        assert_eq!(exhibit.anomaly, "lost");
         assert_eq!(
             exhibit.difference().unwrap(),
             "\n  fn a() {\n      one();\n-     three();\n+     if x {\n+         two();\n+     }\n\

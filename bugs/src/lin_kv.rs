@@ -1,10 +1,9 @@
 //! The node `lin-kv` with something broken: what, its options say.
 
-use std::cell::RefCell;
 use std::time::Duration;
 
 use gyre::key_value::{Change, Registers, Request, Response};
-use gyre::raft::{Config, Configuration, Durable, Invariants};
+use gyre::raft::{Config, Configuration, Durable};
 use gyre::replicated::{Options, RaftRecord};
 use gyre::{Ctx, Error, MemberChange, Node, NodeId, Replicated, async_trait};
 use maelstrom::checker::availability::Availability;
@@ -31,17 +30,6 @@ impl LinKv {
     pub fn new(ctx: &Ctx, options: Options) -> LinKv {
         LinKv { registers: Replicated::new(ctx, options) }
     }
-
-    /// The same, in a cluster whose nodes share this thread: what must hold of all of them
-    /// together is checked after every batch of steps.
-    fn watched(ctx: &Ctx, options: Options) -> LinKv {
-        INVARIANTS.with_borrow_mut(|invariants| invariants.on_restart(ctx.id()));
-        let registers = Replicated::watched(ctx, options, |raft| {
-            let held = INVARIANTS.with_borrow_mut(|all| all.check(raft, []));
-            held.unwrap_or_else(|broken| panic!("{broken}"));
-        });
-        LinKv { registers }
-    }
 }
 
 #[async_trait(?Send)]
@@ -67,33 +55,8 @@ impl Node for LinKv {
     }
 }
 
-thread_local! {
-    /// What must hold of all nodes of a simulated cluster together.
-    static INVARIANTS: RefCell<Invariants<gyre::replicated::Request<Change>>> = RefCell::default();
-}
-
-/// How the bench catches it: by what clients see, or, where that would take a long coincidence, by
-/// an invariant of Raft that does not hold (figure 3).
-pub fn check(
-    options: fn() -> Options,
-    faults: &[maelstrom::Fault],
-    nemesis_interval_secs: f64,
-) -> Check {
-    maelstrom::check("lin-kv", move |ctx| LinKv::watched(ctx, options()))
-        .options(|options| {
-            options.concurrency = 20;
-            options.rate = 100.0;
-            options.nemesis_interval_secs = nemesis_interval_secs;
-            options.calm_secs = 1.0;
-        })
-        .time_limit_secs(10.0)
-        .faults(faults.iter().copied())
-        .before_run(|| drop(INVARIANTS.take()))
-}
-
-/// How the bench catches it by what clients see alone, under the node's own settings: a seed shows
-/// it.
-pub fn check_by_clients(options: fn() -> Options, faults: &[maelstrom::Fault]) -> Check {
+/// How the bench catches it: a seed shows it to clients.
+pub fn check(options: fn() -> Options, faults: &[maelstrom::Fault]) -> Check {
     maelstrom::check("lin-kv", move |ctx| LinKv::new(ctx, options()))
         .options(|options| {
             options.concurrency = 10;
@@ -101,6 +64,19 @@ pub fn check_by_clients(options: fn() -> Options, faults: &[maelstrom::Fault]) -
         })
         .time_limit_secs(10.0)
         .faults(faults.iter().copied())
+}
+
+/// The same with more clients, more operations, and faults as often as this says.
+pub fn check_under_load(
+    options: fn() -> Options,
+    faults: &[maelstrom::Fault],
+    nemesis_interval_secs: f64,
+) -> Check {
+    check(options, faults).options(|options| {
+        options.concurrency = 20;
+        options.rate = 100.0;
+        options.nemesis_interval_secs = nemesis_interval_secs;
+    })
 }
 
 /// How the bench catches it in a run that was written by hand, for three nodes whose messages take

@@ -29,8 +29,8 @@ const VERBS: [&str; 5] = ["--show", "--seed", "--shrink", "--to-mend", "--judge"
 /// The program of a bug: a node, as any bench runs it.
 ///
 /// - `--show` shows the bug instead: what it is, and the smallest run, with its page in the store.
-/// - `--seed 7` runs that seed inside the bench, where invariants are checked, and says how it
-///   ends. Without a number it looks for the first seed that fails.
+/// - `--seed 7` runs that seed inside the bench, and says how it ends. Without a number it looks
+///   for the first seed that fails.
 /// - `--shrink` finds the first seeds that fail by the bug's kind of anomaly, makes each as small as
 ///   it can, and prints a row of `book/shrunk-bugs.md` for each; with `--tape` behind that, on
 ///   stderr, their tapes, too.
@@ -163,7 +163,7 @@ fn operations_of(check: &Check, seed: u64) -> Result<(usize, usize), String> {
 
 /// Makes the first seeds that fail small, or the tape written by hand, and prints a row for each.
 fn shrink(exhibit: &Exhibit, check: &Check) -> Result<(), String> {
-    let anomaly = exhibit.anomaly.as_deref();
+    let anomaly = Some(exhibit.anomaly.as_str());
     let bench = Beside::of(check, anomaly);
     let started_at = Instant::now();
     if let Some(tape) = written_by_hand(&exhibit.name)? {

@@ -149,7 +149,7 @@ impl RecordedRun {
     /// # Errors
     /// A sentence: no seed fails, or the run cannot be made small or written.
     pub fn record(exhibit: &Exhibit, check: &Check) -> Result<RecordedRun, String> {
-        let anomaly = exhibit.anomaly.as_deref();
+        let anomaly = exhibit.anomaly.as_str();
         let candidate = match written_by_hand(&exhibit.name)? {
             Some(tape) => of_tape(check, tape, anomaly)?,
             None => candidate(check, anomaly)?,
@@ -219,26 +219,25 @@ pub fn written_by_hand(name: &str) -> Result<Option<TapeFile>, String> {
 }
 
 /// The run of a tape that was written by hand, made small.
-fn of_tape(check: &Check, tape: TapeFile, anomaly: Option<&str>) -> Result<Candidate, String> {
+fn of_tape(check: &Check, tape: TapeFile, anomaly: &str) -> Result<Candidate, String> {
     let started_at = Instant::now();
-    let bench = Beside::of(check, anomaly);
-    let shrunk = check.shrink_tape_on(&bench, tape, anomaly, &Until::in_a_minute())?;
+    let bench = Beside::of(check, Some(anomaly));
+    let shrunk = check.shrink_tape_on(&bench, tape, Some(anomaly), &Until::in_a_minute())?;
     Ok(Candidate::new(check, None, shrunk, started_at))
 }
 
 /// The run of the first seed that becomes small, or of a few the smallest.
-fn candidate(check: &Check, anomaly: Option<&str>) -> Result<Candidate, String> {
-    let bench = Beside::of(check, anomaly);
-    let name = anomaly.unwrap_or("an invariant");
-    let mut sentence = format!("none of the seeds {SEARCHED:?} fails by {name}");
+fn candidate(check: &Check, anomaly: &str) -> Result<Candidate, String> {
+    let bench = Beside::of(check, Some(anomaly));
+    let mut sentence = format!("none of the seeds {SEARCHED:?} fails by {anomaly}");
     let mut best: Option<Candidate> = None;
     let mut left = SEARCHED;
     for _ in 0..TRIED_SEEDS {
-        let seeds = check.seeds_that_fail_on(&bench, anomaly, left.clone(), 1);
+        let seeds = check.seeds_that_fail_on(&bench, Some(anomaly), left.clone(), 1);
         let Some(&seed) = seeds.first() else { break };
         left.start = seed + 1;
         let started_at = Instant::now();
-        let shrunk = match check.shrink_on(&bench, seed, anomaly, &Until::in_a_minute()) {
+        let shrunk = match check.shrink_on(&bench, seed, Some(anomaly), &Until::in_a_minute()) {
             Ok(shrunk) => shrunk,
             Err(problem) => {
                 sentence = format!("seed {seed}: {problem}");

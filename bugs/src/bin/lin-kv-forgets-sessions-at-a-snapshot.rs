@@ -24,7 +24,7 @@ fn options() -> Options {
 
 /// How the bench catches it.
 fn check() -> Check {
-    bugs::lin_kv::check(options, &Fault::COMMON, 1.0)
+    bugs::lin_kv::check_under_load(options, &Fault::COMMON, 1.0)
 }
 
 bugs::exhibit!("lin-kv-forgets-sessions-at-a-snapshot", check, |ctx| LinKv::new(ctx, options()));

@@ -26,7 +26,7 @@ fn options() -> Options {
 
 /// How the bench catches it.
 fn check() -> Check {
-    bugs::lin_kv::check_by_clients(options, &[Fault::Partition])
+    bugs::lin_kv::check(options, &[Fault::Partition])
         .options(|options| options.nemesis_interval_secs = 1.0)
 }
 

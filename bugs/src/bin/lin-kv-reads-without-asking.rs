@@ -6,7 +6,7 @@
 //! - **Found in**: etcd: etcd-io/etcd issue 741 (2014), stale reads by a leader that had been
 //!   deposed.
 //! - **Review**: “How does this node know that it is still the leader?” It does not.
-//! - **Fails by**: an invariant
+//! - **Fails by**: not-linearizable
 
 use bugs::lin_kv::LinKv;
 use gyre::raft::{Config, Rules};
@@ -27,7 +27,7 @@ fn options() -> Options {
 
 /// How the bench catches it.
 fn check() -> Check {
-    bugs::lin_kv::check(options, &Fault::COMMON, 1.0)
+    bugs::lin_kv::check_under_load(options, &Fault::COMMON, 1.0)
 }
 
 bugs::exhibit!("lin-kv-reads-without-asking", check, |ctx| LinKv::new(ctx, options()));
@@ -53,7 +53,7 @@ mod tests {
         for (faults, interval_secs) in
             [(&Fault::COMMON[..], 1.0), (&[Fault::Kill, Fault::Partition], 0.15)]
         {
-            let check = bugs::lin_kv::check(no_bug, faults, interval_secs);
+            let check = bugs::lin_kv::check_under_load(no_bug, faults, interval_secs);
             let failure = check.first_anomaly(0..150);
             assert!(failure.is_none(), "{}", failure.unwrap().sentence);
         }

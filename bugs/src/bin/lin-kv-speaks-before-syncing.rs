@@ -21,12 +21,10 @@ fn options() -> Options {
 /// How the bench catches it. Messages take some time: a leader asks a follower that has lost what it
 /// said that it had, again and again, and without latency there is no end to that.
 fn check() -> Check {
-    bugs::lin_kv::check_by_clients(options, &[Fault::Kill]).fixed_latency().rate(50.0).options(
-        |options| {
-            options.latency_ms = 10;
-            options.nemesis_interval_secs = 0.5;
-        },
-    )
+    bugs::lin_kv::check(options, &[Fault::Kill]).fixed_latency().rate(50.0).options(|options| {
+        options.latency_ms = 10;
+        options.nemesis_interval_secs = 0.5;
+    })
 }
 
 bugs::exhibit!("lin-kv-speaks-before-syncing", check, |ctx| LinKv::new(ctx, options()));
