@@ -19,12 +19,8 @@ pub fn cluster<N: Node>(
     names: &[NodeId],
     make: impl Fn(&Ctx) -> N + Send + Sync + 'static,
 ) -> BoxedCluster {
-    cluster_of(simulation::nodes(names, simulation::making(make)), names.len())
-}
-
-/// So many nodes that these make, none of them started.
-pub fn cluster_of(nodes: impl NodeFactory + 'static, count: usize) -> BoxedCluster {
-    Box::new(VirtualCluster::new(count, Watched(nodes), || false))
+    let nodes = simulation::nodes(names, simulation::making(make));
+    Box::new(VirtualCluster::new(names.len(), Watched(nodes), || false))
 }
 
 thread_local! {

@@ -23,9 +23,6 @@ pub struct Exhibit {
     pub options: fn() -> TestOptions,
     /// Makes a cluster of its programs.
     pub make: MakeCluster,
-    /// Makes the cluster of its simulated test, which may look at all nodes together: an invariant
-    /// that does not hold is a panic.
-    pub watched: MakeCluster,
 }
 
 /// Whether the nodes have their bugs: here they do.
@@ -42,9 +39,6 @@ macro_rules! exhibit {
             run: RUN,
             options: || $check().options_for(0),
             make: |names| crate::cluster::cluster(names, $make),
-            watched: |names| {
-                crate::cluster::cluster_of($check().nodes_of_a_run(names), names.len())
-            },
         };
     };
 }

@@ -198,7 +198,7 @@ impl Scene {
             options,
             tape: TapeFile::parse(run)?,
             moments: Vec::new(),
-            make: exhibit.watched,
+            make: exhibit.make,
         })
     }
 

@@ -71,7 +71,6 @@ pub fn check<N: Node>(workload: &str, make: impl Fn(&Ctx) -> N + Send + Sync + '
         program: Vec::new(),
         #[cfg(feature = "host")]
         allowed: Vec::new(),
-        before_run: || (),
         #[cfg(feature = "host")]
         node: std::any::type_name::<N>(),
         make: in_process::making(make),
@@ -88,7 +87,6 @@ pub struct Check {
     /// Kinds of failure that are none in a sweep.
     #[cfg(feature = "host")]
     allowed: Vec<String>,
-    before_run: fn(),
     /// The type of its node, for a test that can be pasted.
     #[cfg(feature = "host")]
     node: &'static str,
@@ -172,13 +170,6 @@ impl Check {
         self
     }
 
-    /// Calls this before each run, on its thread: for what the nodes of a run share and the next
-    /// run must not find.
-    pub fn before_run(mut self, before_run: fn()) -> Check {
-        self.before_run = before_run;
-        self
-    }
-
     /// The options of the run with this seed.
     pub fn options_for(&self, seed: u64) -> TestOptions {
         let mut options = self.options.clone();
@@ -191,10 +182,8 @@ impl Check {
         options
     }
 
-    /// The nodes of one run, none of them started, for whoever has an engine of his own. What
-    /// nodes of an earlier run on this thread shared is forgotten.
-    pub fn nodes_of_a_run(&self, names: &[NodeId]) -> InProcess {
-        (self.before_run)();
+    /// The nodes of one run, none of them started.
+    fn nodes_of_a_run(&self, names: &[NodeId]) -> InProcess {
         in_process::nodes(names, Arc::clone(&self.make))
     }
 

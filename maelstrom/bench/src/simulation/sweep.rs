@@ -89,7 +89,6 @@ impl Check {
             name: self.name.clone(),
             program: self.program.clone(),
             allowed: self.allowed.clone(),
-            before_run: self.before_run,
             node: self.node,
             make: self.make.clone(),
         }
