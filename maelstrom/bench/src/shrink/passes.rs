@@ -7,6 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use gyre::Time;
+
 use super::edit::{self, Episode};
 use super::search::Search;
 use super::{Case, values};
@@ -244,7 +246,9 @@ fn operations(search: &mut Search) {
 
 fn faults(search: &mut Search) {
     let case = search.best().clone();
-    let episodes = edit::episodes(&case.tape.tracks);
+    let tracks = &case.tape.tracks;
+    let mut episodes = edit::episodes(tracks);
+    episodes.sort_by_key(|episode| tracks.strikes[&episode.fault][episode.start].at);
     search.reduce(episodes.len(), &|kept| {
         let kept: Vec<Episode> = kept.iter().map(|&number| episodes[number]).collect();
         Some(edit::with_episodes(&case, &kept))
@@ -272,8 +276,15 @@ fn messages(search: &mut Search) {
         (latencies[number] < now_ms).then(|| edit::with_latency(&case, latencies[number]))
     });
     let case = search.best().clone();
-    let count = case.tape.tracks.fates.values().flatten().count();
-    search.reduce(count, &|kept| Some(edit::with_fates(&case, kept)));
+    let sent: Vec<Time> =
+        case.tape.tracks.fates.values().flatten().map(|(sent, _)| *sent).collect();
+    let mut places: Vec<usize> = (0..sent.len()).collect();
+    places.sort_by_key(|place| sent[*place]);
+    search.reduce(places.len(), &|kept| {
+        let mut kept: Vec<usize> = kept.iter().map(|&number| places[number]).collect();
+        kept.sort_unstable();
+        Some(edit::with_fates(&case, &kept))
+    });
 }
 
 fn nodes(search: &mut Search) {

@@ -159,6 +159,9 @@ impl<'a> Search<'a> {
     /// Reduces `count` things to few of them, by delta debugging: `build` makes the candidate
     /// that keeps those with these numbers. Says whether it could take any out.
     ///
+    /// The things are numbered in the order in which they happen. What happens late is tried first:
+    /// without it less of the run becomes another.
+    ///
     /// Source: the algorithm `ddmin` of Zeller and Hildebrandt, section 3.2; here the parts are
     /// gone through in a circle, and do not begin anew after each success.
     pub fn reduce(
@@ -166,8 +169,12 @@ impl<'a> Search<'a> {
         count: usize,
         build: &(dyn Fn(&[usize]) -> Option<Case> + Sync),
     ) -> bool {
+        let in_order = |from_behind: &[usize]| {
+            let numbers = from_behind.iter().rev().map(|number| count - 1 - number);
+            numbers.collect::<Vec<usize>>()
+        };
         let kept = ddmin(count, &mut |candidates: &[Vec<usize>]| {
-            self.first(candidates.len(), &|number| build(&candidates[number]))
+            self.first(candidates.len(), &|number| build(&in_order(&candidates[number])))
         });
         kept.len() < count
     }
