@@ -8,7 +8,8 @@
 //!
 //! A change may also be somebody else's, who does not wait for that: a further administrator's, or
 //! on a tape one that comes `:adds true`. What it takes is asked for at once, and each request of
-//! it once, besides the one under way.
+//! it once, besides the one under way. If two requests are about one node, nobody can tell from the
+//! answers which was done last. So that node is not switched off: it may be a member again.
 //!
 //! A client whose node is not there talks to a member in its place. A client of a node that is
 //! there and no member talks to that, and is told so by error 40.
@@ -48,6 +49,10 @@ pub struct Members {
     /// Whether those who leave end.
     ends: bool,
     step: Option<MemberStep>,
+    /// The nodes that requests besides this step are about.
+    besides: Vec<usize>,
+    /// The nodes that two requests at once were about, until both have ended.
+    contested: BTreeSet<usize>,
     /// Whether a request is under way, or a pause before the next.
     waits: bool,
     /// The client that asks.
@@ -70,6 +75,8 @@ impl Members {
             wanted: (0..at_first).collect(),
             ends: false,
             step: None,
+            besides: Vec::new(),
+            contested: BTreeSet::new(),
             waits: false,
             connection: None,
             turn: 0,
@@ -94,6 +101,21 @@ impl Members {
         match self.now.len() <= self.wanted.len() {
             true => joins.or(leaves),
             false => leaves.or(joins),
+        }
+    }
+
+    /// How many requests are about this node.
+    fn under_way(&self, node: usize) -> usize {
+        let besides = self.besides.iter().filter(|other| **other == node).count();
+        besides + usize::from(self.step.is_some_and(|step| step.node() == node))
+    }
+
+    /// A request about this node begins or has ended.
+    fn find_whether_contested(&mut self, node: usize) {
+        match self.under_way(node) {
+            0 => drop(self.contested.remove(&node)),
+            1 => {}
+            _ => drop(self.contested.insert(node)),
         }
     }
 
@@ -126,6 +148,7 @@ impl Engine<'_> {
             self.members.step = self.members.next_step();
         }
         let Some(step) = self.members.step else { return };
+        self.members.find_whether_contested(step.node());
         if let MemberStep::Add(node) = step
             && self.nodes[node].state != NodeState::Up
         {
@@ -160,6 +183,8 @@ impl Engine<'_> {
         let steps = steps.into_iter().filter(|step| is_new(step) && can_be(step));
         for step in steps.collect::<Vec<_>>() {
             if let Some(asked) = self.next_asked() {
+                self.members.besides.push(step.node());
+                self.members.find_whether_contested(step.node());
                 let connection = self.open_connection(Purpose::Besides(step));
                 self.send_request_for(step, connection, asked);
             }
@@ -192,8 +217,9 @@ impl Engine<'_> {
         let Some(step) = self.members.step else { return };
         match self.is_made(step, reply) {
             Some(true) => {
-                self.members.step = None;
                 self.make(step);
+                self.members.step = None;
+                self.members.find_whether_contested(step.node());
                 self.go_on_changing();
             }
             Some(false) => self.pause_changing(),
@@ -201,10 +227,16 @@ impl Engine<'_> {
         }
     }
 
-    /// The answer to a request besides others. Nobody repeats it.
-    pub(super) fn on_reply_besides(&mut self, step: MemberStep, reply: &Message) {
-        if self.is_made(step, reply) == Some(true) {
+    /// A request besides others has ended, with this answer or without one. Nobody repeats it.
+    pub(super) fn on_end_besides(&mut self, step: MemberStep, reply: Option<&Message>) {
+        let is_made = reply.is_some_and(|reply| self.is_made(step, reply) == Some(true));
+        if is_made {
             self.make(step);
+        }
+        let place = self.members.besides.iter().position(|node| *node == step.node());
+        self.members.besides.swap_remove(place.expect("it was under way"));
+        self.members.find_whether_contested(step.node());
+        if is_made {
             // It may not be wanted any more.
             if !self.members.waits {
                 self.go_on_changing();
@@ -251,7 +283,8 @@ impl Engine<'_> {
             MemberStep::Remove(node) => format!("{} is a member no more: {names}", nodes[node]),
         };
         self.say(&sentence);
-        if let (MemberStep::Remove(node), true) = (step, self.members.ends) {
+        let ends = self.members.ends && !self.members.contested.contains(&step.node());
+        if let (MemberStep::Remove(node), true) = (step, ends) {
             self.kill_node(node);
             self.nodes[node].state = NodeState::Absent;
             self.nodes[node].backlog.clear();
@@ -289,5 +322,26 @@ impl Engine<'_> {
         }
         let members = &self.members.now;
         members.iter().copied().nth(node % members.len().max(1)).unwrap_or(node)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_is_contested_until_both_requests_about_it_have_ended() {
+        let mut members = Members::new(&TestOptions::default(), &BTreeSet::new());
+        members.step = Some(MemberStep::Remove(1));
+        members.find_whether_contested(1);
+        assert!(members.contested.is_empty());
+        members.besides.push(1);
+        members.find_whether_contested(1);
+        members.step = None;
+        members.find_whether_contested(1);
+        assert!(members.contested.contains(&1), "the other request may have been done last");
+        members.besides.clear();
+        members.find_whether_contested(1);
+        assert!(members.contested.is_empty());
     }
 }

@@ -199,7 +199,7 @@ impl Engine<'_> {
             Purpose::Members => self.on_members_reply(message),
             Purpose::Besides(step) => {
                 self.close_connection(connection);
-                self.on_reply_besides(step, message);
+                self.on_end_besides(step, Some(message));
             }
             Purpose::Thread(thread) if body.kind() == "error" => {
                 let error = error_of(body);
@@ -254,7 +254,10 @@ impl Engine<'_> {
         match purpose {
             Purpose::Thread(thread) => self.on_request_error(thread, RequestError::Timeout),
             Purpose::Members => self.on_members_timeout(),
-            Purpose::Besides(_) => self.close_connection(connection),
+            Purpose::Besides(step) => {
+                self.close_connection(connection);
+                self.on_end_besides(step, None);
+            }
             Purpose::Init(node) if self.cluster.is_paused(node) => {
                 // A node that was paused before it could answer has an excuse.
                 self.clients.wait_on(connection, msg_id);
