@@ -3,9 +3,6 @@
 
 const KIND_COLOURS = 8;
 
-// The heading in the list under which nodes with bugs stand.
-const MUSEUM = "The museum of bugs";
-
 const app = {
   run: null, time: 0, isPlaying: false, chosen: {}, changes: new Changes(), asked: null,
   final: null, soFar: null, isWrong: false, judged: -1,
@@ -107,11 +104,9 @@ function showRun(run, text, time) {
 // What is wrong stands with the verdict, once it is seen.
 function panicWords(run) {
   const { node, place } = run.panic;
-  const who = node === null ? "The bench" : `Node ${node}`, { group, name } = app.scene();
+  const who = node === null ? "The bench" : `Node ${node}`;
   const where = `${seconds(run.atOf(run.end))}, in ${String(place).replace(/^.*\.\.\//, "")}`;
-  return `${who} breaks the run off at ${where}. ` + (group === MUSEUM ?
-    `Outside of this page make bug-${name} does the same; under the command below, where nobody looks into all nodes, the run may go on.` :
-    "The command below runs the same.");
+  return `${who} breaks the run off at ${where}. The command below runs the same.`;
 }
 
 function trouble(words) {

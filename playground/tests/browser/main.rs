@@ -335,7 +335,7 @@ fn a_node_that_panics_is_named_and_the_run_is_shown_so_far() {
         serde_json::from_str(&saw).unwrap();
     let wrong = "both lead term 2: a vote was lost";
     assert!(trouble.starts_with("Node n") && trouble.contains("replication.rs:"), "{trouble}");
-    assert!(trouble.contains("make bug-lin-kv-forgets-its-vote"), "{trouble}");
+    assert!(trouble.contains("The command below runs the same"), "{trouble}");
     assert!(!before.contains(wrong), "{before}");
     assert!(verdict.contains("The run broke off"), "{verdict}");
     assert!(verdict.contains("an assertion failed: n") && verdict.contains(wrong), "{verdict}");
