@@ -51,8 +51,8 @@ endif
 SEED_FLAG := $(if $(SEED),--seed $(SEED))
 
 .DEFAULT_GOAL := help
-.PHONY: help build test lint serve dist frontier shrunk-bugs bench build-times jepsen playground \
-	playground-build \
+.PHONY: help build test lint lint-native lint-page serve dist frontier shrunk-bugs bench \
+	build-times jepsen playground playground-build \
 	fuzz museum semver book book-serve book-programs book-test book-update sweep-nodes sweep \
 	test-slurm \
 	$(CHALLENGES) $(WORKLOADS:%=test-%) $(WORKLOADS:%=sim-%) $(BUGS:%=bug-%)
@@ -117,7 +117,9 @@ export TOTALS
 PURE := src/types src/state_machines src/protocols
 IMPURE := crate::(runtime|storage)::|crate::\{?(Ctx|Storage|Runtime)|tokio::|std::(fs|net|thread)
 
-lint: ## Check format, lints and documentation
+lint: lint-native lint-page ## Check format, lints and documentation
+
+lint-native:
 	@! grep -rnE '^[^/]*($(IMPURE))' $(PURE) || { \
 	  echo "Types, state machines and protocols take no part in what runs them."; exit 1; }
 	$(CARGO) fmt --all --check
@@ -130,6 +132,9 @@ lint: ## Check format, lints and documentation
 	@! grep -rL --include=index.html -e 'book, <code>book/' -e 'http-equiv="refresh"' \
 	  target/doc/gyre | grep . || { \
 	  echo "The library's documentation names no chapter of the book on these pages."; exit 1; }
+
+# What builds the page in any case need not check it before.
+lint-page:
 	@if $(HAS_WASM); then \
 	  $(CARGO) check --profile page --package playground --lib --target $(WASM) --quiet; \
 	else echo "not checked for $(WASM): rustup target add $(WASM)"; fi

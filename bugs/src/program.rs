@@ -178,7 +178,7 @@ fn shrink(exhibit: &Exhibit, check: &Check) -> Result<(), String> {
     let mut is_whole = !seeds.is_empty();
     for seed in seeds {
         let started_at = Instant::now();
-        match check.shrink_on(&bench.from_seed(seed), seed, anomaly, &Until::in_a_minute()) {
+        match check.shrink_on(&bench, seed, anomaly, &Until::in_a_minute()) {
             Ok(shrunk) => print(&row(&exhibit.name, &seed.to_string(), check, shrunk, started_at)),
             Err(sentence) => {
                 eprintln!("seed {seed}: {sentence}");

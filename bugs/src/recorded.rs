@@ -237,7 +237,6 @@ fn candidate(check: &Check, anomaly: &str) -> Result<Candidate, String> {
         let Some(&seed) = seeds.first() else { break };
         left.start = seed + 1;
         let started_at = Instant::now();
-        let bench = bench.from_seed(seed);
         let shrunk = match check.shrink_on(&bench, seed, Some(anomaly), &Until::in_a_minute()) {
             Ok(shrunk) => shrunk,
             Err(problem) => {

@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn is_caught() {
-        bugs::liveness::is_caught_by(46, check());
+        bugs::liveness::is_caught_by(110, check());
     }
 
     /// Joint consensus does not help: the leader that appends the new configuration may not be in
@@ -67,6 +67,6 @@ mod tests {
             let configure = |config| Config { changes: Changes::Joint, ..configure(config) };
             Options { configure, ..Options::default() }
         };
-        bugs::liveness::is_caught_by(1518, check_of(joint));
+        bugs::liveness::is_caught_by(3272, check_of(joint));
     }
 }

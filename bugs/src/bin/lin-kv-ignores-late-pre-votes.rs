@@ -43,6 +43,6 @@ bugs::exhibit!("lin-kv-ignores-late-pre-votes", check, |ctx| LinKv::new(ctx, opt
 mod tests {
     #[test]
     fn is_caught() {
-        bugs::liveness::is_caught_by(45, super::check());
+        bugs::liveness::is_caught_by(3, super::check());
     }
 }

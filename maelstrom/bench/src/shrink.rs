@@ -12,6 +12,8 @@
 //!   large parts first. Everything else goes step by step (`passes`).
 //! - *Guesses* save time: the operations that the checker names are tried alone, before anything
 //!   is taken out one by one.
+//! - *Another way down* is tried for a run that stays large: other things first, or with more time
+//!   for everything. What can be taken out depends on what was taken out before.
 //! - A candidate is run once: its verdict is kept under the digest of the case.
 //! - All cores work. Candidates have an order, and the first one that fails is taken, so the
 //!   result does not depend on how many threads there are. It depends on time only when somebody
@@ -20,8 +22,10 @@
 //! Absent: a proof that nothing smaller fails. The result is small in the sense that none of the
 //! steps here makes it smaller.
 
+mod chance;
 mod edit;
 mod kind;
+mod loosened;
 mod passes;
 mod search;
 mod values;
@@ -118,6 +122,8 @@ pub struct Trial {
     pub operations: usize,
     /// How many messages were sent, those that initialise nodes included.
     pub messages: u64,
+    /// For how long no operation was answered, in seconds, where `--availability` asks for that.
+    pub standstill_secs: f64,
     /// Why the bench, and not the node, broke the run off: a sentence.
     pub bench_failure: Option<String>,
     /// What was recorded, if it was.

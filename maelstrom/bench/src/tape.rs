@@ -149,6 +149,11 @@ impl Tape {
         Tape::new(redrawn.map_or(self.seeds, Seeds::new), replayed, self.edits)
     }
 
+    /// A tape that says these things, and has the seed of this one for all else.
+    pub fn saying(&self, tracks: Tracks) -> Tape {
+        Tape::new(self.seeds, Some(tracks), false)
+    }
+
     /// What was recorded, if it was.
     pub fn into_recorded(self) -> Option<Tracks> {
         self.recorded

@@ -60,6 +60,30 @@ pub fn with_episodes(case: &Case, kept: &[Episode]) -> Case {
     case
 }
 
+/// The case with one episode from the start of the one to the stop of the next one of its kind: with
+/// the victims of the first, of the second, or, where those are links, with all of them.
+pub fn with_one_episode(case: &Case, one: Episode, next: Episode) -> Vec<Case> {
+    let Some(stop) = one.stop else { return Vec::new() };
+    let strikes = &case.tape.tracks.strikes[&one.fault];
+    let (first, second) = (&strikes[one.start].victims, &strikes[next.start].victims);
+    let mut victims = vec![first.clone(), second.clone()];
+    if let (Victims::Links(first), Victims::Links(second)) = (first, second) {
+        let all: BTreeSet<_> = first.iter().chain(second).cloned().collect();
+        victims.push(Victims::Links(all.into_iter().collect()));
+    }
+    let with_victims = |victims: Victims| {
+        let mut case = case.clone();
+        let strikes = case.tape.tracks.strikes.get_mut(&one.fault)?;
+        strikes[one.start].victims = victims;
+        // The plan says which kind of victims was drawn.
+        strikes[one.start].plan = crate::edn::Edn::Nil;
+        strikes.remove(next.start);
+        strikes.remove(stop);
+        Some(case)
+    };
+    victims.into_iter().filter_map(with_victims).collect()
+}
+
 /// The case with these of its operations only, by number.
 pub fn with_operations(case: &Case, kept: &[usize]) -> Case {
     let mut case = case.clone();
@@ -191,6 +215,14 @@ pub fn without_node(case: &Case, gone: usize, heir: Option<usize>) -> Option<Cas
         .map(|(_, episode)| episode)
         .collect();
     Some(with_episodes(&case, &kept))
+}
+
+/// The case without a node, for each of them: nobody does its operations, or one of the others does.
+pub fn without_one_node(case: &Case, workload: &dyn Workload) -> Vec<Case> {
+    let nodes = 0..case.options.nodes.len();
+    let heirs = || std::iter::once(None).chain(nodes.clone().map(Some));
+    let pairs = nodes.clone().rev().flat_map(|gone| heirs().map(move |heir| (gone, heir)));
+    pairs.filter_map(|(gone, heir)| compact(&without_node(case, gone, heir)?, workload)).collect()
 }
 
 /// Whether a fault strikes nobody.
@@ -450,6 +482,29 @@ mod tests {
             let expected = TapeFile::parse(&without.join("\n")).unwrap();
             assert_eq!(left.to_text(), expected.to_text());
         }
+    }
+
+    #[test]
+    fn two_faults_become_one_that_goes_on() {
+        let tape = |strikes: &str| {
+            let text = format!("{{:tape 2, :workload \"lin-kv\", :seed 1}}\n{strikes}");
+            TapeFile::parse(&text).unwrap()
+        };
+        let two = r#"{:at 10, :fault :partition, :starts true, :plan :one, :links [["n0" "n2"]]}
+{:at 20, :fault :partition, :starts false}
+{:at 30, :fault :partition, :starts true, :plan :one, :links [["n1" "n0"]]}
+{:at 40, :fault :partition, :starts false}
+"#;
+        let case = Case { tape: tape(two), ..case() };
+        let all = episodes(&case.tape.tracks);
+        let merged = with_one_episode(&case, all[0], all[1]);
+        let links = [r#"["n0" "n2"]"#, r#"["n1" "n0"]"#, r#"["n0" "n2"] ["n1" "n0"]"#].into_iter();
+        let expected = links.map(|links| {
+            let start = format!("{{:at 10, :fault :partition, :starts true, :links [{links}]}}");
+            tape(&format!("{start}\n{{:at 40, :fault :partition, :starts false}}\n")).to_text()
+        });
+        let merged = merged.iter().map(|case| case.tape.to_text());
+        assert_eq!(merged.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
     }
 
     #[test]

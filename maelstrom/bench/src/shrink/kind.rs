@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::{Transcript, Trial, form};
 use crate::checker::{Finding, Judgement, Validity};
+use crate::edn::{Edn, Float};
 use crate::engine::Outcome;
 use crate::engine::cluster::INTERRUPTED;
 use crate::history::{History, Op, OpType, ProcessId};
@@ -61,6 +62,7 @@ pub fn trial(
         end: history.ops.last().map_or(Duration::ZERO, time_of),
         operations: history.ops.iter().filter(|op| begins(op)).count(),
         messages: outcome.journal.stats().all().send_count,
+        standstill_secs: standstill_secs(results).unwrap_or_default(),
         transcript,
         ..Trial::default()
     };
@@ -100,6 +102,15 @@ impl Trial {
     }
 }
 
+/// For how long nothing was answered, where the checker was asked for that.
+fn standstill_secs(results: &Judgement) -> Option<f64> {
+    let availability = results.part("availability")?.to_edn();
+    match availability.get("longest-standstill")? {
+        Edn::Float(Float(seconds)) => Some(*seconds),
+        _ => None,
+    }
+}
+
 /// The kinds of a judgement: first what the workload's own checker says.
 fn add_findings(trial: &mut Trial, results: &Judgement, history: &History, options: &TestOptions) {
     let mut parts: Vec<_> =
@@ -126,7 +137,7 @@ fn add_findings(trial: &mut Trial, results: &Judgement, history: &History, optio
 fn counts(part: &Judgement, finding: &Finding) -> bool {
     let bad = part.results.iter().find(|(key, _)| key.as_keyword() == Some("bad-error-types"));
     let bad = bad.and_then(|(_, types)| match types {
-        crate::edn::Edn::Set(types) | crate::edn::Edn::Vector(types) => Some(types),
+        Edn::Set(types) | Edn::Vector(types) => Some(types),
         _ => None,
     });
     bad.is_none_or(|types| types.iter().any(|name| name.as_keyword() == Some(finding.kind)))

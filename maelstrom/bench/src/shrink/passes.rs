@@ -3,25 +3,28 @@
 //! They are gone through again and again until none of them changes anything: with fewer nodes
 //! there may be operations too many, and the other way round. What is expensive comes last: pairs
 //! of operations, and anything together with another draw of all that chance decides.
+//!
+//! The order decides where that ends, for no step back is ever taken. So a run that stays large is
+//! made small again [in another order](Way), and then with more time for everything (`loosened`).
+//! The smallest is the result.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use gyre::Time;
 
+use super::chance::{self, redrawn};
 use super::edit::{self, Episode};
 use super::search::Search;
-use super::{Case, values};
+use super::{Case, Left, loosened, values};
 use crate::nemesis::{Fault, Victims};
+use crate::net::Verdict;
 
 /// Rounds of all passes, at most. Each takes something out, so few are needed.
 const ROUNDS: usize = 12;
 
 /// With so few operations, pairs of them are tried, too.
-const PAIRS_OF: usize = 14;
-
-/// How many other draws of chance are tried, where nothing goes without.
-const SEEDS: u64 = 6;
+pub const PAIRS_OF: usize = 14;
 
 /// So many lost and late messages can be gone through as they are.
 const FATES_ONE_BY_ONE: usize = 3_000;
@@ -29,33 +32,96 @@ const FATES_ONE_BY_ONE: usize = 3_000;
 /// How many other draws are tried for a run without lost and late messages.
 const CALM_SEEDS: usize = 24;
 
+/// A run with more operations is large: most end with fewer.
+const MANY_OPERATIONS: usize = 12;
+
+/// And so is one with more faults.
+const MANY_FAULTS: usize = 3;
+
 /// Runs every pass until none changes anything, or somebody ends it.
 pub fn run(search: &mut Search) {
     guess(search);
     calm(search);
-    for _ in 0..ROUNDS {
-        let before = search.best().clone();
-        cut(search);
-        leaps(search);
-        name_losses(search);
-        operations(search);
-        faults(search);
-        messages(search);
-        nodes(search);
-        clients(search);
-        time(search);
-        victims(search);
-        values::simplify(search);
-        chance(search);
-        if *search.best() == before {
-            pairs(search);
-            with_other_chance(search);
-        }
-        if search.is_over() || *search.best() == before {
-            break;
+    let start = search.position();
+    descend(search, Way::OperationsFirst);
+    for way in [Way::FaultsFirst, Way::TimeLast] {
+        if is_large(&search.left()) && !search.is_over() {
+            search.begin_anew(start.clone());
+            descend(search, way);
+            search.choose();
         }
     }
+    for _ in 0..ROUNDS {
+        if !is_large(&search.left()) || !loosened::take_out(search) {
+            break;
+        }
+        descend(search, Way::TimeLast);
+    }
     tidy(search);
+}
+
+/// Whether a reader would want less.
+fn is_large(left: &Left) -> bool {
+    left.operations > MANY_OPERATIONS || left.faults > MANY_FAULTS
+}
+
+/// In which order the passes are gone through.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// Operations, and then faults, of each what happens late. Most runs become small so.
+    OperationsFirst,
+    /// Faults, and then operations, of each what happens early.
+    FaultsFirst,
+    /// As long as anything else can go, there is time for it.
+    TimeLast,
+}
+
+type Pass = fn(&mut Search);
+
+impl Way {
+    /// What takes most out of a run.
+    fn passes(self) -> &'static [Pass] {
+        match self {
+            Way::OperationsFirst => &[cut, chance::leaps, name_losses, operations, faults],
+            Way::FaultsFirst => &[cut, name_losses, faults, chance::leaps, operations],
+            Way::TimeLast => &[cut, name_losses, faults, operations],
+        }
+    }
+
+    /// What is worth trying once little is left.
+    fn further_passes(self) -> &'static [Pass] {
+        match self {
+            Way::TimeLast => &[messages, nodes, clients, victims, values::simplify, chance::fewer],
+            _ => &[messages, nodes, clients, time, victims, values::simplify, chance::fewer],
+        }
+    }
+
+    /// What is expensive, or makes other steps harder, is tried when nothing else helps.
+    fn last_passes(self) -> &'static [Pass] {
+        match self {
+            Way::TimeLast => &[pairs, chance::with_other_draws, chance::with_same_lives, time],
+            _ => &[pairs, chance::with_other_draws, chance::with_same_lives],
+        }
+    }
+}
+
+/// Goes through the passes until none changes anything.
+fn descend(search: &mut Search, way: Way) {
+    search.tries_early_first = way == Way::FaultsFirst;
+    for _ in 0..ROUNDS {
+        let before = search.best().clone();
+        for pass in [way.passes(), way.further_passes()].concat() {
+            pass(search);
+        }
+        for pass in way.last_passes() {
+            if *search.best() == before {
+                pass(search);
+            }
+        }
+        if search.is_over() || *search.best() == before {
+            return;
+        }
+    }
 }
 
 /// Guesses what matters from what the checker names: large steps that save many small ones.
@@ -118,7 +184,10 @@ fn calm(search: &mut Search) {
     let latencies: Vec<u64> = latencies.into_iter().collect();
     let found =
         search.first(latencies.len(), &|number| Some(without_fates(&case, latencies[number])));
-    if found.is_some() || case.tape.tracks.fates.values().flatten().count() <= FATES_ONE_BY_ONE {
+    if found.is_some() || calm_at_leisure(search, &latencies) {
+        return;
+    }
+    if case.tape.tracks.fates.values().flatten().count() <= FATES_ONE_BY_ONE {
         return;
     }
     // As the run was before its losses were named one by one.
@@ -133,8 +202,29 @@ fn calm(search: &mut Search) {
     });
 }
 
+/// Where messages are late and none is lost, the run may fail by what chance makes of it: so with
+/// other draws, and more time for everything, it may fail without them. Says whether it does.
+fn calm_at_leisure(search: &mut Search, latencies_ms: &[u64]) -> bool {
+    let fates = &search.best().tape.tracks.fates;
+    if !fates.values().flatten().all(|(_, fate)| matches!(fate, Verdict::Deliver(_))) {
+        return false;
+    }
+    let mut calm = search.best().clone();
+    calm.tape.tracks.fates.clear();
+    let at_leisure: Vec<Case> = latencies_ms
+        .iter()
+        .flat_map(|&latency_ms| loosened::all(edit::with_latency(&calm, latency_ms)))
+        .collect();
+    let draws = chance::draws(search, CALM_SEEDS);
+    let found = search.first(at_leisure.len() * draws, &|number| {
+        let (draw, number) = (number / at_leisure.len(), number % at_leisure.len());
+        Some(redrawn(&at_leisure[number], draw as u64))
+    });
+    found.is_some()
+}
+
 /// What happens after the failure is over does not matter.
-fn cut(search: &mut Search) {
+pub fn cut(search: &mut Search) {
     let Some(place) = search.place() else { return };
     let case = search.best().clone();
     let shown_by = search.trial().shown_by[place].min(search.trial().end);
@@ -143,60 +233,6 @@ fn cut(search: &mut Search) {
         cut_off(&mut less, shown_by);
         search.first(1, &|_| Some(less.clone()));
     }
-}
-
-/// Large steps, each with several draws of chance: half of the faults, two nodes fewer.
-fn leaps(search: &mut Search) {
-    let seeds = seeds(search);
-    while search.best().tape.tracks.fates.is_empty() {
-        let case = search.best().clone();
-        let workload = search.workload;
-        let episodes = edit::episodes(&case.tape.tracks);
-        let operations = case.tape.tracks.operations.len();
-        let mut less: Vec<Case> = Vec::new();
-        for parts in [1, 2, 4] {
-            for kept in without_parts(episodes.len(), parts) {
-                let kept: Vec<Episode> = kept.into_iter().map(|number| episodes[number]).collect();
-                less.push(edit::with_episodes(&case, &kept));
-            }
-        }
-        for gone in [2, 1] {
-            let mut fewer = Some(case.clone());
-            for _ in 0..gone {
-                fewer = fewer.and_then(|case| {
-                    let last = case.options.nodes.len() - 1;
-                    edit::without_node(&case, last, Some(0))
-                });
-            }
-            less.extend(fewer.and_then(|fewer| edit::compact(&fewer, workload)));
-        }
-        if operations > 4 {
-            for parts in [2, 4] {
-                less.extend(
-                    without_parts(operations, parts)
-                        .into_iter()
-                        .map(|kept| edit::with_operations(&case, &kept)),
-                );
-            }
-        }
-        let found = search.first(less.len() * seeds, &|number| {
-            Some(redrawn(&less[number / seeds], (number % seeds) as u64))
-        });
-        if found.is_none() {
-            return;
-        }
-        cut(search);
-    }
-}
-
-/// The numbers below `count` without a part of them, for each of so many equal parts.
-fn without_parts(count: usize, parts: usize) -> Vec<Vec<usize>> {
-    if count < parts {
-        return Vec::new();
-    }
-    let bound = |part: usize| part * count / parts;
-    let without = |part: usize| (0..bound(part)).chain(bound(part + 1)..count).collect();
-    (0..parts).map(without).collect()
 }
 
 /// Which messages are lost or doubled is said one by one, in place of a share of all.
@@ -253,6 +289,24 @@ fn faults(search: &mut Search) {
         let kept: Vec<Episode> = kept.iter().map(|&number| episodes[number]).collect();
         Some(edit::with_episodes(&case, &kept))
     });
+    while fault_that_goes_on(search) {}
+}
+
+/// One fault in place of two of its kind, from the start of the first to the stop of the second.
+/// Says whether there is such a one.
+fn fault_that_goes_on(search: &mut Search) -> bool {
+    let case = search.best().clone();
+    let episodes = edit::episodes(&case.tape.tracks);
+    let follows = |pair: &&[Episode]| {
+        let is_over = pair[0].stop.is_some_and(|stop| stop < pair[1].start);
+        pair[0].fault == pair[1].fault && is_over
+    };
+    let merged: Vec<Case> = episodes
+        .windows(2)
+        .filter(follows)
+        .flat_map(|pair| edit::with_one_episode(&case, pair[0], pair[1]))
+        .collect();
+    search.first(merged.len(), &|number| Some(merged[number].clone())).is_some()
 }
 
 /// Fewer lost, late and doubled messages, and smaller latencies.
@@ -289,16 +343,8 @@ fn messages(search: &mut Search) {
 
 fn nodes(search: &mut Search) {
     loop {
-        let case = search.best().clone();
-        let workload = search.workload;
-        let count = case.options.nodes.len();
-        // Nobody does its operations, or another node does.
-        let heirs: Vec<Option<usize>> = std::iter::once(None).chain((0..count).map(Some)).collect();
-        let found = search.first(count * heirs.len(), &|number| {
-            let (gone, heir) = (count - 1 - number / heirs.len(), heirs[number % heirs.len()]);
-            edit::compact(&edit::without_node(&case, gone, heir)?, workload)
-        });
-        if found.is_none() {
+        let less = edit::without_one_node(search.best(), search.workload);
+        if search.first(less.len(), &|number| Some(less[number].clone())).is_none() {
             return;
         }
     }
@@ -399,41 +445,6 @@ fn victims(search: &mut Search) {
     }
 }
 
-/// Draws that stand on the tape give way to those of a small seed.
-fn chance(search: &mut Search) {
-    let case = search.best().clone();
-    let tracks = &case.tape.tracks;
-    let seeds: Vec<u64> = (0..SEEDS).filter(|seed| *seed < case.tape.seed).collect();
-    if tracks.node_seeds.is_empty() && tracks.draws.is_empty() {
-        search.first(seeds.len(), &|number| {
-            let mut less = case.clone();
-            less.tape.seed = seeds[number];
-            Some(less)
-        });
-        return;
-    }
-    let found = search.first(SEEDS as usize, &|number| Some(redrawn(&case, number as u64)));
-    if found.is_none() {
-        search.first(2, &|number| {
-            let mut less = case.clone();
-            match number {
-                0 => less.tape.tracks.draws.clear(),
-                _ => less.tape.tracks.node_seeds.clear(),
-            }
-            Some(less)
-        });
-    }
-}
-
-/// The case with what nodes and services draw drawn anew.
-fn redrawn(case: &Case, seed: u64) -> Case {
-    let mut case = case.clone();
-    case.tape.seed = seed;
-    case.tape.tracks.node_seeds.clear();
-    case.tape.tracks.draws.clear();
-    case
-}
-
 /// Two operations that are there for each other's sake only.
 fn pairs(search: &mut Search) {
     loop {
@@ -453,47 +464,6 @@ fn pairs(search: &mut Search) {
             return;
         }
     }
-}
-
-/// Less of anything, with other luck: another election timeout may do what an operation did.
-fn with_other_chance(search: &mut Search) {
-    let seeds = seeds(search);
-    loop {
-        let case = search.best().clone();
-        let workload = search.workload;
-        let mut less: Vec<Case> = Vec::new();
-        let episodes = edit::episodes(&case.tape.tracks);
-        let without = |gone: usize, count: usize| {
-            (0..count).filter(|&number| number != gone).collect::<Vec<usize>>()
-        };
-        for gone in 0..episodes.len() {
-            let kept = without(gone, episodes.len());
-            let kept: Vec<Episode> = kept.into_iter().map(|number| episodes[number]).collect();
-            less.push(edit::with_episodes(&case, &kept));
-        }
-        let nodes = case.options.nodes.len();
-        for gone in (0..nodes).rev() {
-            let heir = usize::from(gone == 0);
-            let left = edit::without_node(&case, gone, Some(heir));
-            less.extend(left.and_then(|left| edit::compact(&left, workload)));
-        }
-        let count = case.tape.tracks.operations.len();
-        if count <= 4 * PAIRS_OF {
-            less.extend((0..count).map(|gone| edit::with_operations(&case, &without(gone, count))));
-        }
-        let found = search.first(less.len() * seeds, &|number| {
-            Some(redrawn(&less[number / seeds], (number % seeds) as u64))
-        });
-        if found.is_none() {
-            return;
-        }
-    }
-}
-
-/// How many draws of chance are worth trying: one, where all of them give the same run.
-fn seeds(search: &Search) -> usize {
-    let case = search.best();
-    if search.depends_on_chance(&|seed| redrawn(case, seed)) { SEEDS as usize } else { 1 }
 }
 
 /// Names and times that are easy to read.

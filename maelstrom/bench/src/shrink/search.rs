@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
-use super::{Bench, Case, Kind, Left, Trial, Watch};
+use super::{Bench, Case, Kind, Left, Trial, Watch, edit};
 use crate::tape::Tape;
 use crate::workload::Workload;
 
@@ -15,11 +15,23 @@ pub struct Search<'a> {
     kind: Kind,
     /// Whether the case with this digest fails in the way that is searched for.
     known: FxHashMap<u64, bool>,
-    best: Option<(Case, Trial)>,
+    best: Option<Position>,
+    /// The best of what was reached in other ways.
+    other: Option<Position>,
     /// The run as it was recorded.
     origin: Case,
     runs: u64,
     is_over: bool,
+    /// Whether [`reduce`](Search::reduce) tries first what happens early.
+    pub tries_early_first: bool,
+}
+
+/// A case that fails as it should, and what came of its run.
+pub type Position = (Case, Trial);
+
+/// How large it is: operations and faults are what a reader has to follow.
+fn size((case, trial): &Position) -> usize {
+    trial.operations + edit::episodes(&case.tape.tracks).len()
 }
 
 /// What came of a candidate.
@@ -39,7 +51,19 @@ impl<'a> Search<'a> {
         origin: Case,
     ) -> Search<'a> {
         let known = FxHashMap::default();
-        Search { workload, bench, watch, kind, known, best: None, origin, runs: 2, is_over: false }
+        Search {
+            workload,
+            bench,
+            watch,
+            kind,
+            known,
+            best: None,
+            other: None,
+            origin,
+            runs: 2,
+            is_over: false,
+            tries_early_first: false,
+        }
     }
 
     /// The run as it was recorded.
@@ -90,6 +114,25 @@ impl<'a> Search<'a> {
         self.trial().place(&self.kind)
     }
 
+    /// Where the search is.
+    pub fn position(&self) -> Position {
+        self.best.clone().expect("the search has begun")
+    }
+
+    /// Goes back to an earlier position, for another way from there. What was found is kept.
+    pub fn begin_anew(&mut self, start: Position) {
+        self.other = self.best.replace(start);
+    }
+
+    /// Takes the smaller of what was found now and what was found before.
+    pub fn choose(&mut self) {
+        let now = self.best.as_ref().map(size);
+        if let Some(other) = self.other.take_if(|other| now.is_none_or(|now| size(other) <= now)) {
+            self.best = Some(other);
+        }
+        self.other = None;
+    }
+
     /// The smallest case.
     pub fn into_best(self) -> Case {
         self.best.expect("the search has begun").0
@@ -137,7 +180,10 @@ impl<'a> Search<'a> {
                 }
             }
             if found.is_some() {
-                self.watch.on_progress(&self.left());
+                let is_smallest = self.other.as_ref().map(size) > self.best.as_ref().map(size);
+                if self.other.is_none() || is_smallest {
+                    self.watch.on_progress(&self.left());
+                }
                 return found;
             }
         }
@@ -159,8 +205,8 @@ impl<'a> Search<'a> {
     /// Reduces `count` things to few of them, by delta debugging: `build` makes the candidate
     /// that keeps those with these numbers. Says whether it could take any out.
     ///
-    /// The things are numbered in the order in which they happen. What happens late is tried first:
-    /// without it less of the run becomes another.
+    /// The things are numbered in the order in which they happen. What happens late is tried first,
+    /// unless the search says otherwise: without it less of the run becomes another.
     ///
     /// Source: the algorithm `ddmin` of Zeller and Hildebrandt, section 3.2; here the parts are
     /// gone through in a circle, and do not begin anew after each success.
@@ -169,9 +215,12 @@ impl<'a> Search<'a> {
         count: usize,
         build: &(dyn Fn(&[usize]) -> Option<Case> + Sync),
     ) -> bool {
-        let in_order = |from_behind: &[usize]| {
-            let numbers = from_behind.iter().rev().map(|number| count - 1 - number);
-            numbers.collect::<Vec<usize>>()
+        let is_as_it_happens = self.tries_early_first;
+        let in_order = |numbers: &[usize]| -> Vec<usize> {
+            match is_as_it_happens {
+                true => numbers.to_vec(),
+                false => numbers.iter().rev().map(|number| count - 1 - number).collect(),
+            }
         };
         let kept = ddmin(count, &mut |candidates: &[Vec<usize>]| {
             self.first(candidates.len(), &|number| build(&in_order(&candidates[number])))
@@ -221,10 +270,56 @@ pub fn ddmin(count: usize, first: &mut dyn FnMut(&[Vec<usize>]) -> Option<usize>
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::time::Duration;
 
     use proptest::prelude::*;
 
     use super::*;
+    use crate::options::TestOptions;
+    use crate::shrink::Unwatched;
+    use crate::tape::TapeFile;
+    use crate::workload::by_name;
+
+    fn lost() -> Kind {
+        Kind { part: "workload".into(), kind: "lost".into(), object: "nothing" }
+    }
+
+    /// Fails, whatever is in the run.
+    struct Fails;
+
+    impl Bench for Fails {
+        fn run(&self, _: &TestOptions, mut tape: Tape, _: bool) -> Trial {
+            Trial {
+                kinds: vec![lost()],
+                about: vec![BTreeSet::new()],
+                shown_by: vec![Duration::ZERO],
+                operations: std::iter::from_fn(|| tape.take_operation()).count(),
+                ..Trial::default()
+            }
+        }
+    }
+
+    #[test]
+    fn the_smallest_of_all_ways_is_kept() {
+        let case = |operations: usize| {
+            let line = |at| format!("{{:at {at}, :thread 0, :f :read, :value nil}}\n");
+            let lines: String = (0..operations).map(line).collect();
+            let tape = format!("{{:tape 2, :workload \"g-set\", :seed 1}}\n{lines}");
+            Case { options: TestOptions::default(), tape: TapeFile::parse(&tape).unwrap() }
+        };
+        for (first, second) in [(3, 5), (5, 3), (4, 4)] {
+            let workload = by_name("g-set").unwrap();
+            let mut search = Search::new(workload, &Fails, &Unwatched, lost(), case(9));
+            assert!(search.begin(&[case(9)]));
+            let start = search.position();
+            search.begin(&[case(first)]);
+            search.begin_anew(start);
+            assert_eq!(search.left().operations, 9);
+            search.begin(&[case(second)]);
+            search.choose();
+            assert_eq!(search.left().operations, first.min(second));
+        }
+    }
 
     /// A small failing run in the abstract: it fails when it has everything of one of these sets.
     fn causes() -> impl Strategy<Value = Vec<BTreeSet<usize>>> {
