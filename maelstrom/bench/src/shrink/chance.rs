@@ -6,13 +6,15 @@
 //! nodes draw what they drew before.
 
 use super::Case;
-use super::edit::{self, Episode};
-use super::passes::{self, PAIRS_OF};
+use super::edit;
 use super::search::Search;
 use crate::nemesis::{Fault, Victims};
 
 /// How many other draws of chance are tried, where nothing goes without.
 const SEEDS: u64 = 6;
+
+/// So many operations are left out one by one, each with every draw.
+const OPERATIONS_ONE_BY_ONE: usize = 56;
 
 /// Which of a node's lives goes with a kill: the one before it, the one after it, or one later
 /// still, for a node that was no member for a while was started again, too.
@@ -53,97 +55,76 @@ pub fn redrawn(case: &Case, seed: u64) -> Case {
     case
 }
 
-/// Large steps, each with several draws of chance: half of the faults, two nodes fewer.
-pub fn leaps(search: &mut Search) {
-    let seeds = draws(search, SEEDS as usize);
-    while search.best().tape.tracks.fates.is_empty() {
-        let case = search.best().clone();
-        let workload = search.workload;
-        let episodes = edit::episodes(&case.tape.tracks);
-        let operations = case.tape.tracks.operations.len();
-        let mut less: Vec<Case> = Vec::new();
-        for parts in [1, 2, 4] {
-            for kept in without_parts(episodes.len(), parts) {
-                let kept: Vec<Episode> = kept.into_iter().map(|number| episodes[number]).collect();
-                less.push(edit::with_episodes(&case, &kept));
-            }
-        }
-        for gone in [2, 1] {
-            let mut fewer = Some(case.clone());
-            for _ in 0..gone {
-                fewer = fewer.and_then(|case| {
-                    let last = case.options.nodes.len() - 1;
-                    edit::without_node(&case, last, Some(0))
-                });
-            }
-            less.extend(fewer.and_then(|fewer| edit::compact(&fewer, workload)));
-        }
-        if operations > 4 {
-            for parts in [2, 4] {
-                less.extend(
-                    without_parts(operations, parts)
-                        .into_iter()
-                        .map(|kept| edit::with_operations(&case, &kept)),
-                );
-            }
-        }
-        let found = search.first(less.len() * seeds, &|number| {
-            Some(redrawn(&less[number / seeds], (number % seeds) as u64))
-        });
-        if found.is_none() {
-            return;
-        }
-        passes::cut(search);
+/// A large step with several draws of chance: half of the faults, two nodes fewer. Says whether one
+/// goes.
+pub fn leap(search: &mut Search) -> bool {
+    let case = search.best();
+    if !case.tape.tracks.fates.is_empty() {
+        return false;
     }
-}
-
-/// The numbers below `count` without a part of them, for each of so many equal parts.
-pub fn without_parts(count: usize, parts: usize) -> Vec<Vec<usize>> {
-    if count < parts {
-        return Vec::new();
+    let mut less: Vec<Case> = Vec::new();
+    for parts in [1, 2, 4] {
+        less.extend(edit::without_episodes(case, parts));
     }
-    let bound = |part: usize| part * count / parts;
-    let without = |part: usize| (0..bound(part)).chain(bound(part + 1)..count).collect();
-    (0..parts).map(without).collect()
+    for gone in [2, 1] {
+        let mut fewer = Some(case.clone());
+        for _ in 0..gone {
+            fewer = fewer.and_then(|case| {
+                let last = case.options.nodes.len() - 1;
+                edit::without_node(&case, last, Some(0))
+            });
+        }
+        less.extend(fewer.and_then(|fewer| edit::compact(&fewer, search.workload)));
+    }
+    if case.tape.tracks.operations.len() > 4 {
+        for parts in [2, 4] {
+            less.extend(edit::without_operations(case, parts));
+        }
+    }
+    goes_with_some_draw(search, &less)
 }
 
 /// Less of anything, with other luck: another election timeout may do what an operation did.
 pub fn with_other_draws(search: &mut Search) {
-    let seeds = draws(search, SEEDS as usize);
     loop {
-        let case = search.best().clone();
-        let workload = search.workload;
-        let mut less: Vec<Case> = Vec::new();
-        let episodes = edit::episodes(&case.tape.tracks);
-        let without = |gone: usize, count: usize| {
-            (0..count).filter(|&number| number != gone).collect::<Vec<usize>>()
-        };
-        for gone in 0..episodes.len() {
-            let kept = without(gone, episodes.len());
-            let kept: Vec<Episode> = kept.into_iter().map(|number| episodes[number]).collect();
-            less.push(edit::with_episodes(&case, &kept));
-        }
-        let nodes = case.options.nodes.len();
-        for gone in (0..nodes).rev() {
+        let case = search.best();
+        let mut less = edit::without_episodes(case, edit::episodes(&case.tape.tracks).len());
+        for gone in (0..case.options.nodes.len()).rev() {
             let heir = usize::from(gone == 0);
-            let left = edit::without_node(&case, gone, Some(heir));
-            less.extend(left.and_then(|left| edit::compact(&left, workload)));
+            let left = edit::without_node(case, gone, Some(heir));
+            less.extend(left.and_then(|left| edit::compact(&left, search.workload)));
         }
-        let count = case.tape.tracks.operations.len();
-        if count <= 4 * PAIRS_OF {
-            less.extend((0..count).map(|gone| edit::with_operations(&case, &without(gone, count))));
+        let operations = case.tape.tracks.operations.len();
+        if operations <= OPERATIONS_ONE_BY_ONE {
+            less.extend(edit::without_operations(case, operations));
         }
-        let found = search.first(less.len() * seeds, &|number| {
-            Some(redrawn(&less[number / seeds], (number % seeds) as u64))
-        });
-        if found.is_none() {
+        if !goes_with_some_draw(search, &less) {
             return;
         }
     }
 }
 
+/// Whether one of these cases fails with some draw. The first come first: they have least.
+fn goes_with_some_draw(search: &mut Search, less: &[Case]) -> bool {
+    let draws = draws(search, SEEDS as usize);
+    let found = search.first(less.len() * draws, &|number| {
+        Some(redrawn(&less[number / draws], (number % draws) as u64))
+    });
+    found.is_some()
+}
+
+/// Whether one of these cases fails with one of so many draws. All of them are tried with one draw
+/// before any is tried with another.
+pub fn goes_with_one_of(search: &mut Search, at_most: usize, cases: &[Case]) -> bool {
+    let draws = draws(search, at_most);
+    let found = search.first(cases.len() * draws, &|number| {
+        Some(redrawn(&cases[number % cases.len()], (number / cases.len()) as u64))
+    });
+    found.is_some()
+}
+
 /// How many draws of chance are worth trying: one, where all of them give the same run.
-pub fn draws(search: &Search, at_most: usize) -> usize {
+fn draws(search: &Search, at_most: usize) -> usize {
     let case = search.best();
     if search.depends_on_chance(&|seed| redrawn(case, seed)) { at_most } else { 1 }
 }

@@ -60,6 +60,33 @@ pub fn with_episodes(case: &Case, kept: &[Episode]) -> Case {
     case
 }
 
+/// The case without a part of its episodes, for each of so many equal parts.
+pub fn without_episodes(case: &Case, parts: usize) -> Vec<Case> {
+    let all = episodes(&case.tape.tracks);
+    let kept = without_parts(all.len(), parts).into_iter().map(|kept| {
+        let kept = kept.into_iter().map(|number| all[number]);
+        kept.collect::<Vec<Episode>>()
+    });
+    kept.map(|kept| with_episodes(case, &kept)).collect()
+}
+
+/// The case without a part of its operations, for each of so many equal parts.
+pub fn without_operations(case: &Case, parts: usize) -> Vec<Case> {
+    let kept = without_parts(case.tape.tracks.operations.len(), parts).into_iter();
+    kept.map(|kept| with_operations(case, &kept)).collect()
+}
+
+/// The numbers below `count` without a part of them, for each of so many equal parts; none
+/// when there are fewer.
+fn without_parts(count: usize, parts: usize) -> Vec<Vec<usize>> {
+    if count < parts {
+        return Vec::new();
+    }
+    let bound = |part: usize| part * count / parts;
+    let without = |part: usize| (0..bound(part)).chain(bound(part + 1)..count).collect();
+    (0..parts).map(without).collect()
+}
+
 /// The case with one episode from the start of the one to the stop of the next one of its kind: with
 /// the victims of the first, of the second, or, where those are links, with all of them.
 pub fn with_one_episode(case: &Case, one: Episode, next: Episode) -> Vec<Case> {

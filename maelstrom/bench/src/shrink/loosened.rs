@@ -8,10 +8,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::Case;
-use super::chance::{draws, redrawn, without_parts};
-use super::edit::{self, Episode};
 use super::search::Search;
+use super::{Case, chance, edit};
 use crate::nemesis::Fault;
 
 /// After this long a cluster has come to rest.
@@ -25,27 +23,19 @@ const PARTS: [usize; 4] = [1, 2, 4, 8];
 
 /// Takes something out, with more time for all else. Says whether that goes.
 pub fn take_out(search: &mut Search) -> bool {
-    let case = search.best().clone();
-    let episodes = edit::episodes(&case.tape.tracks);
+    let case = search.best();
+    let episodes = edit::episodes(&case.tape.tracks).len();
     let operations = case.tape.tracks.operations.len();
-    let without_episodes = |kept: Vec<usize>| {
-        let kept: Vec<Episode> = kept.into_iter().map(|number| episodes[number]).collect();
-        edit::with_episodes(&case, &kept)
-    };
     let mut less = Vec::new();
-    for parts in PARTS.into_iter().chain([episodes.len()]) {
-        less.extend(without_parts(episodes.len(), parts).into_iter().map(without_episodes));
+    for parts in PARTS.into_iter().chain([episodes]) {
+        less.extend(edit::without_episodes(case, parts));
     }
-    less.extend(edit::without_one_node(&case, search.workload));
+    less.extend(edit::without_one_node(case, search.workload));
     for parts in PARTS.into_iter().chain([operations]) {
-        let kept = without_parts(operations, parts).into_iter();
-        less.extend(kept.map(|kept| edit::with_operations(&case, &kept)));
+        less.extend(edit::without_operations(case, parts));
     }
     let less: Vec<Case> = less.into_iter().flat_map(all).collect();
-    let found = search.first(less.len() * draws(search, DRAWS), &|number| {
-        Some(redrawn(&less[number % less.len()], (number / less.len()) as u64))
-    });
-    found.is_some()
+    chance::goes_with_one_of(search, DRAWS, &less)
 }
 
 /// The case as it is, and with more time in each way.

@@ -24,7 +24,7 @@ use crate::net::Verdict;
 const ROUNDS: usize = 12;
 
 /// With so few operations, pairs of them are tried, too.
-pub const PAIRS_OF: usize = 14;
+const PAIRS_OF: usize = 14;
 
 /// So many lost and late messages can be gone through as they are.
 const FATES_ONE_BY_ONE: usize = 3_000;
@@ -82,8 +82,8 @@ impl Way {
     /// What takes most out of a run.
     fn passes(self) -> &'static [Pass] {
         match self {
-            Way::OperationsFirst => &[cut, chance::leaps, name_losses, operations, faults],
-            Way::FaultsFirst => &[cut, name_losses, faults, chance::leaps, operations],
+            Way::OperationsFirst => &[cut, leaps, name_losses, operations, faults],
+            Way::FaultsFirst => &[cut, name_losses, faults, leaps, operations],
             Way::TimeLast => &[cut, name_losses, faults, operations],
         }
     }
@@ -215,16 +215,11 @@ fn calm_at_leisure(search: &mut Search, latencies_ms: &[u64]) -> bool {
         .iter()
         .flat_map(|&latency_ms| loosened::all(edit::with_latency(&calm, latency_ms)))
         .collect();
-    let draws = chance::draws(search, CALM_SEEDS);
-    let found = search.first(at_leisure.len() * draws, &|number| {
-        let (draw, number) = (number / at_leisure.len(), number % at_leisure.len());
-        Some(redrawn(&at_leisure[number], draw as u64))
-    });
-    found.is_some()
+    chance::goes_with_one_of(search, CALM_SEEDS, &at_leisure)
 }
 
 /// What happens after the failure is over does not matter.
-pub fn cut(search: &mut Search) {
+fn cut(search: &mut Search) {
     let Some(place) = search.place() else { return };
     let case = search.best().clone();
     let shown_by = search.trial().shown_by[place].min(search.trial().end);
@@ -232,6 +227,12 @@ pub fn cut(search: &mut Search) {
         let mut less = case;
         cut_off(&mut less, shown_by);
         search.first(1, &|_| Some(less.clone()));
+    }
+}
+
+fn leaps(search: &mut Search) {
+    while chance::leap(search) {
+        cut(search);
     }
 }
 
@@ -292,7 +293,8 @@ fn faults(search: &mut Search) {
     while fault_that_goes_on(search) {}
 }
 
-/// One fault in place of two of its kind, from the start of the first to the stop of the second.
+/// One fault in place of two of its kind, from the start of the first to the stop of the second; and
+/// one change of the members in place of two.
 /// Says whether there is such a one.
 fn fault_that_goes_on(search: &mut Search) -> bool {
     let case = search.best().clone();

@@ -38,7 +38,7 @@ fn size((case, trial): &Position) -> usize {
 struct Tried {
     digest: u64,
     /// The case and what came of it, when it fails as it should.
-    failing: Option<(Case, Trial)>,
+    failing: Option<Position>,
     is_new: bool,
 }
 
@@ -126,11 +126,8 @@ impl<'a> Search<'a> {
 
     /// Takes the smaller of what was found now and what was found before.
     pub fn choose(&mut self) {
-        let now = self.best.as_ref().map(size);
-        if let Some(other) = self.other.take_if(|other| now.is_none_or(|now| size(other) <= now)) {
-            self.best = Some(other);
-        }
-        self.other = None;
+        let found = self.other.take().into_iter().chain(self.best.take());
+        self.best = found.min_by_key(size);
     }
 
     /// The smallest case.
@@ -180,8 +177,9 @@ impl<'a> Search<'a> {
                 }
             }
             if found.is_some() {
-                let is_smallest = self.other.as_ref().map(size) > self.best.as_ref().map(size);
-                if self.other.is_none() || is_smallest {
+                // Whoever watches has heard of the other way's result.
+                let is_smaller = |other| self.best.as_ref().map(size) < Some(size(other));
+                if self.other.as_ref().is_none_or(is_smaller) {
                     self.watch.on_progress(&self.left());
                 }
                 return found;
